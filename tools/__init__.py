@@ -1,0 +1,1 @@
+"""Tools that make the course from its sources; nothing that a learner runs lives here."""

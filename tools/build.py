@@ -1,0 +1,279 @@
+"""Make the labs: `python -m tools.build` (all), `--lab 03_rope` (one), `--check` (compare, write nothing).
+
+solutions/NN_name.py → labs/NN_name.ipynb (stubs), solutions/NN_name.ipynb (executed), solutions/my_llama/name.py.
+Nothing that is already as it should be is written or executed again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+
+from checks.piece_source import missing_names, module_source
+from tools import address as addresses
+from tools.address import Address
+from tools.execute import digest, execute
+from tools.notebook import notebook, text_of, verify_points
+from tools.source import EXERCISE, STEM, BuildError, Lab, read, sources
+
+ROOT = Path(__file__).resolve().parents[1]
+EXERCISES = """
+import importlib, json, sys
+sys.path.insert(0, sys.argv[1])
+from checks.engine import exercises_of
+module = lambda name: importlib.import_module("checks." + name)
+print(json.dumps({n: {c.name: (c.exercise, c.points) for c in exercises_of(module(n))} for n in sys.argv[2:]}))
+"""
+
+
+@dataclass
+class Course:
+    """The labs that are built in this run, and what their notebooks are stamped with."""
+
+    root: Path
+    labs: list[Lab]
+    points: dict[str, dict[str, int]]
+    address: Address | None
+
+    @classmethod
+    def load(cls, root: Path, only: str | None = None) -> Course:
+        """Read the sources and the checks that belong to them; a mistake in either is a BuildError."""
+        paths = [path for path in sources(root) if only in (None, path.stem)]
+        if only and not paths:
+            raise BuildError(f"solutions/{only}.py does not exist.")
+        labs = [read(path, root) for path in paths]
+        exercises = exercises_of_labs(root, labs)
+        points = {lab.stem: verify_points(lab, exercises[lab.name]) for lab in labs}
+        try:
+            return cls(root, labs, points, addresses.read(root))
+        except ValueError as error:
+            raise BuildError(f"{addresses.FILE}:1: {error}") from None
+
+    def lab_text(self, lab: Lab) -> str:
+        return text_of(notebook(lab, self.points[lab.stem], self.address, solved=False))
+
+    def package(self) -> Iterator[tuple[Path, str]]:
+        """The files of the worked package: a module for each lab, and what stands in its `__init__`."""
+        folder = self.root / "solutions" / "my_llama"
+        for lab in self.labs:
+            yield folder / f"{lab.name}.py", worked_module(lab)
+        yield folder / "__init__.py", package_init(self.root, {lab.name for lab in self.labs})
+
+    def solution(self, lab: Lab) -> tuple[nbformat.NotebookNode, bool]:
+        """The solution notebook with the outputs of its file, and whether they are still true."""
+        nb = notebook(lab, self.points[lab.stem], self.address, solved=True)
+        nb.metadata.llama_lab.digest = digest(lab, self.root)
+        path = self.root / "solutions" / f"{lab.stem}.ipynb"
+        try:
+            old = nbformat.read(path, as_version=4)
+        except (OSError, ValueError):
+            return nb, False
+        if old.metadata.get("llama_lab", {}).get("digest") != nb.metadata.llama_lab.digest or len(
+            old.cells
+        ) != len(nb.cells):
+            return nb, False
+        for new, executed in zip(nb.cells, old.cells, strict=True):
+            if new.cell_type == executed.cell_type == "code":
+                new.outputs, new.execution_count = executed.outputs, executed.execution_count
+        if "widgets" in old.metadata:
+            nb.metadata.widgets = old.metadata.widgets
+        return nb, True
+
+
+def exercises_of_labs(root: Path, labs: list[Lab]) -> dict[str, dict[str, tuple[str, int]]]:
+    """module → name → (exercise, points), as the modules in checks/ have them."""
+    for lab in labs:
+        if not (root / "checks" / f"{lab.name}.py").is_file():
+            raise BuildError(
+                f"{lab.path}:1: the lab has no checks: checks/{lab.name}.py does not exist."
+            )
+    if not labs:
+        return {}
+    command = [sys.executable, "-c", EXERCISES, str(root), *(lab.name for lab in labs)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode:
+        raise BuildError(
+            f"the checks cannot be imported: {(result.stderr.strip().splitlines() or ['no reason given'])[-1]}"
+        )
+    return json.loads(result.stdout.splitlines()[-1])
+
+
+def worked_module(lab: Lab) -> str:
+    """The lab's solutions as a module of the worked package."""
+    pieces = {cell.exercise[1]: "\n".join(cell.solved.splitlines()[1:]) for cell in lab.exercises}
+    source = module_source(
+        f"{lab.title} (made from {lab.path} by tools/build.py).",
+        [lab.cell("imports").solved],
+        pieces,
+    )
+    missing = missing_names(source)
+    for cell in lab.exercises:
+        names = sorted(name for name in missing if re.search(rf"\b{name}\b", cell.solved))
+        if names:
+            raise cell.error(
+                0,
+                f"{cell.exercise[1]} uses {', '.join(names)}, which neither the imports cell nor an exercise cell defines.",
+            )
+    return source
+
+
+def package_init(root: Path, building: set[str]) -> str:
+    """`__init__.py` of the worked package; other labs than those being built are taken as their module stands."""
+    lines, names = [], []
+    for path in sources(root):
+        module = path.stem[3:]
+        if module in building or (root / "solutions" / "my_llama" / f"{module}.py").is_file():
+            found = [
+                match[2]
+                for match in map(EXERCISE.fullmatch, path.read_text(encoding="utf-8").splitlines())
+                if match
+            ]
+            names += found
+            lines += import_lines(module, found)
+    doc = '"""The worked pieces of all labs, in the order in which they are built (made by tools/build.py)."""'
+    exported = "".join(f'    "{name}",\n' for name in names)
+    return (
+        "\n".join(
+            [
+                doc,
+                "",
+                "# ruff: noqa: I001, RUF022 (in the order of the labs)",
+                *lines,
+                "",
+                f"__all__ = [\n{exported}]",
+            ]
+        )
+        + "\n"
+    )
+
+
+def import_lines(module: str, names: list[str]) -> list[str]:
+    """One import, on one line when it fits."""
+    line = f"from .{module} import {', '.join(names)}"
+    return (
+        [line]
+        if len(line) <= 100
+        else [f"from .{module} import (", *(f"    {name}," for name in names), ")"]
+    )
+
+
+def build(root: Path, only: str | None = None) -> list[str]:
+    """Write what is not as it should be; the paths written."""
+    if not addresses.read(root) and (origin := addresses.from_origin(root)):
+        addresses.write(root, origin)
+        print(
+            f"{addresses.FILE}: the course's address is {origin.repository}, from the remote `origin`"
+        )
+    course, written = Course.load(root, only), []
+
+    def put(path: Path, text: str) -> None:
+        if not path.is_file() or path.read_bytes() != text.encode():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+            unfinished.write_bytes(text.encode())
+            unfinished.replace(path)
+            written.append(path.relative_to(root).as_posix())
+            print(f"wrote {written[-1]}", flush=True)
+
+    for path, text in course.package():
+        put(path, text)
+    for path in orphans(root, only):
+        path.unlink()
+        written.append(path.relative_to(root).as_posix())
+        print(f"removed {written[-1]}: no lab has this name")
+    for lab in course.labs:
+        put(root / "labs" / f"{lab.stem}.ipynb", course.lab_text(lab))
+    for lab in course.labs:
+        nb, fresh = course.solution(lab)
+        if not fresh:
+            started = time.perf_counter()
+            execute(lab, nb, root)
+            print(
+                f"ran solutions/{lab.stem}.ipynb in {time.perf_counter() - started:.1f} s",
+                flush=True,
+            )
+        put(root / "solutions" / f"{lab.stem}.ipynb", text_of(nb))
+    return written
+
+
+def check(root: Path, only: str | None = None) -> list[str]:
+    """What is not as a build would leave it, one sentence each; nothing is written."""
+    course = Course.load(root, only)
+    expected = dict(course.package())
+    stale = []
+    for lab in course.labs:
+        expected[root / "labs" / f"{lab.stem}.ipynb"] = course.lab_text(lab)
+        nb, fresh = course.solution(lab)
+        if fresh:
+            expected[root / "solutions" / f"{lab.stem}.ipynb"] = text_of(nb)
+        else:
+            stale.append(f"solutions/{lab.stem}.ipynb is older than what it is made from")
+    different = [
+        path
+        for path, text in expected.items()
+        if not path.is_file() or path.read_bytes() != text.encode()
+    ]
+    names = [path.relative_to(root).as_posix() for path in different]
+    unknown = [
+        f"{path.relative_to(root).as_posix()} has no source"
+        for path in orphans(root, only, notebooks=True)
+    ]
+    return [f"{name} differs from what its source gives" for name in names] + stale + unknown
+
+
+def orphans(root: Path, only: str | None, *, notebooks: bool = False) -> list[Path]:
+    """Generated files whose lab is gone. A build removes modules only: a notebook may hold somebody's work."""
+    if only:
+        return []
+    stems = {path.stem for path in sources(root)}
+    modules = {"__init__"} | {stem[3:] for stem in stems}
+    found = [
+        path for path in (root / "solutions" / "my_llama").glob("*.py") if path.stem not in modules
+    ]
+    if notebooks:
+        for folder in ("labs", "solutions"):
+            found += [
+                p
+                for p in (root / folder).glob("*.ipynb")
+                if STEM.fullmatch(p.stem) and p.stem not in stems
+            ]
+    return sorted(found)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line; 1 when the build stopped or something differs."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.build",
+        description=__doc__,
+        formatter_class=argparse.RawTextHelpFormatter,
+    )
+    parser.add_argument("--lab", metavar="NN_name", help="only this lab")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; fail if something is not up to date"
+    )
+    options = parser.parse_args(arguments)
+    only = options.lab and Path(options.lab).stem
+    try:
+        found = check(ROOT, only) if options.check else build(ROOT, only)
+    except BuildError as error:
+        print(f"The build stopped.\n{error}", file=sys.stderr)
+        return 1
+    if options.check and found:
+        print("\n".join([*found, "Run `make labs` and commit what it writes."]), file=sys.stderr)
+    elif not found:
+        print("Everything is up to date.")
+    return int(options.check and bool(found))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
