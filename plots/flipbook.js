@@ -1,0 +1,166 @@
+// Turns the pages of every flipbook in this document. The pages were drawn by matplotlib; nothing is computed here.
+//
+// A figure carries all it needs in data-book (deflated JSON: pages, captions, sliders, play, cuts), so this script is
+// the same in each of them, needs no names outside itself, and may run any number of times in one document.
+(() => {
+  const FIGURES = ".llama-flipbook";
+  const NARROW = 0.72; // of its natural width: below, panels that stand side by side are stacked
+  const OWN_KEYS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp", "PageDown", " ", "Enter"];
+
+  async function unpack(text) {
+    const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+    return JSON.parse(await new Response(stream).text());
+  }
+
+  function element(name, properties = {}, ...children) {
+    const made = Object.assign(document.createElement(name), properties);
+    made.append(...children);
+    return made;
+  }
+
+  // A slider: its element, and read and set for the place of its value in the list.
+  function rangeControl(slider) {
+    const input = element("input", { type: "range", min: 0, max: slider.values.length - 1, step: 1, value: slider.start });
+    input.dataset.name = slider.name;
+    const output = element("output");
+    const widest = Math.max(...slider.values.map((value) => value.length));
+    output.style.minWidth = `${widest + 0.5}ch`; // so that the slider does not jump as its value grows
+    const show = () => {
+      output.textContent = slider.values[input.value];
+      input.setAttribute("aria-valuetext", slider.values[input.value]);
+    };
+    show();
+    return {
+      element: element("label", {}, element("span", { textContent: slider.label }), input, output),
+      read: () => Number(input.value),
+      set: (place) => { input.value = place; },
+      show,
+    };
+  }
+
+  // A choice between words: radio buttons that look like a row of buttons.
+  function choiceControl(slider) {
+    const group = `llama-${Math.random().toString(36).slice(2)}`; // radio buttons of one name exclude each other, page-wide
+    const inputs = slider.values.map((value, place) => {
+      const input = element("input", { type: "radio", name: group, value: place, checked: place === slider.start });
+      input.dataset.name = slider.name;
+      return input;
+    });
+    const labels = inputs.map((input, place) => element("label", {}, input, element("span", { textContent: slider.values[place] })));
+    return {
+      element: element("fieldset", { className: "llama-choice" }, element("legend", { textContent: slider.label }), ...labels),
+      read: () => inputs.findIndex((input) => input.checked),
+      set: (place) => { inputs[place].checked = true; },
+      show: () => {},
+    };
+  }
+
+  // The page as one picture or, on a narrow screen, as its panels one under the other: the same drawing seen through
+  // one window for each panel.
+  function paint(picture, page, cuts, naturalWidth) {
+    picture.innerHTML = page;
+    const narrow = picture.clientWidth > 0 && picture.clientWidth < NARROW * naturalWidth;
+    if (!narrow || cuts.length < 3) return;
+    const whole = picture.firstElementChild;
+    const { width, height } = whole.viewBox.baseVal;
+    const pieces = cuts.slice(1).map((right, index) => {
+      const piece = whole.cloneNode(true);
+      piece.setAttribute("viewBox", `${cuts[index] * width} 0 ${(right - cuts[index]) * width} ${height}`);
+      return piece;
+    });
+    picture.replaceChildren(...pieces);
+  }
+
+  // JupyterLab and Notebook 7 take arrow keys for moving between cells, before they reach a slider. While the focus is
+  // in the figure, keys that a slider or button understands are kept from them; Shift+Enter and the like pass.
+  function keepKeys(figure) {
+    const keep = (event) => {
+      const modified = event.ctrlKey || event.metaKey || event.altKey || event.shiftKey;
+      if (figure.contains(event.target) && !modified && OWN_KEYS.includes(event.key)) event.stopPropagation();
+    };
+    figure.addEventListener("focusin", () => window.addEventListener("keydown", keep, true));
+    figure.addEventListener("focusout", () => window.removeEventListener("keydown", keep, true));
+  }
+
+  // The play button walks one slider to its end and stops there. Who asked for less motion turns a page a click.
+  function playButton(figure, control, slider, caption, turn) {
+    const calm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+    const pause = Math.min(600, Math.max(120, 6000 / slider.values.length)); // milliseconds a page
+    const last = slider.values.length - 1;
+    const idle = calm ? "▶ Next" : "▶ Play";
+    const button = element("button", { type: "button", textContent: idle });
+    button.setAttribute("aria-label", `${calm ? "Next" : "Play"}: ${slider.label}`);
+    let timer = null;
+
+    function step() {
+      control.set(control.read() === last ? 0 : control.read() + 1);
+      turn();
+    }
+    function stop() {
+      if (timer === null) return;
+      clearTimeout(timer);
+      timer = null;
+      button.textContent = idle;
+      button.setAttribute("aria-label", `Play: ${slider.label}`);
+      caption.setAttribute("aria-live", "polite");
+      caption.textContent += ""; // where it stopped is read out
+    }
+    function walk() {
+      if (!figure.isConnected || control.read() === last) return stop();
+      step();
+      timer = setTimeout(walk, pause);
+    }
+    button.addEventListener("click", () => {
+      if (calm) return step();
+      if (timer !== null) return stop();
+      button.textContent = "❚❚ Pause";
+      button.setAttribute("aria-label", `Pause: ${slider.label}`);
+      caption.setAttribute("aria-live", "off"); // a screen reader cannot follow three pages a second
+      step(); // from the end it begins again
+      timer = setTimeout(walk, pause);
+    });
+    control.element.addEventListener("input", stop);
+    return button;
+  }
+
+  async function open(figure) {
+    const book = await unpack(figure.dataset.book);
+    const picture = figure.querySelector(".llama-picture");
+    const caption = figure.querySelector(".llama-caption");
+    const naturalWidth = parseFloat(figure.style.maxWidth);
+    const controls = book.sliders.map((slider) => (slider.choice ? choiceControl : rangeControl)(slider));
+
+    function turn() {
+      let page = 0;
+      controls.forEach((control, index) => {
+        control.show();
+        page = page * book.sliders[index].values.length + control.read();
+      });
+      paint(picture, book.pages[page], book.cuts, naturalWidth);
+      caption.textContent = book.captions[page];
+      picture.setAttribute("aria-label", book.captions[page]);
+      figure.dataset.page = page;
+    }
+
+    const shown = controls.filter((control, index) => book.sliders[index].values.length > 1).map((control) => control.element);
+    const played = book.sliders.findIndex((slider) => slider.name === book.play);
+    if (played >= 0) shown.unshift(playButton(figure, controls[played], book.sliders[played], caption, turn));
+    figure.querySelector(".llama-controls").replaceChildren(...shown);
+    figure.addEventListener("input", turn);
+    keepKeys(figure);
+    new ResizeObserver(turn).observe(picture);
+    turn();
+  }
+
+  // Some front ends run a script before its output stands in the document: look again until one has been found.
+  function openAll(triesLeft) {
+    const closed = [...document.querySelectorAll(FIGURES)].filter((figure) => !figure.isOpen);
+    for (const figure of closed) {
+      figure.isOpen = true;
+      open(figure).catch((error) => console.warn("The picture stays still:", error)); // its PNG is there
+    }
+    if (!closed.length && triesLeft > 0) setTimeout(openAll, 100, triesLeft - 1);
+  }
+  openAll(50);
+})();

@@ -1,0 +1,272 @@
+"""Pictures with sliders: the learner's function draws every page when the cell runs, the browser turns the pages.
+
+    def draw(fig, position, pair):                      # plain matplotlib
+        ...                                             # calls what the learner wrote
+        return f"At position {position} pair {pair} has turned by {turn:.2f} radians."
+
+    explore(draw, position=range(16), pair=[0, 1, 2], play="position")
+
+Turning a page asks no kernel, so it is immediate, and goes on working in an exported or published notebook.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import itertools
+import json
+import math
+import re
+import sys
+import time
+import zlib
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from plots import style
+from plots.page import Draw, Page, draw_page
+
+PATIENCE = 2.0  # seconds of drawing after which a note says how far it is
+FOLDER = Path(__file__).parent
+
+
+def explore(
+    draw: Draw,
+    *,
+    start: Mapping[str, Any] | None = None,
+    play: str | None = None,
+    size: tuple[float, float] = style.WIDE,
+    max_frames: int = 100,
+    labels: Mapping[str, str] | None = None,
+    **sliders: Iterable[Any],
+) -> Flipbook:
+    """A picture with one slider for each keyword: `explore(draw, position=range(16))`.
+
+    draw(fig, **values) paints one page with matplotlib and returns its caption, one sentence with the numbers.
+    start: the values shown first (else each slider's first): the most telling ones, many readers touch nothing.
+    play: the slider that a play button walks. labels: what the sliders are called, where the names do not do.
+    Sliders whose values are all words or all bools become buttons to choose from.
+
+    In a notebook all pages are drawn at once, so that an error in the learner's function is the cell's own error;
+    elsewhere, as in tests, each when it is asked for.
+    """
+    book = Flipbook(draw, sliders, start or {}, play, size, max_frames, labels or {})
+    if _in_notebook():
+        _ = book.pages
+    return book
+
+
+class Flipbook:
+    """The pages of a picture, one for each combination of slider values. `explore` makes it."""
+
+    def __init__(
+        self,
+        draw: Draw,
+        sliders: Mapping[str, Iterable[Any]],
+        start: Mapping[str, Any],
+        play: str | None,
+        size: tuple[float, float],
+        max_frames: int,
+        labels: Mapping[str, str],
+    ) -> None:
+        self.sliders = {name: _values_of(name, values) for name, values in sliders.items()}
+        _check(self.sliders, start, play, labels, max_frames)
+        self.start = {name: _plain(start.get(name, v[0])) for name, v in self.sliders.items()}
+        self.play = play
+        self._draw, self._size, self._labels = draw, size, labels
+
+    @property
+    def frames(self) -> list[dict[str, Any]]:
+        """The slider values of every page, in their order: the last slider changes fastest."""
+        rows = itertools.product(*self.sliders.values())
+        return [dict(zip(self.sliders, row, strict=True)) for row in rows]
+
+    def page(self, **values: Any) -> Page:
+        """Draw the page at `values`; sliders not named stand at their start."""
+        for name, value in values.items():
+            if name not in self.sliders or _plain(value) not in self.sliders[name]:
+                raise ValueError(f"There is no page at {name}={value!r}: {self._range(name)}.")
+        values = {name: _plain(value) for name, value in values.items()}
+        return draw_page(self._draw, self.start | values, self._size)
+
+    def figure(self, **values: Any):
+        """The matplotlib figure at `values`, for tests: `picture.figure(position=3)`."""
+        return self.page(**values).figure
+
+    def caption(self, **values: Any) -> str:
+        """The sentence under the picture at `values`."""
+        return self.page(**values).caption
+
+    @cached_property
+    def first(self) -> Page:
+        """The page that is shown first, and the only one where no scripts run."""
+        return self.page()
+
+    @cached_property
+    def pages(self) -> list[tuple[str, str]]:
+        """(svg, caption) of every page; a placeholder stands alone."""
+        if self.first.is_placeholder:
+            return [(self.first.svg(), self.first.caption)]
+        pages = []
+        with _Patience(len(self.frames)) as note:
+            for values in self.frames:
+                page = self.first if values == self.start else self.page(**values)
+                pages.append((page.svg(), page.caption))
+                note.tell(len(pages))
+        return pages
+
+    def _range(self, name: str) -> str:
+        if name not in self.sliders:
+            return f"the sliders are {', '.join(self.sliders) or 'none'}"
+        return f"{name} goes through {_listed(self.sliders[name])}"
+
+    def _controls(self) -> dict[str, Any]:
+        """What the script needs to build the sliders."""
+        if self.first.is_placeholder:
+            return {"sliders": [], "play": None}
+        sliders = [
+            {
+                "name": name,
+                "label": self._labels.get(name, name.replace("_", " ")),
+                "values": [_shown(value) for value in values],
+                "start": values.index(self.start[name]),
+                "choice": all(isinstance(value, str | bool) for value in values),
+            }
+            for name, values in self.sliders.items()
+        ]
+        return {"sliders": sliders, "play": self.play}
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        png, caption = self.first.png(), self.first.caption
+        return {"text/html": self._html(png), "image/png": png, "text/plain": caption}
+
+    def _html(self, png: str) -> str:
+        svgs, captions = zip(*self.pages, strict=True)
+        book = {"pages": svgs, "captions": captions, "cuts": self.first.cuts(), **self._controls()}
+        packed = zlib.compress(json.dumps(book, ensure_ascii=False).encode(), 9)
+        caption = html.escape(self.first.caption, quote=True)
+        return (
+            f'<div class="llama-flipbook" style="max-width:{round(96 * self._size[0])}px"'
+            f' data-book="{base64.b64encode(packed).decode("ascii")}">\n'
+            f"<style>{_asset('flipbook.css')}</style>\n"
+            f'<div class="llama-controls"></div>\n'
+            f'<div class="llama-picture" role="img" aria-label="{caption}">'
+            f'<img alt="{caption}" src="data:image/png;base64,{png}"></div>\n'
+            f'<p class="llama-caption" aria-live="polite">{caption}</p>\n'
+            f"<script>{_asset('flipbook.js')}</script>\n</div>"
+        )
+
+
+def _plain(value: Any) -> Any:
+    """numpy and torch numbers as Python's own."""
+    return value.item() if hasattr(value, "item") else value
+
+
+def _values_of(name: str, values: Iterable[Any]) -> list[Any]:
+    if isinstance(values, str) or not hasattr(values, "__iter__"):
+        raise ValueError(
+            f"The slider {name!r} needs a list of values, such as {name}=range(8); got {values!r}."
+        )
+    listed = [_plain(value) for value in values]
+    if not listed:
+        raise ValueError(f"The slider {name!r} has no values; give it some: {name}=range(8).")
+    if any(value in listed[:place] for place, value in enumerate(listed)):
+        raise ValueError(f"The slider {name!r} has a value twice: {_listed(listed)}.")
+    return listed
+
+
+def _check(
+    sliders: Mapping[str, list[Any]],
+    start: Mapping[str, Any],
+    play: str | None,
+    labels: Mapping[str, str],
+    max_frames: int,
+) -> None:
+    """Sentences for sliders that do not fit together."""
+    known = ", ".join(sliders) or "none"
+    for where, names in (("start", start), ("labels", labels), ("play", [play] if play else [])):
+        for name in names:
+            if name not in sliders:
+                raise ValueError(f"{where} names {name!r}, but the sliders are: {known}.")
+    for name, value in start.items():
+        if _plain(value) not in sliders[name]:
+            raise ValueError(
+                f"start has {name}={value!r}, but {name} goes through {_listed(sliders[name])}."
+            )
+    if play and len(sliders[play]) < 2:
+        raise ValueError(f"play={play!r} has nowhere to go: that slider has a single value.")
+    frames = math.prod(map(len, sliders.values()))
+    if frames > max_frames:
+        sizes = " × ".join(f"{len(values)} {name}" for name, values in sliders.items())
+        raise ValueError(
+            f"{sizes} make {frames} pages, and at most {max_frames} are drawn (they take about 60 ms each). "
+            "Give fewer values, for example every second one, or take a slider out."
+        )
+
+
+def _listed(values: list[Any]) -> str:
+    shown = [repr(value) for value in values]
+    return ", ".join(shown if len(shown) <= 9 else [*shown[:4], "…", *shown[-2:]])
+
+
+def _shown(value: Any) -> str:
+    """A slider's value as the reader sees it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}".replace("-", "\N{MINUS SIGN}")
+    return str(value)
+
+
+def _asset(name: str) -> str:
+    """The script or style sheet, without comments and indentation: it goes into every picture."""
+    text = (FOLDER / name).read_text(encoding="utf-8")
+    text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
+    lines = (line.strip() for line in text.splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("//"))
+
+
+def _in_notebook() -> bool:
+    return getattr(_shell(), "kernel", None) is not None
+
+
+def person_is_present() -> bool:
+    """Whether somebody sits at the notebook: its front end can be asked for input; batch runs cannot."""
+    return bool(getattr(getattr(_shell(), "kernel", None), "_allow_stdin", False))
+
+
+def _shell() -> Any:
+    """IPython's shell, where there is one; IPython is never imported for it."""
+    ipython = sys.modules.get("IPython")
+    return ipython.get_ipython() if ipython else None
+
+
+class _Patience:
+    """A note "Drawing page 12 of 64 …" that appears when drawing takes long, for a person only, and goes away again.
+
+    A batch run gets none, so that its outputs do not depend on the machine's speed.
+    """
+
+    def __init__(self, total: int) -> None:
+        self.total, self.handle, self.due = total, None, time.monotonic() + PATIENCE
+
+    def __enter__(self) -> _Patience:
+        return self
+
+    def tell(self, done: int) -> None:
+        if time.monotonic() < self.due or not person_is_present():
+            return
+        from IPython.display import display
+
+        self.due = time.monotonic() + 0.5
+        note = {"text/plain": f"Drawing page {done} of {self.total} …"}
+        if self.handle:
+            self.handle.update(note, raw=True)
+        else:
+            self.handle = display(note, raw=True, display_id=True)
+
+    def __exit__(self, *_: object) -> None:
+        if self.handle:
+            self.handle.update({"text/plain": "", "text/html": ""}, raw=True)

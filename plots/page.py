@@ -1,0 +1,150 @@
+"""One page of a picture: what `draw(fig, **values)` painted, as SVG text for the browser and as a PNG without scripts."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import matplotlib as mpl
+
+from plots import style
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Draw = Callable[..., "str | None"]
+
+PNG_DPI = 110  # 792 pixels for a 7.2 inch picture
+PNG_COLOURS = 64  # a palette makes the file a third of the size
+DECIMALS = 2  # of a point, in the SVG: a hundredth of a pixel and more is not seen
+NARROWEST_PIECE = 0.25  # of the width: a colour bar stays with its panel
+
+
+class Page:
+    """A figure, its caption, and whether it is only the placeholder of a function not written yet."""
+
+    def __init__(self, figure: Figure, caption: str, is_placeholder: bool = False) -> None:
+        self.figure = figure
+        self.caption = caption
+        self.is_placeholder = is_placeholder
+
+    def svg(self) -> str:
+        """The picture as an `<svg>` element: transparent, text as text, INK as currentColor, no date."""
+        text = io.StringIO()
+        with mpl.rc_context(style.rc()):
+            nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+            self.figure.savefig(text, format="svg", metadata=nothing)
+        names = {artist.get_gid() for artist in self.figure.findobj() if artist.get_gid()}
+        return _slim(text.getvalue(), names)
+
+    def png(self) -> str:
+        """The picture on white, base64: for pages that run no scripts, such as GitHub's."""
+        from PIL import Image
+
+        full, small = io.BytesIO(), io.BytesIO()
+        with mpl.rc_context(style.rc()):
+            metadata = {"Software": None}
+            self.figure.savefig(
+                full, format="png", dpi=PNG_DPI, facecolor="white", metadata=metadata
+            )
+        picture = Image.open(full).convert("RGB").quantize(PNG_COLOURS)
+        picture.save(small, "png", optimize=True)
+        return base64.b64encode(small.getvalue()).decode("ascii")
+
+    def cuts(self) -> list[float]:
+        """Where a narrow screen may cut the picture into pieces to stack: fractions of its width, 0 and 1 included.
+
+        A cut goes through the gap between two panels, never through anything drawn.
+        """
+        width = self.figure.bbox.width
+        parts = [*self.figure.axes, *self.figure.texts, *self.figure.legends]
+        with mpl.rc_context(style.rc()):
+            renderer = self.figure.canvas.get_renderer()
+            boxes = [part.get_tightbbox(renderer) for part in parts if part.get_visible()]
+        spans = sorted((box.x0 / width, box.x1 / width) for box in boxes if box and box.width)
+        edges, right = [0.0], None
+        for left, end in spans:
+            if right is not None and left > right:
+                middle = round(float(left + right) / 2, 3)
+                if middle - edges[-1] >= NARROWEST_PIECE and 1 - middle >= NARROWEST_PIECE:
+                    edges.append(middle)
+            right = end if right is None else max(right, end)
+        return [*edges, 1.0]
+
+
+def draw_page(draw: Draw, values: dict[str, Any], size: tuple[float, float]) -> Page:
+    """Let `draw` paint on a new figure of `size` inches. An unwritten exercise gives a quiet placeholder.
+
+    Any other exception goes on to the learner, with a note that says which values were being drawn.
+    """
+    figure = _new_figure(size)
+    try:
+        with mpl.rc_context(style.rc()):
+            caption = draw(figure, **values)
+    except NotImplementedError as unwritten:
+        return _placeholder(unwritten, size)
+    except Exception as error:
+        if values:
+            at = ", ".join(f"{name}={value!r}" for name, value in values.items())
+            error.add_note(f"This happened while the picture was drawn at {at}.")
+        raise
+    return Page(figure, " ".join(str(caption or "").split()))
+
+
+def _new_figure(size: tuple[float, float]) -> Figure:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(style.rc()):
+        figure = Figure(figsize=size)
+        FigureCanvasAgg(figure)
+    return figure
+
+
+def _placeholder(unwritten: NotImplementedError, size: tuple[float, float]) -> Page:
+    """A dashed frame with the exercise's name in it, and a caption that says how to bring it to life."""
+    reason = str(unwritten).strip().partition("\n")[0].rstrip(".") or "the exercise above"
+    figure = _new_figure((size[0], min(size[1], 1.6)))
+    with mpl.rc_context(style.rc()):
+        axes = figure.add_axes((0.01, 0.04, 0.98, 0.92), xticks=[], yticks=[])
+        axes.spines[:].set(visible=True, linestyle=(0, (4, 4)), color=style.GREY)
+        axes.text(0.5, 0.62, reason, ha="center", va="center", transform=axes.transAxes)
+        wish = "brings this picture to life"
+        axes.text(
+            0.5, 0.36, wish, ha="center", va="center", color=style.GREY, transform=axes.transAxes
+        )
+    caption = f"Not written yet: {reason}. Write it, run its cell, then run this one again."
+    return Page(figure, caption, is_placeholder=True)
+
+
+def _slim(svg: str, names: set[str]) -> str:
+    """matplotlib's SVG file as a small element to stand inside a page that may hold many of them.
+
+    Long decimals are rounded, the ids nobody refers to are dropped (two figures would both have an `axes_1`), and
+    the author's gids become `data-gid`, which may repeat in a page.
+    """
+    svg = svg[svg.index("<svg") :]
+    dead = r"<!--.*?-->|<metadata>.*?</metadata>|<style.*?</style>"  # its style sheet would rule the whole page
+    svg = re.sub(dead, "", svg, flags=re.DOTALL)
+    referred = set(re.findall(r'(?:href="#|url\(#)([^")]+)', svg))
+
+    def tidy_id(match: re.Match[str]) -> str:
+        name = match[1]
+        if name in referred:
+            return match[0]
+        return f' data-gid="{name}"' if name in names else ""
+
+    def tidy_tag(match: re.Match[str]) -> str:
+        tag = re.sub(r' id="([^"]*)"', tidy_id, match[0])
+        if tag.startswith("<image"):
+            return tag
+        return re.sub(r"-?\d+\.\d{3,}", lambda digits: f"{float(digits[0]):.{DECIMALS}f}", tag)
+
+    svg = re.sub(r"<[^>]+>", tidy_tag, svg)
+    # The figure's size goes: the page's style sheet decides, and the viewBox keeps the shape.
+    svg = re.sub(r'^<svg [^>]*?(viewBox="[^"]*")[^>]*>', r"<svg \1>", svg)
+    svg = svg.replace("xlink:href", "href").replace(style.INK, "currentColor")
+    return re.sub(r"\s*\n\s*", "\n", svg).strip()
