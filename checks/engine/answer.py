@@ -1,0 +1,243 @@
+"""Calling what the learner wrote: by value, with a time limit, with its own line when it breaks."""
+
+import contextlib
+import inspect
+import io
+import linecache
+import os
+import signal
+import sysconfig
+import threading
+import types
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+TIME_LIMIT = 5.0  # seconds for all the calls of one probe
+KEPT_OUTPUT = 600  # characters of what the answer printed that the panel repeats
+
+_LIBRARIES = tuple(
+    os.path.realpath(path)
+    for path in {*sysconfig.get_paths().values(), os.path.dirname(torch.__file__)}
+    if path != sysconfig.get_paths()["data"]  # the root of the installation, above everything else
+)
+_ENGINE = os.path.dirname(os.path.realpath(__file__))
+_PLAIN = (Tensor, bool, int, float, complex, str, bytes, type(None), list, tuple, dict, set)
+
+
+class Crash(Exception):
+    """An exception inside the answer, with the learner's own line and the shapes found there."""
+
+    def __init__(self, original: BaseException) -> None:
+        super().__init__(str(original))
+        self.original = original
+        self.line, self.number, self.shapes = _own_line(original)
+
+
+class Hangs(BaseException):
+    """The time limit is over. No `Exception`, so that an `except` in the answer lets it pass."""
+
+
+class Wrong(Exception):
+    """Raised by a probe that has a sentence to say instead of a value to compare."""
+
+
+@dataclass
+class Call:
+    """One call of the answer: what it was given, by name, and what came back."""
+
+    name: str
+    given: dict[str, Any]
+    result: Any = None
+
+
+@dataclass
+class Transcript:
+    """What the calls of one probe left behind."""
+
+    calls: list[Call] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)  # names of inputs changed in place
+    unwritten: str | None = None  # the message of a NotImplementedError
+    printed: "Output" = field(default_factory=lambda: Output())
+
+
+class Output(io.TextIOBase):
+    """A standard output that counts everything and keeps the beginning."""
+
+    def __init__(self) -> None:
+        self.kept, self.length = "", 0
+
+    def write(self, text: str) -> int:
+        """Count `text`, and keep it while there is room."""
+        self.kept += text[: KEPT_OUTPUT - len(self.kept)]
+        self.length += len(text)
+        return len(text)
+
+
+class Answer:
+    """A function, class or object of the learner's, called by value.
+
+    Tensors and lists are copied before they are handed over and compared afterwards, so that an
+    answer that changes its inputs is noticed and spoils nothing. Objects come back wrapped again.
+    """
+
+    def __init__(self, target: Any, transcript: Transcript) -> None:
+        self._target, self._transcript = target, transcript
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        given_args, given_kwargs = _copy(args), _copy(kwargs)
+        call = Call(_name(self._target), _named(self._target, args, kwargs))
+        self._transcript.calls.append(call)
+        try:
+            result = self._target(*given_args, **given_kwargs)
+        except NotImplementedError as error:
+            self._transcript.unwritten = str(error)
+            raise
+        except (Exception, SystemExit) as error:
+            raise Crash(error) from error
+        changed = _named(self._target, given_args, given_kwargs)
+        for name, value in call.given.items():
+            if not _same(value, changed[name]):
+                self._transcript.changed.append(name)
+        call.result = _copy(result) if isinstance(result, _PLAIN) else None
+        return self._wrapped(result)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            value = getattr(self._target, name)
+        except AttributeError as error:
+            raise Crash(error) from error
+        return self._wrapped(value)
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self._wrapped(item) for item in self._target)
+
+    def _wrapped(self, value: Any) -> Any:
+        is_ours = (
+            isinstance(value, Exception | types.ModuleType) or type(value).__module__ == "numpy"
+        )
+        if isinstance(value, _PLAIN) or is_ours:
+            return value
+        return Answer(value, self._transcript)
+
+
+def error_of(call: Callable[[], Any]) -> str | None:
+    """Return the name of the exception that `call` raises, e.g. "ValueError", or None."""
+    try:
+        call()
+    except NotImplementedError:
+        raise
+    except Crash as crash:
+        return type(crash.original).__name__
+    except Exception as error:
+        return type(error).__name__
+    return None
+
+
+@contextlib.contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raise `Hangs` in this thread when the block takes longer.
+
+    Signals reach sleeping and computing code alike, but only the main thread, and not on Windows:
+    there the block runs without a limit and the learner interrupts the kernel.
+    """
+    if (
+        not hasattr(signal, "setitimer")
+        or threading.current_thread() is not threading.main_thread()
+    ):
+        yield
+        return
+
+    def stop(*_: Any) -> None:
+        raise Hangs
+
+    before = signal.signal(signal.SIGALRM, stop)
+    # Fires again every second: a bare `except` in the answer must not swallow the only shot.
+    signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def signature_of(target: Any) -> str:
+    """Return the parameters of a callable as a learner would write them: "x, weight, eps=1e-05"."""
+    try:
+        parameters = inspect.signature(target).parameters.values()
+    except (TypeError, ValueError):
+        return "…"
+    return ", ".join(str(p.replace(annotation=p.empty)) for p in parameters)
+
+
+def _named(target: Any, args: tuple, kwargs: dict) -> dict[str, Any]:
+    """Pair the arguments with the target's parameter names."""
+    callable_ = target.forward if isinstance(target, torch.nn.Module) else target
+    try:
+        return dict(inspect.signature(callable_).bind(*args, **kwargs).arguments)
+    except (TypeError, ValueError):  # it does not take these arguments: the call will say so
+        return {f"argument {i + 1}": value for i, value in enumerate(args)} | kwargs
+
+
+def _name(target: Any) -> str:
+    return getattr(target, "__name__", type(target).__name__)
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, Answer):
+        return value._target
+    if isinstance(value, Tensor):
+        return value.clone()
+    if type(value) in (list, tuple):
+        return type(value)(_copy(item) for item in value)
+    if type(value) is dict:
+        return {key: _copy(item) for key, item in value.items()}
+    return value
+
+
+def _same(value: Any, after: Any) -> bool:
+    """Tell whether a copy that was handed over still equals the original, bit for bit."""
+    if isinstance(value, Tensor):
+        if value.shape != after.shape or value.dtype != after.dtype:
+            return False
+        if value.is_meta:
+            return True
+        return bool(torch.allclose(value, after, rtol=0, atol=0, equal_nan=True))
+    if type(value) in (list, tuple):
+        return len(value) == len(after) and all(map(_same, value, after))
+    if type(value) is dict:
+        return value.keys() == after.keys() and all(_same(value[k], after[k]) for k in value)
+    return True
+
+
+def _own_line(error: BaseException) -> tuple[str, int, str]:
+    """Find the deepest line that the learner wrote, and the shapes of the tensors named in it."""
+    own, trace = None, error.__traceback__
+    while trace is not None:
+        if _is_own(trace.tb_frame.f_code.co_filename):
+            own = trace
+        trace = trace.tb_next
+    if own is None:
+        return "", 0, ""
+    frame, number = own.tb_frame, own.tb_lineno
+    line = linecache.getline(frame.f_code.co_filename, number, frame.f_globals).strip()
+    tensors = {
+        name: value
+        for name, value in frame.f_locals.items()
+        if isinstance(value, Tensor) and (name in line or not line)
+    }
+    shapes = ", ".join(f"{name} {tuple(value.shape)}" for name, value in tensors.items())
+    return line, number, shapes
+
+
+def _is_own(filename: str) -> bool:
+    if filename.startswith("<frozen"):
+        return False
+    path = os.path.realpath(filename)
+    return not path.startswith(_ENGINE) and not any(
+        Path(path).is_relative_to(library) for library in _LIBRARIES
+    )

@@ -1,0 +1,168 @@
+"""The first difference between what an answer gave and what was expected, as a sentence."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+# Relative error that a correct formula may have, in another order of operations or another layout.
+TOLERANCE = {torch.float64: 1e-5, torch.float32: 1e-4, torch.float16: 5e-3, torch.bfloat16: 2e-2}
+ABSOLUTE = 0.05  # of the tolerance, times the largest expected number: room for sums that cancel
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One way in which a result differs. `says` completes "it returned …"."""
+
+    kind: str  # none, type, length, keys, shape, dtype, device, nan, value, error
+    says: str
+    index: tuple[int, ...] | None = None  # of the first number that differs, in a tensor
+
+
+def difference(got: Any, expected: Any) -> Difference | None:
+    """Compare `got` with `expected`, both plain values, lists or tensors; None when they agree."""
+    if isinstance(expected, Tensor):
+        return _tensor_difference(got, expected)
+    if got is None and expected is not None:
+        return Difference("none", "None: is there a `return`?")
+    if isinstance(expected, bool | str) or expected is None:
+        if type(got) is not type(expected):
+            return _wrong_type(got, expected)
+        return None if got == expected else Difference("value", f"{got!r}, expected {expected!r}")
+    if isinstance(expected, int | float):
+        return _number_difference(got, expected)
+    if isinstance(expected, list | tuple):
+        return _sequence_difference(got, expected)
+    if isinstance(expected, dict):
+        return _dict_difference(got, expected)
+    raise TypeError(f"a probe returned {type(expected).__name__}, which the engine cannot compare")
+
+
+def numbers(value: Any) -> Iterator[float]:
+    """All the numbers in a result, however nested: the evidence that a mistake can be told by."""
+    if isinstance(value, Tensor):
+        yield from value.detach().to(torch.float64).flatten().tolist() if not value.is_meta else ()
+    elif isinstance(value, int | float):
+        yield float(value)
+    elif isinstance(value, str):
+        yield from map(float, value.encode())
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from numbers(item)
+    elif isinstance(value, dict):
+        yield from numbers(list(value.items()))
+
+
+def close(got: Tensor, expected: Tensor) -> Tensor:
+    """Tell for each number whether `got` is `expected` up to rounding: both (...) → bool (...)."""
+    if not expected.is_floating_point() and not expected.is_complex():
+        return got == expected
+    relative = TOLERANCE.get(expected.dtype, 1e-4)
+    exact = expected.detach().to(torch.complex128 if expected.is_complex() else torch.float64)
+    given = got.detach().to(exact.dtype)
+    finite = exact[exact.isfinite()].abs()
+    absolute = ABSOLUTE * relative * finite.max().item() if finite.numel() else 0.0
+    return torch.isclose(given, exact, rtol=relative, atol=absolute, equal_nan=True)
+
+
+def _tensor_difference(got: Any, expected: Tensor) -> Difference | None:
+    if got is None:
+        return Difference("none", "None: is there a `return`?")
+    if not isinstance(got, Tensor):
+        return _wrong_type(got, expected)
+    if got.shape != expected.shape:
+        return Difference("shape", _shape_sentence(tuple(got.shape), tuple(expected.shape)))
+    if got.dtype != expected.dtype:
+        return Difference(
+            "dtype", f"{_dtype(got)} where {_dtype(expected)} is expected: keep the input's dtype"
+        )
+    if got.device != expected.device:
+        return Difference("device", f"a tensor on {got.device}, expected {expected.device}")
+    if got.is_meta:
+        return None
+    agrees = close(got, expected)
+    if agrees.all():
+        return None
+    index = tuple((~agrees).nonzero()[0].tolist())
+    at = f" at {list(index)}" if index else ""
+    mine, right = got[index].item(), expected[index].item()
+    if mine != mine:
+        return Difference("nan", f"NaN{at}, expected {_number(right)}", index)
+    return Difference("value", f"{_number(mine)}{at}, expected {_number(right)}", index)
+
+
+def _shape_sentence(got: tuple[int, ...], expected: tuple[int, ...]) -> str:
+    says = f"shape {got}, expected {expected}"
+    if len(got) == len(expected) - 1:
+        for i, size in enumerate(expected):
+            if got == expected[:i] + expected[i + 1 :]:
+                return f"{says}: dimension {i}, of size {size}, is gone"
+    if len(got) == len(expected) + 1:
+        return f"{says}: there is a dimension too many"
+    if got != expected and sorted(got) == sorted(expected):
+        return f"{says}: the right sizes in another order"
+    return says
+
+
+def _number_difference(got: Any, expected: float) -> Difference | None:
+    if isinstance(got, bool) or not isinstance(got, int | float):
+        return _wrong_type(got, expected)
+    agrees = bool(close(torch.tensor(float(got)), torch.tensor(float(expected))))
+    if isinstance(expected, int):  # counts and bytes: not one too many
+        agrees = got == expected
+    if agrees:
+        return None
+    return Difference("value", f"{_number(got)}, expected {_number(expected)}")
+
+
+def _sequence_difference(got: Any, expected: list | tuple) -> Difference | None:
+    if not isinstance(got, type(expected)):
+        return _wrong_type(got, expected)
+    for item, right in zip(got, expected, strict=False):
+        if found := difference(item, right):
+            return found
+    if len(got) != len(expected):
+        return Difference("length", f"{len(got)} items, expected {len(expected)}")
+    return None
+
+
+def _dict_difference(got: Any, expected: dict) -> Difference | None:
+    if not isinstance(got, dict):
+        return _wrong_type(got, expected)
+    if missing := [key for key in expected if key not in got]:
+        return Difference("keys", f"nothing for {missing[0]!r}, expected {expected[missing[0]]!r}")
+    if extra := [key for key in got if key not in expected]:
+        return Difference("keys", f"an entry for {extra[0]!r}, which should not be there")
+    for key, right in expected.items():
+        if found := difference(got[key], right):
+            return Difference(found.kind, f"for {key!r} {found.says}", found.index)
+    return None
+
+
+def _wrong_type(got: Any, expected: Any) -> Difference:
+    wanted = {Tensor: "a tensor", int: "an int", float: "a float", str: "a string"}
+    name = wanted.get(type(expected), f"a {type(expected).__name__}")
+    if got is None:
+        return Difference("none", "None: is there a `return`?")
+    advice = ""
+    if isinstance(got, tuple) and isinstance(expected, Tensor):
+        advice = f" of {len(got)}: return one thing, and mind a comma at the end of the line"
+    elif type(got).__module__ == "numpy":
+        advice = ": stay in torch, so that gradients and devices survive"
+    kind = type(got).__name__
+    shown = {"ndarray": "a numpy array", "Tensor": "a tensor"}.get(kind, f"a {kind}")
+    return Difference(
+        "type", f"{shown}{advice}; expected {name}" if advice else f"{shown}, expected {name}"
+    )
+
+
+def _dtype(tensor: Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
+
+
+def _number(value: Any) -> str:
+    if isinstance(value, bool | int | complex):
+        return str(value)
+    return f"{value:.6g}"

@@ -1,0 +1,125 @@
+"""Diagnosis by re-enactment: which known mistake shows what the learner's answer shows?
+
+A mistake is named when it does the same as the answer on every probe, those that pass included.
+When none does, one that gives the same wrong numbers on a probe rich in numbers is named as a part
+of the story.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+from torch.nn import Module
+
+from checks.engine.answer import Call, Crash, Transcript
+from checks.engine.compare import difference, numbers
+from checks.engine.report import Counterexample
+
+if TYPE_CHECKING:
+    from checks.engine.check import Mistake, Probe
+
+RICH = 8  # different numbers in a wrong result make it evidence enough by itself
+
+
+@dataclass
+class Outcome:
+    """What one probe saw of one implementation."""
+
+    value: Any = None
+    crash: Crash | None = None
+    complaint: str = ""
+    hangs: bool = False
+    seen: Transcript = field(default_factory=Transcript)
+
+    def is_like(self, other: "Outcome", right: "Outcome", noisy: bool) -> bool:
+        """Tell whether two outcomes, neither of which need be right, are the same."""
+        if noisy:
+            return self.passes(right) == other.passes(right)
+        if self.crash or other.crash:
+            both = self.crash and other.crash
+            return bool(both) and type(self.crash.original) is type(other.crash.original)
+        return (
+            self.complaint == other.complaint
+            and bool(self.seen.changed) == bool(other.seen.changed)
+            and agree(self.value, other.value)
+        )
+
+    def passes(self, right: "Outcome") -> bool:
+        """Tell whether this is what the reference showed."""
+        stopped = self.crash or self.complaint or self.hangs
+        changed = bool(self.seen.changed) and not right.seen.changed
+        return not stopped and not changed and agree(self.value, right.value)
+
+
+def diagnose(
+    probes: list["Probe"],
+    mistakes: list["Mistake"],
+    outcomes: list[Outcome],
+    expected: list[Outcome],
+    observe: Callable[[Any, "Probe"], Outcome],
+) -> tuple[list["Mistake"], bool]:
+    """Return the mistakes that reproduce the outcomes, and whether they explain only a part."""
+    failing = [i for i, mine in enumerate(outcomes) if not mine.passes(expected[i])]
+    if outcomes[-1].hangs or all(outcomes[i].crash for i in failing):
+        return [], False
+    rich = next((i for i in failing if _is_rich(probes[i], outcomes[i], expected[i])), None)
+    order = sorted(range(len(outcomes)), key=lambda i: (i != rich, i not in failing))
+    whole, part = [], []
+    for mistake in mistakes:
+        for i in order:
+            again = observe(mistake.wrong, probes[i])
+            if not outcomes[i].is_like(again, expected[i], probes[i].noisy):
+                break
+            if i == rich:
+                part.append(mistake)
+        else:
+            whole.append(mistake)
+    return (whole, False) if whole else (part, True)
+
+
+def counterexample(outcomes: list[Outcome], expected: list[Outcome]) -> Counterexample | None:
+    """Find the smallest call whose result differs from the reference's."""
+    wrong: list[tuple[Call, Call]] = []
+    for mine, right in zip(outcomes, expected, strict=True):
+        if not mine.crash and not mine.hangs:
+            wrong += _differing(mine, right)
+    if not wrong:
+        return None
+    mine, right = min(wrong, key=lambda pair: _size(list(pair[1].given.values())))
+    found = difference(mine.result, right.result)
+    return Counterexample(right.given, mine.result, right.result, found.index if found else None)
+
+
+def agree(got: Any, expected: Any) -> bool:
+    """Tell whether two results, neither of which need be right, are the same up to rounding."""
+    try:
+        return difference(got, expected) is None
+    except TypeError:  # something that is no plain value
+        return type(got) is type(expected)
+
+
+def _is_rich(probe: "Probe", mine: Outcome, right: Outcome) -> bool:
+    if probe.noisy or mine.crash or mine.complaint:
+        return False
+    results = [call.result for call, _ in _differing(mine, right)]
+    return len({round(x, 6) for x in numbers(results) if x == x}) >= RICH
+
+
+def _differing(mine: Outcome, right: Outcome) -> list[tuple[Call, Call]]:
+    if len(mine.seen.calls) != len(right.seen.calls):
+        return []
+    pairs = zip(mine.seen.calls, right.seen.calls, strict=True)
+    return [
+        (a, b)
+        for a, b in pairs
+        if b.result is not None and not hasattr(Module, b.name) and not agree(a.result, b.result)
+    ]  # what every module has, such as state_dict, is no example
+
+
+def _size(value: Any) -> int:
+    if isinstance(value, Tensor):
+        return value.numel()
+    if isinstance(value, list | tuple):
+        return sum(map(_size, value))
+    return len(value) if isinstance(value, str) else 1

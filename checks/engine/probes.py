@@ -1,0 +1,127 @@
+"""Probes that nearly every exercise needs, made from one function that draws its arguments."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from checks.engine.answer import Crash, Wrong
+from checks.engine.check import Probe
+from checks.engine.compare import close
+from checks.engine.inputs import Inputs
+
+Draw = Callable[[Inputs], tuple]  # the arguments of one call
+
+
+def values(*draws: Draw, title: str = "shape, dtype and values on {n} random inputs") -> Probe:
+    """Compare the results of several calls, each with fresh arguments, with the reference's."""
+    return Probe(
+        title.format(n=len(draws)),
+        lambda answer, inputs: [answer(*draw(inputs)) for draw in draws],
+    )
+
+
+def gradients(draw: Draw, title: str = "gradients flow, and are right") -> Probe:
+    """Compare the gradients with respect to every floating-point argument."""
+
+    def run(answer: Any, inputs: Inputs) -> list[Tensor]:
+        args = [_leaf(value) for value in draw(inputs)]
+        result = answer(*args)
+        if not isinstance(result, Tensor) or not result.requires_grad:
+            return [torch.zeros(0)]
+        weight = torch.linspace(0.5, 1.5, result.numel()).reshape(result.shape)
+        leaves = [value for value in args if isinstance(value, Tensor) and value.requires_grad]
+        return list(
+            torch.autograd.grad(
+                (result * weight.to(result.dtype)).sum(), leaves, materialize_grads=True
+            )
+        )
+
+    return Probe(
+        title,
+        run,
+        fails="The result is not connected to the inputs by the right gradients. Is there a "
+        "`.detach()`, `.item()`, `.data` or `torch.no_grad()` on the way?",
+    )
+
+
+def half_precision(draw: Draw, title: str = "float16 and bfloat16: computed in float32") -> Probe:
+    """Compare dtype and values in half precision, where the numbers depend on the rounding."""
+
+    def run(answer: Any, inputs: Inputs) -> list[Tensor | bool]:
+        verdicts = []
+        for dtype in (torch.float16, torch.bfloat16):
+            args = [value.to(dtype) if _is_float(value) else value for value in draw(inputs)]
+            exact = [value.double() if _is_float(value) else value for value in args]
+            got, right = answer(*args), answer(*exact)
+            if not isinstance(got, Tensor) or got.dtype != dtype:
+                return (
+                    [got.flatten()[:0]] if isinstance(got, Tensor) else [got]
+                )  # the engine says what it is, and what it should be
+            verdicts.append(got.flatten()[:0])
+            verdicts.append(bool(close(got, right.to(dtype)).all()))
+        return verdicts
+
+    return Probe(
+        title,
+        run,
+        fails="In half precision the result is off by more than rounding. Compute in float32 "
+        "(`x.float()`) and go back to the input's dtype at the end.",
+        noisy=True,
+    )
+
+
+def keeps_device(draw: Draw, title: str = "works on the device of its inputs") -> Probe:
+    """Run on torch's meta device, a device without numbers: what was made on the CPU shows there.
+
+    Only a mix of devices counts: an answer that needs real numbers cannot run there at all.
+    """
+
+    def run(answer: Any, inputs: Inputs) -> str:
+        args = [value.to("meta") if isinstance(value, Tensor) else value for value in draw(inputs)]
+        try:
+            result = answer(*args)
+        except Crash as crash:
+            mixed = "device" in str(crash) and "meta" in str(crash) and "item()" not in str(crash)
+            return "mixed devices" if mixed else "one device"
+        if isinstance(result, Tensor) and not result.is_meta:
+            return "mixed devices"
+        return "one device"
+
+    return Probe(
+        title,
+        run,
+        fails="A tensor made inside the function lies on the CPU whatever the inputs' device is. "
+        "Give it `device=x.device`.",
+    )
+
+
+def parameters_of(module: Any) -> dict[str, list[int]]:
+    """List a module's learnable parameters: name → shape."""
+    return {name: list(value.shape) for name, value in module.named_parameters()}
+
+
+def load(module: Any, state: dict[str, Tensor]) -> Any:
+    """Give a module the weights of a probe; say in a sentence when it has other parameters."""
+    found = {name: tuple(value.shape) for name, value in module.state_dict().items()}
+    wanted = {name: tuple(value.shape) for name, value in state.items()}
+    if found != wanted:
+        written = ", ".join(f"{name} {shape}" for name, shape in found.items()) or "none"
+        right = ", ".join(f"{name} {shape}" for name, shape in wanted.items())
+        raise Wrong(f"its parameters are {written}; expected: {right}.")
+    module.load_state_dict(state)
+    return module
+
+
+def agrees(got: Tensor, expected: Tensor) -> bool:
+    """Tell whether two tensors of an answer are equal up to rounding."""
+    return got.shape == expected.shape and bool(close(got, expected).all())
+
+
+def _is_float(value: Any) -> bool:
+    return isinstance(value, Tensor) and value.is_floating_point()
+
+
+def _leaf(value: Any) -> Any:
+    return value.detach().clone().requires_grad_() if _is_float(value) else value
