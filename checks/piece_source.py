@@ -1,22 +1,25 @@
 """The source text of a `my_llama` module: imports that the pieces need, then the pieces.
 
-The learner's own module and the worked one are made by the same functions, so they look alike. Nothing is run here.
+The learner's own module and the worked one are made by the same functions, so they look alike.
+Nothing is run here.
 """
 
 from __future__ import annotations
 
 import ast
 import builtins
+import re
 import symtable
 import sys
 from collections.abc import Iterable, Mapping
 
+EXERCISE = re.compile(r"^# EXERCISE (\d+\.\d+) · (\w+)[ \t]*$", re.MULTILINE)
 LEFT_OUT = {"checks", "plots", "__future__"}  # packages that a finished piece has no use for
 MODULE_NAMES = {"__name__", "__file__", "__doc__", "__package__", "__spec__"}
 
 
 def module_source(docstring: str, imports: Iterable[str], pieces: Mapping[str, str]) -> str:
-    """One module: its docstring, those of the imports that the pieces use, and the pieces in order."""
+    """One module: its docstring, the imports that its pieces use, and the pieces in order."""
     body = "\n\n\n".join(piece.strip() for piece in pieces.values())
     bound = {name for piece in pieces.values() for name in defined_names(piece)}
     used = imports_for(global_names(body) - bound, imports)
@@ -27,7 +30,7 @@ def module_source(docstring: str, imports: Iterable[str], pieces: Mapping[str, s
 
 
 def imports_for(names: set[str], imports: Iterable[str]) -> str:
-    """The import lines that bind these names, in the order in which they stand; the last binding of a name wins."""
+    """The import lines that bind these names; the last line that binds a name wins."""
     bound: dict[str, str] = {}
     for line in imports:
         for name, statement in bindings(line).items():
@@ -38,14 +41,16 @@ def imports_for(names: set[str], imports: Iterable[str]) -> str:
 
 
 def bindings(source: str) -> dict[str, str]:
-    """name → the import statement that binds it alone, for all imports at the top level of a cell."""
+    """name → the import statement that binds it, for all imports at the top level of a cell."""
     found: dict[str, str] = {}
     for node in ast.parse(source).body:
         if not isinstance(node, ast.Import | ast.ImportFrom):
             continue
         for alias in node.names:
             module = node.module if isinstance(node, ast.ImportFrom) else alias.name
-            if module is None or module.split(".")[0] in LEFT_OUT or alias.name == "*":
+            if isinstance(node, ast.ImportFrom) and node.level:
+                module = "my_llama"
+            if module.split(".")[0] in LEFT_OUT or alias.name == "*":
                 continue
             as_name = f" as {alias.asname}" if alias.asname else ""
             if isinstance(node, ast.ImportFrom):
@@ -58,8 +63,39 @@ def bindings(source: str) -> dict[str, str]:
     return found
 
 
+def import_lines(source: str) -> list[str]:
+    """The import statements at the top level of a cell or module, if it is valid Python."""
+    return list(bindings(source).values()) if is_python(source) else []
+
+
+def pieces_in(module: str) -> dict[str, str]:
+    """name → source of the pieces in a module that was saved, told apart by their first lines."""
+    starts = list(EXERCISE.finditer(module))
+    ends = [match.start() for match in starts[1:]] + [len(module)]
+    return {
+        match[2]: module[match.start() : end].strip()
+        for match, end in zip(starts, ends, strict=False)
+    }
+
+
+def defines(source: str, name: str) -> bool:
+    """True when a cell has a function or class of this name at its top level."""
+    body = ast.parse(source).body if is_python(source) else []
+    kinds = ast.FunctionDef | ast.ClassDef
+    return any(isinstance(node, kinds) and node.name == name for node in body)
+
+
+def is_python(source: str) -> bool:
+    """True when Python can compile it."""
+    try:
+        compile(source, "<cell>", "exec")
+    except (SyntaxError, ValueError):
+        return False
+    return True
+
+
 def grouped(statements: list[str]) -> list[str]:
-    """Import statements in three groups (standard library, others, my_llama), those from one module in one line."""
+    """Import statements in three groups: standard library, others, my_llama."""
     merged: dict[str, list[str]] = {}
     for statement in statements:
         head, _, names = statement.partition(" import ")
@@ -101,7 +137,7 @@ def defined_names(source: str) -> set[str]:
 
 
 def global_names(source: str) -> set[str]:
-    """The names that this source reads from module level, in any function or class, builtins left out."""
+    """The names that this source reads from module level or below it, builtins left out."""
     names: set[str] = set()
     tables = [symtable.symtable(source, "<piece>", "exec")]
     while tables:
