@@ -1,1 +1,1 @@
-"""The interactive pictures: one module a lab, and the parts they share (style, page, flipbook, live)."""
+"""The interactive pictures: one module a lab; style, page, flipbook and live are shared."""

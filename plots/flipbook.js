@@ -5,6 +5,7 @@
 (() => {
   const FIGURES = ".llama-flipbook";
   const NARROW = 0.72; // of its natural width: below, panels that stand side by side are stacked
+  const LARGEST = 1.15; // times its natural width: a stacked panel does not grow beyond it
   const OWN_KEYS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp", "PageDown", " ", "Enter"];
 
   async function unpack(text) {
@@ -59,14 +60,16 @@
   // The page as one picture or, on a narrow screen, as its panels one under the other: the same drawing seen through
   // one window for each panel.
   function paint(picture, page, cuts, naturalWidth) {
+    const available = picture.clientWidth;
     picture.innerHTML = page;
-    const narrow = picture.clientWidth > 0 && picture.clientWidth < NARROW * naturalWidth;
-    if (!narrow || cuts.length < 3) return;
+    if (available === 0 || available >= NARROW * naturalWidth || cuts.length < 3) return;
     const whole = picture.firstElementChild;
     const { width, height } = whole.viewBox.baseVal;
     const pieces = cuts.slice(1).map((right, index) => {
       const piece = whole.cloneNode(true);
-      piece.setAttribute("viewBox", `${cuts[index] * width} 0 ${(right - cuts[index]) * width} ${height}`);
+      const share = right - cuts[index];
+      piece.setAttribute("viewBox", `${cuts[index] * width} 0 ${share * width} ${height}`);
+      piece.style.maxWidth = `${LARGEST * share * naturalWidth}px`;
       return piece;
     });
     picture.replaceChildren(...pieces);

@@ -1,12 +1,13 @@
-"""Pictures with sliders: the learner's function draws every page when the cell runs, the browser turns the pages.
+"""Pictures with sliders: the learner's function draws every page, the browser turns the pages.
 
-    def draw(fig, position, pair):                      # plain matplotlib
-        ...                                             # calls what the learner wrote
+    def draw(fig, position, pair):                  # plain matplotlib
+        ...                                         # calls what the learner wrote
         return f"At position {position} pair {pair} has turned by {turn:.2f} radians."
 
     explore(draw, position=range(16), pair=[0, 1, 2], play="position")
 
-Turning a page asks no kernel, so it is immediate, and goes on working in an exported or published notebook.
+The pages are drawn when the cell runs. Turning one asks no kernel, so it is immediate, and goes on
+working in an exported or published notebook.
 """
 
 from __future__ import annotations
@@ -44,13 +45,18 @@ def explore(
 ) -> Flipbook:
     """A picture with one slider for each keyword: `explore(draw, position=range(16))`.
 
-    draw(fig, **values) paints one page with matplotlib and returns its caption, one sentence with the numbers.
-    start: the values shown first (else each slider's first): the most telling ones, many readers touch nothing.
-    play: the slider that a play button walks. labels: what the sliders are called, where the names do not do.
-    Sliders whose values are all words or all bools become buttons to choose from.
+    draw: `draw(fig, **values)` paints one page with matplotlib and returns its caption, a sentence
+        that reads the picture with its numbers.
+    start: the values shown first, else each slider's first. Take the most telling ones: many
+        readers touch nothing.
+    play: the slider that a play button walks.
+    size: in inches. Two panels side by side are stacked on a narrow screen; a single one should be
+        at most 5 inches wide, to stay readable there.
+    labels: what the sliders are called, where their names do not do.
+    sliders: their values, in order. If all are words or bools, they become buttons to choose from.
 
-    In a notebook all pages are drawn at once, so that an error in the learner's function is the cell's own error;
-    elsewhere, as in tests, each when it is asked for.
+    In a notebook all pages are drawn at once, so that an error in the learner's function is the
+    cell's own error; elsewhere, as in tests, each when it is asked for.
     """
     book = Flipbook(draw, sliders, start or {}, play, size, max_frames, labels or {})
     if _in_notebook():
@@ -201,8 +207,8 @@ def _check(
     if frames > max_frames:
         sizes = " × ".join(f"{len(values)} {name}" for name, values in sliders.items())
         raise ValueError(
-            f"{sizes} make {frames} pages, and at most {max_frames} are drawn (they take about 60 ms each). "
-            "Give fewer values, for example every second one, or take a slider out."
+            f"{sizes} make {frames} pages, and at most {max_frames} are drawn (each takes about "
+            "60 ms). Give fewer values, for example every second one, or take a slider out."
         )
 
 
@@ -233,7 +239,7 @@ def _in_notebook() -> bool:
 
 
 def person_is_present() -> bool:
-    """Whether somebody sits at the notebook: its front end can be asked for input; batch runs cannot."""
+    """Whether somebody sits at the notebook: a batch run cannot be asked for input."""
     return bool(getattr(getattr(_shell(), "kernel", None), "_allow_stdin", False))
 
 
@@ -244,7 +250,7 @@ def _shell() -> Any:
 
 
 class _Patience:
-    """A note "Drawing page 12 of 64 …" that appears when drawing takes long, for a person only, and goes away again.
+    """A note "Drawing page 12 of 64 …" that appears when drawing takes long, and goes away again.
 
     A batch run gets none, so that its outputs do not depend on the machine's speed.
     """

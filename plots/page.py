@@ -1,4 +1,7 @@
-"""One page of a picture: what `draw(fig, **values)` painted, as SVG text for the browser and as a PNG without scripts."""
+"""One page of a picture: what `draw(fig, **values)` painted, as SVG and as PNG.
+
+The SVG stands in the notebook's page and follows its theme; the PNG stands in where no scripts run.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ NARROWEST_PIECE = 0.25  # of the width: a colour bar stays with its panel
 
 
 class Page:
-    """A figure, its caption, and whether it is only the placeholder of a function not written yet."""
+    """A figure and its caption; or the placeholder of a function that is not written yet."""
 
     def __init__(self, figure: Figure, caption: str, is_placeholder: bool = False) -> None:
         self.figure = figure
@@ -32,7 +35,7 @@ class Page:
         self.is_placeholder = is_placeholder
 
     def svg(self) -> str:
-        """The picture as an `<svg>` element: transparent, text as text, INK as currentColor, no date."""
+        """The picture as an `<svg>` element: transparent, text as text, in the theme's colours."""
         text = io.StringIO()
         with mpl.rc_context(style.rc()):
             nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
@@ -46,17 +49,16 @@ class Page:
 
         full, small = io.BytesIO(), io.BytesIO()
         with mpl.rc_context(style.rc()):
-            metadata = {"Software": None}
-            self.figure.savefig(
-                full, format="png", dpi=PNG_DPI, facecolor="white", metadata=metadata
-            )
+            options = {"facecolor": "white", "metadata": {"Software": None}}
+            self.figure.savefig(full, format="png", dpi=PNG_DPI, **options)
         picture = Image.open(full).convert("RGB").quantize(PNG_COLOURS)
         picture.save(small, "png", optimize=True)
         return base64.b64encode(small.getvalue()).decode("ascii")
 
     def cuts(self) -> list[float]:
-        """Where a narrow screen may cut the picture into pieces to stack: fractions of its width, 0 and 1 included.
+        """Where a narrow screen may cut the picture into pieces to stack.
 
+        Fractions of the width, 0 and 1 included: `[0.0, 0.5, 1.0]` for two panels side by side.
         A cut goes through the gap between two panels, never through anything drawn.
         """
         width = self.figure.bbox.width
@@ -76,9 +78,9 @@ class Page:
 
 
 def draw_page(draw: Draw, values: dict[str, Any], size: tuple[float, float]) -> Page:
-    """Let `draw` paint on a new figure of `size` inches. An unwritten exercise gives a quiet placeholder.
+    """Let `draw` paint on a new figure of `size` inches; an unwritten exercise gives a placeholder.
 
-    Any other exception goes on to the learner, with a note that says which values were being drawn.
+    Any other exception goes on to the learner, with a note that says what was being drawn.
     """
     figure = _new_figure(size)
     try:
@@ -105,7 +107,7 @@ def _new_figure(size: tuple[float, float]) -> Figure:
 
 
 def _placeholder(unwritten: NotImplementedError, size: tuple[float, float]) -> Page:
-    """A dashed frame with the exercise's name in it, and a caption that says how to bring it to life."""
+    """A dashed frame with the exercise's name, and a caption that says what to do."""
     reason = str(unwritten).strip().partition("\n")[0].rstrip(".") or "the exercise above"
     figure = _new_figure((size[0], min(size[1], 1.6)))
     with mpl.rc_context(style.rc()):
@@ -123,11 +125,13 @@ def _placeholder(unwritten: NotImplementedError, size: tuple[float, float]) -> P
 def _slim(svg: str, names: set[str]) -> str:
     """matplotlib's SVG file as a small element to stand inside a page that may hold many of them.
 
-    Long decimals are rounded, the ids nobody refers to are dropped (two figures would both have an `axes_1`), and
-    the author's gids become `data-gid`, which may repeat in a page.
+    Long decimals are rounded; the ids nobody refers to are dropped (two figures would both have an
+    `axes_1`); the author's gids become `data-gid`, which may repeat in a page; the course's colours
+    become variables, which flipbook.css adapts to a light or a dark theme.
     """
     svg = svg[svg.index("<svg") :]
-    dead = r"<!--.*?-->|<metadata>.*?</metadata>|<style.*?</style>"  # its style sheet would rule the whole page
+    # Its style sheet would rule the whole page.
+    dead = r"<!--.*?-->|<metadata>.*?</metadata>|<style.*?</style>"
     svg = re.sub(dead, "", svg, flags=re.DOTALL)
     referred = set(re.findall(r'(?:href="#|url\(#)([^")]+)', svg))
 
@@ -147,4 +151,7 @@ def _slim(svg: str, names: set[str]) -> str:
     # The figure's size goes: the page's style sheet decides, and the viewBox keeps the shape.
     svg = re.sub(r'^<svg [^>]*?(viewBox="[^"]*")[^>]*>', r"<svg \1>", svg)
     svg = svg.replace("xlink:href", "href").replace(style.INK, "currentColor")
+    for name in ("BLUE", "ORANGE", "GREEN", "PINK"):
+        colour = getattr(style, name).lower()
+        svg = svg.replace(colour, f"var(--llama-{name.lower()}, {colour})")
     return re.sub(r"\s*\n\s*", "\n", svg).strip()

@@ -1,13 +1,13 @@
 """Colours, sizes and the few drawing helpers that all pictures share.
 
-One colour per kind of thing, the same in every lab: queries blue, keys orange, values green. Each colour has at
-least 3:1 contrast on white and on a dark notebook (#1e1e1e), and none carries a meaning alone: give it a dash, a
-hatch or a label as well. Lines and text that should follow the notebook's theme are drawn in INK, the default.
+One colour per kind of thing, the same in every lab: queries blue, keys orange, values green. Each
+colour has at least 3:1 contrast on white and on a dark notebook (#1e1e1e), and none carries a
+meaning alone: give it a dash, a hatch or a label as well. Lines and text that should follow the
+notebook's theme are drawn in INK, the default.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,20 +26,6 @@ SQUARE = (4.2, 4.2)  # inches: one panel
 
 FAINT = 0.25  # opacity of grids, circles and other things that help but are not read
 FILL = (0.06, 0.62)  # opacity of the palest and the fullest cell; text stays readable on both
-NEW, REUSED, WASTED, MASKED, EMPTY = (
-    "new",
-    "reused",
-    "wasted",
-    "masked",
-    "empty",
-)  # states of a cell
-KEY_LABELS = {
-    NEW: "computed now",
-    REUSED: "reused",
-    WASTED: "computed again",
-    MASKED: "masked",
-    EMPTY: "not computed",
-}
 
 
 def rc() -> dict[str, Any]:
@@ -48,9 +34,7 @@ def rc() -> dict[str, Any]:
 
     ink = ("text.color", "axes.labelcolor", "axes.edgecolor", "axes.titlecolor")
     return {
-        **dict.fromkeys(
-            (*ink, "xtick.color", "ytick.color", "hatch.color", "patch.edgecolor"), INK
-        ),
+        **dict.fromkeys((*ink, "xtick.color", "ytick.color", "patch.edgecolor"), INK),
         "axes.facecolor": "none",
         "axes.linewidth": 0.8,
         "axes.prop_cycle": cycler(
@@ -76,7 +60,7 @@ def rc() -> dict[str, Any]:
 
 
 def numbers(values: Any) -> np.ndarray:
-    """A tensor, array or nested list as a float64 array: `numbers(torch.ones(2))` → `array([1., 1.])`."""
+    """A tensor, array or nested list as a float64 array."""
     if hasattr(values, "detach"):  # a torch tensor, perhaps one that takes part in a gradient
         values = values.detach().cpu().tolist()
     return np.asarray(values, dtype=np.float64)
@@ -95,10 +79,10 @@ def number(value: float, digits: int = 2) -> str:
 
 
 def shade(values: Any, limit: float | None = None, color: str = BLUE, negative: str = ORANGE):
-    """(...) numbers → (..., 4) colours: one hue, the fuller the larger; `negative` for those below zero.
+    """(...) numbers → (..., 4) colours: one hue, the fuller the larger; below zero `negative`.
 
-    `limit` is the size that gets the fullest colour; by default the largest in `values`. Give it when several
-    frames or panels must share one scale.
+    `limit` is the size that gets the fullest colour; by default the largest in `values`. Give it
+    when several pages or panels must share one scale.
     """
     from matplotlib.colors import to_rgb
 
@@ -111,106 +95,6 @@ def shade(values: Any, limit: float | None = None, color: str = BLUE, negative: 
     return colours
 
 
-def cells(
-    axes: Axes,
-    values: Any,
-    states: Any = None,
-    *,
-    limit: float | None = None,
-    color: str = BLUE,
-    negative: str = ORANGE,
-    write: bool = False,
-    digits: int = 1,
-    rows: Sequence[str] | None = None,
-    columns: Sequence[str] | None = None,
-    gid: str = "cells",
-) -> None:
-    """Draw a small matrix, row 0 on top: every cell outlined, legible on white and on dark.
-
-    values: (R, C) numbers. states: (R, C) of "new", "reused", "wasted", "masked", "empty"; by default all "new".
-    new = filled by its value; reused = the same, paler, thin outline; wasted = hatched; masked = a dot; empty = a
-    faint outline. `write=True` writes the numbers in. The artists of one state carry the gid `{gid}-{state}`; their
-    facecolours come in reading order.
-    """
-    from matplotlib.collections import PolyCollection
-
-    values = np.atleast_2d(numbers(values))
-    height, width = values.shape
-    states = np.full(values.shape, NEW) if states is None else np.asarray(states, dtype=str)
-    unknown = sorted(set(states.flat) - set(KEY_LABELS))
-    if states.shape != values.shape or unknown:
-        raise ValueError(
-            f"states {states.shape} must match values {values.shape}; unknown: {unknown}"
-        )
-    fills = shade(values, limit, color, negative)
-    for state in KEY_LABELS:
-        spots = np.argwhere(states == state)
-        if not len(spots):
-            continue
-        squares = [
-            [(c - 0.46, r - 0.46), (c + 0.46, r - 0.46), (c + 0.46, r + 0.46), (c - 0.46, r + 0.46)]
-            for r, c in spots
-        ]
-        look = _look(state, fills[states == state])
-        axes.add_collection(PolyCollection(squares, gid=f"{gid}-{state}", **look))
-        if state == MASKED:
-            axes.plot(spots[:, 1], spots[:, 0], ".", color=GREY, markersize=4, clip_on=False)
-        elif write and state != EMPTY:
-            for r, c in spots:
-                text = number(values[r, c], digits)
-                axes.text(c, r, text, ha="center", va="center", fontsize=9, gid=f"{gid}-{r}-{c}")
-    axes.set(xlim=(-0.55, width - 0.45), ylim=(height - 0.45, -0.55), aspect="equal")
-    axes.set_xticks(range(width) if columns is not None else [], columns)
-    axes.set_yticks(range(height) if rows is not None else [], rows)
-    axes.tick_params(length=0)
-    axes.spines[:].set_visible(False)
-
-
-def _look(state: str, fills: np.ndarray) -> dict[str, Any]:
-    """How the cells of one state are painted: colour, outline, hatch."""
-    if state == NEW:
-        return {"facecolors": fills, "edgecolors": fills[:, :3], "linewidths": 1.4}
-    if state == REUSED:
-        fills = fills * [1, 1, 1, 0.5]
-        return {"facecolors": fills, "edgecolors": [GREY], "linewidths": 0.6}
-    if state == WASTED:
-        return {"facecolors": "none", "edgecolors": [PINK], "linewidths": 1.0, "hatch": "////"}
-    edge = (0.5, 0.5, 0.5, 0.5 if state == MASKED else 0.3)
-    return {"facecolors": "none", "edgecolors": [edge], "linewidths": 0.5}
-
-
-def cell_key(axes: Axes, *states: str, color: str = BLUE, labels: dict[str, str] | None = None):
-    """A legend of the cell states under `axes`: `cell_key(axes, "new", "wasted", "empty")`."""
-    from matplotlib.lines import Line2D
-    from matplotlib.patches import Patch
-
-    labels = KEY_LABELS | (labels or {})
-    handles = []
-    for state in states:
-        look = _look(state, shade([0.8], 1.0, color))
-        if state == MASKED:
-            handles.append(Line2D([], [], ls="", marker=".", color=GREY, label=labels[state]))
-            continue
-        handles.append(
-            Patch(
-                facecolor=look["facecolors"][0] if state in (NEW, REUSED) else "none",
-                edgecolor=look["edgecolors"][0],
-                hatch=look.get("hatch"),
-                label=labels[state],
-            )
-        )
-    return axes.legend(
-        handles=handles,
-        loc="upper center",
-        bbox_to_anchor=(0.5, -0.02),
-        ncols=len(handles),
-        fontsize=10,
-        handlelength=1.2,
-        handleheight=1.2,
-        columnspacing=1.2,
-    )
-
-
 def bars(
     axes: Axes,
     values: Any,
@@ -220,9 +104,10 @@ def bars(
     write: bool = True,
     gid: str = "bars",
 ) -> None:
-    """Draw one vector as bars with their numbers at the ends; the bars carry the gids `{gid}-0`, `{gid}-1`, …
+    """Draw one vector as bars, their numbers at the ends; bar i has the gid `{gid}-{i}`.
 
-    `limit` fixes the y axis to ±limit, so that frames can be compared; a bar that leaves it ends in an arrow head.
+    `limit` fixes the y axis to ±limit, so that pages can be compared; a bar that leaves it ends
+    in an arrow head.
     """
     values = numbers(values)
     limit = limit or 1.25 * max(float(np.nanmax(np.abs(values), initial=0.0)), 1e-9)
@@ -251,7 +136,7 @@ def bars(
 
 
 def plane(axes: Axes, limit: float, *, circle: float | None = None) -> None:
-    """Prepare `axes` for vectors in two dimensions: equal scales, the two axes, and a faint circle if wanted."""
+    """Prepare `axes` for vectors in the plane: equal scales, and a faint circle if wanted."""
     axes.axhline(0, color=INK, linewidth=0.8, alpha=FAINT * 2)
     axes.axvline(0, color=INK, linewidth=0.8, alpha=FAINT * 2)
     if circle:
@@ -273,7 +158,7 @@ def arrow(
     alpha: float = 1.0,
     gid: str | None = None,
 ) -> Line2D:
-    """Draw a vector from `start` to `tip`, its name beyond the tip; returns the line, which holds the numbers."""
+    """Draw a vector from `start` to `tip`, its name beyond it; returns the line with the gid."""
     from matplotlib.path import Path
     from matplotlib.transforms import Affine2D
 
