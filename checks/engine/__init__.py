@@ -11,11 +11,12 @@ from checks.engine.failures import CheckFailed, NotAttempted
 from checks.engine.inputs import Inputs
 from checks.engine.probes import (
     agrees,
+    expect_parameters,
     gradients,
     half_precision,
+    in_float32,
     keeps_device,
     load,
-    parameters_of,
     values,
 )
 from checks.engine.report import EVIDENCE, Report
@@ -32,12 +33,13 @@ __all__ = [
     "Wrong",
     "agrees",
     "error_of",
+    "expect_parameters",
+    "in_float32",
     "exercises_of",
     "gradients",
     "half_precision",
     "keeps_device",
     "load",
-    "parameters_of",
     "values",
 ]
 

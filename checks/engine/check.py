@@ -135,15 +135,14 @@ class Check:
             return Report(self.exercise, self.name, "passed", summary, rows, printed=printed)
 
         kind, says = first
-        mistakes, partly = diagnose(self.probes, self.mistakes, outcomes, expected, self._observe)
+        found = diagnose(self.probes, self.mistakes, outcomes, expected, self._observe)
         return Report(
             self.exercise,
             self.name,
             result="failed",
-            summary=mistakes[0].says if mistakes else f"{self.name}: {says}",
+            summary=found.mistakes[0].says if found.mistakes else f"{self.name}: {says}",
             rows=rows,
-            mistakes=mistakes,
-            partly=partly,
+            diagnosis=found,
             kind=None if kind in ("value", "nan", "wrong") else kind,
             counterexample=counterexample(outcomes, expected),
             hints=self.hints,

@@ -14,7 +14,6 @@ from torch.nn import Module
 
 from checks.engine.answer import Call, Crash, Transcript
 from checks.engine.compare import difference, numbers
-from checks.engine.report import Counterexample
 
 if TYPE_CHECKING:
     from checks.engine.check import Mistake, Probe
@@ -52,30 +51,69 @@ class Outcome:
         return not stopped and not changed and agree(self.value, right.value)
 
 
+@dataclass(frozen=True)
+class Diagnosis:
+    """The mistakes that reproduce an answer.
+
+    When they are `alternatives`, each of them explains everything. Otherwise each is one part of
+    what is wrong, and `complete` tells whether together they explain every probe that fails.
+    """
+
+    mistakes: list["Mistake"] = field(default_factory=list)
+    alternatives: bool = True
+    complete: bool = True
+
+
 def diagnose(
     probes: list["Probe"],
     mistakes: list["Mistake"],
     outcomes: list[Outcome],
     expected: list[Outcome],
     observe: Callable[[Any, "Probe"], Outcome],
-) -> tuple[list["Mistake"], bool]:
-    """Return the mistakes that reproduce the outcomes, and whether they explain only a part."""
+) -> Diagnosis:
+    """Run every mistake on the probes, the most telling first, and keep those that reproduce."""
     failing = [i for i, mine in enumerate(outcomes) if not mine.passes(expected[i])]
     if outcomes[-1].hangs or all(outcomes[i].crash for i in failing):
-        return [], False
+        return Diagnosis()
     rich = next((i for i in failing if _is_rich(probes[i], outcomes[i], expected[i])), None)
     order = sorted(range(len(outcomes)), key=lambda i: (i != rich, i not in failing))
-    whole, part = [], []
-    for mistake in mistakes:
-        for i in order:
-            again = observe(mistake.wrong, probes[i])
-            if not outcomes[i].is_like(again, expected[i], probes[i].noisy):
-                break
-            if i == rich:
-                part.append(mistake)
-        else:
-            whole.append(mistake)
-    return (whole, False) if whole else (part, True)
+
+    def reproduces(mistake: "Mistake", i: int) -> bool:
+        again = observe(mistake.wrong, probes[i])
+        return outcomes[i].is_like(again, expected[i], probes[i].noisy)
+
+    if whole := [m for m in mistakes if all(reproduces(m, i) for i in order)]:
+        return Diagnosis(whole)
+    if rich is None:
+        return Diagnosis()
+    explained = {
+        m.key: {i for i in failing if reproduces(m, i)} for m in mistakes if reproduces(m, rich)
+    }
+    if not explained:
+        return Diagnosis()
+    most = max(map(len, explained.values()))
+    first = next(m for m in mistakes if len(explained.get(m.key, ())) == most)
+    # Another mistake counts for what the first leaves open only if it does nothing else.
+    left = [i for i in failing if i not in explained[first.key]]
+    for second in mistakes if left else ():
+        if all(
+            reproduces(second, i)
+            if i in left
+            else observe(second.wrong, probes[i]).passes(expected[i])
+            for i in order
+        ):
+            return Diagnosis([first, second], alternatives=False)
+    return Diagnosis([first], alternatives=False, complete=not left)
+
+
+@dataclass(frozen=True)
+class Counterexample:
+    """The smallest call whose result is wrong."""
+
+    given: dict[str, Any]
+    got: Any
+    expected: Any
+    index: tuple[int, ...] | None
 
 
 def counterexample(outcomes: list[Outcome], expected: list[Outcome]) -> Counterexample | None:

@@ -26,7 +26,7 @@ def text(report: "Report") -> str:
         if row.says and (row.ok is False) and row is _first_failure(report):
             lines += [f"      {line}" for line in row.says.splitlines()]
     for mistake in report.mistakes:
-        lines += ["", f"  {_introduction(report)} {mistake.says}"]
+        lines += ["", f"  {_introduction(report, mistake)} {mistake.says}"]
         if mistake.hint:
             lines.append(f"  {mistake.hint}")
     if example := report.counterexample:
@@ -50,7 +50,7 @@ def html(report: "Report") -> str:
         parts.append(f"<ul>{rows}</ul>")
     for mistake in report.mistakes:
         hint = _details("What to do", _code(mistake.hint)) if mistake.hint else ""
-        says = f"{_introduction(report)} {_code(mistake.says)}"
+        says = f"{_introduction(report, mistake)} {_code(mistake.says)}"
         parts.append(f'<div class="mistake">{says}{hint}</div>')
     if example := report.counterexample:
         given = "".join(_block(f"{name} =", show(value)) for name, value in example.given.items())
@@ -110,10 +110,13 @@ def _headline(report: "Report") -> str:
     return f"✗ {name}: not right yet, {wrong} of {len(report.rows)} probes fail"
 
 
-def _introduction(report: "Report") -> str:
-    if report.partly:
-        return "A part of it is this, and something else is wrong too:"
-    return "What you wrote gives exactly these numbers:" if len(report.mistakes) == 1 else "Either:"
+def _introduction(report: "Report", mistake: Any) -> str:
+    found = report.diagnosis
+    if found.alternatives:
+        return "Your numbers come from this:" if len(found.mistakes) == 1 else "Either this:"
+    if len(found.mistakes) == 1 and not found.complete:
+        return "This, and something else besides:"
+    return "This:" if mistake is found.mistakes[0] else "And this:"
 
 
 def _first_failure(report: "Report") -> Any:

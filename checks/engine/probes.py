@@ -1,5 +1,6 @@
-"""Probes that nearly every exercise needs, made from one function that draws its arguments."""
+"""Probes that nearly every exercise needs, made from a function that draws arguments."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -73,21 +74,30 @@ def half_precision(draw: Draw, title: str = "float16 and bfloat16: computed in f
 
 
 def keeps_device(draw: Draw, title: str = "works on the device of its inputs") -> Probe:
-    """Run on torch's meta device, a device without numbers: what was made on the CPU shows there.
+    """Look for tensors that are made on the CPU whatever the inputs' device is.
 
-    Only a mix of devices counts: an answer that needs real numbers cannot run there at all.
+    First everything made without a `device` goes to torch's meta device, a device without numbers:
+    when the result stays on the CPU, there was nothing. Otherwise the inputs go there themselves,
+    which is the real test, but costs more than a second the first time. An answer that needs real
+    numbers to decide something cannot run there and is believed.
     """
 
     def run(answer: Any, inputs: Inputs) -> str:
-        args = [value.to("meta") if isinstance(value, Tensor) else value for value in draw(inputs)]
+        args = draw(inputs)
         try:
-            result = answer(*args)
+            with torch.device("meta"):
+                if not answer(*args).is_meta:
+                    return "one device"
+        except (Crash, AttributeError):
+            pass
+        try:
+            result = answer(*(v.to("meta") if isinstance(v, Tensor) else v for v in args))
         except Crash as crash:
-            mixed = "device" in str(crash) and "meta" in str(crash) and "item()" not in str(crash)
-            return "mixed devices" if mixed else "one device"
-        if isinstance(result, Tensor) and not result.is_meta:
-            return "mixed devices"
-        return "one device"
+            return (
+                "mixed devices" if "not on the expected device meta" in str(crash) else "one device"
+            )
+        stays = isinstance(result, Tensor) and not result.is_meta
+        return "mixed devices" if stays else "one device"
 
     return Probe(
         title,
@@ -97,20 +107,22 @@ def keeps_device(draw: Draw, title: str = "works on the device of its inputs") -
     )
 
 
-def parameters_of(module: Any) -> dict[str, list[int]]:
-    """List a module's learnable parameters: name → shape."""
-    return {name: list(value.shape) for name, value in module.named_parameters()}
+def expect_parameters(module: Any, expected: dict[str, Tensor]) -> None:
+    """Raise a sentence when a module's parameters have other names or shapes."""
+    found = {name: tuple(value.shape) for name, value in module.named_parameters()}
+    wanted = {name: tuple(value.shape) for name, value in expected.items()}
+    if found != wanted:
+        written = ", ".join(f"`{name}` {shape}" for name, shape in found.items()) or "none"
+        right = ", ".join(f"`{name}` {shape}" for name, shape in wanted.items())
+        if buffers := ", ".join(f"`{name}`" for name, _ in module.named_buffers()):
+            written += f", with {buffers} as a buffer"
+        raise Wrong(f"its parameters are {written}; expected: {right}.")
 
 
 def load(module: Any, state: dict[str, Tensor]) -> Any:
-    """Give a module the weights of a probe; say in a sentence when it has other parameters."""
-    found = {name: tuple(value.shape) for name, value in module.state_dict().items()}
-    wanted = {name: tuple(value.shape) for name, value in state.items()}
-    if found != wanted:
-        written = ", ".join(f"{name} {shape}" for name, shape in found.items()) or "none"
-        right = ", ".join(f"{name} {shape}" for name, shape in wanted.items())
-        raise Wrong(f"its parameters are {written}; expected: {right}.")
-    module.load_state_dict(state)
+    """Give a module the weights of a probe and return it."""
+    expect_parameters(module, state)
+    module.load_state_dict(state, strict=False)
     return module
 
 
@@ -125,3 +137,16 @@ def _is_float(value: Any) -> bool:
 
 def _leaf(value: Any) -> Any:
     return value.detach().clone().requires_grad_() if _is_float(value) else value
+
+
+def in_float32(formula: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Let a formula compute in float32 at least and return its first argument's dtype."""
+
+    @functools.wraps(formula)
+    def computed(*args: Any, **kwargs: Any) -> Tensor:
+        dtype = args[0].dtype
+        half = (torch.float16, torch.bfloat16)
+        args = tuple(v.float() if _is_float(v) and v.dtype in half else v for v in args)
+        return formula(*args, **kwargs).to(dtype)
+
+    return computed

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from checks.engine import panel
+from checks.engine.diagnosis import Counterexample, Diagnosis
 
 EVIDENCE = "application/vnd.llama-lab.check+json"  # the mime type that graders look for
 
@@ -18,16 +19,6 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Counterexample:
-    """The smallest call whose result is wrong."""
-
-    given: dict[str, Any]
-    got: Any
-    expected: Any
-    index: tuple[int, ...] | None
-
-
-@dataclass(frozen=True)
 class Report:
     """The outcome of one check. `text` and `html` are the panel."""
 
@@ -36,8 +27,7 @@ class Report:
     result: str  # "passed", "failed" or "todo"
     summary: str
     rows: list[Row] = field(default_factory=list)
-    mistakes: list[Any] = field(default_factory=list)  # the `Mistake`s that reproduce the answer
-    partly: bool = False  # they explain one probe, and something else is wrong too
+    diagnosis: Diagnosis = field(default_factory=Diagnosis)
     kind: str | None = None  # the general kind of failure, where no mistake is known
     counterexample: Counterexample | None = None
     hints: tuple[str, ...] = ()
@@ -47,6 +37,11 @@ class Report:
     def mistake(self) -> str | None:
         """The key of the diagnosed mistake, or of the general kind of failure, or None."""
         return self.mistakes[0].key if self.mistakes else self.kind
+
+    @property
+    def mistakes(self) -> list[Any]:
+        """The `Mistake`s that reproduce the answer."""
+        return self.diagnosis.mistakes
 
     @property
     def text(self) -> str:

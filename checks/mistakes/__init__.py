@@ -1,0 +1,1 @@
+"""Mistakes that people make, as short wrong implementations that name them, one module per lab."""
