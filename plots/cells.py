@@ -50,11 +50,10 @@ def cells(
     values = np.atleast_2d(numbers(values))
     height, width = values.shape
     states = np.full(values.shape, NEW) if states is None else np.asarray(states, dtype=str)
-    unknown = sorted(set(states.flat) - set(KEY_LABELS))
-    if states.shape != values.shape or unknown:
-        raise ValueError(
-            f"states {states.shape} must match values {values.shape}; unknown: {unknown}"
-        )
+    if states.shape != values.shape:
+        raise ValueError(f"{values.shape} values need as many states; got {states.shape}.")
+    if unknown := sorted(set(states.ravel().tolist()) - set(KEY_LABELS)):
+        raise ValueError(f"Unknown states {unknown}; known are {', '.join(KEY_LABELS)}.")
     fills = shade(values, limit, color, negative)
     fontsize = min(10.0, 0.36 * _cell_side(axes, height, width))
     for state in KEY_LABELS:

@@ -156,12 +156,12 @@ class Flipbook:
         return (
             f'<div class="llama-flipbook" style="max-width:{round(96 * self._size[0])}px"'
             f' data-book="{base64.b64encode(packed).decode("ascii")}">\n'
-            f"<style>{_asset('flipbook.css')}</style>\n"
+            f"<style>{asset('flipbook.css')}</style>\n"
             f'<div class="llama-controls"></div>\n'
             f'<div class="llama-picture" role="img" aria-label="{caption}">'
             f'<img alt="{caption}" src="data:image/png;base64,{png}"></div>\n'
             f'<p class="llama-caption" aria-live="polite">{caption}</p>\n'
-            f"<script>{_asset('flipbook.js')}</script>\n</div>"
+            f"<script>{asset('flipbook.js')}</script>\n</div>"
         )
 
 
@@ -226,8 +226,8 @@ def _shown(value: Any) -> str:
     return str(value)
 
 
-def _asset(name: str) -> str:
-    """The script or style sheet, without comments and indentation: it goes into every picture."""
+def asset(name: str) -> str:
+    """A script or style sheet, without comments and indentation: it goes into every picture."""
     text = (FOLDER / name).read_text(encoding="utf-8")
     text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
     lines = (line.strip() for line in text.splitlines())

@@ -1,0 +1,177 @@
+"""Pictures with free input: type a sentence or sample again, and the running kernel draws anew.
+
+    def draw(fig, text, seed):
+        ...
+        return f"{len(text.split())} words, sample {seed}."
+
+    live(draw, text="to be or not to be", again="Sample again")
+
+Where every input can be listed beforehand take `explore`: it is faster and needs no kernel. Only
+the API that ipywidgets 7.7.1 (Colab) and 8 share is used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import html
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+from plots import style
+from plots.flipbook import asset, person_is_present
+from plots.page import Draw, Page, draw_page
+
+FAILED = "The picture could not be drawn; the error stands below it."
+
+
+def live(
+    draw: Draw,
+    *,
+    button: str = "Draw",
+    again: str | None = None,
+    size: tuple[float, float] = style.WIDE,
+    labels: Mapping[str, str] | None = None,
+    **inputs: Any,
+) -> Live:
+    """A picture that the kernel draws anew whenever an input changes.
+
+    draw: `draw(fig, **values)` paints the picture and returns its caption.
+    inputs: each one's first value decides what it is: a str is a text box, a list of values is a
+        menu, a bool is a check box.
+    button: what the button says that draws anew; a text box is read when it is pressed, or Enter.
+    again: what a second button says, which counts the argument `seed` of draw up from 0.
+    labels: what the inputs are called, where their names do not do.
+
+    The first picture is drawn at once, so an error in the learner's function is the cell's own; it
+    stays in the saved notebook as a still picture. Later errors are shown below the picture.
+    """
+    for name, value in inputs.items():
+        if not isinstance(value, str | bool | list | tuple) or value in ([], ()):
+            raise ValueError(
+                f"The input {name!r} needs a text, True or False, or a list of choices; "
+                f"got {value!r}."
+            )
+    if again and "seed" in inputs:
+        raise ValueError("again= makes the argument 'seed' itself; leave it out of the inputs.")
+    return Live(draw, inputs, button, again, size, labels or {})
+
+
+class Live:
+    """A picture, the values it shows, and the widgets that change them. `live` makes it."""
+
+    def __init__(
+        self,
+        draw: Draw,
+        inputs: Mapping[str, Any],
+        button: str,
+        again: str | None,
+        size: tuple[float, float],
+        labels: Mapping[str, str],
+    ) -> None:
+        self._draw, self._inputs, self._size, self._labels = draw, inputs, size, labels
+        self._button, self._again = button, again
+        self.values = {
+            name: value[0] if isinstance(value, list | tuple) else value
+            for name, value in inputs.items()
+        }
+        if again:
+            self.values["seed"] = 0
+        self.page = self._draw_now()
+
+    @property
+    def caption(self) -> str:
+        """The sentence under the picture as it is now."""
+        return self.page.caption
+
+    @cached_property
+    def controls(self) -> dict[str, Any]:
+        """The widgets by the names of their inputs, and "draw" and "again" for the buttons."""
+        import ipywidgets
+
+        controls = {name: self._control(name, value) for name, value in self._inputs.items()}
+        controls["draw"] = ipywidgets.Button(description=self._button)
+        controls["draw"].on_click(lambda _: self._redraw())
+        if self._again:
+            controls["again"] = ipywidgets.Button(description=self._again)
+            controls["again"].on_click(lambda _: self._redraw(self.values["seed"] + 1))
+        return controls
+
+    @cached_property
+    def widget(self) -> Any:
+        """Inputs over picture over errors."""
+        import ipywidgets
+
+        inputs = ipywidgets.HBox(
+            list(self.controls.values()), layout=ipywidgets.Layout(flex_flow="row wrap")
+        )
+        self._picture = ipywidgets.HTML(self._html())
+        self.errors = ipywidgets.Output()
+        return ipywidgets.VBox([inputs, self._picture, self.errors])
+
+    def _control(self, name: str, value: Any) -> Any:
+        import ipywidgets
+
+        look = {
+            "description": self._labels.get(name, name.replace("_", " ")),
+            "style": {"description_width": "initial"},
+        }
+        if isinstance(value, bool):
+            control = ipywidgets.Checkbox(value=value, indent=False, **look)
+        elif isinstance(value, str):
+            # Read at Enter or when the box is left, not at every letter.
+            wide = ipywidgets.Layout(width="26em", max_width="100%")
+            control = ipywidgets.Text(value=value, continuous_update=False, layout=wide, **look)
+        else:
+            control = ipywidgets.Dropdown(options=list(value), value=value[0], **look)
+        control.observe(lambda _: self._redraw(), names="value")
+        return control
+
+    def _draw_now(self) -> Page:
+        return draw_page(self._draw, self.values, self._size)
+
+    def _redraw(self, seed: int | None = None) -> None:
+        """Read the inputs and draw; an error is shown below, and no stale picture above it."""
+        self.values |= {name: self.controls[name].value for name in self._inputs}
+        if seed is not None:
+            self.values["seed"] = seed
+        self.errors.clear_output()
+        with self.errors:
+            try:
+                self.page = self._draw_now()
+                self._picture.value = self._html()
+            except BaseException:
+                self._picture.value = f'<p class="llama-caption" role="alert">{FAILED}</p>'
+                raise
+
+    def _html(self, png: str | None = None) -> str:
+        """The picture as it is now: following the theme, or as the `png` given."""
+        caption = html.escape(self.page.caption, quote=True)
+        still = f'<img alt="{caption}" src="data:image/png;base64,{png}">'
+        return (
+            f'<div class="llama-flipbook" style="max-width:{round(96 * self._size[0])}px">\n'
+            f"<style>{asset('flipbook.css')}</style>\n"
+            f'<div class="llama-picture" role="img" aria-label="{caption}">'
+            f"{still if png else self.page.svg()}</div>\n"
+            f'<p class="llama-caption" aria-live="polite">{caption}</p>\n</div>'
+        )
+
+    def _ipython_display_(self) -> None:
+        """The still picture, which stays in the notebook; for a person the widgets, which hide it.
+
+        A batch run gets no widgets: their model ids would differ each time.
+        """
+        from IPython.display import display
+
+        png = self.page.png()
+        still = self._html(png)
+        if person_is_present():
+            mark = "llama-" + hashlib.sha1(still.encode()).hexdigest()[:8]
+            hide = f"<style>body:has(.{mark}.llama-now) .{mark}.llama-still{{display:none}}</style>"
+            still = f'<div class="{mark} llama-still">{hide}{still}</div>'
+        bundle = {"text/html": still, "image/png": png, "text/plain": self.page.caption}
+        display(bundle, raw=True)
+        if person_is_present():
+            self.widget.add_class(mark)
+            self.widget.add_class("llama-now")
+            display(self.widget)

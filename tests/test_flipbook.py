@@ -1,0 +1,255 @@
+"""The flipbook: what is in the bundle, what it weighs, and what it says when something is wrong."""
+
+import base64
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from plots import cells, style
+from plots.flipbook import explore
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def turn(fig, position, pair=0):
+    """A small picture as the labs draw them: two panels, a vector before and after."""
+    angle = position * 10.0**-pair
+    before, after = fig.subplots(1, 2)
+    for axes in (before, after):
+        style.plane(axes, 1.4, circle=1.0)
+    style.arrow(before, (1, 0), style.QUERY, "q")
+    style.arrow(after, (np.cos(angle), np.sin(angle)), style.QUERY, "q", gid="q")
+    return f"At position {position} the pair {pair} has turned by {angle:.2f}."
+
+
+def unwritten(fig, position=0):
+    raise NotImplementedError("Exercise 3.5: apply_rope")
+
+
+def book_of(picture):
+    """What the browser's script unpacks."""
+    packed = re.search(r'data-book="([^"]*)"', picture._repr_mimebundle_()["text/html"])[1]
+    return json.loads(zlib.decompress(base64.b64decode(packed)))
+
+
+def test_every_combination_of_values_is_a_page():
+    picture = explore(turn, position=range(3), pair=[0, 1], start={"position": 2}, play="position")
+    book = book_of(picture)
+    assert [frame["position"] for frame in picture.frames] == [0, 0, 1, 1, 2, 2]
+    assert book["captions"] == [picture.caption(**frame) for frame in picture.frames]
+    assert len(book["pages"]) == 6
+    assert all(page.startswith("<svg viewBox=") for page in book["pages"])
+    assert book["play"] == "position"
+    assert book["sliders"][0] == {
+        "name": "position",
+        "label": "position",
+        "values": ["0", "1", "2"],
+        "start": 2,
+        "choice": False,
+    }
+
+
+def test_the_bundle_has_a_picture_and_a_sentence_for_pages_without_scripts():
+    bundle = explore(turn, position=range(3), start={"position": 2})._repr_mimebundle_()
+    sentence = "At position 2 the pair 0 has turned by 2.00."
+    assert bundle["text/plain"] == sentence
+    assert bundle["text/html"].count(sentence) == 3  # aria-label, alt, caption
+    image = Image.open(io.BytesIO(base64.b64decode(bundle["image/png"])))
+    assert image.size == (792, 330)
+    assert image.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
+    assert f"base64,{bundle['image/png']}" in bundle["text/html"]
+
+
+def test_the_caption_is_escaped_where_it_is_an_attribute():
+    picture = explore(lambda fig, n: 'a < b & "c" <script>', n=[1])
+    page = picture._repr_mimebundle_()["text/html"]
+    assert 'alt="a &lt; b &amp; &quot;c&quot; &lt;script&gt;"' in page
+    assert page.count("<script>") == 1
+    assert book_of(picture)["captions"] == ['a < b & "c" <script>']
+
+
+def test_figure_and_caption_draw_one_page_only():
+    drawn = []
+
+    def draw(fig, position, pair):
+        drawn.append((position, pair))
+        return turn(fig, position, pair)
+
+    picture = explore(draw, position=range(30), pair=[0, 1])
+    (line,) = picture.figure(position=3).findobj(lambda artist: artist.get_gid() == "q")
+    assert line.get_xydata()[1] == pytest.approx([np.cos(3), np.sin(3)])
+    assert picture.caption(pair=1, position=4) == "At position 4 the pair 1 has turned by 0.40."
+    assert drawn == [(3, 0), (4, 1)]
+
+
+def test_the_same_picture_gives_the_same_bytes_in_another_process():
+    program = (
+        "import hashlib, tests.test_flipbook as t\n"
+        "bundle = t.explore(t.turn, position=range(2))._repr_mimebundle_()\n"
+        "print(hashlib.sha256(repr(bundle).encode()).hexdigest())"
+    )
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=ROOT,
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(digests) == 1
+
+
+def test_a_picture_of_64_pages_is_small():
+    bundle = explore(turn, position=range(32), pair=[0, 1])._repr_mimebundle_()
+    assert sum(map(len, bundle.values())) < 150_000
+
+
+def test_the_pages_follow_the_theme_and_leave_no_ids_behind():
+    (page,) = book_of(explore(turn, position=[1]))["pages"]
+    assert "currentColor" in page
+    assert "var(--llama-blue" in page
+    assert 'data-gid="q"' in page
+    ids = set(re.findall(r' id="([^"]*)"', page))
+    assert ids == set(re.findall(r'(?:href="#|url\(#)([^")]+)', page))
+    assert "<style" not in page  # it would rule the whole notebook
+    assert "<metadata" not in page
+
+
+def test_numbers_in_labels_are_not_rounded_with_the_coordinates():
+    (page,) = book_of(explore(lambda fig, n: fig.text(0.1, 0.1, "3.14159").get_text(), n=[1]))[
+        "pages"
+    ]
+    assert ">3.14159<" in page
+
+
+def test_panels_side_by_side_may_be_stacked():
+    assert book_of(explore(turn, position=[1]))["cuts"] == [0.0, pytest.approx(0.5, abs=0.05), 1.0]
+
+    def with_title(fig, position):
+        fig.suptitle("a long title that stands over both of the panels of this picture")
+        return turn(fig, position)
+
+    assert book_of(explore(with_title, position=[1]))["cuts"] == [0.0, 1.0]
+
+
+def test_an_unwritten_exercise_is_a_quiet_placeholder():
+    picture = explore(unwritten, position=range(60), play="position")
+    said = "Not written yet: Exercise 3.5: apply_rope. Write it, run its cell, then run this one again."
+    assert picture._repr_mimebundle_()["text/plain"] == said
+    book = book_of(picture)
+    assert book["sliders"] == []
+    assert book["play"] is None
+    assert book["captions"] == [said]
+
+
+def test_an_error_says_which_page_was_being_drawn():
+    def draw(fig, position):
+        return str(1 / (2 - position))
+
+    picture = explore(draw, position=range(4))
+    with pytest.raises(ZeroDivisionError) as caught:
+        _ = picture.pages
+    assert caught.value.__notes__ == ["This happened while the picture was drawn at position=2."]
+
+
+def test_in_a_notebook_the_error_is_the_cells_own(monkeypatch):
+    class Shell:
+        kernel = object()
+
+    monkeypatch.setattr("plots.flipbook._shell", Shell)
+    with pytest.raises(ZeroDivisionError):
+        explore(lambda fig, position: str(1 / (2 - position)), position=range(4))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"n": []}, "The slider 'n' has no values; give it some: n=range(8)."),
+        ({"n": 3}, "The slider 'n' needs a list of values, such as n=range(8); got 3."),
+        ({"n": "abc"}, "The slider 'n' needs a list of values, such as n=range(8); got 'abc'."),
+        ({"n": [1, 2, 1]}, "The slider 'n' has a value twice: 1, 2, 1."),
+        (
+            {"n": range(20), "start": {"n": 20}},
+            "start has n=20, but n goes through 0, 1, 2, 3, …, 18, 19.",
+        ),
+        ({"n": [1], "start": {"m": 1}}, "start names 'm', but the sliders are: n."),
+        ({"n": [1], "play": "m"}, "play names 'm', but the sliders are: n."),
+        ({"n": [1], "labels": {"m": "x"}}, "labels names 'm', but the sliders are: n."),
+        ({"n": [1], "play": "n"}, "play='n' has nowhere to go: that slider has a single value."),
+        ({"n": range(50), "m": range(3)}, "50 n × 3 m make 150 pages, and at most 100 are drawn"),
+    ],
+)
+def test_sliders_that_do_not_fit_get_a_sentence(arguments, sentence):
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+        explore(lambda fig, **values: "", **arguments)
+
+
+def test_an_unknown_page_gets_a_sentence():
+    picture = explore(turn, position=range(3))
+    with pytest.raises(ValueError, match="no page at position=7: position goes through 0, 1, 2"):
+        picture.caption(position=7)
+    with pytest.raises(ValueError, match="no page at step=7: the sliders are position"):
+        picture.figure(step=7)
+
+
+def test_values_may_be_tensors_words_and_bools():
+    torch = pytest.importorskip("torch")
+    picture = explore(
+        lambda fig, angle, norm, mask: f"{angle:.1f} {norm} {mask}",
+        angle=torch.tensor([-0.5, 0.25]),
+        norm=["layer", "RMS"],
+        mask=[False, True],
+        start={"angle": 0.25},
+        labels={"norm": "which norm"},
+    )
+    angle, norm, mask = book_of(picture)["sliders"]
+    assert (angle["values"], angle["start"], angle["choice"]) == (["−0.5", "0.25"], 1, False)
+    assert (norm["label"], norm["choice"]) == ("which norm", True)
+    assert mask["values"] == ["no", "yes"]
+
+
+def test_the_note_of_slow_drawing_is_for_a_person_only(monkeypatch):
+    monkeypatch.setattr("plots.flipbook.PATIENCE", 0.0)
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda *a, **k: shown.append(a))
+    _ = explore(turn, position=range(2)).pages
+    assert shown == []
+
+
+def test_cells_show_states_and_values():
+    states = [["new", "masked"], ["wasted", "empty"]]
+
+    def draw(fig, step):
+        axes = fig.subplots()
+        cells.cells(axes, [[1.0, 2.0], [-3.0, 4.0]], states, write=True)
+        cells.cell_key(axes, "new", "reused", "wasted", "masked", "empty")
+        return "Four cells."
+
+    figure = explore(draw, step=[0]).figure()
+    names = {artist.get_gid() for artist in figure.findobj() if artist.get_gid()}
+    assert names == {"cells-new", "cells-masked", "cells-wasted", "cells-empty"} | {
+        "cells-0-0",
+        "cells-1-0",
+    }
+    with pytest.raises(ValueError, match="Unknown states \\['old'\\]; known are new, reused"):
+        cells.cells(figure.axes[0], [[1.0]], [["old"]])
+
+
+def test_shade_grows_with_size_and_changes_hue_below_zero():
+    small, large, below = style.shade([0.5, 2.0, -2.0])
+    assert small[3] < large[3] == below[3]
+    assert tuple(small[:3]) == tuple(large[:3]) != tuple(below[:3])
+    assert style.number(-0.001) == "0.00"
+    assert style.number(-1.256) == "−1.26"
