@@ -1,0 +1,66 @@
+# Llama Lab.  make lab · make test · make grade — the rest is for those who write the course.
+#   make lab ARGS="--no-browser --port 8899"     make test ARGS="-k rope"     make lab PYTHON=python3.12
+
+PYTHON ?= python3
+JOBS ?= 2
+LAB ?= *
+PIP = -m pip install -q --disable-pip-version-check
+BIN = .venv/bin/python
+COLAB = .venv-colab/bin/python
+LEARNER = .venv/.learner
+TESTER = .venv/.tester
+COLABBER = .venv-colab/.tester
+
+.PHONY: lab test test-colab grade labs check-labs publish bench-pictures lint clean
+.DEFAULT_GOAL = lab
+
+lab: $(LEARNER)  ## open the labs in JupyterLab
+	.venv/bin/jupyter lab --notebook-dir=labs $(ARGS)
+
+test: $(TESTER)  ## every test
+	$(BIN) -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+
+test-colab: $(COLABBER)  ## every test that does not need JupyterLab itself, with Colab's versions
+	$(COLAB) -m pytest -n $(JOBS) --dist loadfile -m "not jupyterlab" $(ARGS)
+
+grade: $(LEARNER)  ## grade your labs, or one: make grade LAB=03_rope
+	$(BIN) -m pytest --nbval-lax labs/$(LAB).ipynb $(ARGS)
+
+labs: $(TESTER)  ## solutions/*.py → labs/, solutions/*.ipynb, solutions/my_llama/
+	$(BIN) -m tools.build $(ARGS)
+
+check-labs: $(TESTER)  ## is everything that `make labs` writes up to date?
+	$(BIN) -m tools.build --check
+
+publish: $(TESTER)  ## stamp the address of your copy: make publish REPO=owner/name TAG=v1
+	$(BIN) -m tools.publish $(REPO) $(TAG)
+
+bench-pictures: $(TESTER)  ## milliseconds from a slider's move to the repainted picture
+	$(BIN) -m tools.bench_pictures $(ARGS)
+
+lint: $(TESTER)
+	$(BIN) -m ruff format --check .
+	$(BIN) -m ruff check .
+
+clean:  ## remove the environments
+	rm -rf .venv .venv-colab
+
+# A file in the environment notes that it is complete, so that a second call is quick.
+$(LEARNER): requirements.txt constraints.txt | .venv
+	$(BIN) $(PIP) -r requirements.txt -c constraints.txt
+	@touch $@
+
+$(TESTER): $(LEARNER) tests/requirements.txt
+	$(BIN) $(PIP) -r tests/requirements.txt -c constraints.txt
+	@touch $@
+
+$(COLABBER): tests/colab-requirements.txt tests/colab-constraints.txt | .venv-colab
+	$(COLAB) $(PIP) -r tests/colab-requirements.txt -c tests/colab-constraints.txt
+	@touch $@
+
+.venv .venv-colab:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Llama Lab needs Python 3.11 or newer, and $(PYTHON) is `$(PYTHON) --version 2>&1`."; \
+		echo "If you have a newer one, name it: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv $@ || { rm -rf $@; \
+		echo "No environment could be made; on Debian and Ubuntu, apt install python3-venv helps."; exit 1; }
