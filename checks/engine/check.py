@@ -3,8 +3,8 @@
 A probe runs an implementation and returns what it saw. What the reference lets it see is expected.
 """
 
-from collections.abc import Callable
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,7 +84,7 @@ class Check:
         if not callable(answer):
             return self._not_callable(answer)
         outcomes: list[Outcome] = []
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), one_thread():
             for probe in self.probes:
                 outcomes.append(self._observe(answer, probe))
                 if outcomes[-1].seen.unwritten is not None:
@@ -192,6 +192,17 @@ class Check:
         )
         says = f"{todo} is not written yet."
         return Report(self.exercise, self.name, "todo", says, hints=self.hints)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute in one thread: for small tensors, waiting for a second one takes longest."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _printed(outcomes: list[Outcome]) -> str:
