@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ PATIENCE = 30  # seconds for the browser to hand the notebook over
 LOCALLY = """\
 To grade this lab, save it and run in the course's folder:
   pytest --nbval-lax labs/{lab}.ipynb"""
+NO_NBVAL = "Grading needs nbval. Run  %pip install nbval  in a new cell, then this cell again."
 BY_HAND = """\
 Colab did not hand over the open notebook ({why}). Grade it by hand instead:
   1. File → Download → Download .ipynb
@@ -42,6 +44,9 @@ def grade() -> None:
         from google.colab import _message
     except ImportError:
         print(LOCALLY.format(lab=lab))
+        return
+    if find_spec("nbval") is None:
+        print(NO_NBVAL)
         return
     try:
         notebook = _message.blocking_request("get_ipynb", timeout_sec=PATIENCE)["ipynb"]

@@ -21,6 +21,7 @@ from checks.grading.verdict import NOT_RUN, PASSED, VOID, Verdict, judge, said
 CELL_TIMEOUT = 60.0  # seconds a cell may take, unless --nbval-cell-timeout says otherwise
 OUTPUT_TIMEOUT = 15.0  # seconds to wait for a cell's last output; nbval's 5 are few
 NO_NBVAL = "The notebooks are graded by nbval, which is not installed. Try: pip install nbval"
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 LAB = pytest.StashKey[Lab]()  # on a notebook
 PLAN = pytest.StashKey[list[Exercise]]()  # on a notebook: the exercises the course expects
@@ -173,6 +174,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Gener
         item.user_properties += [("result", verdict.result), ("mistake", verdict.mistake or "")]
     report = yield
     file = item.parent
+    coloured = item.config.get_terminal_writer().hasmarkup
+    if hasattr(item, "cell") and isinstance(report.longrepr, str) and not coloured:
+        report.longrepr = COLOURS.sub("", report.longrepr)
     if report.when == "teardown" or file is None or PLAN not in file.stash:
         return report
     record: dict[str, Any] = {"notebook": item.nodeid.split("::")[0], "lab": file.stash[LAB].name}

@@ -1,0 +1,235 @@
+"""Grading by nbval: what gives points, what never does, and what the learner reads then."""
+
+import importlib.util
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+from graded_notebooks import (
+    EMPTY,
+    ROOT,
+    Run,
+    check_line,
+    insert_before,
+    lab,
+    place,
+    pytest_run,
+)
+from nbformat.v4 import new_code_cell, new_markdown_cell
+
+pytest.importorskip("nbval")
+
+PLANTED = """\
+def rms_norm(x, weight, eps=1e-5):
+    y = x.float()
+    return (y / (torch.sqrt(y.square().mean(-1, keepdim=True)) + eps) * weight).to(x.dtype)
+"""
+FORGED = """\
+from IPython.display import display
+said = {"exercise": "2.3", "name": "rms_norm", "result": "passed", "mistake": None, "summary": ""}
+check.rms_norm = lambda f: display({"application/vnd.llama-lab.check+json": said}, raw=True)"""
+HIDING = """\
+class Hidden(Exception):
+    def _render_traceback_(self): raise SystemExit
+get_ipython().showtraceback = lambda *arguments, **options: None
+raise Hidden"""
+
+
+def notebooks() -> dict[str, nbformat.NotebookNode]:
+    """The notebooks that one run grades, two at a time."""
+    made = {"complete": lab(), "empty": insert_before(lab(EMPTY), check_line("RMSNorm"))}
+    made["empty"].cells += [
+        new_code_cell("scaled = rms_norm(torch.ones(3), torch.ones(3))"),
+        new_code_cell("print(scaled)"),
+    ]
+    made["planted"] = lab({"rms_norm": PLANTED})
+    made["planted"].cells.append(new_code_cell("1 / 0"))
+
+    one = made["tampered_one"] = lab()
+    del one.cells[place(one, check_line("batch_norm"))]
+    insert_before(one, check_line("layer_norm"), check_line("layer_norm"))
+    edited = one.cells[place(one, check_line("rms_norm"))]
+    edited.source = f"try:\n    {edited.source}\nexcept Exception:\n    pass"
+    one.cells[place(one, check_line("RMSNorm"))].metadata["tags"] = ["nbval-skip"]
+
+    two = made["tampered_two"] = lab()
+    skipped = two.cells[place(two, check_line("batch_norm"))]
+    skipped.source = f"# NBVAL_SKIP\n{skipped.source}"
+    two.cells[place(two, check_line("layer_norm"))].metadata["tags"] = ["raises-exception"]
+    text = place(two, check_line("rms_norm"))
+    two.cells[text] = new_markdown_cell(two.cells[text].source)
+    moved = two.cells.pop(place(two, check_line("RMSNorm")))
+    two.cells.insert(2, moved)
+
+    three = made["tampered_three"] = lab()
+    untitled = three.cells[place(three, "# EXERCISE 2.1")]
+    untitled.source = untitled.source.partition("\n")[2]
+    swapped = three.cells.pop(place(three, check_line("layer_norm")))
+    three.cells.append(swapped)
+    insert_before(three, check_line("rms_norm"), FORGED)
+    insert_before(
+        three, check_line("RMSNorm"), "check = type(check)('check')\ncheck.RMSNorm = print"
+    )
+
+    silent = made["silent"] = lab({"layer_norm": EMPTY["layer_norm"]})
+    insert_before(silent, check_line("batch_norm"), "check.batch_norm = lambda answer: None")
+    insert_before(silent, check_line("RMSNorm"), HIDING)
+
+    made["dead"] = insert_before(lab(), check_line("rms_norm"), "import os\nos._exit(1)")
+    made["endless"] = insert_before(lab(), check_line("layer_norm"), "while True:\n    pass")
+    return made
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    """A folder inside the course, as the labs' is: its conftest.py is in force there."""
+    with tempfile.TemporaryDirectory(prefix=".graded-test-", dir=ROOT) as name:
+        yield Path(name)
+
+
+@pytest.fixture(scope="module")
+def graded(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Grade all of them in one run, from another folder of the course, on two processors."""
+    for name, notebook in notebooks().items():
+        nbformat.write(notebook, folder / f"{name}.ipynb")
+    files = sorted(f"../{folder.name}/{file.name}" for file in folder.glob("*.ipynb"))
+    options = [
+        "--nbval-cell-timeout=4",
+        *(["-n", "2", "--dist", "loadfile"] if has_xdist() else []),
+    ]
+    return pytest_run(
+        ["--nbval-lax", *options, *files], ROOT / "checks", tmp_path_factory.mktemp("o")
+    )
+
+
+def has_xdist() -> bool:
+    return importlib.util.find_spec("xdist") is not None
+
+
+def test_a_complete_notebook_has_every_point(graded: Run) -> None:
+    complete = graded.notebook("complete")
+    assert complete["lab"] == "02_rmsnorm"
+    assert complete["earned"] == complete["points"] == 5
+    assert graded.results("complete") == ["passed"] * 4
+    assert "complete.ipynb::" not in graded.text  # no failure report for it
+
+
+def test_in_an_empty_lab_every_exercise_is_to_do(graded: Run) -> None:
+    assert graded.code == 1
+    assert graded.notebook("empty")["earned"] == 0
+    assert graded.results("empty") == ["todo"] * 4
+
+
+def test_cells_that_wait_for_an_exercise_are_no_clutter(graded: Run) -> None:
+    assert graded.notebook("empty")["broken_cells"] == []
+    assert "NotImplementedError" not in graded.text
+
+
+def test_a_planted_mistake_is_named(graded: Run) -> None:
+    row = graded.row("planted", "rms_norm")
+    assert (row["result"], row["mistake"]) == ("failed", "eps_outside_root")
+    assert row["summary"].endswith(".")
+    assert graded.notebook("planted")["earned"] == 3
+    panel = graded.report("planted", "Cell 6")
+    assert "eps" in panel
+    assert "Traceback" not in panel
+    assert "def " not in panel
+
+
+def test_a_broken_cell_that_is_no_exercise_is_reported(graded: Run) -> None:
+    assert "ZeroDivisionError: division by zero" in graded.report("planted", "Cell 9")
+    assert "\x1b[" not in graded.text
+    (broken,) = graded.notebook("planted")["broken_cells"]
+    assert broken == "Cell 9 (`1 / 0`): ZeroDivisionError: division by zero"
+
+
+@pytest.mark.parametrize(
+    ("notebook", "exercise", "why"),
+    [
+        ("tampered_one", "batch_norm", "its check cell is missing"),
+        ("tampered_one", "layer_norm", "its check cell is there 2 times"),
+        (
+            "tampered_one",
+            "rms_norm",
+            "its check cell was edited; copy it again from labs/02_rmsnorm",
+        ),
+        ("tampered_one", "RMSNorm", "its check cell carries the tag 'nbval-skip'"),
+        ("tampered_two", "batch_norm", "its check cell was edited"),
+        ("tampered_two", "layer_norm", "its check cell carries the tag 'raises-exception'"),
+        ("tampered_two", "rms_norm", "its check cell became a markdown cell"),
+        ("tampered_two", "RMSNorm", "its check cell was moved; it belongs below its exercise"),
+        ("tampered_three", "batch_norm", "no cell begins with the line `# EXERCISE 2.1"),
+        ("tampered_three", "layer_norm", "its check cell was moved; put the checks in the order"),
+        ("tampered_three", "rms_norm", "`check.rms_norm` was replaced by the notebook"),
+        ("tampered_three", "RMSNorm", "`check` is not the course's `checks.rmsnorm`"),
+        ("silent", "batch_norm", "`check.batch_norm` was replaced by the notebook"),
+    ],
+)
+def test_a_check_cell_that_was_touched_gives_no_points(
+    graded: Run, notebook: str, exercise: str, why: str
+) -> None:
+    """Every answer here is right: points are lost because nothing vouches for them."""
+    row = graded.row(notebook, exercise)
+    assert (row["result"], row["earned"]) == ("void", 0)
+    assert row["summary"].startswith(why)
+    assert why in " ".join(graded.text.split())
+
+
+def test_a_hidden_traceback_hides_nothing(graded: Run) -> None:
+    assert graded.results("silent") == ["void", "todo", "passed", "passed"]
+    assert "the notebook hides the traceback" in " ".join(graded.notebook("silent")["broken_cells"])
+
+
+def test_a_dead_kernel_costs_seconds_and_says_so(graded: Run) -> None:
+    assert graded.results("dead") == ["passed", "passed", "not run", "not run"]
+    assert "the kernel died" in graded.row("dead", "RMSNorm")["summary"]
+    assert "os._exit(), a crash, or out of memory" in graded.report("dead", "Cell 6")
+    assert seconds(graded, "dead", "Cell 6") < 3
+
+
+def test_an_endless_loop_costs_its_time_and_the_rest_is_graded(graded: Run) -> None:
+    assert graded.results("endless") == ["passed"] * 4
+    assert "Timeout of 4 seconds" in graded.report("endless", "Cell 4")
+    assert seconds(graded, "endless", "Cell 4") < 8
+
+
+def seconds(graded: Run, notebook: str, cell: str) -> float:
+    return float(graded.testcase(notebook, cell).get("time", "inf"))
+
+
+def test_junit_carries_exercise_points_and_mistake(graded: Run) -> None:
+    properties = graded.testcase("planted", "Cell 6").iter("property")
+    said = {one.get("name"): one.get("value") for one in properties}
+    assert said["exercise"] == "2.3"
+    assert (said["points"], said["earned"]) == ("2", "0")
+    assert (said["result"], said["mistake"]) == ("failed", "eps_outside_root")
+
+
+def test_the_table_is_the_last_thing_to_read(graded: Run) -> None:
+    table = graded.text.partition("= Llama Lab =")[2]
+    assert "2.3  rms_norm    2/2  ✓" in table
+    assert "2.3  rms_norm    0/2  ✗ eps_outside_root: " in table
+    assert "2.4  RMSNorm     0/1  ✎ to do" in table
+    assert "score: 5/5" in table
+    assert f"in all: {graded.scores['earned']}/45" in table
+    assert "FAILED" not in table
+
+
+# The labs themselves
+
+
+@pytest.mark.slow
+def test_the_course_s_own_notebooks(tmp_path: Path) -> None:
+    """The solution has every point, the lab none; both by the plain command, from labs/."""
+    solution, empty = ROOT / "solutions/02_rmsnorm.ipynb", ROOT / "labs/02_rmsnorm.ipynb"
+    if not (solution.exists() and empty.exists()):
+        pytest.skip("lab 02 is not built yet")
+    files = [str(solution), empty.name]
+    graded = pytest_run(["--nbval-lax", *files], ROOT / "labs", tmp_path)
+    worked, untouched = sorted(graded.scores["notebooks"], key=lambda n: -n["earned"])
+    assert worked["notebook"].startswith("solutions/")
+    assert worked["earned"] == worked["points"] == untouched["points"]
+    assert {row["result"] for row in untouched["exercises"]} == {"todo"}
+    assert worked["broken_cells"] == untouched["broken_cells"] == []

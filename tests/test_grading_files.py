@@ -1,0 +1,94 @@
+"""`python -m checks FILE.ipynb`: notebooks that lie anywhere, and files that are none."""
+
+import json
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from graded_notebooks import EMPTY, ROOT, Run, lab, run
+from nbformat.v4 import new_code_cell
+
+pytest.importorskip("nbval")
+
+
+@pytest.fixture(scope="module")
+def downloads(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder outside the course, with what one finds in such folders."""
+    place = tmp_path_factory.mktemp("Downloads")
+    nbformat.write(lab({"batch_norm": EMPTY["batch_norm"]}), place / "02_rmsnorm (1).ipynb")
+    (place / "damaged.ipynb").write_text('{"cells": [{"cell_type": "code",')
+    (place / "list.ipynb").write_text("[1, 2]")
+    (place / "binary.ipynb").write_bytes(b"\xff\xfe\x00")
+    other = nbformat.v4.new_notebook(cells=[new_code_cell("1")])
+    nbformat.write(other, place / "holiday.ipynb")
+    return place
+
+
+def checks(*arguments: str, cwd: Path) -> Run:
+    done = run([sys.executable, "-m", "checks", *arguments], cwd, PYTHONPATH=str(ROOT))
+    return Run(done.returncode, done.stdout + done.stderr)
+
+
+def test_python_m_checks_grades_a_file_anywhere_and_leaves_no_trace(downloads: Path) -> None:
+    before = sorted(downloads.iterdir())
+    graded = checks("02_rmsnorm (1).ipynb", "gone.ipynb", "--score-json", "s.json", cwd=downloads)
+    scores = json.loads((downloads / "s.json").read_text())
+    (downloads / "s.json").unlink()
+    assert sorted(downloads.iterdir()) == before
+    assert graded.code == 1
+    assert "gone.ipynb: there is no such file." in graded.text
+    assert scores["notebooks"][0]["notebook"] == "02_rmsnorm (1).ipynb"
+    assert (scores["earned"], scores["points"]) == (4, 5)
+    assert "✎ to do" in graded.text
+
+
+@pytest.mark.parametrize(
+    ("file", "sentence"),
+    [
+        ("gone.ipynb", "there is no such file"),
+        ("damaged.ipynb", "not a notebook, or a damaged one"),
+        ("list.ipynb", "not a notebook, or a damaged one"),
+        ("binary.ipynb", "not a notebook, or a damaged one"),
+        ("holiday.ipynb", "not one of the course's labs (0"),
+        (".", "it cannot be read"),
+    ],
+)
+def test_a_file_that_cannot_be_graded_gets_a_sentence(
+    downloads: Path, file: str, sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from checks.__main__ import main
+
+    assert main([str(downloads / file)]) == 1
+    said = capsys.readouterr().out
+    assert sentence in said
+    assert len(said.splitlines()) == 1
+
+
+def test_without_arguments_the_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    from checks.__main__ import main
+
+    assert main([]) == 2
+    assert "python -m checks FILE.ipynb" in capsys.readouterr().out
+
+
+def test_without_nbval_the_remedy(
+    downloads: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from checks import __main__ as command
+
+    monkeypatch.setattr(command.importlib.util, "find_spec", lambda name: None)
+    assert command.main([str(downloads / "02_rmsnorm (1).ipynb")]) == 1
+    assert "pip install nbval" in capsys.readouterr().out
+
+
+def test_plain_pytest_without_nbval_gives_the_remedy_too(downloads: Path) -> None:
+    arguments = ["-p", "no:nbval", "--nbval-lax", "tests"]
+    code = (
+        "import importlib.util as u; real = u.find_spec; "
+        "u.find_spec = lambda name, *a: None if name == 'nbval' else real(name, *a); "
+        f"import pytest; raise SystemExit(pytest.main({arguments!r}))"
+    )
+    done = run([sys.executable, "-c", code], ROOT)
+    assert done.returncode == 4
+    assert "pip install nbval" in done.stdout + done.stderr
