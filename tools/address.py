@@ -27,9 +27,11 @@ class Address:
     tag: str = TAG
 
     def page(self, path: str) -> str:
+        """Where GitHub shows a file."""
         return f"https://github.com/{self.repository}/blob/{self.tag}/{path}"
 
     def colab(self, path: str) -> str:
+        """Where Colab opens a notebook."""
         return f"https://colab.research.google.com/github/{self.repository}/blob/{self.tag}/{path}"
 
 
@@ -44,13 +46,13 @@ def parse(repository: str, tag: str = TAG, *rest: str) -> Address:
     """An address from its words; a ValueError says what is wrong with them."""
     repository = re.sub(r"^https://github\.com/|(\.git)?/?$", "", repository)
     if rest or not NAME.fullmatch(repository) or not TAG_NAME.fullmatch(tag):
-        raise ValueError(
-            f"`{' '.join([repository, tag, *rest])}` is no address: write owner/name and, if you like, a tag."
-        )
+        words = " ".join([repository, tag, *rest])
+        raise ValueError(f"`{words}` is no address: write owner/name and, if you like, a tag.")
     return Address(repository, tag)
 
 
 def write(root: Path, address: Address) -> None:
+    """Make this the course's address; the next build stamps it."""
     (root / FILE).parent.mkdir(exist_ok=True)
     (root / FILE).write_text(f"{address.repository} {address.tag}\n", encoding="utf-8")
 

@@ -1,7 +1,7 @@
-"""Make the labs: `python -m tools.build` (all), `--lab 03_rope` (one), `--check` (compare, write nothing).
+"""Make the labs: `python -m tools.build` (all), `--lab 03_rope` (one), `--check` (compare only).
 
-solutions/NN_name.py → labs/NN_name.ipynb (stubs), solutions/NN_name.ipynb (executed), solutions/my_llama/name.py.
-Nothing that is already as it should be is written or executed again.
+solutions/NN_name.py → labs/NN_name.ipynb (stubs), solutions/NN_name.ipynb (executed) and
+solutions/my_llama/name.py. What is as it should be is neither written nor executed again.
 """
 
 from __future__ import annotations
@@ -22,9 +22,11 @@ import nbformat
 from checks.piece_source import missing_names, module_source
 from tools import address as addresses
 from tools.address import Address
-from tools.execute import digest, execute
-from tools.notebook import notebook, text_of, verify_points
-from tools.source import EXERCISE, STEM, BuildError, Lab, read, sources
+from tools.digest import digest
+from tools.execute import execute
+from tools.notebook import notebook, text_of
+from tools.source import EXERCISE, STEM, BuildError, Lab, parse, sources
+from tools.verify import verify, verify_points
 
 ROOT = Path(__file__).resolve().parents[1]
 EXERCISES = """
@@ -32,7 +34,8 @@ import importlib, json, sys
 sys.path.insert(0, sys.argv[1])
 from checks.engine import exercises_of
 module = lambda name: importlib.import_module("checks." + name)
-print(json.dumps({n: {c.name: (c.exercise, c.points) for c in exercises_of(module(n))} for n in sys.argv[2:]}))
+found = {name: exercises_of(module(name)) for name in sys.argv[2:]}
+print(json.dumps({n: {c.name: (c.exercise, c.points) for c in found[n]} for n in found}))
 """
 
 
@@ -47,11 +50,13 @@ class Course:
 
     @classmethod
     def load(cls, root: Path, only: str | None = None) -> Course:
-        """Read the sources and the checks that belong to them; a mistake in either is a BuildError."""
+        """Read the sources and their checks; a mistake in either is a BuildError."""
         paths = [path for path in sources(root) if only in (None, path.stem)]
         if only and not paths:
             raise BuildError(f"solutions/{only}.py does not exist.")
-        labs = [read(path, root) for path in paths]
+        labs = [parse(path, root) for path in paths]
+        for lab in labs:
+            verify(lab)
         exercises = exercises_of_labs(root, labs)
         points = {lab.stem: verify_points(lab, exercises[lab.name]) for lab in labs}
         try:
@@ -60,10 +65,11 @@ class Course:
             raise BuildError(f"{addresses.FILE}:1: {error}") from None
 
     def lab_text(self, lab: Lab) -> str:
+        """The text of the lab's notebook without solutions."""
         return text_of(notebook(lab, self.points[lab.stem], self.address, solved=False))
 
     def package(self) -> Iterator[tuple[Path, str]]:
-        """The files of the worked package: a module for each lab, and what stands in its `__init__`."""
+        """The files of the worked package: a module for each lab, and its `__init__`."""
         folder = self.root / "solutions" / "my_llama"
         for lab in self.labs:
             yield folder / f"{lab.name}.py", worked_module(lab)
@@ -102,9 +108,8 @@ def exercises_of_labs(root: Path, labs: list[Lab]) -> dict[str, dict[str, tuple[
     command = [sys.executable, "-c", EXERCISES, str(root), *(lab.name for lab in labs)]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode:
-        raise BuildError(
-            f"the checks cannot be imported: {(result.stderr.strip().splitlines() or ['no reason given'])[-1]}"
-        )
+        reason = (result.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise BuildError(f"the checks cannot be imported: {reason}")
     return json.loads(result.stdout.splitlines()[-1])
 
 
@@ -120,15 +125,13 @@ def worked_module(lab: Lab) -> str:
     for cell in lab.exercises:
         names = sorted(name for name in missing if re.search(rf"\b{name}\b", cell.solved))
         if names:
-            raise cell.error(
-                0,
-                f"{cell.exercise[1]} uses {', '.join(names)}, which neither the imports cell nor an exercise cell defines.",
-            )
+            what = f"{cell.exercise[1]} uses {', '.join(names)}"
+            raise cell.error(0, f"{what}, which no exercise cell nor the imports cell defines.")
     return source
 
 
 def package_init(root: Path, building: set[str]) -> str:
-    """`__init__.py` of the worked package; other labs than those being built are taken as their module stands."""
+    """`__init__.py` of the worked package; labs not built now are taken as their module stands."""
     lines, names = [], []
     for path in sources(root):
         module = path.stem[3:]
@@ -140,7 +143,7 @@ def package_init(root: Path, building: set[str]) -> str:
             ]
             names += found
             lines += import_lines(module, found)
-    doc = '"""The worked pieces of all labs, in the order in which they are built (made by tools/build.py)."""'
+    doc = '"""The worked pieces, in the order in which the labs build them (by tools/build.py)."""'
     exported = "".join(f'    "{name}",\n' for name in names)
     return (
         "\n".join(
@@ -171,9 +174,7 @@ def build(root: Path, only: str | None = None) -> list[str]:
     """Write what is not as it should be; the paths written."""
     if not addresses.read(root) and (origin := addresses.from_origin(root)):
         addresses.write(root, origin)
-        print(
-            f"{addresses.FILE}: the course's address is {origin.repository}, from the remote `origin`"
-        )
+        print(f"{addresses.FILE}: {origin.repository}, from the remote `origin`")
     course, written = Course.load(root, only), []
 
     def put(path: Path, text: str) -> None:
@@ -232,7 +233,7 @@ def check(root: Path, only: str | None = None) -> list[str]:
 
 
 def orphans(root: Path, only: str | None, *, notebooks: bool = False) -> list[Path]:
-    """Generated files whose lab is gone. A build removes modules only: a notebook may hold somebody's work."""
+    """Generated files whose lab is gone; a notebook may hold work, so a build removes none."""
     if only:
         return []
     stems = {path.stem for path in sources(root)}

@@ -1,38 +1,43 @@
-"""The setup cell, the same in every lab: it finds the course, or in Colab fetches it, and makes `my_llama` importable."""
+"""The setup cell, the same in every lab: it finds the course, or fetches it, and opens `my_llama`.
+
+It stands in for the three lines that the source has in its place. In Colab it installs what is
+missing and nothing else: it pins nothing, changes nothing, and never restarts the runtime.
+"""
 
 from __future__ import annotations
 
 from tools.address import Address
 
-TEMPLATE = """
-#@title Setup: find the course, or fetch it  { display-mode: "form" }
+TEMPLATE = '''\
+#@title Setup: find the course, or fetch it { display-mode: "form" }
 import importlib.util, os, subprocess, sys
 from pathlib import Path
 
 REPOSITORY, TAG = "@REPOSITORY@", "@TAG@"
-class CourseNotFound(Exception):
-    def _render_traceback_(self): return [f"Setup: {self}"]
 
-here, batch = Path.cwd(), "LLAMA_LAB_GRADING" in os.environ
-def course():
-    return next((p for p in (here, *here.parents, here / "llama-lab") if (p / "checks").is_dir() and (p / "plots").is_dir()), None)
+class CourseNotFound(Exception):
+    def _render_traceback_(self): return [str(self)]
+
+def course(here=Path.cwd()):
+    folders = [here, *here.parents, here / "llama-lab"]
+    return next((p for p in folders if (p / "checks").is_dir() and (p / "plots").is_dir()), None)
+
 if not course() and REPOSITORY:
-    url = f"https://github.com/{REPOSITORY}"
-    subprocess.run(["git", "clone", "-q", "--depth", "1", "--branch", TAG, url, str(here / "llama-lab")], capture_output=True)
+    subprocess.run(f"git clone -q --depth 1 -b {TAG} https://github.com/{REPOSITORY} llama-lab",
+                   shell=True, capture_output=True, env=os.environ | {"GIT_TERMINAL_PROMPT": "0"})
 if not course():
-    raise CourseNotFound((f"{url} could not be fetched at {TAG}. " if REPOSITORY else "this notebook stands alone. ")
-        + f"It needs the course's folders checks/ and plots/, and {here} is not inside them. Upload the whole course folder, or put it on "
-        "Google Drive, mount that (Files, Mount Drive), go there with %cd, and run this cell again.")
-if "google.colab" in sys.modules and not batch and not importlib.util.find_spec("nbval"):
+    raise CourseNotFound(f"""The course is not here: no folders checks/ and plots/ in {Path.cwd()} or above it.
+{f"github.com/{REPOSITORY} at {TAG} could not be fetched either." if REPOSITORY else "No address is known to fetch it from."}
+Upload the whole course (in Colab: to Google Drive, then mount it), %cd into it, and run this cell again.""")
+if "google.colab" in sys.modules and not importlib.util.find_spec("nbval"):
     subprocess.run([sys.executable, "-m", "pip", "install", "-q", "nbval"])
-sys.path[:0] = [p for p in [str(course())] if p not in sys.path]
-from checks import pieces
-pieces.open_package(course() / ("solutions" if here == course() / "solutions" else "labs"))
-"""
+sys.path[:] = [str(course()), *(p for p in sys.path if p != str(course()))]
+importlib.import_module("checks.pieces").open_package(
+    course() / ("solutions" if Path.cwd().name == "solutions" else "labs"))
+'''
 
 
 def setup_source(address: Address | None) -> str:
     """The source of the setup cell, stamped with the address if the course has one."""
-    source = TEMPLATE.strip()
-    source = source.replace("@REPOSITORY@", address.repository if address else "")
-    return source.replace("@TAG@", address.tag if address else "")
+    repository, tag = (address.repository, address.tag) if address else ("", "")
+    return TEMPLATE.strip().replace("@REPOSITORY@", repository).replace("@TAG@", tag)

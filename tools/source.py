@@ -1,15 +1,14 @@
 """Read `solutions/NN_name.py`, the source of a lab: its cells, exercises and solutions.
 
-The format is jupytext's percent format. It is read here line by line, because a mistake in the source has to be
-reported with its file and line.
+The format is jupytext's percent format. It is read here line by line, because a mistake in the
+source has to be reported with its file and line.
 """
 
 from __future__ import annotations
 
-import ast
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,15 +16,14 @@ BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 LOOKS_LIKE_A_MARKER = re.compile(r"#\W*(BEGIN|END)\W*SOLUTION", re.IGNORECASE)
 EXERCISE = re.compile(r"# EXERCISE (\d+\.\d+) · (\w+)")
 CHECK = re.compile(r"check\.(\w+)\((\w+)\)")
-HEADER = re.compile(
-    r"# %%(?P<markdown> \[markdown\])?(?P<options>( +[\w-]+=(\"[^\"]*\"|\[[^\]]*\]|true|false|\d+))*)\s*"
-)
-OPTION = re.compile(r"([\w-]+)=(\"[^\"]*\"|\[[^\]]*\]|true|false|\d+)")
+VALUE = r'("[^"]*"|\[[^\]]*\]|true|false|\d+)'
+HEADER = re.compile(rf"# %%(?P<markdown> \[markdown\])?(?P<options>( +[\w-]+={VALUE})*)\s*")
+OPTION = re.compile(rf"([\w-]+)={VALUE}")
 STEM = re.compile(r"(\d\d)_(\w+)")
 
 
 class BuildError(Exception):
-    """The course cannot be built; the text is one sentence, with file and line where there is one."""
+    """The course cannot be built; the text is one sentence, with file and line if it has them."""
 
 
 @dataclass
@@ -41,96 +39,77 @@ class Cell:
 
     @property
     def text(self) -> str:
+        """The cell as it stands in the source, without comment signs if it is text."""
         return "\n".join(self.lines)
 
     @property
     def solved(self) -> str:
-        """The source with the solution written out, without its markers."""
+        """The code with the solution written out, without its markers."""
         return "\n".join(line for line in self.lines if not is_marker(line))
 
     @property
     def stub(self) -> str:
-        """The source as the learner gets it: every solution replaced by its stub."""
+        """The code as the learner gets it: every solution replaced by its stub."""
         lines, at = [], 0
         for begin, end in self.solutions():
             marker = self.lines[begin]
-            stub = marker.strip().removeprefix(BEGIN).strip() or self.default_stub()
-            indent = marker[: len(marker) - len(marker.lstrip())]
-            lines += [*self.lines[at:begin], indent + stub]
+            stub = marker.strip().removeprefix(BEGIN).strip() or self._default_stub()
+            lines += [*self.lines[at:begin], margin(marker) + stub]
             at = end + 1
         return "\n".join(lines + self.lines[at:])
 
-    def default_stub(self) -> str:
+    def _default_stub(self) -> str:
         number, name = self.exercise or ("", "")
         return f'raise NotImplementedError("Exercise {number}: {name}")'
 
     def error(self, index: int, sentence: str) -> BuildError:
+        """A mistake in the line with this index in the cell."""
         return BuildError(f"{self.path}:{self.line + index}: {sentence}")
 
     def solutions(self) -> list[tuple[int, int]]:
-        """The pairs of lines (begin, end) of the solutions in this cell."""
+        """The lines (begin, end) between which the cell's solutions stand; a BuildError if amiss."""
         pairs, begin = [], None
         for i, line in enumerate(self.lines):
             if not is_marker(line):
                 if LOOKS_LIKE_A_MARKER.search(line):
-                    raise self.error(
-                        i,
-                        f"this looks like a marker but is not one: write `{BEGIN}` or `{END}` alone on its line.",
-                    )
+                    meant = f"write `{BEGIN}` or `{END}` alone on its line."
+                    raise self.error(i, f"this looks like a marker but is not one: {meant}")
             elif self.kind != "code":
-                raise self.error(
-                    i,
-                    "a solution marker in a text cell hides nothing: markers belong in code cells.",
-                )
-            elif line.strip().startswith(BEGIN):
+                raise self.error(i, "a solution marker belongs in a code cell, not in a text cell.")
+            elif line.strip() != END:
                 if begin is not None:
-                    raise self.error(
-                        i,
-                        f"a solution begins inside the solution of line {self.line + begin}: they cannot be nested.",
-                    )
-                begin = i
+                    place = f"the solution of line {self.line + begin}"
+                    raise self.error(i, f"a solution begins inside {place}: they cannot be nested.")
                 if not self.exercise and line.strip() == BEGIN:
-                    raise self.error(
-                        i,
-                        "a solution outside of an exercise cell needs its stub on the BEGIN line.",
-                    )
+                    place = "a solution outside of an exercise cell"
+                    raise self.error(i, f"{place} needs its stub on the BEGIN line.")
+                begin = i
             elif begin is None:
                 raise self.error(
-                    i, "this END SOLUTION has no BEGIN SOLUTION before it in its cell."
+                    i, "no BEGIN SOLUTION stands before this END SOLUTION in its cell."
                 )
             else:
-                self._check_indentation(begin, i)
+                self._check_margins(begin, i)
                 pairs.append((begin, i))
                 begin = None
         if begin is not None:
-            raise self.error(
-                begin,
-                "this solution is never closed: END SOLUTION is missing before the cell ends.",
-            )
+            raise self.error(begin, "this solution is never closed: its cell has no END SOLUTION.")
         return pairs
 
-    def _check_indentation(self, begin: int, end: int) -> None:
-        margin = len(self.lines[begin]) - len(self.lines[begin].lstrip())
-        if self.lines[begin][:margin] != self.lines[end][: -len(self.lines[end].lstrip())]:
-            raise self.error(
-                end,
-                f"END SOLUTION is indented differently from its BEGIN SOLUTION in line {self.line + begin}.",
-            )
+    def _check_margins(self, begin: int, end: int) -> None:
+        place = f"its BEGIN SOLUTION in line {self.line + begin}"
+        left = margin(self.lines[begin])
+        if margin(self.lines[end]) != left:
+            raise self.error(end, f"END SOLUTION is not indented like {place}.")
         body = [(i, self.lines[i]) for i in range(begin + 1, end) if self.lines[i].strip()]
         if not body:
             raise self.error(begin, "this solution is empty.")
         for i, line in body:
-            if not line.startswith(self.lines[begin][:margin]):
-                raise self.error(
-                    i,
-                    f"this line of a solution stands further left than its BEGIN SOLUTION in line {self.line + begin}.",
-                )
-        first, line = body[0]
-        if line[margin] in " \t":
-            raise self.error(
-                begin,
-                f"BEGIN SOLUTION must be indented like the solution's first line, line {self.line + first}.",
-            )
+            if not line.startswith(left):
+                raise self.error(i, f"this line of a solution stands further left than {place}.")
+        if margin(body[0][1]) != left:
+            place = f"the solution's first line, {self.line + body[0][0]}"
+            raise self.error(begin, f"BEGIN SOLUTION is not indented like {place}.")
 
 
 @dataclass
@@ -143,42 +122,40 @@ class Lab:
 
     @property
     def name(self) -> str:
+        """`rope`, the name of the lab's modules."""
         return self.stem[3:]
 
     @property
-    def number(self) -> int:
-        return int(self.stem[:2])
-
-    @property
     def title(self) -> str:
+        """The first line of the first cell."""
         return self.cells[0].lines[0].removeprefix("# ")
 
     @property
     def exercises(self) -> list[Cell]:
+        """The cells in which the learner writes."""
         return [cell for cell in self.cells if cell.exercise]
+
+    @property
+    def check_cells(self) -> Iterator[tuple[Cell, str]]:
+        """The check cells, each with the name that it checks."""
+        for cell in self.cells:
+            if cell.kind == "code" and (match := CHECK.fullmatch(cell.text)):
+                yield cell, match[1]
 
     def cell(self, id: str) -> Cell | None:
         """The cell to which the source itself gives this id."""
         return next((cell for cell in self.cells if cell.metadata.get("id") == id), None)
 
 
-def is_marker(line: str) -> bool:
-    """True for a line that is a solution marker; what follows BEGIN SOLUTION is the stub."""
-    line = line.strip()
-    return line == END or line == BEGIN or line.startswith(BEGIN + " ")
-
-
 def sources(root: Path) -> list[Path]:
     """The labs' sources in their order."""
-    return sorted(path for path in (root / "solutions").glob("*.py") if STEM.fullmatch(path.stem))
+    return sorted(p for p in (root / "solutions").glob("*.py") if STEM.fullmatch(p.stem))
 
 
-def read(path: Path, root: Path) -> Lab:
-    """Read and verify one source; a mistake in it is a BuildError with file and line."""
+def parse(path: Path, root: Path) -> Lab:
+    """Read one source as it stands."""
     where = path.relative_to(root).as_posix()
-    lab = Lab(path.stem, where, split(path.read_text(encoding="utf-8").splitlines(), where))
-    verify(lab)
-    return lab
+    return Lab(path.stem, where, split(path.read_text(encoding="utf-8").splitlines(), where))
 
 
 def split(lines: list[str], path: str) -> list[Cell]:
@@ -186,35 +163,29 @@ def split(lines: list[str], path: str) -> list[Cell]:
     cells: list[Cell] = []
     for number, line in enumerate(lines, start=1):
         if line.startswith("# %%"):
-            match = HEADER.fullmatch(line)
-            if not match:
-                raise BuildError(
-                    f'{path}:{number}: this cell header is not understood; write `# %%`, `# %% [markdown]` or `# %% id="name"`.'
-                )
+            if not (match := HEADER.fullmatch(line)):
+                meant = 'write `# %%`, `# %% [markdown]` or `# %% id="name"`.'
+                raise BuildError(f"{path}:{number}: this cell header is not understood; {meant}")
             metadata = {key: json.loads(value) for key, value in OPTION.findall(match["options"])}
-            cells.append(
-                Cell("markdown" if match["markdown"] else "code", [], number + 1, path, metadata)
-            )
+            kind = "markdown" if match["markdown"] else "code"
+            cells.append(Cell(kind, [], number + 1, path, metadata))
+        elif cells and cells[-1].kind == "markdown":
+            cells[-1].lines.append(uncommented(line, path, number))
         elif cells:
-            cells[-1].lines.append(
-                text_line(line, path, number) if cells[-1].kind == "markdown" else line.rstrip()
-            )
+            cells[-1].lines.append(line.rstrip())
         elif line.strip() and not line.startswith("#"):
-            raise BuildError(
-                f"{path}:{number}: this line stands before the first cell; begin the file with `# %% [markdown]`."
-            )
+            raise BuildError(f"{path}:{number}: this line stands before the first `# %%`.")
     for cell in cells:
         trim(cell)
     return cells
 
 
-def text_line(line: str, path: str, number: int) -> str:
+def uncommented(line: str, path: str, number: int) -> str:
     """One line of a text cell without its comment sign."""
     if line.strip() and not line.startswith("#"):
-        raise BuildError(
-            f"{path}:{number}: a line of a text cell must begin with `#`; is a `# %%` missing above it?"
-        )
-    return line.removeprefix("# ") if line.startswith("# ") else line.strip().removeprefix("#")
+        meant = "a line of a text cell must begin with `#`; is a `# %%` missing above it?"
+        raise BuildError(f"{path}:{number}: {meant}")
+    return line[2:] if line.startswith("# ") else line.strip()[1:]
 
 
 def trim(cell: Cell) -> None:
@@ -224,99 +195,16 @@ def trim(cell: Cell) -> None:
         cell.line += 1
     while cell.lines and not cell.lines[-1].strip():
         del cell.lines[-1]
-    match = EXERCISE.fullmatch(cell.lines[0]) if cell.lines and cell.kind == "code" else None
-    cell.exercise = (match[1], match[2]) if match else None
+    if cell.lines and cell.kind == "code" and (match := EXERCISE.fullmatch(cell.lines[0])):
+        cell.exercise = (match[1], match[2])
 
 
-def verify(lab: Lab) -> None:
-    """Stop at the first thing in the source that would give a broken lab."""
-    if not lab.cells or lab.cells[0].kind != "markdown" or not lab.cells[0].text.startswith("# "):
-        raise BuildError(
-            f"{lab.path}:1: the first cell must be a text cell with the lab's title, `# {lab.number:02} · …`."
-        )
-    for cell in lab.cells:
-        if not cell.lines:
-            raise BuildError(f"{lab.path}:{cell.line - 1}: this cell is empty.")
-        cell.solutions()
-        if cell.kind == "code":
-            verify_code(cell, lab)
-    for id in ("setup", "imports"):
-        if not lab.cell(id):
-            raise BuildError(f'{lab.path}:1: the lab has no cell `# %% id="{id}"`.')
-    verify_order(lab)
+def is_marker(line: str) -> bool:
+    """True for a line that is a solution marker; what follows BEGIN SOLUTION is the stub."""
+    line = line.strip()
+    return line in (BEGIN, END) or line.startswith(BEGIN + " ")
 
 
-def verify_code(cell: Cell, lab: Lab) -> None:
-    """A code cell: a well-formed exercise, a check of one line, or anything else that Python can read."""
-    for i, line in enumerate(cell.lines):
-        if re.match(r"#\s*EXERCISE\b", line.strip()) and not (i == 0 and cell.exercise):
-            raise cell.error(
-                i, "an exercise begins with `# EXERCISE 3.5 · name` as the first line of its cell."
-            )
-    for version, source in (("", cell.solved), (" once its solution is taken out", cell.stub)):
-        try:
-            tree = ast.parse(source)
-        except SyntaxError as error:
-            raise cell.error(
-                0,
-                f"this cell is not valid Python{version}: {error.msg} in `{(error.text or '').strip()}`.",
-            ) from None
-    if cell.exercise:
-        number, name = cell.exercise
-        if not number.startswith(f"{lab.number}."):
-            raise cell.error(
-                0,
-                f"exercise {number} stands in lab {lab.number}: its number must begin with {lab.number}.",
-            )
-        if not cell.solutions():
-            raise cell.error(0, f"exercise {number} has no solution between `{BEGIN}` and `{END}`.")
-        if name not in {
-            node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)
-        }:
-            raise cell.error(
-                0,
-                f"exercise {number} is called {name}, but its cell defines no function or class of this name.",
-            )
-    elif cell.lines[0].startswith("check.") and not CHECK.fullmatch(cell.text):
-        raise cell.error(0, "a check cell is exactly one line, `check.name(name)`.")
-
-
-def check_cells(lab: Lab) -> Iterable[tuple[Cell, str]]:
-    """The check cells with the exercise that each one checks."""
-    for cell in lab.cells:
-        match = CHECK.fullmatch(cell.text) if cell.kind == "code" else None
-        if match:
-            yield cell, match[1]
-
-
-def verify_order(lab: Lab) -> None:
-    """Exercises are numbered upwards, and each has one check cell after it."""
-    numbers: dict[str, tuple[int, ...]] = {}
-    for cell in lab.exercises:
-        number, name = cell.exercise
-        rank = tuple(map(int, number.split(".")))
-        if name in numbers:
-            raise cell.error(0, f"there are two exercise cells for {name}.")
-        if numbers and rank <= max(numbers.values()):
-            raise cell.error(
-                0, f"exercise {number} comes after one with a higher number or the same."
-            )
-        numbers[name] = rank
-    lines = {cell.exercise[1]: cell.line for cell in lab.exercises}
-    checked: set[str] = set()
-    for cell, name in check_cells(lab):
-        if CHECK.fullmatch(cell.text)[2] != name or name not in lines:
-            raise cell.error(
-                0, f"this cell checks {name}, but the lab has no exercise cell that defines it."
-            )
-        if name in checked:
-            raise cell.error(0, f"{name} is checked twice.")
-        if cell.line < lines[name]:
-            raise cell.error(0, f"{name} is checked before its exercise cell.")
-        checked.add(name)
-    for cell in lab.exercises:
-        if cell.exercise[1] not in checked:
-            raise cell.error(
-                0,
-                f"exercise {cell.exercise[0]} has no check cell `check.{cell.exercise[1]}({cell.exercise[1]})`.",
-            )
+def margin(line: str) -> str:
+    """The blanks at the beginning of a line."""
+    return line[: len(line) - len(line.lstrip())]
