@@ -1,0 +1,276 @@
+"""The flipbook in a real browser: in JupyterLab, in Notebook 7, and in exported pages without a kernel."""
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+
+from plots.flipbook import explore
+from tests.browser.exported_page import exported_page, flipbooks, html_page
+from tests.test_flipbook import turn
+
+expect = pytest.importorskip("playwright.sync_api").expect
+
+ROOT = Path(__file__).resolve().parents[2]
+POSITIONS = 12
+PHONE = {"width": 400, "height": 800}
+
+
+def draw(fig, position, pair, sign):
+    """The demo picture: the same as in the unit tests, and a choice of words."""
+    return turn(fig, -position if sign == "minus" else position, pair)
+
+
+def demo(draw=draw):
+    """A slider, a second one, a choice, a play button."""
+    return explore(
+        draw,
+        position=range(POSITIONS),
+        pair=[0, 1],
+        sign=["plus", "minus"],
+        start={"position": 3},
+        play="position",
+    )
+
+
+@pytest.fixture(scope="module")
+def bundle():
+    return demo()._repr_mimebundle_()
+
+
+def notebook_with(*bundles):
+    """A notebook that was run: one cell for each output."""
+    cells = [
+        new_code_cell(
+            "plot.demo()",
+            id=f"plot-{place}",
+            execution_count=place,
+            outputs=[new_output("execute_result", data=data, execution_count=place)],
+        )
+        for place, data in enumerate(bundles, 1)
+    ]
+    return notebook_of(cells)
+
+
+def notebook_of(cells):
+    """A notebook that says which kernel it wants, or Jupyter asks."""
+    python = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    return new_notebook(cells=cells, metadata={"kernelspec": python})
+
+
+def overflow(page):
+    """By how many pixels the page is wider than the window."""
+    return page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+
+
+# ---- exported pages: no kernel, 0.5 s a test ----
+
+
+def test_sliders_work_by_keyboard_and_mouse(browser, bundle):
+    with exported_page(browser, notebook_with(bundle)) as page:
+        (figure,) = flipbooks(page)
+        assert figure.caption == "At position 3 the pair 0 has turned by 3.00."
+        before = figure.paths
+        figure.press("position", "ArrowRight", "ArrowRight", "ArrowLeft")
+        assert figure.caption.startswith("At position 4 the pair 0")
+        assert figure.value("position") == "4"
+        assert figure.paths != before
+        figure.press("position", "End")
+        assert figure.caption.startswith("At position 11")
+        figure.press("position", "PageDown")
+        assert 0 < int(figure.value("position")) < 11
+        figure.press("position", "Home")
+        assert figure.caption.startswith("At position 0")
+        figure.click_at("position", 0.99)
+        assert figure.caption.startswith("At position 11")
+        figure.press("pair", "ArrowUp")
+        assert figure.caption == "At position 11 the pair 1 has turned by 1.10."
+        figure.choose("sign", "minus")
+        assert figure.caption == "At position -11 the pair 1 has turned by -1.10."
+        figure.slider("sign").nth(1).focus()
+        page.keyboard.press("ArrowLeft")
+        assert figure.caption.startswith("At position 11")
+
+
+def test_play_walks_to_the_end_pauses_and_begins_again(browser, bundle):
+    with exported_page(browser, notebook_with(bundle)) as page:
+        (figure,) = flipbooks(page)
+        caption = figure.figure.locator(".llama-caption")
+        assert figure.play.inner_text() == "▶ Play"
+        figure.play.click()
+        assert caption.get_attribute("aria-live") == "off"
+        expect(caption).to_contain_text("position 6")
+        figure.play.click()
+        stands = figure.caption
+        page.wait_for_timeout(1200)
+        assert figure.caption == stands
+        assert caption.get_attribute("aria-live") == "polite"
+        figure.press("position", "End", "ArrowLeft", "ArrowLeft")
+        figure.play.press("Space")
+        expect(figure.play).to_have_text("▶ Play", timeout=5000)
+        assert figure.caption.startswith("At position 11")
+        figure.play.click()
+        expect(caption).to_contain_text("position 0")
+        figure.press("position", "End")  # a hand on the slider stops it
+        assert figure.play.inner_text() == "▶ Play"
+
+
+def test_who_asks_for_less_motion_turns_one_page_a_click(browser, bundle):
+    with exported_page(browser, notebook_with(bundle), reduced_motion="reduce") as page:
+        (figure,) = flipbooks(page)
+        assert figure.play.inner_text() == "▶ Next"
+        figure.play.click()
+        page.wait_for_timeout(1200)
+        assert figure.caption.startswith("At position 4")
+
+
+def test_the_same_picture_twice_is_two_pictures(browser, bundle):
+    with exported_page(browser, notebook_with(bundle, bundle)) as page:
+        first, second = flipbooks(page)
+        first.press("position", "End")
+        first.choose("sign", "minus")
+        assert first.caption.startswith("At position -11")
+        assert second.caption.startswith("At position 3")
+        ids = page.evaluate(
+            "[...document.querySelectorAll('.llama-flipbook [id]')].map(e => e.outerHTML)"
+        )
+        names = {re.search('id="([^"]*)"', element)[1] for element in ids}
+        assert len(set(ids)) == len(names)  # an id that both have stands on the same thing in both
+        assert page.evaluate("Object.keys(window).filter(name => /llama|flip/i.test(name))") == []
+
+
+def test_names_for_those_who_cannot_see_it(browser, bundle):
+    with exported_page(browser, notebook_with(bundle)) as page:
+        (figure,) = flipbooks(page)
+        slider = page.get_by_role("slider", name="position")
+        slider.press("ArrowRight")
+        assert slider.get_attribute("aria-valuetext") == "4"
+        expect(page.get_by_role("img", name="At position 4 the pair 0")).to_be_visible()
+        expect(page.get_by_role("group", name="sign")).to_be_visible()
+        expect(page.get_by_role("radio", name="minus")).to_be_attached()
+        expect(page.get_by_role("button", name="Play: position")).to_be_visible()
+        assert figure.figure.locator(".llama-caption").get_attribute("aria-live") == "polite"
+
+
+def test_a_phone_shows_the_panels_one_under_the_other(browser, bundle):
+    with exported_page(browser, notebook_with(bundle), viewport=PHONE) as page:
+        (figure,) = flipbooks(page)
+        assert overflow(page) <= 0
+        panels = figure.picture.locator("svg")
+        assert panels.count() == 2
+        upper, lower = panels.nth(0).bounding_box(), panels.nth(1).bounding_box()
+        assert upper["y"] + upper["height"] <= lower["y"] + 1
+        assert upper["width"] > 200
+        figure.press("position", "End")
+        assert panels.count() == 2
+        page.set_viewport_size({"width": 1000, "height": 800})
+        expect(panels).to_have_count(1)
+
+
+def test_without_scripts_a_frame_and_its_sentence_stand_there(browser, bundle):
+    with exported_page(browser, notebook_with(bundle), java_script_enabled=False) as page:
+        image = page.locator(".llama-picture img")
+        expect(image).to_be_visible()
+        assert image.bounding_box()["width"] > 500
+        assert image.get_attribute("alt") == "At position 3 the pair 0 has turned by 3.00."
+        expect(page.locator(".llama-caption")).to_have_text(image.get_attribute("alt"))
+        assert page.locator(".llama-flipbook input").count() == 0
+
+
+def test_a_browser_that_cannot_unpack_keeps_the_still_picture(browser, bundle):
+    page_text = "<script>delete window.DecompressionStream</script>" + bundle["text/html"]
+    with html_page(browser, page_text) as page:
+        page.wait_for_timeout(300)
+        expect(page.locator(".llama-picture img")).to_be_visible()
+        expect(page.locator(".llama-caption")).to_contain_text("At position 3")
+
+
+def test_colours_follow_a_dark_page(browser, bundle):
+    colour = "(gid) => getComputedStyle(document.querySelector(`[data-gid=${gid}] path`)).stroke"
+    dark = "<style>body { background: #1e1e1e; color: #ddd }</style>" + bundle["text/html"]
+    with html_page(browser, dark) as page:
+        flipbooks(page)
+        on_dark = page.evaluate(colour, "q")
+        assert page.evaluate(colour, "circle") == "rgb(221, 221, 221)"
+    with html_page(browser, bundle["text/html"]) as page:
+        flipbooks(page)
+        assert page.evaluate(colour, "q") != on_dark  # blue, but brighter on the dark page
+
+
+# ---- with a kernel: JupyterLab and Notebook 7 ----
+
+SETUP = f"""import sys
+sys.path.insert(0, {str(ROOT)!r})
+from tests.browser.test_flipbook_browser import demo
+from tests.test_flipbook import unwritten"""
+
+
+@pytest.mark.jupyterlab
+def test_in_jupyter(browser, jupyter):
+    from tests.browser.jupyter_page import NotebookPage
+
+    cells = [
+        new_code_cell(SETUP, id="setup"),
+        new_code_cell("demo()", id="plot-1"),
+        new_code_cell(
+            "from plots.flipbook import explore\nexplore(unwritten, position=range(3))", id="todo"
+        ),
+        new_code_cell("explore(lambda fig, n: 1 / n, n=[1, 0])", id="wrong"),
+    ]
+    nbformat.write(notebook_of(cells), jupyter.root / "demo.ipynb")
+    with NotebookPage(browser, jupyter, "demo.ipynb") as notebook:
+        notebook.run_all()
+        (figure,) = flipbooks(notebook.cell("plot-1"))
+        assert figure.caption.startswith("At position 3")
+        active = "() => jupyterapp.shell.currentWidget.content.activeCellIndex"
+        figure.slider("position").click()
+        at = notebook.page.evaluate(active)
+        figure.press("position", "Home", "ArrowRight", "ArrowRight", "ArrowDown", "ArrowUp")
+        assert figure.caption.startswith("At position 2")
+        assert notebook.page.evaluate(active) == at  # the arrows did not move between cells
+        figure.click_at("position", 0.99)
+        assert figure.caption.startswith("At position 11")
+        figure.play.click()
+        expect(figure.figure.locator(".llama-caption")).to_contain_text("position 1 ")
+        figure.play.click()
+
+        notebook.set_theme("JupyterLab Dark")
+        caption = figure.figure.locator(".llama-caption")
+        bright = caption.evaluate("e => getComputedStyle(e).color.match(/[0-9.]+/g).map(Number)")
+        assert sum(bright[:3]) > 500
+        notebook.set_theme("JupyterLab Light")
+
+        (todo,) = flipbooks(notebook.cell("todo"))
+        assert todo.caption.startswith("Not written yet: Exercise 3.5: apply_rope.")
+        assert todo.figure.locator("input").count() == 0
+        expect(notebook.cell("wrong")).to_contain_text("ZeroDivisionError")
+        expect(notebook.cell("wrong")).to_contain_text("while the picture was drawn at n=0")
+
+
+@pytest.mark.jupyterlab
+def test_live_in_jupyterlab(browser, jupyterlab):
+    from tests.browser.jupyter_page import NotebookPage
+
+    source = (
+        "from plots.live import live\nfrom tests.test_live import write\n"
+        'live(write, text="to be", again="Sample again")'
+    )
+    cells = [new_code_cell(SETUP, id="setup"), new_code_cell(source, id="live-1")]
+    nbformat.write(notebook_of(cells), jupyterlab.root / "live.ipynb")
+    with NotebookPage(browser, jupyterlab, "live.ipynb") as notebook:
+        notebook.run_all()
+        cell = notebook.cell("live-1")
+        expect(cell.locator(".llama-now .llama-caption")).to_have_text("'to be', sample 0")
+        expect(cell.locator(".llama-still")).to_be_hidden()
+        cell.get_by_role("button", name="Sample again").click()
+        expect(cell.locator(".llama-now .llama-caption")).to_have_text("'to be', sample 1")
+        box = cell.locator("input[type=text]")
+        box.fill("")
+        box.press("Enter")
+        expect(cell).to_contain_text("IndexError")
+        box.fill("or not")
+        box.press("Enter")
+        expect(cell.locator(".llama-now .llama-caption")).to_have_text("'or not', sample 1")
+        expect(cell).not_to_contain_text("IndexError")
