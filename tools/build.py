@@ -73,7 +73,8 @@ class Course:
         folder = self.root / "solutions" / "my_llama"
         for lab in self.labs:
             yield folder / f"{lab.name}.py", worked_module(lab)
-        yield folder / "__init__.py", package_init(self.root, {lab.name for lab in self.labs})
+        if self.labs:
+            yield folder / "__init__.py", package_init(self.root, {lab.name for lab in self.labs})
 
     def solution(self, lab: Lab) -> tuple[nbformat.NotebookNode, bool]:
         """The solution notebook with the outputs of its file, and whether they are still true."""
@@ -170,7 +171,7 @@ def import_lines(module: str, names: list[str]) -> list[str]:
     )
 
 
-def build(root: Path, only: str | None = None) -> list[str]:
+def build(root: Path, only: str | None = None, *, force: bool = False) -> list[str]:
     """Write what is not as it should be; the paths written."""
     if not addresses.read(root) and (origin := addresses.from_origin(root)):
         addresses.write(root, origin)
@@ -193,7 +194,13 @@ def build(root: Path, only: str | None = None) -> list[str]:
         written.append(path.relative_to(root).as_posix())
         print(f"removed {written[-1]}: no lab has this name")
     for lab in course.labs:
-        put(root / "labs" / f"{lab.stem}.ipynb", course.lab_text(lab))
+        path = root / "labs" / f"{lab.stem}.ipynb"
+        if not force and worked_in(path):
+            where = path.relative_to(root).as_posix()
+            raise BuildError(
+                f"{where} has been worked in, it has outputs: move it, or use --force."
+            )
+        put(path, course.lab_text(lab))
     for lab in course.labs:
         nb, fresh = course.solution(lab)
         if not fresh:
@@ -232,6 +239,14 @@ def check(root: Path, only: str | None = None) -> list[str]:
     return [f"{name} differs from what its source gives" for name in names] + stale + unknown
 
 
+def worked_in(path: Path) -> bool:
+    """True when somebody has run cells of this notebook: then it may hold their answers."""
+    try:
+        return any(cell.get("execution_count") for cell in nbformat.read(path, as_version=4).cells)
+    except (OSError, ValueError):
+        return False
+
+
 def orphans(root: Path, only: str | None, *, notebooks: bool = False) -> list[Path]:
     """Generated files whose lab is gone; a notebook may hold work, so a build removes none."""
     if only:
@@ -262,10 +277,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--check", action="store_true", help="write nothing; fail if something is not up to date"
     )
+    parser.add_argument("--force", action="store_true", help="replace labs that were worked in")
     options = parser.parse_args(arguments)
     only = options.lab and Path(options.lab).stem
     try:
-        found = check(ROOT, only) if options.check else build(ROOT, only)
+        found = check(ROOT, only) if options.check else build(ROOT, only, force=options.force)
     except BuildError as error:
         print(f"The build stopped.\n{error}", file=sys.stderr)
         return 1

@@ -67,7 +67,7 @@ class Cell:
         return BuildError(f"{self.path}:{self.line + index}: {sentence}")
 
     def solutions(self) -> list[tuple[int, int]]:
-        """The lines (begin, end) between which the cell's solutions stand; a BuildError if amiss."""
+        """The lines (begin, end) of the cell's solutions; a BuildError when a marker is amiss."""
         pairs, begin = [], None
         for i, line in enumerate(self.lines):
             if not is_marker(line):
@@ -85,9 +85,7 @@ class Cell:
                     raise self.error(i, f"{place} needs its stub on the BEGIN line.")
                 begin = i
             elif begin is None:
-                raise self.error(
-                    i, "no BEGIN SOLUTION stands before this END SOLUTION in its cell."
-                )
+                raise self.error(i, "this END SOLUTION has no BEGIN SOLUTION in its cell.")
             else:
                 self._check_margins(begin, i)
                 pairs.append((begin, i))
@@ -183,7 +181,7 @@ def split(lines: list[str], path: str) -> list[Cell]:
 def uncommented(line: str, path: str, number: int) -> str:
     """One line of a text cell without its comment sign."""
     if line.strip() and not line.startswith("#"):
-        meant = "a line of a text cell must begin with `#`; is a `# %%` missing above it?"
+        meant = "a line of a text cell must begin with `#`; or a `# %%` is missing."
         raise BuildError(f"{path}:{number}: {meant}")
     return line[2:] if line.startswith("# ") else line.strip()[1:]
 
