@@ -1,0 +1,25 @@
+"""The worked pieces, in the order in which the labs build them (by tools/build.py)."""
+
+# ruff: noqa: I001, RUF022 (in the order of the labs)
+from .rmsnorm import batch_norm, layer_norm, rms_norm, RMSNorm
+from .attention import (
+    causal_mask,
+    attention_weights,
+    attention,
+    split_heads,
+    merge_heads,
+    MultiHeadAttention,
+)
+
+__all__ = [
+    "batch_norm",
+    "layer_norm",
+    "rms_norm",
+    "RMSNorm",
+    "causal_mask",
+    "attention_weights",
+    "attention",
+    "split_heads",
+    "merge_heads",
+    "MultiHeadAttention",
+]
