@@ -21,6 +21,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 
 pytest.importorskip("nbval")
 
+TIMEOUT = 15  # seconds for a cell; importing torch takes some of them on a busy machine
+
 PLANTED = """\
 def rms_norm(x, weight, eps=1e-5):
     y = x.float()
@@ -96,7 +98,7 @@ def graded(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
         nbformat.write(notebook, folder / f"{name}.ipynb")
     files = sorted(f"../{folder.name}/{file.name}" for file in folder.glob("*.ipynb"))
     options = [
-        "--nbval-cell-timeout=4",
+        f"--nbval-cell-timeout={TIMEOUT}",
         *(["-n", "2", "--dist", "loadfile"] if has_xdist() else []),
     ]
     return pytest_run(
@@ -191,8 +193,8 @@ def test_a_dead_kernel_costs_seconds_and_says_so(graded: Run) -> None:
 
 def test_an_endless_loop_costs_its_time_and_the_rest_is_graded(graded: Run) -> None:
     assert graded.results("endless") == ["passed"] * 4
-    assert "Timeout of 4 seconds" in graded.report("endless", "Cell 4")
-    assert seconds(graded, "endless", "Cell 4") < 8
+    assert f"Timeout of {TIMEOUT} seconds" in graded.report("endless", "Cell 4")
+    assert seconds(graded, "endless", "Cell 4") < TIMEOUT + 5
 
 
 def seconds(graded: Run, notebook: str, cell: str) -> float:

@@ -83,6 +83,7 @@ def pytest_configure(config: pytest.Config) -> None:
         option.nbval_cell_timeout = CELL_TIMEOUT
     if not (option.nbval_kernel_name or option.current_env):
         option.nbval_current_env = True
+    option.continue_on_collection_errors = True  # one damaged notebook does not stop the others
     if getattr(option, "dist", None) == "load":
         option.dist = "loadfile"  # the cells of a notebook share a kernel
     config.pluginmanager.register(ScoreBoard(config), "llama-lab-scores")
@@ -198,7 +199,7 @@ def _probe(item: Any) -> str:
     lab, exercise, kernel = item.parent.stash[LAB], item.stash[EXERCISE], item.parent.kernel
     asked = (
         "__import__('checks.grading.probe', fromlist=['probe'])"
-        f".tampering(globals(), {lab.module!r}, {exercise.name!r})"
+        f".tampering({lab.module!r}, {exercise.name!r})"
     )
     try:
         answer = kernel.evaluate(asked)
