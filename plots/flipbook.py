@@ -22,7 +22,6 @@ import sys
 import time
 import zlib
 from collections.abc import Iterable, Mapping
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +57,7 @@ def explore(
     In a notebook all pages are drawn at once, so that an error in the learner's function is the
     cell's own error; elsewhere, as in tests, each when it is asked for.
     """
+    __tracebackhide__ = True
     book = Flipbook(draw, sliders, start or {}, play, size, max_frames, labels or {})
     if _in_notebook():
         _ = book.pages
@@ -81,7 +81,9 @@ class Flipbook:
         _check(self.sliders, start, play, labels, max_frames)
         self.start = {name: _plain(start.get(name, v[0])) for name, v in self.sliders.items()}
         self.play = play
-        self._draw, self._size, self._labels = draw, size, labels
+        self.draw, self.size, self._labels = draw, size, labels
+        self._pages: list[tuple[str, str]] = []
+        self._first: Page | None = None
 
     @property
     def frames(self) -> list[dict[str, Any]]:
@@ -91,11 +93,12 @@ class Flipbook:
 
     def page(self, **values: Any) -> Page:
         """Draw the page at `values`; sliders not named stand at their start."""
+        __tracebackhide__ = True
         for name, value in values.items():
             if name not in self.sliders or _plain(value) not in self.sliders[name]:
                 raise ValueError(f"There is no page at {name}={value!r}: {self._range(name)}.")
         values = {name: _plain(value) for name, value in values.items()}
-        return draw_page(self._draw, self.start | values, self._size)
+        return draw_page(self.draw, self.start | values, self.size)
 
     def figure(self, **values: Any):
         """The matplotlib figure at `values`, for tests: `picture.figure(position=3)`."""
@@ -105,22 +108,28 @@ class Flipbook:
         """The sentence under the picture at `values`."""
         return self.page(**values).caption
 
-    @cached_property
+    @property
     def first(self) -> Page:
         """The page that is shown first, and the only one where no scripts run."""
-        return self.page()
+        __tracebackhide__ = True
+        if self._first is None:
+            self._first = self.page()
+        return self._first
 
-    @cached_property
+    @property
     def pages(self) -> list[tuple[str, str]]:
         """(svg, caption) of every page; a placeholder stands alone."""
-        if self.first.is_placeholder:
-            return [(self.first.svg(), self.first.caption)]
+        __tracebackhide__ = True
+        if self._pages:
+            return self._pages
+        frames = [self.start] if self.first.is_placeholder else self.frames
         pages = []
-        with _Patience(len(self.frames)) as note:
-            for values in self.frames:
+        with _Patience(len(frames)) as note:
+            for values in frames:
                 page = self.first if values == self.start else self.page(**values)
                 pages.append((page.svg(), page.caption))
                 note.tell(len(pages))
+        self._pages = pages
         return pages
 
     def _range(self, name: str) -> str:
@@ -153,8 +162,9 @@ class Flipbook:
         book = {"pages": svgs, "captions": captions, "cuts": self.first.cuts(), **self._controls()}
         packed = zlib.compress(json.dumps(book, ensure_ascii=False).encode(), 9)
         caption = html.escape(self.first.caption, quote=True)
+        width = round(96 * self.first.figure.get_figwidth())  # an inch has 96 pixels in a browser
         return (
-            f'<div class="llama-flipbook" style="max-width:{round(96 * self._size[0])}px"'
+            f'<div class="llama-flipbook" style="max-width:{width}px"'
             f' data-book="{base64.b64encode(packed).decode("ascii")}">\n'
             f"<style>{asset('flipbook.css')}</style>\n"
             f'<div class="llama-controls"></div>\n'

@@ -23,6 +23,7 @@ from plots.flipbook import asset, person_is_present
 from plots.page import Draw, Page, draw_page
 
 FAILED = "The picture could not be drawn; the error stands below it."
+RUN_ME = "Run this cell to change the picture."  # where the widgets do not show
 
 
 def live(
@@ -147,9 +148,10 @@ class Live:
     def _html(self, png: str | None = None) -> str:
         """The picture as it is now: following the theme, or as the `png` given."""
         caption = html.escape(self.page.caption, quote=True)
+        width = round(96 * self.page.figure.get_figwidth())  # an inch has 96 pixels in a browser
         still = f'<img alt="{caption}" src="data:image/png;base64,{png}">'
         return (
-            f'<div class="llama-flipbook" style="max-width:{round(96 * self._size[0])}px">\n'
+            f'<div class="llama-flipbook" style="max-width:{width}px">\n'
             f"<style>{asset('flipbook.css')}</style>\n"
             f'<div class="llama-picture" role="img" aria-label="{caption}">'
             f"{still if png else self.page.svg()}</div>\n"
@@ -174,4 +176,6 @@ class Live:
         if person_is_present():
             self.widget.add_class(mark)
             self.widget.add_class("llama-now")
-            display(self.widget)
+            view = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
+            bundle = {"application/vnd.jupyter.widget-view+json": view, "text/plain": RUN_ME}
+            display(bundle, raw=True)

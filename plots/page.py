@@ -82,6 +82,9 @@ def draw_page(draw: Draw, values: dict[str, Any], size: tuple[float, float]) -> 
 
     Any other exception goes on to the learner, with a note that says what was being drawn.
     """
+    __tracebackhide__ = (
+        True  # IPython leaves this frame out: the error is in the learner's function
+    )
     figure = _new_figure(size)
     try:
         with mpl.rc_context(style.rc()):
@@ -109,7 +112,7 @@ def _new_figure(size: tuple[float, float]) -> Figure:
 def _placeholder(unwritten: NotImplementedError, size: tuple[float, float]) -> Page:
     """A dashed frame with the exercise's name, and a caption that says what to do."""
     reason = str(unwritten).strip().partition("\n")[0].rstrip(".") or "the exercise above"
-    figure = _new_figure((size[0], min(size[1], 1.6)))
+    figure = _new_figure((min(size[0], 4.8), 1.4))
     with mpl.rc_context(style.rc()):
         axes = figure.add_axes((0.01, 0.04, 0.98, 0.92), xticks=[], yticks=[])
         axes.spines[:].set(visible=True, linestyle=(0, (4, 4)), color=style.GREY)

@@ -86,8 +86,10 @@ def test_a_person_gets_the_widgets_which_hide_the_still_picture(monkeypatch):
     monkeypatch.setattr("plots.live.person_is_present", lambda: True)
     picture = live(write, text="to be")
     picture._ipython_display_()
-    still, widget = shown
-    (mark,) = (name for name in widget._dom_classes if name != "llama-now")
+    still, view = shown
+    model = view["application/vnd.jupyter.widget-view+json"]["model_id"]
+    assert model == picture.widget.model_id
+    (mark,) = (name for name in picture.widget._dom_classes if name != "llama-now")
     assert f"body:has(.{mark}.llama-now) .{mark}.llama-still{{display:none}}" in still["text/html"]
 
 
