@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 
-ENGINE = '''
+ENGINE = """
 class Report:
     def __init__(self, result, summary):
         self.result, self.summary = result, summary
@@ -32,7 +32,7 @@ class Check:
 
 def exercises_of(module):
     return sorted((c for c in vars(module).values() if isinstance(c, Check)), key=lambda c: c.exercise)
-'''
+"""
 
 CHECKS = {
     "double": 'from checks.engine import Check\ndouble = Check("2.1", "double", 1, 6)\nquadruple = Check("2.2", "quadruple", 2, 12)\n',
@@ -103,7 +103,7 @@ from checks import pieces
 pieces.save(check)
 '''
 
-CUBE = '''\
+CUBE = """\
 # %% [markdown]
 # # 03 · Cubing
 
@@ -137,7 +137,7 @@ def half(x):
 
 # %%
 check.half(half)
-'''
+"""
 
 PLOT = 'def bars(f):\n    print("bars", [f(x) for x in range(3)])\n'
 

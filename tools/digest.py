@@ -31,9 +31,8 @@ def dependencies(lab: Lab, root: Path) -> Iterator[Path]:
     for folder in (root / "checks", root / "plots"):
         for path in folder.rglob("*"):
             parts = path.relative_to(folder).parts
-            another_labs = len(parts) == 1 and path.stem in others
             hidden = any(part.startswith(".") for part in parts)
-            if path.suffix in KINDS and not (another_labs or hidden or NOT_RUN & set(parts)):
+            if path.suffix in KINDS and not (path.stem in others or hidden or NOT_RUN & set(parts)):
                 yield path
     code = [cell.solved for cell in lab.cells if cell.kind == "code"]
     yield from worked_pieces({name for source in code for name in imported(source)}, root)
