@@ -22,9 +22,9 @@ from checks.engine.probes import (
 from checks.engine.report import EVIDENCE, Report
 
 __all__ = [
+    "EVIDENCE",
     "Check",
     "CheckFailed",
-    "EVIDENCE",
     "Inputs",
     "Mistake",
     "NotAttempted",
@@ -33,11 +33,11 @@ __all__ = [
     "Wrong",
     "agrees",
     "error_of",
-    "expect_parameters",
-    "in_float32",
     "exercises_of",
+    "expect_parameters",
     "gradients",
     "half_precision",
+    "in_float32",
     "keeps_device",
     "load",
     "values",

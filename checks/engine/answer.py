@@ -89,6 +89,7 @@ class Answer:
         self._target, self._transcript = target, transcript
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the target with copies; raise `Crash` for what it raises."""
         given_args, given_kwargs = _copy(args), _copy(kwargs)
         call = Call(_name(self._target), _named(self._target, args, kwargs))
         self._transcript.calls.append(call)

@@ -1,0 +1,107 @@
+"""The checks are checked: every known mistake is rejected and named, every right answer passes."""
+
+import inspect
+import time
+from typing import Any
+
+import pytest
+
+from checks.engine import Check, exercises_of
+from tests.course import NAMES, ROOT, module
+
+CHECKS = [(name, check) for name in NAMES for check in exercises_of(module("checks", name))]
+WRONG = [
+    pytest.param(check, mistake, id=f"{check.exercise} {check.name}: {mistake.key}")
+    for _, check in CHECKS
+    for mistake in check.mistakes
+]
+LIMIT = 0.3  # seconds for one check
+TRIES = 5  # one of them counts: other work on the machine is none of the check's doing
+
+
+def accepted(name: str, exercise: str) -> list[Any]:
+    """The right answers written for one exercise."""
+    if not (ROOT / "tests" / "accepted" / f"{name}.py").exists():
+        return []  # test_enough_mistakes_and_right_answers says so
+    return module("tests.accepted", name).ACCEPTED.get(exercise, [])
+
+
+RIGHT = [
+    pytest.param(check, answer, id=f"{check.exercise} {check.name}: {answer.__name__}")
+    for name, check in CHECKS
+    for answer in accepted(name, check.name)
+]
+
+
+@pytest.fixture(scope="module")
+def table() -> Any:
+    """Collect what the tests below see, and print it at the end (`pytest -s` or a failure)."""
+    rows: dict[str, list[int]] = {f"{c.exercise} {c.name}": [0, 0, 0, 0] for _, c in CHECKS}
+    yield rows
+    print(f"\n{'exercise':32} mistakes  rejected  named   right answers accepted")
+    for exercise, (mistakes, rejected, named, right) in rows.items():
+        print(f"{exercise:32} {mistakes:8} {rejected:9} {named:6} {right:8}")
+    print(f"{'all':32}" + "".join(f"{sum(c):9}" for c in zip(*rows.values(), strict=True)))
+
+
+@pytest.mark.parametrize(("check", "mistake"), WRONG)
+def test_mistake_is_rejected_and_named(check: Check, mistake: Any, table: Any) -> None:
+    row = table[f"{check.exercise} {check.name}"]
+    row[0] += 1
+    report = check.run(mistake.wrong)
+    row[1] += report.result == "failed"
+    row[2] += report.mistake == mistake.key
+    assert report.result == "failed", "the check accepts it"
+    assert [found.key for found in report.mistakes] == [mistake.key], report.text
+
+
+@pytest.mark.parametrize(("check", "answer"), RIGHT)
+def test_right_answer_is_accepted(check: Check, answer: Any, table: Any) -> None:
+    report = check.run(answer)
+    assert report.result == "passed", report.text
+    table[f"{check.exercise} {check.name}"][3] += 1
+
+
+@pytest.mark.parametrize("seed", ["1", "a grader's own"])
+def test_other_seeds_give_the_same_verdicts(seed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHECKS_SEED", seed)
+    for name, check in CHECKS:
+        for answer in accepted(name, check.name)[:2]:
+            assert check.run(answer).result == "passed", check.run(answer).text
+        for mistake in check.mistakes:
+            report = check.run(mistake.wrong)
+            assert report.mistake == mistake.key, f"{check.name}, {mistake.key}: {report.text}"
+
+
+@pytest.mark.parametrize("check", [c for _, c in CHECKS], ids=lambda c: f"{c.exercise} {c.name}")
+def test_enough_mistakes_and_right_answers(check: Check) -> None:
+    name = next(name for name, c in CHECKS if c is check)
+    assert len(check.mistakes) >= 8
+    assert len({mistake.key for mistake in check.mistakes}) == len(check.mistakes)
+    assert len(accepted(name, check.name)) >= 3
+    assert all(answer.__doc__ for answer in accepted(name, check.name))
+    assert len(check.hints) == 3
+
+
+@pytest.mark.parametrize("check", [c for _, c in CHECKS], ids=lambda c: f"{c.exercise} {c.name}")
+def test_a_check_is_fast_for_right_and_wrong_answers(check: Check) -> None:
+    for answer in (check.reference, *(mistake.wrong for mistake in check.mistakes)):
+        assert any(_seconds(check, answer) < LIMIT for _ in range(TRIES)), answer
+
+
+@pytest.mark.parametrize("check", [c for _, c in CHECKS], ids=lambda c: f"{c.exercise} {c.name}")
+def test_the_signature_is_the_syllabus_s(check: Check) -> None:
+    """The worked solution, the reference and the check agree on names and defaults."""
+    name = next(name for name, c in CHECKS if c is check)
+    worked = getattr(module("solutions.my_llama", name), check.name)
+    parameters = [
+        [(p.name, p.default) for p in inspect.signature(thing).parameters.values()]
+        for thing in (worked, check.reference)
+    ]
+    assert parameters[0] == parameters[1]
+
+
+def _seconds(check: Check, answer: Any) -> float:
+    start = time.perf_counter()
+    check.run(answer)
+    return time.perf_counter() - start

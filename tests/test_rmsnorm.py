@@ -1,0 +1,108 @@
+"""Lab 02: its pictures draw what the learner's function computes, right or wrong."""
+
+import doctest
+from typing import Any
+
+import pytest
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from plots import rmsnorm as plot
+from solutions.my_llama import rmsnorm as worked
+
+
+def layer_norm_of_columns(x: Tensor, weight: Tensor, bias: Tensor, eps: float = 1e-5) -> Tensor:
+    return worked.batch_norm(x.reshape(-1, x.shape[-1])).reshape(x.shape) * weight + bias
+
+
+def find(figure: Figure, gid: str) -> Any:
+    """The artist with this gid."""
+    found = figure.findobj(lambda artist: artist.get_gid() == gid)
+    assert found, f"nothing in the picture has the gid {gid}"
+    return found[0]
+
+
+def heights(figure: Figure, gid: str, count: int) -> list[float]:
+    return [find(figure, f"{gid}-{i}").get_height() for i in range(count)]
+
+
+def test_worked_examples() -> None:
+    results = doctest.testmod(worked)
+    assert results.attempted == 4
+    assert results.failed == 0
+
+
+def test_columns_have_mean_zero_after_the_learner_s_batch_norm() -> None:
+    picture = plot.columns(worked.batch_norm)
+    after = heights(picture.figure(feature=1), "bars", 6)
+    assert sum(after) == pytest.approx(0, abs=1e-4)
+    assert sum(h * h for h in after) == pytest.approx(6, rel=1e-3)
+    wrong = plot.columns(lambda x, eps=1e-5: x - x.mean(0))
+    assert "0.00 and 1.94 after" in wrong.caption(feature=2)
+
+
+def test_who_moves_shows_a_norm_that_mixes_samples() -> None:
+    right = plot.who_moves(worked.batch_norm, worked.layer_norm)
+    assert "BatchNorm moves the other five by up to 1.84" in right.caption(times=4)
+    assert "LayerNorm moves the other five by up to 0.00" in right.caption(times=4)
+    wrong = plot.who_moves(worked.batch_norm, layer_norm_of_columns)
+    assert "LayerNorm moves the other five by up to 0.00" not in wrong.caption(times=4)
+    assert "moves the other five by up to 0.00" in wrong.caption(times=1)
+
+
+def test_shift_and_scale_tells_the_norms_apart() -> None:
+    picture = plot.shift_and_scale(worked.layer_norm, worked.rms_norm)
+    assert "Only LayerNorm is blind" in picture.caption(shift=2.0, scale=1.0)
+    assert "Both are blind" in picture.caption(shift=0.0, scale=3.0)
+    x = 2 * plot.VECTOR + 1
+    expected = worked.rms_norm(x, torch.ones(6)).tolist()
+    assert heights(picture.figure(shift=1.0, scale=2.0), "RMSNorm", 6) == pytest.approx(expected)
+    no_root = plot.shift_and_scale(
+        worked.layer_norm, lambda x, w, eps=1e-5: x / (x.square().mean(-1, keepdim=True) + eps) * w
+    )
+    assert "Only LayerNorm is blind" in no_root.caption(shift=0.0, scale=3.0)
+
+
+def test_directions_show_the_circle_and_the_two_points() -> None:
+    picture = plot.directions(worked.layer_norm, worked.rms_norm)
+    for degrees in (0, 75, 210):
+        x, y = find(picture.figure(degrees=degrees), "rms").get_data()
+        assert (x[1] ** 2 + y[1] ** 2) == pytest.approx(2, rel=1e-3)
+        x, y = find(picture.figure(degrees=degrees), "layer").get_data()
+        assert (abs(x[1]), x[1] + y[1]) == pytest.approx((1, 0), abs=1e-3)
+    wrong = plot.directions(worked.layer_norm, lambda x, w, eps=1e-5: x * w)
+    assert "sets the length to 2.20" in wrong.caption(degrees=75)
+
+
+def test_training_separates_re_scaling_from_re_centring(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plot, "STEPS", 60)
+    losses = {
+        name: plot._losses(norm)[-1].nan_to_num(plot.WORST).clamp(max=plot.WORST).median(-1).values
+        for name, norm in {
+            "none": lambda x: x,
+            "centred": lambda x: x - x.mean(-1, keepdim=True),
+            "rms": lambda x: worked.rms_norm(x, torch.ones(32)),
+            "layer": lambda x: worked.layer_norm(x, torch.ones(32), torch.zeros(32)),
+        }.items()
+    }
+    assert losses["none"][-1] == losses["centred"][-1] == plot.WORST
+    assert losses["rms"].max() < 0.5
+    assert (losses["rms"] / losses["layer"]).log().abs().max() < 0.5
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        lambda f: plot.columns(f),
+        lambda f: plot.who_moves(f, f),
+        lambda f: plot.shift_and_scale(f, f),
+        lambda f: plot.directions(f, f),
+        lambda f: plot.training(f, f),
+    ],
+)
+def test_unwritten_function_draws_a_placeholder(picture: Any) -> None:
+    def unwritten(*_: Any) -> Tensor:
+        raise NotImplementedError("Exercise 2.3: rms_norm")
+
+    assert "Exercise 2.3: rms_norm" in picture(unwritten).first.caption
