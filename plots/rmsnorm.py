@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import math
 import os
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from torch import Tensor
 
 from plots.cells import NEW, REUSED, cells
 from plots.flipbook import Flipbook, explore
+from plots.measure import medians, one_thread
 from plots.style import (
     BLUE,
     GREEN,
@@ -195,20 +195,9 @@ def timing(layer_norm: Norm, rms_norm: Norm, rows: int = 256, dim: int = 4096) -
     }
     print(f"{rows} vectors of {dim} numbers     LayerNorm    RMSNorm    ratio")
     for name, both in pairs.items():
-        layer, rms = _medians(both)
+        layer, rms = medians(*both)
         print(f"{name:28}{layer * 1e3:9.2f} ms{rms * 1e3:8.2f} ms{rms / layer:9.2f}")
     print(f"{'parameters':28}{2 * dim:9,}{dim:11,}{0.5:12.2f}")
-
-
-def _medians(both: tuple[Callable[[], Tensor], ...], rounds: int = 15) -> list[float]:
-    """The median time of each, in seconds, taken in turns so that both see the same machine."""
-    times: list[list[float]] = [[] for _ in both]
-    for _ in range(rounds):
-        for run, taken in zip(both, times, strict=True):
-            start = time.perf_counter()
-            run()
-            taken.append(time.perf_counter() - start)
-    return [sorted(taken)[len(taken) // 2] for taken in times]
 
 
 # The small training run: 5 gains × 3 seeds of a residual network at once, as one batch of networks.
@@ -235,7 +224,8 @@ def training(layer_norm: Norm, rms_norm: Norm) -> Flipbook:
             "re-scaling only (RMSNorm)": lambda x: rms_norm(x, ones),
             "both (LayerNorm)": lambda x: layer_norm(x, ones, zeros),
         }
-        return {name: _losses(norm) for name, norm in norms.items()}
+        with one_thread():
+            return {name: _losses(norm) for name, norm in norms.items()}
 
     def draw(fig: Figure, steps: int) -> str:
         axes = fig.add_axes((0.11, 0.17, 0.86, 0.68))
@@ -277,8 +267,6 @@ def _losses(norm: Callable[[Tensor], Tensor], width: int = 32, blocks: int = 5) 
 
     → (STEPS + 1, gains, seeds) mean squared errors on a made-up regression task.
     """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # for matrices this small, waiting for a second thread takes longest
     torch_seeds = [torch.Generator().manual_seed(seed) for seed in range(SEEDS)]
     draws = [
         [torch.randn(128, 8, generator=g), torch.randn(8, 8, generator=g)] for g in torch_seeds
@@ -308,5 +296,4 @@ def _losses(norm: Callable[[Tensor], Tensor], width: int = 32, blocks: int = 5) 
             optimizer.zero_grad()
             error.sum().backward()
             optimizer.step()
-    torch.set_num_threads(threads)
     return torch.stack(seen)
