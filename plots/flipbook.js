@@ -59,8 +59,7 @@
 
   // The page as one picture or, on a narrow screen, as its panels one under the other: the same drawing seen through
   // one window for each panel.
-  function paint(picture, page, cuts, naturalWidth) {
-    const available = picture.clientWidth;
+  function paint(picture, page, cuts, naturalWidth, available) {
     picture.innerHTML = page;
     if (available === 0 || available >= NARROW * naturalWidth || cuts.length < 3) return;
     const whole = picture.firstElementChild;
@@ -132,6 +131,7 @@
     const picture = figure.querySelector(".llama-picture");
     const caption = figure.querySelector(".llama-caption");
     const naturalWidth = parseFloat(figure.style.maxWidth);
+    let available = picture.clientWidth; // kept, since asking for it makes the browser lay out the page
     const controls = book.sliders.map((slider) => (slider.choice ? choiceControl : rangeControl)(slider));
 
     function turn() {
@@ -140,7 +140,7 @@
         control.show();
         page = page * book.sliders[index].values.length + control.read();
       });
-      paint(picture, book.pages[page], book.cuts, naturalWidth);
+      paint(picture, book.pages[page], book.cuts, naturalWidth, available);
       caption.textContent = book.captions[page];
       picture.setAttribute("aria-label", book.captions[page]);
       figure.dataset.page = page;
@@ -152,7 +152,11 @@
     figure.querySelector(".llama-controls").replaceChildren(...shown);
     figure.addEventListener("input", turn);
     keepKeys(figure);
-    new ResizeObserver(turn).observe(picture);
+    new ResizeObserver(() => {
+      if (picture.clientWidth === available) return;
+      available = picture.clientWidth;
+      turn();
+    }).observe(picture);
     turn();
   }
 

@@ -2,9 +2,9 @@
 
     python -m tools.bench_pictures plots.rope.rotation plots.kv_cache.heatmaps
 
-Both versions of a picture stand in one notebook in JupyterLab, in headless Chromium, and are moved in
-turn by arrow keys: from the key's time stamp until the browser has painted the frame that shows the
-change. Ends with 1 when a flipbook's 95th percentile is above the limit.
+Both versions of a picture stand in one notebook in JupyterLab, in headless Chromium, and are moved
+in turn by arrow keys: from the key's time stamp until the browser has painted the frame that shows
+the change. Ends with 1 when a flipbook's 95th percentile is above the limit.
 """
 
 from __future__ import annotations
@@ -25,10 +25,9 @@ ROOT = Path(__file__).resolve().parents[1]
 PICTURES = ["plots.rope.rotation", "plots.kv_cache.heatmaps"]
 MOVES = 40
 LIMIT = 25.0  # milliseconds, the 95th percentile of a flipbook
-INTERACT_PATIENCE = 20.0  # seconds for one move of the slow version
 
-# Watches both pictures in the page. `watch` says what to look at; the answer is the time from the next arrow key to
-# the end of the frame in which that has changed, and stands complete.
+# Measures in the page: the time from the next key to the end of the frame in which the picture has
+# changed and stands complete.
 WATCH = """
 () => {
   const shown = {
@@ -79,7 +78,7 @@ def demo() -> Any:
 
 
 def picture(name: str) -> Any:
-    """The flipbook of that name, drawn by the worked functions: its arguments are named after them."""
+    """The flipbook of that name; what its arguments are named after is taken from my_llama."""
     module, _, function = name.rpartition(".")
     make = getattr(importlib.import_module(module), function)
     if str(ROOT / "solutions") not in sys.path:
@@ -188,7 +187,7 @@ def percentile(values: list[float], share: float) -> float:
 
 
 def report(rows: list[dict[str, Any]]) -> str:
-    """A table: milliseconds, median and 95th percentile, and how many times faster the flipbook is."""
+    """A table: milliseconds, median and 95th percentile, and the ratio of the medians."""
     lines = [
         f"{'picture':30} {'pages':>5} {'kB':>5} {'built s':>7}   "
         f"{'flipbook median/p95 ms':>22}   {'interact median/p95 ms':>22}   {'ratio':>5}"
