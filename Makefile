@@ -10,12 +10,13 @@ COLAB = .venv-colab/bin/python
 LEARNER = .venv/.learner
 TESTER = .venv/.tester
 COLABBER = .venv-colab/.tester
+ROOT_USER = $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .PHONY: lab test test-colab grade labs check-labs publish bench-pictures lint clean
 .DEFAULT_GOAL = lab
 
 lab: $(LEARNER)  ## open the labs in JupyterLab
-	.venv/bin/jupyter lab --notebook-dir=labs $(ARGS)
+	$(BIN) -m jupyterlab --notebook-dir=. --LabApp.default_url=/lab/tree/labs $(ROOT_USER) $(ARGS)
 
 test: $(TESTER)  ## every test
 	$(BIN) -m pytest -n $(JOBS) --dist loadfile $(ARGS)
