@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from small_course import small_course
+from small_course import ROOT, small_course
+
+from tools.build import Course
+from tools.source import parse, sources
 
 KERNEL = """
 import os, sys, IPython
@@ -35,9 +40,6 @@ module = root / "labs" / "my_llama" / "double.py"
 @pytest.fixture(scope="module")
 def course(tmp_path_factory) -> Path:
     root = small_course(tmp_path_factory.mktemp("course"))
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-    from tools.build import Course
-
     for path, text in Course.load(root).package():
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
@@ -47,13 +49,9 @@ def course(tmp_path_factory) -> Path:
 @pytest.fixture
 def kernel(course: Path, tmp_path: Path):
     """Run code in a fresh Python with IPython, in a copy of the course; what it printed."""
-    import shutil
-
     shutil.copytree(course, tmp_path / "course")
 
     def run(code: str, **environment: str) -> str:
-        import os
-
         result = subprocess.run(
             [sys.executable, "-c", KERNEL + code],
             cwd=tmp_path / "course",
@@ -258,3 +256,30 @@ print(double.__module__)
 """)
     assert "solutions/my_llama/double.py has these pieces" in printed
     assert printed.endswith("my_llama.double\n")
+
+
+@pytest.mark.parametrize("path", [pytest.param(p, id=p.stem) for p in sources(ROOT)])
+def test_the_worked_solution_of_every_lab_can_be_saved(path: Path, tmp_path: Path):
+    """Nothing that an exercise needs stands in a cell that is not saved."""
+    for folder in ("checks", "plots", "solutions"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    lab = parse(path, ROOT)
+    cells = [lab.cell("imports").solved, *(cell.solved for cell in lab.exercises)]
+    code = f"""
+import sys, IPython
+sys.path.insert(0, {str(tmp_path)!r})
+shell = IPython.core.interactiveshell.InteractiveShell.instance()
+shell.history_manager.enabled = False
+from checks import pieces
+pieces.open_package({str(tmp_path / "labs")!r})
+for cell in {cells!r}:
+    shell.run_cell(cell, store_history=True).raise_error()
+pieces.save(shell.user_ns["check"])
+"""
+    environment = {**os.environ, "IPYTHONDIR": str(tmp_path / "ipython"), "MPLBACKEND": "Agg"}
+    result = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120
+    )
+    table = result.stdout.split(f"my_llama/{lab.name}.py\n")[-1]
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert table.count("✓ saved") == len(lab.exercises) == len(table.splitlines()), table
