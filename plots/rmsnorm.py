@@ -14,6 +14,7 @@ from torch import Tensor
 from plots.cells import NEW, REUSED, cells
 from plots.flipbook import Flipbook, explore
 from plots.measure import medians, one_thread
+from plots.show import once_written
 from plots.style import (
     BLUE,
     GREEN,
@@ -157,7 +158,7 @@ def directions(layer_norm: Norm, rms_norm: Norm) -> Flipbook:
     )
 
 
-def through_layers(depth: int = 32, width: int = 256) -> Flipbook:
+def through_layers(depth: int = 32, width: int = 96) -> Flipbook:
     """Show how large a signal is after each of many layers without a norm, by the weights' gain."""
 
     def draw(fig: Figure, gain: float) -> str:
@@ -182,6 +183,7 @@ def through_layers(depth: int = 32, width: int = 256) -> Flipbook:
     )
 
 
+@once_written
 def timing(layer_norm: Norm, rms_norm: Norm, rows: int = 256, dim: int = 4096) -> None:
     """Print how long both norms take on (rows, dim) numbers, yours and torch's, in one run."""
     x, weight, bias = torch.randn(rows, dim), torch.ones(dim), torch.zeros(dim)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from checks import rmsnorm as check
 from plots import rmsnorm as plot
+from plots.show import show
 
 # %% [markdown]
 # ## 2.0 The problem: 32 layers are a power of 32
@@ -90,7 +91,7 @@ plot.columns(batch_norm)
 # zeros, or an error?
 
 # %%
-batch_norm(torch.tensor([[4.1, -0.2, 9.0]]))
+show("one sample", lambda: batch_norm(torch.tensor([[4.1, -0.2, 9.0]])))
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -217,8 +218,8 @@ plot.directions(layer_norm, rms_norm)
 
 # %%
 x = torch.tensor([[1000.0, -1000.0, 500.0, 0.0]], dtype=torch.float16)
-print("in float16:", x * torch.rsqrt(x.square().mean(-1, keepdim=True) + 1e-5))
-print("yours:     ", rms_norm(x, torch.ones(4)))
+show("in float16", lambda: x * torch.rsqrt(x.square().mean(-1, keepdim=True) + 1e-5))
+show("yours", lambda: rms_norm(x, torch.ones(4)))
 
 # %% [markdown]
 # ## 2.4 The layer

@@ -180,3 +180,14 @@ ACCEPTED = {
     ],
     "RMSNorm": [ModuleMeta, ModuleHuggingFace, ModuleBuiltin, ModuleParameterList],
 }
+
+# What the browser test types into an exercise cell: exercise, source, key of the mistake.
+TYPED = (
+    "2.3",
+    """def rms_norm(x, weight, eps=1e-5):
+    wide = x.float()
+    root = wide.square().mean(dim=-1, keepdim=True).sqrt()
+    return (wide / (root + eps) * weight).to(x.dtype)
+""",
+    "eps_outside_root",
+)

@@ -2,13 +2,14 @@
 
 import os
 import shutil
+import sys
+from pathlib import Path
 
 import pytest
 
-CHROMIUM_OPTIONS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-)
+TESTS = str(Path(__file__).resolve().parents[1])
+if TESTS not in sys.path:  # for the modules that all tests share
+    sys.path.append(TESTS)
 
 
 def _unavailable(reason: str) -> None:
@@ -28,6 +29,8 @@ def browser():
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     if program is None:
         _unavailable("no browser test: there is no `chromium` on the PATH (apt install chromium)")
+    from jupyter_page import CHROMIUM_OPTIONS
+
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
             executable_path=program, args=CHROMIUM_OPTIONS.split()
@@ -38,7 +41,7 @@ def browser():
 
 def _server(tmp_path_factory, app):
     pytest.importorskip("jupyterlab" if app == "lab" else "notebook")
-    from tests.browser.jupyter_page import running_jupyter
+    from jupyter_page import running_jupyter
 
     return running_jupyter(tmp_path_factory.mktemp(app), app)
 

@@ -50,6 +50,11 @@ class FlipbookOnPage:
         """The slider, or the buttons, of one name."""
         return self.figure.locator(f"input[data-name='{name}']")
 
+    def sliders(self) -> list[str]:
+        """The names of the sliders."""
+        found = self.figure.locator("input[type=range]")
+        return found.evaluate_all("all => all.map((slider) => slider.dataset.name)")
+
     def value(self, name: str) -> str:
         """What stands beside a slider."""
         return self.slider(name).locator("xpath=following-sibling::output").inner_text()

@@ -18,6 +18,10 @@ from typing import Any
 from playwright.sync_api import Browser, Locator, Page
 
 PATIENCE = 60  # seconds: torch takes its time to import on a busy machine
+CHROMIUM_OPTIONS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+)
 APPS = {"lab": "LabApp", "notebook": "JupyterNotebookApp"}
 
 # Settings a person would click away: the question about news, and looking for updates.
@@ -161,6 +165,11 @@ class NotebookPage:
     def source(self, cell_id: str) -> str:
         """What is written in a cell."""
         return self._ask("return widget.content.model.cells.get(index).sharedModel.source", cell_id)
+
+    def cell_ids(self, prefix: str = "") -> list[str]:
+        """The ids of the notebook's cells, in order."""
+        ids = self._ask("return widget.content.widgets.map((cell) => cell.model.id)")
+        return [cell_id for cell_id in ids if cell_id.startswith(prefix)]
 
     def cell(self, cell_id: str) -> Locator:
         """The cell on the page, scrolled to: Jupyter takes cells out of the page that are far away."""

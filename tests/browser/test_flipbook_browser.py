@@ -5,34 +5,14 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from demo_pictures import demo
+from exported_page import exported_page, flipbooks, html_page
 from nbformat.v4 import new_code_cell, new_notebook, new_output
-
-from plots.flipbook import explore
-from tests.browser.exported_page import exported_page, flipbooks, html_page
-from tests.test_flipbook import turn
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
 ROOT = Path(__file__).resolve().parents[2]
-POSITIONS = 12
 PHONE = {"width": 400, "height": 800}
-
-
-def draw(fig, position, pair, sign):
-    """The demo picture: the same as in the unit tests, and a choice of words."""
-    return turn(fig, -position if sign == "minus" else position, pair)
-
-
-def demo(draw=draw):
-    """A slider, a second one, a choice, a play button."""
-    return explore(
-        draw,
-        position=range(POSITIONS),
-        pair=[0, 1],
-        sign=["plus", "minus"],
-        start={"position": 3},
-        play="position",
-    )
 
 
 @pytest.fixture(scope="module")
@@ -202,21 +182,20 @@ def test_colours_follow_a_dark_page(browser, bundle):
 # ---- with a kernel: JupyterLab and Notebook 7 ----
 
 SETUP = f"""import sys
-sys.path.insert(0, {str(ROOT)!r})
-from tests.browser.test_flipbook_browser import demo
-from tests.test_flipbook import unwritten"""
+sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "tests")!r}]
+from demo_pictures import demo, unwritten, write
+from plots.flipbook import explore
+from plots.live import live"""
 
 
 @pytest.mark.jupyterlab
 def test_in_jupyter(browser, jupyter):
-    from tests.browser.jupyter_page import NotebookPage
+    from jupyter_page import NotebookPage
 
     cells = [
         new_code_cell(SETUP, id="setup"),
         new_code_cell("demo()", id="plot-1"),
-        new_code_cell(
-            "from plots.flipbook import explore\nexplore(unwritten, position=range(3))", id="todo"
-        ),
+        new_code_cell("explore(unwritten, position=range(3))", id="todo"),
         new_code_cell("explore(lambda fig, n: 1 / n, n=[1, 0])", id="wrong"),
     ]
     nbformat.write(notebook_of(cells), jupyter.root / "demo.ipynb")
@@ -251,12 +230,9 @@ def test_in_jupyter(browser, jupyter):
 
 @pytest.mark.jupyterlab
 def test_live_in_jupyterlab(browser, jupyterlab):
-    from tests.browser.jupyter_page import NotebookPage
+    from jupyter_page import NotebookPage
 
-    source = (
-        "from plots.live import live\nfrom tests.test_live import write\n"
-        'live(write, text="to be", again="Sample again")'
-    )
+    source = 'live(write, text="to be", again="Sample again")'
     cells = [new_code_cell(SETUP, id="setup"), new_code_cell(source, id="live-1")]
     nbformat.write(notebook_of(cells), jupyterlab.root / "live.ipynb")
     with NotebookPage(browser, jupyterlab, "live.ipynb") as notebook:
