@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from torch import Tensor
 from torch.nn import Module
 
 from checks.engine.answer import Call, Crash, Transcript
@@ -108,7 +107,7 @@ def diagnose(
 
 @dataclass(frozen=True)
 class Counterexample:
-    """The smallest call whose result is wrong."""
+    """A call whose result is wrong."""
 
     given: dict[str, Any]
     got: Any
@@ -117,16 +116,15 @@ class Counterexample:
 
 
 def counterexample(outcomes: list[Outcome], expected: list[Outcome]) -> Counterexample | None:
-    """Find the smallest call whose result differs from the reference's."""
-    wrong: list[tuple[Call, Call]] = []
+    """Find the first call whose result is not the reference's; probes begin with small ones."""
     for mine, right in zip(outcomes, expected, strict=True):
-        if not mine.crash and not mine.hangs:
-            wrong += _differing(mine, right)
-    if not wrong:
-        return None
-    mine, right = min(wrong, key=lambda pair: _size(list(pair[1].given.values())))
-    found = difference(mine.result, right.result)
-    return Counterexample(right.given, mine.result, right.result, found.index if found else None)
+        if mine.crash or mine.hangs:
+            continue
+        for call, other in _differing(mine, right):
+            found = difference(call.result, other.result)
+            index = found.index if found else None
+            return Counterexample(other.given, call.result, other.result, index)
+    return None
 
 
 def agree(got: Any, expected: Any) -> bool:
@@ -153,11 +151,3 @@ def _differing(mine: Outcome, right: Outcome) -> list[tuple[Call, Call]]:
         for a, b in pairs
         if b.result is not None and not hasattr(Module, b.name) and not agree(a.result, b.result)
     ]  # what every module has, such as state_dict, is no example
-
-
-def _size(value: Any) -> int:
-    if isinstance(value, Tensor):
-        return value.numel()
-    if isinstance(value, list | tuple):
-        return sum(map(_size, value))
-    return len(value) if isinstance(value, str) else 1

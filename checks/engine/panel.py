@@ -1,5 +1,6 @@
 """The panel under a check: HTML for a notebook, and the same in plain text."""
 
+import re
 from functools import cache
 from html import escape
 from pathlib import Path
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 SHOWN = (
     36  # numbers of a tensor that are written out; of a larger one, a window around the difference
 )
+WORD = re.compile(r"([\w.+-]+)")  # a number or a name, as it stands in a written-out value
 MARKS = {True: "✓", False: "✗", None: "·"}
 TITLES = ("Hint 1: a question", "Hint 2: the idea", "Hint 3: the line")
 
@@ -130,16 +132,14 @@ def _row(report: "Report", row: Any) -> str:
 
 
 def _block(label: str, written: str, beside: str | None = None) -> str:
-    """Show a value; words that differ from `beside` at the same place are marked."""
-    marked = escape(written)
-    if beside is not None and len(written.split()) == len(beside.split()):
-        right = iter(beside.split())
-        marked = " ".join(
-            escape(word)
-            if not word or word == next(right)
-            else f'<b class="differs">{escape(word)}</b>'
-            for word in written.split(" ")
-        )
+    """Show a value; numbers that differ from those in `beside`, one by one, are marked."""
+    mine, right = WORD.split(written), WORD.split(beside or written)
+    if len(mine) != len(right):
+        right = mine
+    marked = "".join(
+        f'<b class="differs">{escape(word)}</b>' if i % 2 and word != right[i] else escape(word)
+        for i, word in enumerate(mine)
+    )
     return f'<div><div class="label">{escape(label)}</div><pre>{marked}</pre></div>'
 
 
