@@ -1,14 +1,9 @@
 """The ipywidgets frame: what is drawn, when, and where errors go. Without a kernel errors are raised."""
 
 import pytest
+from demo_pictures import write
 
 from plots.live import FAILED, live
-
-
-def write(fig, text, seed=0):
-    """A picture that cannot draw an empty text."""
-    fig.text(0.5, 0.5, text[0])
-    return f"{text!r}, sample {seed}"
 
 
 def test_the_first_picture_is_drawn_at_once():

@@ -120,8 +120,8 @@ def measure(names: list[str], moves: int) -> list[dict[str, Any]]:
     from nbformat.v4 import new_code_cell, new_notebook
     from playwright.sync_api import sync_playwright
 
-    from tests.browser.conftest import CHROMIUM_OPTIONS
-    from tests.browser.jupyter_page import NotebookPage, running_jupyter
+    sys.path.append(str(ROOT / "tests" / "browser"))
+    from jupyter_page import CHROMIUM_OPTIONS, NotebookPage, running_jupyter
 
     program = shutil.which("chromium")
     if program is None:

@@ -11,10 +11,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import nbformat
-from playwright.sync_api import Browser, Locator, Page, expect
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Locator, Page
 
 
 class FlipbookOnPage:
@@ -28,6 +30,8 @@ class FlipbookOnPage:
 
     def wait(self) -> FlipbookOnPage:
         """Wait until its script has opened it."""
+        from playwright.sync_api import expect
+
         expect(self.figure).to_have_attribute("data-page", is_number())
         return self
 
@@ -84,6 +88,8 @@ def is_number():
 
 def flipbooks(page: Page | Locator) -> list[FlipbookOnPage]:
     """All pictures on a page or in a cell, opened."""
+    from playwright.sync_api import expect
+
     figures = page.locator(".llama-flipbook[data-book]")
     expect(figures.first).to_be_attached()
     return [FlipbookOnPage(figure).wait() for figure in figures.all()]

@@ -13,9 +13,10 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from playwright.sync_api import Browser, Locator, Page
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Locator, Page
 
 PATIENCE = 60  # seconds: torch takes its time to import on a busy machine
 CHROMIUM_OPTIONS = (
