@@ -215,7 +215,6 @@ def main() -> int:
         "--limit", type=float, default=LIMIT, help="milliseconds, p95 of a flipbook"
     )
     options = parser.parse_args()
-    os.environ.setdefault("PYTHONPATH", str(ROOT))
     rows = measure(options.pictures, options.moves)
     print(report(rows))
     print(

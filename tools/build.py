@@ -25,6 +25,7 @@ from tools.address import Address
 from tools.digest import digest
 from tools.execute import execute
 from tools.notebook import notebook, text_of
+from tools.readme import with_table
 from tools.source import EXERCISE, STEM, BuildError, Lab, parse, sources
 from tools.verify import verify, verify_points
 
@@ -69,12 +70,14 @@ class Course:
         return text_of(notebook(lab, self.points[lab.stem], self.address, solved=False))
 
     def package(self) -> Iterator[tuple[Path, str]]:
-        """The files of the worked package: a module for each lab, and its `__init__`."""
+        """The worked package, a module for each lab and its `__init__`, and the README's table."""
         folder = self.root / "solutions" / "my_llama"
         for lab in self.labs:
             yield folder / f"{lab.name}.py", worked_module(lab)
         if self.labs:
             yield folder / "__init__.py", package_init(self.root, {lab.name for lab in self.labs})
+        if (readme := self.root / "README.md").is_file():
+            yield readme, with_table(self.root, readme.read_text(encoding="utf-8"), self.address)
 
     def solution(self, lab: Lab) -> tuple[nbformat.NotebookNode, bool]:
         """The solution notebook with the outputs of its file, and whether they are still true."""

@@ -122,7 +122,7 @@ def is_picture(cell: Cell) -> bool:
 
 def slug(text: str) -> str:
     """The first words, in lower case, joined by hyphens."""
-    words = re.sub(r"\]\([^)]*\)", "", text)  # the address of a link is not a word
+    words = re.sub(r"\]\([^)]*\)|<[^>]+>", " ", text)  # a link's address or a tag is not a word
     plain = unicodedata.normalize("NFKD", words).encode("ascii", "ignore").decode().lower()
     kept = re.findall(r"[a-z0-9]+", plain)[:SLUG_WORDS]
     while len("-".join(kept)) > SLUG_LENGTH and len(kept) > 1:

@@ -9,7 +9,8 @@ def batch_norm(x: Tensor, eps: float = 1e-5) -> Tensor:
 
     x: (N, D), one row per sample → (N, D), same dtype. Computed in float32 at least.
 
-    >>> batch_norm(torch.tensor([[1.0, 10.0], [3.0, 30.0]]), eps=1e-9)   # means 2, 20; deviations 1, 10
+    The means are 2 and 20, the deviations 1 and 10:
+    >>> batch_norm(torch.tensor([[1.0, 10.0], [3.0, 30.0]]), eps=1e-9)
     tensor([[-1., -1.],
             [ 1.,  1.]])
     """
@@ -49,7 +50,7 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float = 1e-5) -> Tensor:
 class RMSNorm(nn.Module):
     """rms_norm with a weight of its own, which starts at ones.
 
-    dim: D, the size of the vectors. forward: (..., D) → (..., D).
+    dim: D, the size of the vectors; weight: (D,).
 
     >>> RMSNorm(2, eps=0.0)(torch.tensor([1.0, 7.0])).detach()
     tensor([0.2000, 1.4000])
@@ -61,4 +62,5 @@ class RMSNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(dim))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Normalise and scale. x: (..., dim) → (..., dim)."""
         return rms_norm(x, self.weight, self.eps)
