@@ -1,4 +1,4 @@
-"""Lab 04, slow and obvious: one query after the other, one head after the other, in float64."""
+"""Lab 04, slow and obvious: one query after the other, in float64."""
 
 import math
 
@@ -17,25 +17,21 @@ def causal_mask(n_queries: int, n_keys: int) -> Tensor:
 
 def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None = None) -> Tensor:
     """q: (..., T, d), k: (..., S, d), mask: broadcasts to (..., T, S) → (..., T, S)."""
-    lead, (n_queries, head_dim), n_keys = q.shape[:-2], q.shape[-2:], k.shape[-2]
-    queries, keys = q.double().reshape(-1, n_queries, head_dim), k.double()
-    keys = keys.expand(*lead, n_keys, head_dim).reshape(-1, n_keys, head_dim)
-    may_look = torch.ones(n_queries, n_keys, dtype=torch.bool) if mask is None else mask
-    may_look = may_look.expand(*lead, n_queries, n_keys).reshape(-1, n_queries, n_keys)
-    rows = []
-    for i in range(len(queries)):
-        for query, allowed in zip(queries[i], may_look[i], strict=True):
-            scores = (keys[i] * query).sum(-1) / math.sqrt(head_dim)
-            scores = scores.where(allowed, torch.full_like(scores, -torch.inf))
-            parts = (scores - scores.max()).exp()
-            rows.append(parts / parts.sum())
-    return torch.stack(rows).reshape(*lead, n_queries, n_keys).to(q.dtype)
+    keys, rows = k.double(), []
+    for position, query in enumerate(q.double().unbind(-2)):  # (..., d)
+        scores = (keys * query.unsqueeze(-2)).sum(-1) / math.sqrt(q.shape[-1])  # (..., S)
+        if mask is not None:
+            row = mask[..., position if mask.shape[-2] > 1 else 0, :]
+            scores = scores.masked_fill(row.logical_not(), -torch.inf)
+        parts = (scores - scores.amax(-1, keepdim=True)).exp()
+        rows.append(parts / parts.sum(-1, keepdim=True))
+    return torch.stack(rows, dim=-2).to(q.dtype)
 
 
 def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
     """q: (..., T, d), k and v: (..., S, d) → (..., T, d): values averaged by the weights."""
     weights = attention_weights(q.double(), k.double(), mask)  # (..., T, S)
-    return (weights[..., None] * v.double()[..., None, :, :]).sum(-2).to(q.dtype)
+    return (weights.unsqueeze(-1) * v.double().unsqueeze(-3)).sum(-2).to(q.dtype)
 
 
 def split_heads(x: Tensor, n_heads: int) -> Tensor:
