@@ -175,7 +175,8 @@ def _measure_one(page: Any, place: int, name: str, moves: int) -> dict[str, Any]
             cell = page.cell(f"{kind}-{place}")
             cell.locator(handle).focus()
             cell.evaluate(f"(cell) => window.watchPicture({kind!r}, cell)")
-            page.page.wait_for_timeout(60)  # the page is at rest before the key
+            page.wait_idle()
+            page.page.wait_for_timeout(100)  # kernel and page are at rest before the key
             page.page.keyboard.press("ArrowRight" if step > 0 else "ArrowLeft")
             took = page.page.evaluate("() => window.moved")
             if move >= 0:
