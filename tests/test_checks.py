@@ -5,9 +5,9 @@ import time
 from typing import Any
 
 import pytest
+from course import NAMES, ROOT, module
 
 from checks.engine import Check, exercises_of
-from tests.course import NAMES, ROOT, module
 
 CHECKS = [(name, check) for name in NAMES for check in exercises_of(module("checks", name))]
 WRONG = [
@@ -23,7 +23,7 @@ def accepted(name: str, exercise: str) -> list[Any]:
     """The right answers written for one exercise."""
     if not (ROOT / "tests" / "accepted" / f"{name}.py").exists():
         return []  # test_enough_mistakes_and_right_answers says so
-    return module("tests.accepted", name).ACCEPTED.get(exercise, [])
+    return module("accepted", name).ACCEPTED.get(exercise, [])
 
 
 RIGHT = [

@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
+from course import ROOT, STEMS
 
-from tests.course import ROOT, STEMS
 from tools.address import Address
 from tools.readme import BEGIN, END, table, with_table
 from tools.source import BuildError

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from course import ROOT
 
 from assets import shakespeare
-from tests.course import ROOT
 
 SHA256 = "cb0109f2e988deedf6f5d906e3e1535ad2673c4081ea9602846bc0beda498fc6"
 PINS = (ROOT / "constraints.txt").read_text()

@@ -5,11 +5,10 @@ from collections.abc import Iterator
 
 import nbformat
 import pytest
+from course import NAMES, ROOT, module
+from exported_page import flipbooks
+from jupyter_page import JupyterServer, NotebookPage, running_jupyter
 from playwright.sync_api import Browser, expect
-
-from tests.browser.exported_page import flipbooks
-from tests.browser.jupyter_page import JupyterServer, NotebookPage, running_jupyter
-from tests.course import NAMES, ROOT, module
 
 pytestmark = pytest.mark.jupyterlab
 
@@ -35,7 +34,7 @@ def solved_sources(stem: str) -> dict[str, str]:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_learner_s_way_through(name: str, browser: Browser, course: JupyterServer) -> None:
     stem = NAMES[name]
-    exercise, wrong, key = module("tests.accepted", name).TYPED
+    exercise, wrong, key = module("accepted", name).TYPED
     number = exercise.replace(".", "-")
     check = next(c for c in vars(module("checks", name)).values() if _is(c, exercise))
     says = next(mistake.says for mistake in check.mistakes if mistake.key == key)
