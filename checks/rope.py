@@ -175,8 +175,8 @@ apply_rope = Check(
     hints=(
         "rotate_2d turns one vector of two numbers. Where in x are the first numbers of all pairs, "
         "and where the second ones?",
-        "`a = x[..., 0::2]` and `b = x[..., 1::2]` are (..., T, d/2); cos and sin of the angles are "
-        "(T, d/2) and broadcast. Turn as in 3.2, and put neighbours together again.",
+        "`a = x[..., 0::2]` and `b = x[..., 1::2]` are (..., T, d/2); cos and sin of the angles, "
+        "(T, d/2), broadcast. Turn as in 3.2, and put neighbours together again.",
         "`torch.stack((a * cos - b * sin, a * sin + b * cos), dim=-1).flatten(-2)`, with a and b "
         "from `x.float()`, and `.to(x.dtype)` at the end.",
     ),

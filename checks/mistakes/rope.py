@@ -2,7 +2,7 @@
 
 The rotation of whole vectors is written three times: with real and with complex numbers for pairs
 of neighbours (2i, 2i + 1), and for pairs of halves (i, i + d/2). What can go wrong in all of them
-is listed once, in `shared`. Sources are the public issues in which somebody really made the mistake.
+is listed once, in `shared`. Sources are the public issues in which somebody really made it.
 """
 
 import math

@@ -188,15 +188,23 @@ def chunks(answer: Any, inputs: Inputs) -> bool:
     return agrees(torch.cat(parts, dim=1), answer(x, angles))
 
 
-def far_out(answer: Any, inputs: Inputs) -> list[bool]:
-    """Look at positions around 8000, where a rounded angle is off by whole turns."""
-    verdicts = []
-    for dtype in (torch.float32, *HALVES):
-        x, angles = inputs.randn(3, 6, 8).to(dtype), at(torch.arange(8001, 8007), 4, LLAMA_BASE)
-        right = exactly(answer(x.double(), angles.double()))
-        error = (exactly(answer(x, angles)) - right).abs().max()
-        verdicts.append(bool(error < FAR * x.abs().max()))
-    return verdicts
+def far_out(pairs: Pairs) -> Callable[[Any, Inputs], list[bool]]:
+    """Look at positions around 8000 and 131000, where a rounded angle is off by whole turns."""
+    positions = torch.tensor([8001, 8002, 8003, 131_070, 131_071, 131_072])
+
+    def run(answer: Any, inputs: Inputs) -> list[bool]:
+        first, second = torch.tensor(pairs(8)).T
+        verdicts = []
+        for dtype in (torch.float32, *HALVES):
+            x, angles = inputs.randn(3, 6, 8).to(dtype), at(positions, 4, LLAMA_BASE)
+            turned = torch.complex(x[..., first].double(), x[..., second].double())
+            turned = turned * torch.exp(1j * angles.double())
+            got = exactly(answer(x, angles))
+            error = torch.complex(got[..., first], got[..., second]) - turned
+            verdicts.append(bool(error.abs().max() < FAR * x.abs().max()))
+        return verdicts
+
+    return run
 
 
 def rotation_probes(pairs: Pairs, example: Tensor, partners: str) -> list[Probe]:
@@ -251,8 +259,8 @@ def rotation_probes(pairs: Pairs, example: Tensor, partners: str) -> list[Probe]
             "cos and sin in float32) and go back to the dtype of x at the end.",
         ),
         Probe(
-            "positions around 8000, x in float32 and in half precision",
-            far_out,
+            "positions around 8000 and 131000, in float32 and in half precision",
+            far_out(pairs),
             "Far out the result is wrong altogether: the angles were rounded before cos and sin.",
             noisy=True,
         ),
