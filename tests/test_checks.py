@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from course import NAMES, ROOT, module
 
-from checks.engine import Check, exercises_of
+from checks.engine import Check, Report, exercises_of
 
 CHECKS = [(name, check) for name in NAMES for check in exercises_of(module("checks", name))]
 WRONG = [
@@ -48,7 +48,7 @@ def table() -> Any:
 def test_mistake_is_rejected_and_named(check: Check, mistake: Any, table: Any) -> None:
     row = table[f"{check.exercise} {check.name}"]
     row[0] += 1
-    report = check.run(mistake.wrong)
+    report = timely(check, mistake.wrong)
     row[1] += report.result == "failed"
     row[2] += report.mistake == mistake.key
     assert report.result == "failed", "the check accepts it"
@@ -57,20 +57,21 @@ def test_mistake_is_rejected_and_named(check: Check, mistake: Any, table: Any) -
 
 @pytest.mark.parametrize(("check", "answer"), RIGHT)
 def test_right_answer_is_accepted(check: Check, answer: Any, table: Any) -> None:
-    report = check.run(answer)
+    report = timely(check, answer)
     assert report.result == "passed", report.text
     table[f"{check.exercise} {check.name}"][3] += 1
 
 
-@pytest.mark.parametrize("seed", ["1", "a grader's own"])
-def test_other_seeds_give_the_same_verdicts(seed: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CHECKS_SEED", seed)
-    for name, check in CHECKS:
-        for answer in accepted(name, check.name)[:2]:
-            assert check.run(answer).result == "passed", check.run(answer).text
-        for mistake in check.mistakes:
-            report = check.run(mistake.wrong)
-            assert report.mistake == mistake.key, f"{check.name}, {mistake.key}: {report.text}"
+@pytest.mark.parametrize(("name", "check"), CHECKS, ids=lambda x: getattr(x, "name", x))
+def test_another_seed_gives_the_same_verdicts(
+    name: str, check: Check, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHECKS_SEED", "a grader's own")
+    for answer in accepted(name, check.name):
+        assert check.run(answer).result == "passed", check.run(answer).text
+    for mistake in check.mistakes:
+        report = check.run(mistake.wrong)
+        assert report.mistake == mistake.key, f"{mistake.key}: {report.text}"
 
 
 @pytest.mark.parametrize("check", [c for _, c in CHECKS], ids=lambda c: f"{c.exercise} {c.name}")
@@ -81,12 +82,6 @@ def test_enough_mistakes_and_right_answers(check: Check) -> None:
     assert len(accepted(name, check.name)) >= 3
     assert all(answer.__doc__ for answer in accepted(name, check.name))
     assert len(check.hints) == 3
-
-
-@pytest.mark.parametrize("check", [c for _, c in CHECKS], ids=lambda c: f"{c.exercise} {c.name}")
-def test_a_check_is_fast_for_right_and_wrong_answers(check: Check) -> None:
-    for answer in (check.reference, *(mistake.wrong for mistake in check.mistakes)):
-        assert any(_seconds(check, answer) < LIMIT for _ in range(TRIES)), answer
 
 
 @pytest.mark.parametrize("check", [c for _, c in CHECKS], ids=lambda c: f"{c.exercise} {c.name}")
@@ -101,7 +96,11 @@ def test_the_signature_is_the_syllabus_s(check: Check) -> None:
     assert parameters[0] == parameters[1]
 
 
-def _seconds(check: Check, answer: Any) -> float:
-    start = time.perf_counter()
-    check.run(answer)
-    return time.perf_counter() - start
+def timely(check: Check, answer: Any) -> Report:
+    """Run a check; it may take `LIMIT` seconds, other work on the machine left aside."""
+    for _ in range(TRIES):
+        start = time.perf_counter()
+        report = check.run(answer)
+        if time.perf_counter() - start < LIMIT:
+            return report
+    raise AssertionError(f"the check of {check.name} took longer than {LIMIT} s, {TRIES} times")
