@@ -12,7 +12,7 @@ sinusoidal_positions = Check(
     name="sinusoidal_positions",
     reference=reference.sinusoidal_positions,
     probes=[
-        values(lambda inputs: (2, 4), title="worked example"),
+        values(lambda inputs: (2, 4, 100.0), title="worked example"),
         values(
             lambda inputs: (7, 6),
             lambda inputs: (3, 10),

@@ -1,0 +1,1 @@
+"""Numbers measured on the reader's machine, where a lab's pictures would be too long with them."""
