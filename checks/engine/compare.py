@@ -47,7 +47,7 @@ def numbers(value: Any) -> Iterator[float]:
     elif isinstance(value, int | float):
         yield float(value)
     elif isinstance(value, str):
-        yield from map(float, value.encode())
+        yield from map(float, value.encode("utf-8", "surrogatepass"))
     elif isinstance(value, list | tuple):
         for item in value:
             yield from numbers(item)
