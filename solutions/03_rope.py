@@ -8,7 +8,7 @@
 # layers.
 #
 # You write both, find out what the second one can do that the first cannot, and meet the two layouts in which its
-# weights are stored, which have cost many people a week.
+# weights are stored, which have confused many people.
 
 # %% id="setup"
 import sys
@@ -36,7 +36,7 @@ from plots.show import show
 # **Predict.** The words change places. Is the mixture that "bites" receives the same, nearly the same, or quite
 # another one?
 
-# %%
+# %% id="bag-of-words"
 words = torch.tensor([[1.2, 0.1, -0.4, 0.3], [0.4, 0.9, 0.5, -0.2], [-0.3, 0.8, 1.1, 0.6]])
 dog_bites_man, man_bites_dog = words, words.flip(0)  # "bites" stands in the middle of both
 
@@ -102,11 +102,13 @@ plot.heatmap(sinusoidal_positions)
 # sum of the three vectors, (b) the mixture that "bites" receives, (c) both?
 
 
-# %%
+# %% id="sum-and-mixture"
 def sum_and_mixture(x: Tensor) -> str:
-    """The plain sum of all vectors, and the mixture that word 1 receives, once positions are added."""
+    """The plain sum of all vectors, and the mixture that word 1 receives, with positions added."""
     x = x + sinusoidal_positions(3, 4)
-    return f"sum {x.sum(0)}\n  mixture {torch.softmax(x @ x[1], dim=0) @ x}"
+    plain, mixture = x.sum(0), torch.softmax(x @ x[1], dim=0) @ x
+    short = [[round(number, 2) for number in v.tolist()] for v in (plain, mixture)]
+    return f"sum {short[0]}, mixture {short[1]}"
 
 
 show("dog bites man", lambda: sum_and_mixture(dog_bites_man))
@@ -137,7 +139,7 @@ show("man bites dog", lambda: sum_and_mixture(man_bites_dog))
 # scores are computed. T5 (Raffel et al. 2019, [1910.10683](https://arxiv.org/abs/1910.10683), section 2.1) makes it a
 # single learnt number for each distance, added to the score:
 
-# %%
+# %% id="relative-bias"
 bias_of_distance = {-2: -0.6, -1: -0.1, 0: 0.0, 1: 0.4, 2: 0.1}  # made up; T5 learns them
 distance = torch.arange(3)[:, None] - torch.arange(3)  # how far back the key lies: (query, key)
 bias = distance.double().apply_(lambda n: bias_of_distance[int(n)]).float()
@@ -178,7 +180,7 @@ def rotate_2d(v: Tensor, angle: Tensor) -> Tensor:
     v: (..., 2), angle: (...) in radians → (..., 2), same dtype as v. Computed in float32 at least.
 
     (2, 0) by 60 degrees, which is π/3; cos 60° = 1/2:
-    >>> rotate_2d(torch.tensor([2.0, 0.0]), torch.tensor(math.pi / 3))
+    >>> rotate_2d(torch.tensor([2.0, 0.0]), torch.tensor(torch.pi / 3))
     tensor([1.0000, 1.7321])
     """
     ### BEGIN SOLUTION
@@ -192,11 +194,11 @@ def rotate_2d(v: Tensor, angle: Tensor) -> Tensor:
 check.rotate_2d(rotate_2d)
 
 # %% [markdown]
-# **Predict.** q stands at position 1 and k at position 3, with θ = 0.4. Both move on by 4. Their dot product was
-# 0.33: what is it now, larger, smaller, or 0.33?
+# **Predict.** q stands at position 1 and k at position 3, with θ = 0.4, and their dot product is 0.20. Both move on by
+# 4. Is it then larger, smaller, or still 0.20?
 
 
-# %%
+# %% id="score-of-two"
 def score(m: int, n: int, theta: float = 0.4) -> Tensor:
     """q·k when q stands at position m and k at position n."""
     q = rotate_2d(torch.tensor([1.0, 0.5]), torch.tensor(m * theta))
@@ -298,7 +300,7 @@ plot.clocks(rope_frequencies, rope_angles)
 # Models are run in bfloat16, which has 8 significant bits. **Predict.** How many different numbers are the positions
 # 256, 257, …, 271 in bfloat16: 16, 9, or 1? And 8000 to 8031?
 
-# %%
+# %% id="bfloat16-positions"
 for first, count in ((256, 16), (8000, 32)):
     rounded = torch.arange(first, first + count).bfloat16().unique()
     print(f"{count} positions from {first}: {len(rounded)} numbers, {rounded.int().tolist()}")
@@ -307,10 +309,10 @@ for first, count in ((256, 16), (8000, 32)):
 # <details><summary>Answer</summary>
 #
 # Nine, and two. From 256 on, bfloat16 counts in steps of 2, from 4096 on in steps of 32. Angles that were computed in
-# bfloat16 put neighbours into one place. This bug was in Hugging Face's Llama and Gemma, where `model.bfloat16()` or
-# autocast rounded the angles ([transformers#29285](https://github.com/huggingface/transformers/pull/29285)), in
-# GPT-NeoX ([gpt-neox#1016](https://github.com/EleutherAI/gpt-neox/pull/1016)) and in others. Angles, sines and
-# cosines belong in float32, and only the rotated vector goes back to bfloat16.
+# bfloat16 put neighbours into one place. Hugging Face's Llama and Gemma did that when autocast was on
+# ([transformers#29285](https://github.com/huggingface/transformers/pull/29285)), GPT-NeoX after `model.bfloat16()`
+# ([gpt-neox#1016](https://github.com/EleutherAI/gpt-neox/pull/1016)), and they were not alone. Angles, sines and
+# cosines belong in float32; only the rotated vector goes back to bfloat16.
 #
 # </details>
 
@@ -342,7 +344,7 @@ def apply_rope(x: Tensor, angles: Tensor) -> Tensor:
     at least: only the result is rounded.
 
     (2, 0) by 60 degrees, and (0, 2) by 30 degrees:
-    >>> apply_rope(torch.tensor([[2.0, 0.0, 0.0, 2.0]]), torch.tensor([[math.pi / 3, math.pi / 6]]))
+    >>> apply_rope(torch.tensor([[2.0, 0.0, 0.0, 2.0]]), torch.tensor([[torch.pi / 3, torch.pi / 6]]))
     tensor([[ 1.0000,  1.7321, -1.0000,  1.7321]])
     """
     ### BEGIN SOLUTION
@@ -389,7 +391,7 @@ plot.shift(apply_rope, sinusoidal_positions)
 # **Predict.** Two values with weights 0.25 and 0.75. Both words move on by 4. Does the mixture stay if the values are
 # rotated?
 
-# %%
+# %% id="values-rotated"
 values, weights = torch.tensor([[1.0, 0.0], [0.5, 0.5]]), torch.tensor([0.25, 0.75])
 
 
@@ -413,7 +415,7 @@ print(f"values as they are, anywhere: {weights @ values}")
 #
 # ### Does the score fade with the distance?
 #
-# Su et al. prove an upper bound for q·k that falls with the distance (section 3.4.3, figure 2), and "tokens far apart
+# Su et al. give an upper bound for q·k that falls with the distance (section 3.4.3, figure 2), and "tokens far apart
 # matter less" is often given as the reason why RoPE works. Look for yourself, for equal vectors and for random ones.
 
 # %%
@@ -442,7 +444,7 @@ def apply_rope_complex(x: Tensor, angles: Tensor) -> Tensor:
     x: (..., T, d), angles: (T, d/2) in radians → (..., T, d), same dtype as x.
 
     (2 + 0i) · e^(iπ/3) = 1 + 1.73i, and (0 + 2i) · e^(iπ/6) = -1 + 1.73i:
-    >>> angles = torch.tensor([[math.pi / 3, math.pi / 6]])
+    >>> angles = torch.tensor([[torch.pi / 3, torch.pi / 6]])
     >>> apply_rope_complex(torch.tensor([[2.0, 0.0, 0.0, 2.0]]), angles)
     tensor([[ 1.0000,  1.7321, -1.0000,  1.7321]])
     """
@@ -457,7 +459,7 @@ def apply_rope_complex(x: Tensor, angles: Tensor) -> Tensor:
 check.apply_rope_complex(apply_rope_complex)
 
 # %% [markdown]
-# ## 3.7 Two layouts, and a week lost
+# ## 3.7 Two layouts
 #
 # Open Hugging Face's `modeling_llama.py`, and you find other pairs: the first half of the vector with the second, (i,
 # i + d/2). Readers report it as a bug again and again
@@ -505,7 +507,7 @@ def apply_rope_half(x: Tensor, angles: Tensor) -> Tensor:
     at least.
 
     The pairs of [2, 0, 0, 2] are (2, 0) and (0, 2) here too:
-    >>> angles = torch.tensor([[math.pi / 3, math.pi / 6]])
+    >>> angles = torch.tensor([[torch.pi / 3, torch.pi / 6]])
     >>> apply_rope_half(torch.tensor([[2.0, 0.0, 0.0, 2.0]]), angles)
     tensor([[ 1.0000, -1.0000,  1.7321,  1.7321]])
     """
@@ -531,7 +533,7 @@ plot.pairing(apply_rope, apply_rope_half)
 # halves, rotate as halves; (3) rotate as halves without moving. Which of them agree?
 
 
-# %%
+# %% id="three-scores"
 def three_scores() -> str:
     """q·k at positions 7 and 12, in three ways."""
     q, k = torch.randn(2, 1, 8, generator=torch.Generator().manual_seed(0))
@@ -580,11 +582,12 @@ plot.drift(apply_rope, sinusoidal_positions)
 plot.timing({"neighbours": apply_rope, "complex": apply_rope_complex, "halves": apply_rope_half})
 
 # %% [markdown]
-# A rotation written as separate torch operations takes several times as long as one addition, because every operation
-# goes through memory again. Halves are kinder to memory than neighbours, since they are read in long runs; that is
-# one reason why that layout exists. Against the rest of the layer it is little: for one token, q and k together are
-# (32 + 8) · 128 = 5,120 numbers at 3 operations each, 15 thousand; the two matrices that make them need 2 · 4096 ·
-# 5120, 42 million.
+# Your two lines are six operations for torch, and each of them writes an intermediate result to memory and reads it
+# again. The complex product is a single operation: it reads every number once and writes it once, like the addition.
+# Neighbours pay extra for reading every second number. (Fused kernels on a GPU avoid all of that.)
+#
+# Against the rest of the layer it is little. For one token q and k together are (32 + 8) · 128 = 5,120 numbers, at three
+# operations each 15 thousand; the two matrices that make them need 2 · 4096 · 5120, which is 42 million.
 
 # %% [markdown]
 # ## 3.10 Where it lives in Llama 3
@@ -602,7 +605,7 @@ plot.timing({"neighbours": apply_rope, "complex": apply_rope_complex, "halves": 
 # the slow hands:
 
 
-# %%
+# %% id="slow-hands"
 def slow_hands(base: float, context: int = 8192) -> str:
     """The longest wave of a head with 128 numbers, and how many hands never complete a turn."""
     waves = 2 * math.pi / rope_frequencies(128, base)

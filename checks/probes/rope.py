@@ -51,7 +51,7 @@ def keeps_dtype(make: Callable[[Inputs], tuple[Tensor, Tensor]]) -> Probe:
             for dtype in (torch.float16, torch.bfloat16, torch.float32, torch.float64)
         ]
 
-    return Probe("x in four dtypes, angles in float32: the result has the dtype of x", run)
+    return Probe("in four dtypes, angles in float32: the result has the input's dtype", run)
 
 
 def two_bases(answer: Any, inputs: Inputs) -> list[Tensor]:

@@ -1,0 +1,301 @@
+"""Lab 03: its pictures draw what the learner's function computes, right or wrong."""
+
+import doctest
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from checks import rope as check
+from plots import rope as plot
+from solutions.my_llama import rope as worked
+
+HALF_TURN = 180
+
+
+def half_split(x: Tensor, angles: Tensor) -> Tensor:
+    """RoPE in Hugging Face's layout, where neighbours are wanted."""
+    return worked.apply_rope_half(x, angles)
+
+
+def identity(x: Tensor, angles: Tensor) -> Tensor:
+    return x.clone()
+
+
+def clockwise(x: Tensor, angles: Tensor) -> Tensor:
+    return worked.apply_rope(x, -angles)
+
+
+def find(figure: Figure, gid: str) -> Any:
+    """The artist with this gid."""
+    found = figure.findobj(lambda artist: artist.get_gid() == gid)
+    assert found, f"nothing in the picture has the gid {gid}"
+    return found[0]
+
+
+def tip(figure: Figure, gid: str) -> np.ndarray:
+    """Where an arrow points."""
+    return np.array(find(figure, gid).get_xydata()[-1])
+
+
+def direction(v: np.ndarray) -> float:
+    return math.degrees(math.atan2(v[1], v[0])) % 360
+
+
+def test_worked_examples() -> None:
+    results = doctest.testmod(worked)
+    assert results.attempted == 10
+    assert results.failed == 0
+
+
+def test_rotation_shows_the_turn_of_each_position_and_pair() -> None:
+    picture = plot.rotation(worked.apply_rope)
+    for position in range(8):
+        for pair in range(3):
+            figure = picture.figure(position=position, pair=pair)
+            asked = math.degrees(position * plot.TOY_BASE ** (-pair / 3)) % 360
+            before, after, hand = (tip(figure, gid) for gid in ("before", "after", "hand"))
+            turned = (direction(after) - direction(before)) % 360
+            assert abs((turned - asked + HALF_TURN) % 360 - HALF_TURN) < 0.1
+            assert abs((direction(hand) - asked + HALF_TURN) % 360 - HALF_TURN) < 0.1
+            assert np.hypot(*after) == pytest.approx(np.hypot(*before), rel=1e-3)
+    assert "“the” turns by 3.00 radians, 172°" in picture.caption(position=3, pair=0)
+    assert "Its length stays 0.68" in picture.caption(position=3, pair=0)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (
+            half_split,
+            "It turns by 142°, from (0.55, 0.40) to (−0.52, 0.02), and its length is 0.52",
+        ),
+        (identity, "should turn by 172° and keep its length 0.68. It turns by 0°"),
+        (clockwise, "should turn by 172° and keep its length 0.68. It turns by 188°"),
+        (lambda x, angles: 0.5 * worked.apply_rope(x, angles), "its length is 0.34"),
+    ],
+)
+def test_rotation_shows_a_wrong_function(wrong: Any, says: str) -> None:
+    right, picture = plot.rotation(worked.apply_rope), plot.rotation(wrong)
+    at = {"position": 3, "pair": 0}
+    moved = np.hypot(*(tip(right.figure(**at), "after") - tip(picture.figure(**at), "after")))
+    assert moved > 0.05
+    assert says in picture.caption(**at)
+
+
+def test_half_split_hands_leave_the_circle() -> None:
+    picture = plot.rotation(half_split)
+    lengths = [np.hypot(*tip(picture.figure(position=m, pair=0), "hand")) for m in range(8)]
+    assert min(lengths) < 0.6
+    right = plot.rotation(worked.apply_rope)
+    for m in range(8):
+        assert np.hypot(*tip(right.figure(position=m, pair=0), "hand")) == pytest.approx(1)
+
+
+def test_shift_stands_still_for_a_rotation_only() -> None:
+    picture = plot.shift(worked.apply_rope, worked.sinusoidal_positions)
+    for distance in (0, 2, 4):
+        figure = picture.figure(position=9, distance=distance)
+        rotated = find(figure, "score-rotated").get_ydata()
+        added = find(figure, "score-added").get_ydata()
+        assert np.ptp(rotated) < 1e-4
+        assert np.ptp(added) > 1
+        q, k = tip(figure, "q-rotated"), tip(figure, "k-rotated")
+        assert q @ k == pytest.approx(rotated[9], abs=1e-4)
+        table = worked.sinusoidal_positions(20, 4, 0.4**-2)[9, 2:]
+        assert tip(figure, "q-added") == pytest.approx(
+            (table + torch.tensor([1.0, 0.5])).numpy(), abs=1e-4
+        )
+    assert "rotated it is" in picture.caption() and "stands still" in picture.caption()
+    absolute = plot.shift(lambda x, a: x + a, worked.sinusoidal_positions)
+    assert "stands still" not in absolute.caption()
+
+
+def test_shift_with_the_identity_ignores_the_distance() -> None:
+    picture = plot.shift(identity, worked.sinusoidal_positions)
+    scores = {
+        d: find(picture.figure(distance=d), "score-rotated").get_ydata()[0] for d in (0, 2, 4)
+    }
+    assert scores[0] == scores[2] == scores[4]
+    right = plot.shift(worked.apply_rope, worked.sinusoidal_positions)
+    assert find(right.figure(distance=4), "score-rotated").get_ydata()[0] != scores[4]
+
+
+def test_clocks_count_turns() -> None:
+    picture = plot.clocks(worked.rope_frequencies, worked.rope_angles)
+    figure = picture.figure(position=128, base=10_000)
+    assert find(figure, "turns-0").get_text() == "20.4 turns"
+    assert find(figure, "turns-7").get_text() == "0.01 turns"
+    assert "3 of 8 hands have come round" in picture.caption(position=128, base=10_000)
+    x, y = find(figure, "hand-4").get_data()
+    assert math.atan2(y[1] - y[0], x[1] - x[0]) == pytest.approx(1.28, abs=1e-3)
+    wrong = plot.clocks(
+        lambda d, base=1e4: 1 / worked.rope_frequencies(d, base), worked.rope_angles
+    )
+    assert "3 of 8" not in wrong.caption(position=128, base=10_000)
+
+
+def test_clocks_show_a_base_that_is_ignored() -> None:
+    def ignores(head_dim: int, base: float = 10_000.0) -> Tensor:
+        return worked.rope_frequencies(head_dim)
+
+    right = plot.clocks(worked.rope_frequencies, worked.rope_angles)
+    wrong = plot.clocks(ignores, worked.rope_angles)
+    assert "the slowest 609,226" in right.caption(base=500_000)
+    assert "the slowest 19,869" in wrong.caption(base=500_000)
+
+
+def test_heatmap_shows_the_table() -> None:
+    picture = plot.heatmap(worked.sinusoidal_positions)
+    figure = picture.figure(pair=64)
+    table = worked.sinusoidal_positions(100, 512)
+    assert find(figure, "column-0").get_ydata() == pytest.approx(table[:, 128].numpy(), abs=1e-6)
+    assert find(figure, "column-1").get_ydata() == pytest.approx(table[:, 129].numpy(), abs=1e-6)
+    assert find(figure, "table").get_array().shape == (100, 512, 4)
+
+    def halves(seq_len: int, dim: int, base: float = 1e4) -> Tensor:
+        return worked.interleaved_to_half(worked.sinusoidal_positions(seq_len, dim, base))
+
+    wrong = plot.heatmap(halves).figure(pair=64)
+    assert abs(find(wrong, "column-1").get_ydata() - table[:, 129].numpy()).max() > 0.5
+    different = find(wrong, "table").get_array() != find(figure, "table").get_array()
+    assert different.any(-1).mean() > 0.3
+
+
+def test_decay_falls_for_equal_vectors() -> None:
+    picture = plot.decay(worked.apply_rope)
+    scores = find(picture.figure(base=10_000, vectors="equal"), "scores").get_ydata()
+    assert scores[0] == pytest.approx(1)
+    assert scores[128:].mean() == pytest.approx(0.36, abs=0.01)
+    flat = find(plot.decay(identity).figure(), "scores").get_ydata()
+    assert np.ptp(flat) == 0
+
+
+def test_pairing_shows_which_coordinates_move_together() -> None:
+    picture = plot.pairing(worked.apply_rope, worked.apply_rope_half)
+    assert "Coordinate 2 moves 2 and 3 where neighbours are pairs, and 2 and 6" in picture.caption()
+    swapped = plot.pairing(half_split, worked.apply_rope)
+    assert "Coordinate 2 moves 2 and 6 where neighbours are pairs" in swapped.caption()
+    assert "moves 2 where" in plot.pairing(identity, identity).caption()
+
+
+def test_drift_is_a_number(capsys: pytest.CaptureFixture) -> None:
+    plot.drift(worked.apply_rope, worked.sinusoidal_positions)
+    rows = capsys.readouterr().out.splitlines()[2:]
+    added, rotary, rounded = ([float(x) for x in row[28:].split()] for row in rows)
+    assert min(added) > 0.5
+    assert max(rotary) < 1e-3
+    assert rounded[0] < 0.02 < 0.3 < rounded[2]
+
+
+def test_timing_names_every_rotation(
+    capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLAMA_LAB_GRADING", "1")
+    plot.timing({"neighbours": worked.apply_rope, "complex": worked.apply_rope_complex})
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in ("adding a table", "neighbours", "complex", "ratio"))
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        lambda f: plot.heatmap(f),
+        lambda f: plot.rotation(f),
+        lambda f: plot.shift(f, f),
+        lambda f: plot.clocks(f, f),
+        lambda f: plot.decay(f),
+        lambda f: plot.pairing(f, f),
+    ],
+)
+def test_unwritten_function_draws_a_placeholder(picture: Any) -> None:
+    def unwritten(*_: Any) -> Tensor:
+        raise NotImplementedError("Exercise 3.5: apply_rope")
+
+    assert "Exercise 3.5: apply_rope" in picture(unwritten).first.caption
+
+
+def test_unwritten_function_is_no_error_in_a_measurement(capsys: pytest.CaptureFixture) -> None:
+    def unwritten(*_: Any) -> Tensor:
+        raise NotImplementedError("Exercise 3.5: apply_rope")
+
+    plot.drift(unwritten, worked.sinusoidal_positions)
+    plot.timing({"neighbours": unwritten})
+    assert capsys.readouterr().out.count("Exercise 3.5: apply_rope is not written yet") == 2
+
+
+# Wrong answers that no catalogue lists: they are rejected, and no mistake is pinned on them falsely.
+def one_token_is_left_alone(x: Tensor, angles: Tensor) -> Tensor:
+    return worked.apply_rope(x, angles) if x.shape[-2] > 1 else x.clone()
+
+
+def absolute_angles(x: Tensor, angles: Tensor) -> Tensor:
+    return worked.apply_rope(x, angles.abs())
+
+
+def limited_context(x: Tensor, angles: Tensor) -> Tensor:
+    return worked.apply_rope(x, angles.clamp(max=8192))
+
+
+def slightly_longer(x: Tensor, angles: Tensor) -> Tensor:
+    return 1.001 * worked.apply_rope(x, angles)
+
+
+def eight_numbers_only(x: Tensor, angles: Tensor) -> Tensor:
+    turned = worked.apply_rope(x, angles)
+    return torch.cat((turned[..., :8], x[..., 8:]), dim=-1)
+
+
+def mixes_heads(x: Tensor, angles: Tensor) -> Tensor:
+    return worked.apply_rope(x.mean(1, keepdim=True).expand_as(x) if x.ndim > 3 else x, angles)
+
+
+def remembers_angles() -> Any:
+    kept: dict[torch.Size, Tensor] = {}
+    return lambda x, angles: worked.apply_rope(x, kept.setdefault(angles.shape, angles))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        one_token_is_left_alone,
+        absolute_angles,
+        limited_context,
+        slightly_longer,
+        eight_numbers_only,
+        mixes_heads,
+        remembers_angles(),
+        lambda x, angles: torch.from_numpy(worked.apply_rope(x, angles).detach().numpy()),
+        lambda x, angles: worked.apply_rope(x, angles).data,
+        lambda x, angles: (worked.apply_rope(x, angles),),
+        lambda x, angles: worked.apply_rope(x, angles.mul_(2) / 2),
+    ],
+)
+def test_other_wrong_answers_are_rejected(wrong: Any) -> None:
+    report = check.apply_rope.run(wrong)
+    assert report.result == "failed"
+    assert not report.mistakes or report.mistake == "detached", report.text
+
+
+def test_llama_and_hugging_face_agree_after_the_permutation() -> None:
+    q, k = torch.randn(2, 3, 7, 128, generator=torch.Generator().manual_seed(0))
+    angles = worked.rope_angles(torch.arange(7), worked.rope_frequencies(128, 500_000.0))
+    neighbours = worked.apply_rope(q, angles) @ worked.apply_rope(k, angles).mT
+    q, k = worked.interleaved_to_half(q), worked.interleaved_to_half(k)
+    halves = worked.apply_rope_half(q, angles) @ worked.apply_rope_half(k, angles).mT
+    assert torch.allclose(neighbours, halves, atol=1e-4)
+
+
+def test_against_transformers() -> None:
+    """The half-split rotation is that of the library itself."""
+    llama = pytest.importorskip("transformers.models.llama.modeling_llama")
+    q, k = torch.randn(2, 1, 3, 7, 16, generator=torch.Generator().manual_seed(0))
+    angles = worked.rope_angles(torch.arange(7), worked.rope_frequencies(16))
+    both = torch.cat((angles, angles), dim=-1)[None]
+    right = llama.apply_rotary_pos_emb(q, k, both.cos(), both.sin())
+    for mine, theirs in zip((q, k), right, strict=True):
+        assert torch.allclose(worked.apply_rope_half(mine, angles), theirs, atol=1e-6)
