@@ -158,7 +158,11 @@ layer_norm = Check(
         values(
             lambda inputs: (inputs.randn(3, 5), inputs.randn(5), inputs.randn(5)),
             lambda inputs: (inputs.randn(2, 7, 4) * 3 + 1, inputs.randn(4), inputs.randn(4)),
+            lambda inputs: (inputs.randn(2, 3, 4, 5), inputs.randn(5), inputs.randn(5)),
+        ),
+        values(
             lambda inputs: (inputs.randn(6), inputs.randn(6), inputs.randn(6)),
+            title="a single vector, (D,)",
         ),
         values(
             lambda inputs: (inputs.randn(3, 5), inputs.randn(5), inputs.randn(5), EPS),
@@ -186,14 +190,15 @@ rms_norm = Check(
     reference=reference.rms_norm,
     probes=[
         values(
-            lambda inputs: (torch.tensor([[3.0, 4.0]]), torch.tensor([1.0, 2.0]), 0.0),
+            lambda inputs: (torch.tensor([[1.0, 7.0]]), torch.ones(2), 0.0),
             title="worked example",
         ),
         values(
             lambda inputs: (inputs.randn(3, 5), inputs.randn(5)),
             lambda inputs: (inputs.randn(2, 7, 4) * 3 + 1, inputs.randn(4)),
-            lambda inputs: (inputs.randn(6), inputs.randn(6)),
+            lambda inputs: (inputs.randn(2, 3, 4, 5), inputs.randn(5)),
         ),
+        values(lambda inputs: (inputs.randn(6), inputs.randn(6)), title="a single vector, (D,)"),
         values(
             lambda inputs: (inputs.randn(3, 5), inputs.randn(5), EPS),
             lambda inputs: (inputs.randn(3, 4) * 1e-3, inputs.randn(4)),

@@ -7,6 +7,7 @@ from types import ModuleType
 
 from checks.engine.answer import Wrong, error_of
 from checks.engine.check import Check, Mistake, Probe
+from checks.engine.devices import keeps_device
 from checks.engine.failures import CheckFailed, NotAttempted
 from checks.engine.inputs import Inputs
 from checks.engine.probes import (
@@ -15,7 +16,6 @@ from checks.engine.probes import (
     gradients,
     half_precision,
     in_float32,
-    keeps_device,
     load,
     values,
 )

@@ -161,7 +161,8 @@ class Check:
             return "wrong", mine.complaint
         if found := difference(mine.value, right.value):
             speaks = probe.fails and found.kind in ("value", "nan", "length")
-            return found.kind, probe.fails if speaks else f"it returned {found.says}."
+            stop = "" if found.says.endswith("?") else "."
+            return found.kind, probe.fails if speaks else f"it returned {found.says}{stop}"
         if mine.seen.changed and not right.seen.changed:
             return "changes_input", (
                 f"it changes its input `{mine.seen.changed[0]}` in place, and the caller may still "

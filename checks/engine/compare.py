@@ -43,7 +43,8 @@ def difference(got: Any, expected: Any) -> Difference | None:
 def numbers(value: Any) -> Iterator[float]:
     """All the numbers in a result, however nested: the evidence that a mistake can be told by."""
     if isinstance(value, Tensor):
-        yield from value.detach().to(torch.float64).flatten().tolist() if not value.is_meta else ()
+        real = torch.view_as_real(value) if value.is_complex() else value
+        yield from real.detach().to(torch.float64).flatten().tolist()
     elif isinstance(value, int | float):
         yield float(value)
     elif isinstance(value, str):

@@ -77,7 +77,7 @@ def pretended_device() -> Iterator[PretendedDevice]:
         yield device
 
 
-def one_device(draw: Callable[[Inputs], tuple]) -> Probe:
+def keeps_device(draw: Callable[[Inputs], tuple]) -> Probe:
     """Look for tensors that a function makes on the CPU whatever the device of its inputs is."""
 
     def run(answer: Any, inputs: Inputs) -> str:
@@ -91,8 +91,11 @@ def one_device(draw: Callable[[Inputs], tuple]) -> Probe:
         "works on the device of its inputs",
         run,
         fails="A tensor made inside the function lies on the CPU whatever the inputs' device is. "
-        "Give it `device=q.device`.",
+        "Give it `device=x.device`.",
     )
+
+
+one_device = keeps_device
 
 
 def _storage(tensor: Tensor) -> int:

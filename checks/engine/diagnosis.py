@@ -31,12 +31,15 @@ class Outcome:
     seen: Transcript = field(default_factory=Transcript)
 
     def is_like(self, other: "Outcome", right: "Outcome", noisy: bool) -> bool:
-        """Tell whether two outcomes, neither of which need be right, are the same."""
-        if noisy:
-            return self.passes(right) == other.passes(right)
+        """Tell whether two outcomes, neither of which need be right, are the same.
+
+        Where the numbers are `noisy`, they need only fail in the same way.
+        """
         if self.crash or other.crash:
             both = self.crash and other.crash
             return bool(both) and type(self.crash.original) is type(other.crash.original)
+        if noisy and not self.complaint and not other.complaint:
+            return _way(self.value, right.value) == _way(other.value, right.value)
         return (
             self.complaint == other.complaint
             and bool(self.seen.changed) == bool(other.seen.changed)
@@ -72,14 +75,17 @@ def diagnose(
 ) -> Diagnosis:
     """Run every mistake on the probes, the most telling first, and keep those that reproduce."""
     failing = [i for i, mine in enumerate(outcomes) if not mine.passes(expected[i])]
-    if outcomes[-1].hangs or all(outcomes[i].crash for i in failing):
+    if outcomes[-1].hangs:
         return Diagnosis()
+    only_crashes = all(outcomes[i].crash for i in failing)
     rich = next((i for i in failing if _is_rich(probes[i], outcomes[i], expected[i])), None)
     order = sorted(range(len(outcomes)), key=lambda i: (i != rich, i not in failing))
 
     def reproduces(mistake: "Mistake", i: int) -> bool:
-        again = observe(mistake.wrong, probes[i])
-        return outcomes[i].is_like(again, expected[i], probes[i].noisy)
+        mine, again = outcomes[i], observe(mistake.wrong, probes[i])
+        if only_crashes and mine.crash and str(mine.crash) != str(again.crash):
+            return False  # without numbers to go by, the message and its sizes must be the same
+        return mine.is_like(again, expected[i], probes[i].noisy)
 
     if whole := [m for m in mistakes if all(reproduces(m, i) for i in order)]:
         return Diagnosis(whole)
@@ -118,8 +124,8 @@ class Counterexample:
 def counterexample(outcomes: list[Outcome], expected: list[Outcome]) -> Counterexample | None:
     """Find the first call whose result is not the reference's; probes begin with small ones."""
     for mine, right in zip(outcomes, expected, strict=True):
-        if mine.crash or mine.hangs:
-            continue
+        if mine.crash or mine.complaint or mine.hangs:
+            return None  # the sentence speaks of that, not of numbers
         for call, other in _differing(mine, right):
             found = difference(call.result, other.result)
             index = found.index if found else None
@@ -133,6 +139,12 @@ def agree(got: Any, expected: Any) -> bool:
         return difference(got, expected) is None
     except TypeError:  # something that is no plain value
         return type(got) is type(expected)
+
+
+def _way(got: Any, expected: Any) -> str | None:
+    """Tell in which way a result differs: its dtype, its shape, its values."""
+    found = difference(got, expected)
+    return found.kind if found else None
 
 
 def _is_rich(probe: "Probe", mine: Outcome, right: Outcome) -> bool:

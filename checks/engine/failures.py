@@ -16,7 +16,10 @@ class CheckFailed(AssertionError):
 
     def _render_traceback_(self) -> list[str]:
         """What IPython prints for a traceback: one line under the panel, else all of its text."""
-        return [self.report.summary if self._shown else self.report.text]
+        if not self._shown:
+            return [self.report.text]
+        name = f"{self.report.exercise} {self.report.name}"
+        return [f"Exercise {name} is not right yet: see above."]
 
 
 class NotAttempted(CheckFailed):

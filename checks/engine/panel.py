@@ -88,7 +88,9 @@ def show(value: Any, index: tuple[int, ...] | None = None) -> str:
 
 
 def _digits(value: Tensor) -> str:
-    with torch._tensor_str.printoptions(precision=4, sci_mode=None, linewidth=88):
+    sizes = value[value.isfinite()].abs() if value.is_floating_point() else value.new_zeros(0)
+    ordinary = not sizes.numel() or sizes.max() == 0 or 1e-2 < sizes.max() < 1e5
+    with torch._tensor_str.printoptions(precision=4, sci_mode=not ordinary, linewidth=88):
         return _plain(repr(value))
 
 
@@ -115,7 +117,7 @@ def _headline(report: "Report") -> str:
 def _introduction(report: "Report", mistake: Any) -> str:
     found = report.diagnosis
     if found.alternatives:
-        return "Your numbers come from this:" if len(found.mistakes) == 1 else "Either this:"
+        return "This is what your answer does:" if len(found.mistakes) == 1 else "Either this:"
     if len(found.mistakes) == 1 and not found.complete:
         return "This, and something else besides:"
     return "This:" if mistake is found.mistakes[0] else "And this:"
@@ -128,7 +130,7 @@ def _first_failure(report: "Report") -> Any:
 def _row(report: "Report", row: Any) -> str:
     says = f'<span class="says">{_code(row.says)}</span>' if row is _first_failure(report) else ""
     reached = "" if row.ok is not None else ' class="not-reached"'
-    return f"<li{reached}>{MARKS[row.ok]} {escape(row.title)}{says}</li>"
+    return f"<li{reached}>{MARKS[row.ok]} {_code(row.title)}{says}</li>"
 
 
 def _block(label: str, written: str, beside: str | None = None) -> str:

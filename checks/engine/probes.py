@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from checks.engine.answer import Crash, Wrong
+from checks.engine.answer import Wrong
 from checks.engine.check import Probe
 from checks.engine.compare import close
 from checks.engine.inputs import Inputs
@@ -70,40 +70,6 @@ def half_precision(draw: Draw, title: str = "float16 and bfloat16: computed in f
         fails="In half precision the result is off by more than rounding. Compute in float32 "
         "(`x.float()`) and go back to the input's dtype at the end.",
         noisy=True,
-    )
-
-
-def keeps_device(draw: Draw, title: str = "works on the device of its inputs") -> Probe:
-    """Look for tensors that are made on the CPU whatever the inputs' device is.
-
-    First everything made without a `device` goes to torch's meta device, a device without numbers:
-    when the result stays on the CPU, there was nothing. Otherwise the inputs go there themselves,
-    which is the real test, but costs more than a second the first time. An answer that needs real
-    numbers to decide something cannot run there and is believed.
-    """
-
-    def run(answer: Any, inputs: Inputs) -> str:
-        args = draw(inputs)
-        try:
-            with torch.device("meta"):
-                if not answer(*args).is_meta:
-                    return "one device"
-        except (Crash, AttributeError):
-            pass
-        try:
-            result = answer(*(v.to("meta") if isinstance(v, Tensor) else v for v in args))
-        except Crash as crash:
-            return (
-                "mixed devices" if "not on the expected device meta" in str(crash) else "one device"
-            )
-        stays = isinstance(result, Tensor) and not result.is_meta
-        return "mixed devices" if stays else "one device"
-
-    return Probe(
-        title,
-        run,
-        fails="A tensor made inside the function lies on the CPU whatever the inputs' device is. "
-        "Give it `device=x.device`.",
     )
 
 

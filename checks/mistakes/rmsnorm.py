@@ -17,6 +17,10 @@ OUTSIDE = "eps is added after the root. It belongs inside: sqrt(… + eps)."
 SEEN = "With eps = 0.1 the two differ in the first digit; with 1e-5 nobody sees it."
 FIXED = "eps is written into the formula as a number; the argument eps is not used."
 DETACHED = "The statistics are cut off from the gradient. Backwards they are part of the formula."
+CAST = "It returns float32 whatever comes in."
+BACK = "Go back at the end: `.to(x.dtype)`."
+KEEP = "A mean has lost its dimension, so that it cannot broadcast over the row."
+KEEPDIM = "`mean(dim=-1, keepdim=True)` has shape (..., 1)."
 ATTACH = "No `.detach()` and no `torch.no_grad()` here."
 
 
@@ -115,6 +119,7 @@ BATCH_NORM = [
         UPCAST,
         "meta-llama/llama#1048",
     ),
+    Mistake("not_cast_back", lambda x, eps=1e-5: right.batch_norm(x.float(), eps), CAST, BACK),
     Mistake(
         "statistics_detached",
         in_float32(
@@ -281,6 +286,38 @@ LAYER_NORM = [
         "meta-llama/llama#1048",
     ),
     Mistake(
+        "not_cast_back",
+        lambda x, weight, bias, eps=1e-5: right.layer_norm(x.float(), weight, bias, eps),
+        CAST,
+        BACK,
+    ),
+    Mistake(
+        "no_keepdim",
+        in_float32(lambda x, weight, bias, eps=1e-5: (x - x.mean(-1)) / (x.var(-1) + eps).sqrt()),
+        KEEP,
+        KEEPDIM,
+    ),
+    Mistake(
+        "over_tokens",
+        in_float32(
+            lambda x, weight, bias, eps=1e-5: (
+                (x - mean(x, -2)) / (var(x, -2) + eps).sqrt() * weight + bias
+            )
+        ),
+        "Mean and variance run over the tokens (dim=-2). They belong over the features.",
+        "`dim=-1`",
+    ),
+    Mistake(
+        "dim_one",
+        in_float32(
+            lambda x, weight, bias, eps=1e-5: (
+                (x - mean(x, 1)) / (var(x, 1) + eps).sqrt() * weight + bias
+            )
+        ),
+        "It uses dim=1. With a batch (B, T, D) that is the tokens; the features are the last one.",
+        "`dim=-1`",
+    ),
+    Mistake(
         "statistics_detached",
         in_float32(
             lambda x, weight, bias, eps=1e-5: (
@@ -416,6 +453,36 @@ RMS_NORM = [
         ),
         "eps is a lower bound here (`clamp`, `max`). The formula adds it.",
         "`mean_square + eps`",
+    ),
+    Mistake(
+        "not_cast_back",
+        lambda x, weight, eps=1e-5: right.rms_norm(x.float(), weight, eps),
+        CAST,
+        BACK,
+    ),
+    Mistake(
+        "no_keepdim",
+        in_float32(lambda x, weight, eps=1e-5: x * torch.rsqrt((x * x).mean(-1) + eps) * weight),
+        KEEP,
+        KEEPDIM,
+    ),
+    Mistake(
+        "over_tokens",
+        in_float32(lambda x, weight, eps=1e-5: x * torch.rsqrt(mean(x * x, -2) + eps) * weight),
+        "The mean runs over the tokens (dim=-2). It belongs over the features.",
+        "`dim=-1`",
+    ),
+    Mistake(
+        "dim_one",
+        in_float32(lambda x, weight, eps=1e-5: x * torch.rsqrt(mean(x * x, 1) + eps) * weight),
+        "It uses dim=1. With a batch (B, T, D) that is the tokens; the features are the last one.",
+        "`dim=-1`",
+    ),
+    Mistake(
+        "sample_deviation",
+        in_float32(lambda x, weight, eps=1e-5: x / (var(x, correction=1) + eps).sqrt() * weight),
+        "It divides by the standard deviation (x.var, divided by D - 1), which subtracts the mean.",
+        "The mean square is `x.square().mean(-1, keepdim=True)`, with nothing subtracted.",
     ),
     Mistake(
         "statistics_detached",
