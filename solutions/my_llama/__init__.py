@@ -2,6 +2,16 @@
 
 # ruff: noqa: I001, RUF022 (in the order of the labs)
 from .rmsnorm import batch_norm, layer_norm, rms_norm, RMSNorm
+from .rope import (
+    sinusoidal_positions,
+    rotate_2d,
+    rope_frequencies,
+    rope_angles,
+    apply_rope,
+    apply_rope_complex,
+    interleaved_to_half,
+    apply_rope_half,
+)
 from .attention import (
     causal_mask,
     attention_weights,
@@ -16,6 +26,14 @@ __all__ = [
     "layer_norm",
     "rms_norm",
     "RMSNorm",
+    "sinusoidal_positions",
+    "rotate_2d",
+    "rope_frequencies",
+    "rope_angles",
+    "apply_rope",
+    "apply_rope_complex",
+    "interleaved_to_half",
+    "apply_rope_half",
     "causal_mask",
     "attention_weights",
     "attention",
