@@ -1,20 +1,75 @@
 # %% [markdown]
 # # 04 · Attention
+#
+# Lab 03 turned queries and keys by their positions. They were made to be compared, and nobody has compared them yet.
+# Attention does: it is the only place in Llama 3 where one token learns anything about another. In this lab you write it
+# whole, from the mask to the layer, and then you try to catch it cheating.
 
 # %% id="setup"
 import sys
 from pathlib import Path
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 # %% id="imports"
 import math
 
 import torch
-from my_llama import apply_rope
+from my_llama import apply_rope, rope_angles, rope_frequencies
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from checks import attention as check
+from plots import attention as plot
+from plots.show import show
+
+# %% [markdown]
+# ## 4.0 The problem: every token is alone
+#
+# A token's vector comes from a table. Norms change its size and rotations its direction, but each token by itself.
+#
+# **Predict.** The cell prints the vector of "bank" in two sentences. Are the numbers the same, similar, or different?
+
+# %% id="the-problem"
+sentences = ["after the flood the river left its bank", "after the loan the man left his bank"]
+vocabulary = sorted(set(" ".join(sentences).split()))
+table = torch.randn(len(vocabulary), 4, generator=torch.Generator().manual_seed(0))
+
+for sentence in sentences:
+    x = torch.stack([table[vocabulary.index(word)] for word in sentence.split()])  # (T, 4)
+    print(f"{sentence:40}", x[-1].tolist()[:2])
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# The same, to the last digit. The river and the loan stand in other rows of x, and nothing carries them over.
+#
+# </details>
+#
+# So a token must be able to ask the others. In attention each token makes three vectors from its own:
+#
+# - a **query** q: what am I looking for?
+# - a **key** k: what do I have to offer?
+# - a **value** v: what do I say, if I am chosen?
+#
+# A query is compared with every key by a dot product. The larger it is, the more of that key's value comes back. Vaswani
+# et al. ([1706.03762](https://arxiv.org/abs/1706.03762), eq. 1) write all of it in one line:
+#
+# $$\mathrm{Attention}(Q, K, V) = \mathrm{softmax}\!\left(\frac{QK^T}{\sqrt{d}}\right)V$$
+#
+# Q holds one query per row (T of them), K and V one key and one value per row (S of them), and d is the length of a query.
+# You write it from the inside out: who may look, how much, and what comes back.
+
+# %% [markdown]
+# ## 4.1 Who may look at whom
+#
+# Llama writes from left to right. In training all positions of a text are computed at once, and each predicts the token
+# after it. So a position must not see what comes later, or it would read off the answer. A **causal mask** says so: a
+# matrix with one row per query and one column per key, True where the query may look.
+#
+# Often there are fewer queries than keys. When a model writes, one new token asks, and all the earlier ones answer. The T
+# queries are then the **last** T of the S positions.
+#
+# **Predict.** One query, five keys: T = 1, S = 5. How many keys may it see: 1, 4 or 5?
 
 # %%
 # EXERCISE 4.1 · causal_mask
@@ -36,8 +91,78 @@ def causal_mask(n_queries: int, n_keys: int) -> Tensor:
     return key <= query[:, None]  # (T, S)
     ### END SOLUTION
 
+
 # %%
 check.causal_mask(causal_mask)
+
+# %% [markdown]
+# torch has a mask of its own, `is_causal=True`. Below, every score is 0 and the values are 0, 1, 2, 3, 4, so what comes back
+# is the average of the positions that may be seen.
+
+# %% id="measure-mask"
+q, k = torch.zeros(1, 1, 4), torch.zeros(1, 5, 4)
+v = torch.arange(5.0)[:, None].expand(1, 5, 4)
+attend = F.scaled_dot_product_attention
+show("is_causal=True", lambda: attend(q, k, v, is_causal=True)[0, 0, 0].item())
+show("your mask     ", lambda: attend(q, k, v, attn_mask=causal_mask(1, 5))[0, 0, 0].item())
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# All 5: the query is the last position, and nothing comes after it. Your mask averages 0 to 4, which is 2. torch's answer
+# is 0. It takes the queries for the *first* positions, so that a single new token sees key 0 only. For a square mask the two
+# agree, and therefore the mistake is found late: training is fine, and then the model repeats itself when it writes
+# ([pytorch#108108](https://github.com/pytorch/pytorch/issues/108108)).
+#
+# </details>
+
+# %%
+plot.masks(causal_mask)
+
+# %% [markdown]
+# ## 4.2 How much: scores, scale, softmax
+#
+# A query and a key give a score, q·k. The softmax turns a row of scores into weights: all positive, and together 1.
+#
+# $$w_{ts} = \frac{e^{z_{ts}}}{\sum_{s'} e^{z_{ts'}}}, \qquad z_{ts} = \frac{q_t \cdot k_s}{\sqrt d}$$
+#
+# The sum runs over the keys s′ of *one* query t. But why the √d? The paper's argument (section 3.2.1, footnote 4): if the
+# components of q and k are independent with mean 0 and variance 1, then q·k is a sum of d such products, and its variance
+# is d.
+#
+# **Predict.** Llama 3's heads have d = 128. How large is a typical q·k of random vectors: 1, 11, or 128?
+
+# %% id="measure-scale"
+for d in (4, 64, 128, 1024):
+    q, k = torch.randn(2, 10_000, d, generator=torch.Generator().manual_seed(d))
+    deviation = (q * k).sum(-1).std().item()
+    print(f"d = {d:4}: q·k is typically {deviation:5.2f}, sqrt(d) is {math.sqrt(d):5.2f}")
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# About 11.3, the root of 128. And two scores that differ by 11 have weights that differ by the factor e¹¹ ≈ 60,000.
+#
+# </details>
+#
+# A masked score becomes −∞ before the softmax, since e^(−∞) is exactly 0. Nothing less will do.
+#
+# **Predict.** Two scores are 2 and 1; a third one is hidden, by setting it to 0. What weight does the hidden key keep: none,
+# 9 %, or 33 %?
+
+# %% id="show-hidden"
+for filling in (0.0, -torch.inf):
+    weights = torch.tensor([2.0, 1.0, filling]).softmax(-1)
+    print(f"hidden by {filling:4}:", [round(w, 3) for w in weights.tolist()])
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# 9 %: e⁰ is 1, and 1 / (e² + e¹ + 1) = 0.09. The hidden key speaks on, quietly.
+#
+# </details>
+#
+# Compute in float32 when the input is float16 or bfloat16, and go back at the end: in float16 e¹² is infinite already.
 
 # %%
 # EXERCISE 4.2 · attention_weights
@@ -59,8 +184,66 @@ def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None = None) -> Tenso
     return torch.softmax(scores, dim=-1).to(q.dtype)
     ### END SOLUTION
 
+
 # %%
 check.attention_weights(attention_weights)
+
+# %% [markdown]
+# Here is what the root is good for. The slider changes d; the vectors stay random.
+
+# %%
+plot.scale(attention_weights)
+
+# %% [markdown]
+# Without the root the softmax hardens into a choice: one key takes everything, and the entropy falls towards 0. (Entropy, in
+# bits, says between how many keys a query wavers: 1 bit is two keys alike, 0 bits is one key.) The last two numbers of the
+# caption are the reason why that is bad. A weight w changes with its score by w·(1 − w). At w = 1 that is 0: nothing
+# flows back, and the head cannot learn to look elsewhere.
+#
+# ### Which way does the softmax run?
+#
+# Over the keys, the last dimension. Over the queries, the shape is the same, training goes on, and the mask seems to
+# hide the future as before. Change a token and watch.
+#
+# **Predict.** The last token is changed. With the softmax over the queries, do the rows above it move?
+
+# %% id="plot-4-2-direction"
+plot.softmax_direction(attention_weights, causal_mask)
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# All four move. A column's sum contains the later queries, so that each weight depends on the future, although the mask is
+# right. And the rows do not sum to 1. This has been found in public code many times, in one case after the results had been
+# published; the list of mistakes behind your check names the places.
+#
+# </details>
+#
+# ### A row that sees nothing
+#
+# **Predict.** All keys of a row are hidden. What are its weights: zeros, NaN, or all equal?
+
+# %% id="show-empty-row"
+q, k, v = torch.randn(3, 1, 2, 4, generator=torch.Generator().manual_seed(0))
+nothing = torch.tensor([[False, False], [True, True]])
+show("yours", lambda: attention_weights(q, k, nothing)[0, 0])
+print("filled with -1e9 instead:", torch.full((2,), -1e9).softmax(-1))
+print("torch's fused attention: ", attend(q, k, v, attn_mask=nothing)[0, 0])
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# All three have been somebody's answer. With −∞ it is 0/0, NaN. With −1e9 the row pretends to see everything alike. torch's
+# own function returns zeros today and returned NaN until 2024 ([pytorch#103749](https://github.com/pytorch/pytorch/issues/103749)). A row that sees
+# nothing has no right weights, so do not make one: that is why your `causal_mask` refuses T > S. The check does not test
+# such rows.
+#
+# </details>
+
+# %% [markdown]
+# ## 4.3 What comes back: attention
+#
+# Each query takes the average of the values, weighted by its row. As a matrix product, (T, S) times (S, d).
 
 # %%
 # EXERCISE 4.3 · attention
@@ -72,15 +255,58 @@ def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Te
     >>> q = torch.tensor([[2.0, 0, 0, 0]])
     >>> k = torch.tensor([[0.0, 0, 0, 0], [math.log(3), 0, 0, 0]])
     >>> v = torch.tensor([[4.0, 0, 0, 0], [8.0, 4, 0, 0]])
-    >>> attention(q, k, v)   # a quarter of the first value and three quarters of the second
+    >>> attention(q, k, v).round(decimals=3)   # 1/4 of the first value, 3/4 of the second
     tensor([[7., 3., 0., 0.]])
     """
     ### BEGIN SOLUTION
     return attention_weights(q, k, mask) @ v  # (..., T, S) @ (..., S, d)
     ### END SOLUTION
 
+
 # %%
 check.attention(attention)
+
+# %% [markdown]
+# Think of a dictionary: keys a to e, values 10 to 50. Python's `d["b"]` wants the exact key. Attention takes a query that
+# points anywhere, and answers with a mixture.
+#
+# **Predict.** Set the length of the query to 0. What is the answer: 0, 10, or 30?
+
+# %%
+plot.lookup(attention)
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# 30, the plain average: all scores are 0, so that all weights are 1/5. A longer query is a more decided one. At length 30 it is
+# nearly Python's dictionary, and the nearest key gets everything.
+#
+# </details>
+
+# %% [markdown]
+# ## 4.4 Many heads: split
+#
+# One softmax per token means one mixture per token. But "left" in "the river left its bank" wants to know *who* left and
+# *what* was left, and the average of two answers is neither. So the D features are cut into H **heads** of d = D / H, and each
+# head compares and averages by itself (section 3.2.2 of the paper). The work is the same: H dot products of length d instead
+# of one of length D.
+#
+# In memory the features of one token are neighbours. Attention wants (B, H, T, d): for each head, a table of positions.
+#
+# **Predict.** Two tokens with the features 0 1 2 3 and 4 5 6 7. `x.view(1, 2, 2, 2)` has the shape (B, H, T, d). What is its
+# head 0?
+
+# %% id="show-view"
+x = torch.arange(8).view(1, 2, 4)
+print("head 0 by view alone:", x.view(1, 2, 2, 2)[0, 0].tolist())
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# `[[0, 1], [2, 3]]`: both rows are of token 0. `view` cuts in the order of memory. The shape is right, no error appears, and the
+# heads mix up tokens ([hyunwoongko/transformer#15](https://github.com/hyunwoongko/transformer/issues/15)).
+#
+# </details>
 
 # %%
 # EXERCISE 4.4 · split_heads
@@ -103,8 +329,14 @@ def split_heads(x: Tensor, n_heads: int) -> Tensor:
     return x.transpose(1, 2)  # (B, H, T, d)
     ### END SOLUTION
 
+
 # %%
 check.split_heads(split_heads)
+
+# %% [markdown]
+# ## 4.5 And merge
+#
+# Backwards: the heads of a position side by side again.
 
 # %%
 # EXERCISE 4.5 · merge_heads
@@ -124,8 +356,28 @@ def merge_heads(x: Tensor) -> Tensor:
     return x.reshape(B, T, H * d)
     ### END SOLUTION
 
+
 # %%
 check.merge_heads(merge_heads)
+
+# %%
+plot.heads(split_heads, merge_heads)
+
+# %% [markdown]
+# The outlined numbers on the left are those that your `split_heads` gave to the head: whole columns. With `view` alone they would
+# be whole rows.
+
+# %% [markdown]
+# ## 4.6 The layer
+#
+# Four matrices make it a layer. $W_q$, $W_k$ and $W_v$ make queries, keys and values of all heads at once. $W_o$ mixes what the heads
+# found: without it, head 3 could never tell anything to the features of head 5.
+#
+# $$\mathrm{MultiHead}(x) = \mathrm{Concat}(\mathrm{head}_1, \dots, \mathrm{head}_H)\,W_o$$
+#
+# And here lab 03 comes in. Attention itself does not know any order; a score is a dot product, wherever the two tokens stand. So
+# queries and keys are rotated by their positions, in every head, after the split. Values are not: *where* a token stands decides
+# who listens to it, not what it says.
 
 # %%
 # EXERCISE 4.6 · MultiHeadAttention
@@ -162,15 +414,161 @@ class MultiHeadAttention(nn.Module):
         return self.wo(merge_heads(attention(q, k, v, mask)))
         ### END SOLUTION
 
+
 # %%
 check.MultiHeadAttention(MultiHeadAttention)
 
+# %% [markdown]
+# **Predict.** How many parameters has the layer for D = 64 with 4 heads, and how many with 8: the same, or twice as many?
+
+# %% id="show-parameters"
+def parameters(n_heads: int) -> int:
+    return sum(weight.numel() for weight in MultiHeadAttention(64, n_heads).parameters())
+
+show("4 heads", lambda: parameters(4))
+show("8 heads", lambda: parameters(8))
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# The same, 4 · 64² = 16,384. Heads do not add parameters; they cut the same features into more pieces.
+#
+# </details>
+
+# %% [markdown]
+# ## 4.7 Look: what heads find
+#
+# Here are four heads. Their queries and keys are made by hand, so that you can know what to expect; the weights come from your
+# functions. Heads of these kinds have been found in trained models as well. "word before" and "what came next" work together:
+# the first fetches each word's predecessor, the second asks "what followed the last time I was here?". Olsson et al. call
+# them induction heads ([2209.11895](https://arxiv.org/abs/2209.11895)) and hold them for the source of learning from the prompt.
+#
+# **Predict.** In the head "what came next", which word does the last "dog" look at?
+
+# %% id="plot-4-7"
+plot.sentence(attention_weights, causal_mask, apply_rope)
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# At "bit": the last time there was a dog, "bit" came next. Now take the mask away: the first "the" looks ahead, at "man" and at
+# the second "dog". Then put it back, choose "near words", and take the division by √d away: each word wavered between its
+# neighbours, and now it looks at itself. The bars on the right are the entropies, row by row.
+#
+# </details>
+#
+# Type a sentence of your own, with words that repeat:
+
+# %% id="plot-4-7-yours"
+plot.your_sentence(attention_weights, causal_mask, apply_rope)
+
+# %% [markdown]
+# ## 4.8 The leak detector
+#
+# Does the layer really see nothing of the future? There are two ways to find out, and you should keep both for life.
+#
+# - **Gradients.** ∂(output t) / ∂(input s) must be 0 for every s > t. One backward pass per row draws the whole matrix.
+# - **Random tokens.** Train on text that has no pattern at all. The next token cannot be known, so the loss must stay at
+#   ln V, the loss of guessing. If it falls, the model has seen the answer. A public refactoring once removed the mask, and was
+#   found out like this ([transformers#48745](https://github.com/huggingface/transformers/issues/48745)).
+#
+# Your layer is trained for 200 steps on 16 random tokens, beside four layers that leak.
+#
+# **Predict.** With the softmax over the queries, and a right mask: does the loss stay at ln 16 = 2.77?
+
+# %% id="plot-4-8"
+plot.leak_detector(MultiHeadAttention)
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# No. It falls slowly, to about 2.6 in 200 steps, since the future is only in the normalisation. Training finds it nevertheless. The
+# mask that is off by one leaks a single diagonal, and it is as bad as no mask: the one token too many is the answer.
+#
+# </details>
+
+# %% [markdown]
+# ## 4.9 Measure: what it costs
+#
+# Every query meets every key: T² scores per head.
+#
+# **Predict.** A text twice as long: how much longer does attention take?
+
+# %% id="measure-timing"
+plot.timing(attention, causal_mask)
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# The work is 4 times as much, since there are 4 times as many scores. Your time may grow by more: when the weights no longer fit
+# into the processor's cache, it waits for the memory. The column "weights" is the matrix that your function builds. torch's fused
+# function never builds it: it walks over the keys in blocks and keeps a running maximum and sum, as FlashAttention does
+# ([2205.14135](https://arxiv.org/abs/2205.14135)). The result and the arithmetic are the same; the traffic is not.
+#
+# </details>
+
+# %% [markdown]
+# ## 4.10 Where it lives in Llama 3
+#
+# | | Llama 3 8B |
+# |---|---|
+# | layers with attention | 32 |
+# | width D | 4,096 |
+# | query heads H, of size d | 32 of 128, so 1,024 query heads in the model |
+# | 1/√d | 0.0884 |
+# | $W_q$, $W_o$ | 4,096 × 4,096, 16.8 million numbers each |
+# | $W_k$, $W_v$ | 1,024 × 4,096: eight key and value heads that are shared (lab 06) |
+# | bias | none |
+# | RoPE base | 500,000 |
+# | softmax | in float32, while the rest is bfloat16 |
+# | weights for 8,192 tokens | 8,192² · 32 = 2.1 billion per layer, 4.3 GB in bfloat16 if they were all stored |
+#
+# Llama 3 adds one thing to the mask: several documents are packed into one training text, and a token does not see the other
+# documents ([2407.21783](https://arxiv.org/abs/2407.21783), section 3.2). Your `attention` can do that: it takes any mask.
+
+# %% [markdown]
+# ## What you built
+#
+# `causal_mask`, `attention_weights`, `attention`, `split_heads`, `merge_heads` and `MultiHeadAttention`: attention of the original
+# paper with Llama's rotary positions. Three questions to think about:
+#
+# 1. Take a layer without mask and without RoPE, and shuffle the tokens of the input. What happens to the output?
+# 2. The first token sees only itself. What are its weights, whatever its query is? And what if a head has nothing to look for
+#    in a text, where can its weight go?
+# 3. All keys of a head become twice as long. What changes, and which single number of the formula would undo it?
+#
+# <details><summary>Answers</summary>
+#
+# 1. It is shuffled the same way, and otherwise unchanged: that is the bag of vectors. 2. A single 1. Weights must sum to 1, so a
+# head cannot say "nothing"; trained models park their weight on the first token, an *attention sink*
+# ([2309.17453](https://arxiv.org/abs/2309.17453)). 3. All scores double, and the weights get more decided, as with half the
+# temperature; 2√d in place of √d undoes it.
+#
+# </details>
+#
+# ### The next problem
+#
+# Now let the model write. Each new token needs a row of attention over all earlier ones. The simplest way is to run the layer on the
+# whole text again. But look at what your layer does to the first six tokens when four more are added:
+
+# %% id="the-next-problem"
+def past_is_settled() -> bool:
+    layer, x = MultiHeadAttention(32, 4), torch.randn(1, 10, 32)
+    angles = rope_angles(torch.arange(10), rope_frequencies(8))
+    return torch.allclose(layer(x[:, :6], angles[:6]), layer(x, angles)[:, :6], atol=1e-5)
+
+show("the first six rows stay the same", past_is_settled)
+print(f"scores for 1000 tokens, all again at each step: {sum(t * t for t in range(1, 1001)):,}")
+print(f"scores for 1000 tokens, one new row at a time:  {sum(range(1, 1001)):,}")
+
+# %% [markdown]
+# Nothing changes, because of the mask. Everything that was computed for the past is computed again, and thrown away again, 667
+# times too much. What would have to be kept? That is **05 · KV cache**.
+
 # %% id="save"
 from checks import pieces
-
 pieces.save(check)
 
 # %% id="grade"
 from checks import colab
-
 colab.grade()

@@ -400,6 +400,7 @@ WEIGHTS = [
         after(lambda s, m: torch.softmax(fill(s, m, -10.0), -1)),
         "Hidden scores become a small number such as -10: some weight is left.",
         BEFORE,
+        "lucidrains/nGPT-pytorch#11",
     ),
     Mistake(
         "billion_in_half",

@@ -224,6 +224,12 @@ class _Float32(Layer):
         return super().forward(x, angles).float()
 
 
+class _NoGradient(Layer):
+    def forward(self, x: Tensor, angles: Tensor) -> Tensor:
+        with torch.no_grad():
+            return super().forward(x, angles)
+
+
 class _InputDetached(Layer):
     def forward(self, x: Tensor, angles: Tensor) -> Tensor:
         return super().forward(x.detach(), angles)
@@ -274,6 +280,8 @@ IN_MODULE = {
     "cosine",
     "weights_transposed",
     "negative_scores",
+    "fill_too_small",
+    "fill_far_too_small",
 }
 MODULE = [
     built("with_bias", "The linear maps have biases. Llama's have none.", LINEAR, _biases),
@@ -625,6 +633,12 @@ MODULE = [
         OUT,
     ),
     Mistake("float32_result", _Float32, "The result is float32 whatever x is.", OUT),
+    Mistake(
+        "no_gradient",
+        _NoGradient,
+        "Nothing gets a gradient: the layer cannot learn.",
+        "No `torch.no_grad()` here, and no `.detach()` at the end.",
+    ),
     Mistake("input_detached", _InputDetached, "x is cut off from the gradient.", "No `.detach()`."),
     Mistake(
         "weights_detached",

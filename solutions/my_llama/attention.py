@@ -50,7 +50,7 @@ def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Te
     >>> q = torch.tensor([[2.0, 0, 0, 0]])
     >>> k = torch.tensor([[0.0, 0, 0, 0], [math.log(3), 0, 0, 0]])
     >>> v = torch.tensor([[4.0, 0, 0, 0], [8.0, 4, 0, 0]])
-    >>> attention(q, k, v)   # a quarter of the first value and three quarters of the second
+    >>> attention(q, k, v).round(decimals=3)   # 1/4 of the first value, 3/4 of the second
     tensor([[7., 3., 0., 0.]])
     """
     return attention_weights(q, k, mask) @ v  # (..., T, S) @ (..., S, d)

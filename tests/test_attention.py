@@ -1,0 +1,241 @@
+"""Lab 04: its pictures draw what the learner's functions compute, and a leak is seen."""
+
+import doctest
+import importlib
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor, nn
+
+from checks.engine.devices import pretended_device
+from plots import attention as plot
+from plots.measures import attention as measure
+from solutions.my_llama import apply_rope
+
+# Not `from … import`: the package has a function of the same name.
+worked = importlib.import_module("solutions.my_llama.attention")
+
+
+def find(figure: Figure, gid: str) -> Any:
+    """The artist with this gid."""
+    found = figure.findobj(lambda artist: artist.get_gid() == gid)
+    assert found, f"nothing in the picture has the gid {gid}"
+    return found[0]
+
+
+def count(figure: Figure, gid: str) -> int:
+    """How many cells of one state the picture has."""
+    found = figure.findobj(lambda artist: artist.get_gid() == gid)
+    return sum(len(artist.get_paths()) for artist in found)
+
+
+def top_left(n_queries: int, n_keys: int) -> Tensor:
+    return torch.ones(n_queries, n_keys, dtype=torch.bool).tril()
+
+
+def no_scale(q: Tensor, k: Tensor, mask: Tensor | None = None) -> Tensor:
+    return worked.attention_weights(q * math.sqrt(q.shape[-1]), k, mask)
+
+
+def mask_ignored(q: Tensor, k: Tensor, mask: Tensor | None = None) -> Tensor:
+    return worked.attention_weights(q, k)
+
+
+def over_queries(q: Tensor, k: Tensor, mask: Tensor | None = None) -> Tensor:
+    scores = q @ k.mT / math.sqrt(q.shape[-1])
+    return (scores if mask is None else scores.masked_fill(~mask, -torch.inf)).softmax(-2)
+
+
+def view_only(x: Tensor, n_heads: int) -> Tensor:
+    return x.reshape(x.shape[0], n_heads, x.shape[1], -1)
+
+
+class MergesWithoutTranspose(worked.MultiHeadAttention):
+    def forward(self, x: Tensor, angles: Tensor) -> Tensor:
+        q, k, v = (worked.split_heads(w(x), self.n_heads) for w in (self.wq, self.wk, self.wv))
+        mask = worked.causal_mask(x.shape[1], x.shape[1])
+        return self.wo(worked.attention(q, k, v, mask).reshape(x.shape))
+
+
+def test_worked_examples() -> None:
+    results = doctest.testmod(worked)
+    assert results.attempted >= 12
+    assert results.failed == 0
+
+
+def test_masks_show_the_alignment() -> None:
+    picture = plot.masks(worked.causal_mask)
+    assert "yours: 5, 6; is_causal=True: 1, 2" in picture.caption(queries=2)
+    assert count(picture.figure(queries=2), "yours-new") == 11
+    wrong = plot.masks(top_left)
+    assert "yours: 1, 2; is_causal=True: 1, 2" in wrong.caption(queries=2)
+    assert count(wrong.figure(queries=2), "yours-new") == 3
+    assert "yours: 1, 2, 3, 4, 5, 6" in picture.caption(queries=6)
+
+
+def test_scale_shows_who_hardens() -> None:
+    right, wrong = plot.scale(worked.attention_weights), plot.scale(no_scale)
+    entropies = [find(p.figure(d=128), "entropy yours").get_ydata() for p in (right, wrong)]
+    assert min(entropies[0]) > 2.8
+    assert entropies[1][-1] < 0.5
+    assert "0.30 in yours and 0.91 without" in right.caption(d=128)
+    assert "0.91 in yours and 0.91 without" in wrong.caption(d=128)
+
+
+def test_softmax_direction_shows_rows_that_move() -> None:
+    right = plot.softmax_direction(worked.attention_weights, worked.causal_mask)
+    assert "yours: rows sum to 1.00 … 1.00, and 0 of the 4" in right.caption(token=4)
+    assert "over queries: rows sum to 0.08 … 3.06, and 4 of the 4" in right.caption(token=4)
+    wrong = plot.softmax_direction(over_queries, worked.causal_mask)
+    assert "yours: rows sum to 0.08 … 3.06, and 4 of the 4" in wrong.caption(token=4)
+    leaking = plot.softmax_direction(mask_ignored, worked.causal_mask)
+    assert count(leaking.figure(token=0), "yours-masked") == 0
+
+
+def test_lookup_answers_with_an_average() -> None:
+    picture = plot.lookup(worked.attention)
+    assert "All keys weigh the same, 0.20; the answer is 30.0" in picture.caption(length=0.0)
+    assert "Key b gets most, 1.00; the answer is 20.0" in picture.caption(direction=72, length=30.0)
+    wrong = plot.lookup(lambda q, k, v, mask=None: v[: q.shape[0]])
+    assert "the answer is 10.0" in wrong.caption(direction=72, length=30.0)
+
+
+def test_heads_show_what_view_alone_takes() -> None:
+    right = plot.heads(worked.split_heads, worked.merge_heads)
+    for head in range(3):
+        assert f"features {2 * head}, {2 * head + 1} of tokens 0, 1, 2, 3" in right.caption(
+            head=head
+        )
+    assert "24 of the 24" in right.caption(head=0)
+    wrong = plot.heads(view_only, worked.merge_heads)
+    assert "features 0, 1, 2, 3, 4, 5 of tokens 1, 2" in wrong.caption(head=1)
+    assert "24 of the 24" not in wrong.caption(head=1)
+    unmerged = plot.heads(worked.split_heads, lambda x: x.reshape(x.shape[0], x.shape[2], -1))
+    assert "24 of the 24" not in unmerged.caption(head=0)
+
+
+def test_heads_find_what_they_are_made_for() -> None:
+    picture = plot.sentence(worked.attention_weights, worked.causal_mask, apply_rope)
+    assert "looks most at word 3, “bit”" in picture.caption(head=plot.NEXT)
+    assert "looks most at word 8, “the”" in picture.caption(head="word before")
+    near = [
+        picture.caption(head="near words", scale=s).split("Entropy ")[1][:4] for s in (True, False)
+    ]
+    assert float(near[0]) > 2 * float(near[1])
+    wrong = plot.sentence(mask_ignored, worked.causal_mask, apply_rope)
+    assert count(wrong.figure(), "weights-masked") < count(picture.figure(), "weights-masked") == 36
+
+
+def test_a_sentence_of_the_reader_s_own() -> None:
+    picture = plot.your_sentence(worked.attention_weights, worked.causal_mask, apply_rope)
+    assert "“same word”: the last word, “rose”" in picture.caption
+    parts = worked.attention_weights, worked.causal_mask, apply_rope
+    for text in ("", "one", "word " * 30):
+        caption = plot._draw_sentence(Figure((7, 4)), parts, text, "same word", True, True)
+        assert "Entropy" in caption
+
+
+def test_leak_detector_sees_leaks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measure, "STEPS", 120)
+    right = measure.leak_detector(worked.MultiHeadAttention)
+    assert "sees 0 of the 36" in right.caption(module="yours")
+    assert "Nothing leaks." in right.caption(module="yours")
+    curve = find(right.figure(), "yours").get_ydata()
+    assert np.ptp(curve[20:]) < 0.1
+    for name, leaks in (("no mask", 36), ("one ahead", 8), ("merge", 14), ("queries", 36)):
+        assert f"sees {leaks} of the 36" in right.caption(module=name)
+    assert find(right.figure(module="one ahead"), "other").get_ydata()[-1] < 1.0
+    wrong = measure.leak_detector(MergesWithoutTranspose)
+    assert "sees 14 of the 36" in wrong.caption()
+    assert find(wrong.figure(), "yours").get_ydata()[-1] < 0.95 * math.log(16)
+
+
+def test_a_row_of_nan_is_not_called_sound() -> None:
+    class SeesNothing(worked.MultiHeadAttention):
+        def forward(self, x: Tensor, angles: Tensor) -> Tensor:
+            return super().forward(x, angles) * torch.nan
+
+    assert "Nothing leaks" not in measure.leak_detector(SeesNothing).caption()
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        lambda f: plot.masks(f),
+        lambda f: plot.scale(f),
+        lambda f: plot.softmax_direction(f, worked.causal_mask),
+        lambda f: plot.softmax_direction(worked.attention_weights, f),
+        lambda f: plot.lookup(f),
+        lambda f: plot.heads(f, worked.merge_heads),
+        lambda f: plot.heads(worked.split_heads, f),
+        lambda f: plot.sentence(f, worked.causal_mask, apply_rope),
+        lambda f: plot.leak_detector(f),
+    ],
+)
+def test_unwritten_function_draws_a_placeholder(picture: Any) -> None:
+    def unwritten(*_: Any) -> Tensor:
+        raise NotImplementedError("Exercise 4.9: something")
+
+    assert "Exercise 4.9: something" in picture(unwritten).first.caption
+
+
+def test_unwritten_function_leaves_a_live_picture_and_the_timing_quiet(capsys: Any) -> None:
+    def unwritten(*_: Any) -> Tensor:
+        raise NotImplementedError("Exercise 4.2: attention_weights")
+
+    picture = plot.your_sentence(unwritten, worked.causal_mask, apply_rope)
+    assert "Exercise 4.2" in picture.caption
+    plot.timing(unwritten, worked.causal_mask)
+    assert "Exercise 4.2" in capsys.readouterr().out
+
+
+def made(*size: int) -> Tensor:
+    return torch.ones(*size, dtype=torch.bool).tril()
+
+
+DEVICES: dict[str, tuple[Callable[[Tensor, Tensor], Tensor], bool]] = {
+    "a mask made on the CPU": (lambda x, m: x.masked_fill(~made(3, 3), -1.0), True),
+    "the mask moved": (lambda x, m: x.masked_fill(~made(3, 3).to(x.device), -1.0), False),
+    "moved with its number type": (lambda x, m: x + made(3, 3).type_as(x), False),
+    "another number type only": (lambda x, m: x + made(3, 3).to(torch.float32), True),
+    "made there": (lambda x, m: x + torch.zeros(3, 3, device=x.device), False),
+    "made like x": (lambda x, m: x + torch.zeros_like(x) + x.new_ones(3), False),
+    "a bias filled by a mask": (lambda x, m: x + torch.zeros(3, 3).masked_fill(m, -1.0), True),
+    "a number": (lambda x, m: torch.where(m, x, torch.tensor(-1.0)), False),
+    "an index": (lambda x, m: x[torch.arange(3)], False),
+    "a result of its own": (lambda x, m: torch.ones(3), True),
+    "a result filled by hand": (lambda x, m: torch.empty(3, 3).copy_(x), True),
+    "views": (lambda x, m: x.T.mT.reshape(-1)[None].expand(2, -1), False),
+    "einsum": (lambda x, m: torch.einsum("ij,kj->ik", x, torch.ones(3, 3)), True),
+}
+
+
+@pytest.mark.parametrize("name", DEVICES)
+def test_pretended_device_finds_what_stays_on_the_cpu(name: str) -> None:
+    function, mixed = DEVICES[name]
+    x, mask = torch.randn(3, 3), made(3, 3)
+    with pretended_device() as device:
+        result = function(x, mask)
+    assert (device.mixed or not device.holds(result)) == mixed
+
+
+def test_pretended_device_moves_a_module_but_not_its_plain_tensors() -> None:
+    class Keeps(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(2, 2)
+            self.register_buffer("inside", torch.ones(2))
+            self.outside = torch.ones(2)
+
+    for name, mixed in (("inside", False), ("outside", True)):
+        x = torch.randn(1, 2)
+        with pretended_device() as device:
+            module = Keeps()
+            device.take([*module.parameters(), *module.buffers()])
+            module.linear(x) * getattr(module, name)
+        assert device.mixed == mixed
