@@ -190,6 +190,7 @@ decode = Check(
         values(
             lambda inputs: (draw_ids(inputs, 30, 12), draw_vocab(inputs, WIDE)),
             lambda inputs: ([2, 2, 0, 0, 1], [" ", "x", "\n"]),
+            lambda inputs: ([0, 1, 2], ["e", "\u0301", "é"]),
             lambda inputs: ([], ["a", "b"]),
             title="characters beyond ASCII, white space, nothing at all",
         ),

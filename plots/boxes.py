@@ -1,0 +1,66 @@
+"""Pieces of text as boxes in a row: characters, bytes, tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from plots.style import FAINT, GREY, INK
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+NARROW = 0.75  # of a unit: the text in such a box is turned
+VISIBLE = {" ": "·", "\n": "⏎", "\t": "⇥"}  # white space as it can be seen
+
+
+def visible(piece: str) -> str:
+    """A piece of text with its white space shown.
+
+    >>> visible("to be\\n")
+    'to·be⏎'
+    """
+    return "".join(VISIBLE.get(character, character) for character in piece)
+
+
+def box_row(
+    axes: Axes,
+    pieces: Iterable[str],
+    *,
+    y: float,
+    label: str = "",
+    left: float = 0.0,
+    widths: Sequence[float] | None = None,
+    colors: Sequence[str | None] | None = None,
+    below: Sequence[str] | None = None,
+    fontsize: float = 10,
+) -> None:
+    """Draw pieces side by side, from `left` on at height `y`; box i has the gid `{label}-{i}`.
+
+    widths: of each box; by default one unit for each of its characters. colors: None is an empty
+    box. below: small text under each box. label: stands left of the row.
+    """
+    from matplotlib.patches import Rectangle
+
+    pieces = list(pieces)
+    widths = widths or [float(len(piece)) for piece in pieces]
+    colors = colors or [None] * len(pieces)
+    x = left
+    for place, (piece, width, color) in enumerate(zip(pieces, widths, colors, strict=True)):
+        corner, size = (x + 0.04, y), (max(width - 0.08, 0.02), 0.72)
+        box = Rectangle(corner, *size, facecolor=color or "none", alpha=FAINT if color else 1, lw=0)
+        edge = Rectangle(corner, *size, fill=False, edgecolor=color or GREY, linewidth=1.0)
+        box.set_gid(f"{label or 'box'}-{place}")
+        axes.add_patch(box)
+        axes.add_patch(edge)
+        middle = (x + width / 2, y + 0.34)
+        turned = {"rotation": 90, "fontsize": min(fontsize, 7)} if width < NARROW else {}
+        look = {"ha": "center", "va": "center", "fontsize": fontsize}
+        axes.text(*middle, visible(piece), **(look | turned))
+        if below:
+            small = (x + width / 2, y - 0.12)
+            look = {"ha": "center", "va": "top", "fontsize": 7, "color": GREY}
+            axes.text(*small, below[place], **(look | turned))
+        x += width
+    if label:
+        axes.text(-0.4, y + 0.34, label, ha="right", va="center", fontsize=10, color=INK)
