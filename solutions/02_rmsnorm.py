@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 02 · RMSNorm
 #
-# A signal passes through 32 layers of Llama 3 8B. If each layer makes it a little larger, it explodes; a little
-# smaller, and it dies. Between the layers stands a small function that prevents both, 65 times in the model. In
-# this lab you write it, and the two older ones that it came from:
+# A vector passes through the 32 blocks of Llama 3 8B, and each block computes new numbers from the last ones. If each
+# makes them a little larger, they explode; a little smaller, and they die out. A small function prevents both, and it stands 65
+# times in the model. In this lab you write it, and the two older ones that it came from:
 #
 # BatchNorm (2015) → LayerNorm (2016) → **RMSNorm** (2019), each simpler than the one before.
 
@@ -21,13 +21,13 @@ from plots import rmsnorm as plot
 from plots.show import show
 
 # %% [markdown]
-# ## 2.0 The problem: 32 layers are a power of 32
+# ## 2.0 The problem: 32 layers multiply 32 times
 #
-# Here is a network with nothing but layers: each one multiplies by a random matrix. The slider sets by how much a
-# layer enlarges the signal on average. A gain of 1.4 looks harmless.
+# Here is a network with nothing but layers: each one turns a vector by a random rotation and multiplies it by a gain. The *size* of a
+# vector, here and in the whole lab, is its root mean square: square its numbers, take their mean, take the root. A gain of
+# 1.4 looks harmless.
 #
-# **Predict.** After 32 layers with gain 1.4, how much larger is the signal: 45 times, 1,400 times, or 48,000 times?
-# And with gain 0.7?
+# **Predict.** After 32 layers with gain 1.4, how much larger is the vector: 45 times, 1,400 times, or 47,000 times?
 
 # %% id="plot-2-0"
 plot.through_layers()
@@ -35,13 +35,13 @@ plot.through_layers()
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# 1.4³² ≈ 47,500, and 0.7³² ≈ 0.00001. The picture is one draw of random matrices, so it is near these numbers and not
-# on them. Only a gain of exactly 1 would do, and training moves the weights all the time.
+# 47,000 times: 1.4³² = 47,435. With gain 0.7 it would be 0.7³² = 0.00001. Only a gain of exactly 1 would do, and training
+# moves the weights all the time.
 #
 # </details>
 #
-# No choice of weights stays right while they are trained. So the network measures its own signal on the way, and
-# divides by what it measured. That is a normalisation layer. What is open is: the size *of what* does it measure?
+# No choice of weights stays right while they are trained. So the network measures its own vectors on the way, and divides
+# by what it measured. That is a normalisation layer. The open question: the size of *what* does it measure?
 
 # %% [markdown]
 # ## 2.1 BatchNorm: one feature, many samples
@@ -54,15 +54,20 @@ plot.through_layers()
 #
 # μ is the mean, σ² the variance (divided by N, not by N − 1), and ε a small constant that keeps a constant column from
 # dividing by zero. The paper's motive was *internal covariate shift*: each layer sees its inputs' distribution move
-# while the layers below it learn. Later work measured that shift and found that BatchNorm does not reduce it; it helps
+# while the layers below it learn. Later work measured that shift and found that BatchNorm need not reduce it; it helps
 # because it makes the loss smoother ([1805.11604](https://arxiv.org/abs/1805.11604)). The remedy outlived its diagnosis.
+#
+# The paper goes on to multiply by a learnt scale and to add a learnt shift. We leave these out here and meet them in 2.2.
+#
+# Compute in float32, whatever comes in. float16 ends at 65,504, so that the square of 1000 overflows; bfloat16, in which Llama 3 runs,
+# does not overflow, but has only 8 bits of precision.
 
 # %%
 # EXERCISE 2.1 · batch_norm
 def batch_norm(x: Tensor, eps: float = 1e-5) -> Tensor:
     """Bring each column to mean 0 and variance 1 (population variance), without learnt scale.
 
-    x: (N, D), one row per sample → (N, D), same dtype. Computed in float32 at least.
+    x: (N, D), one row per sample → (N, D). Computed in float32, returned in x's dtype.
 
     The means are 2 and 20, the deviations 1 and 10:
     >>> batch_norm(torch.tensor([[1.0, 10.0], [3.0, 30.0]]), eps=1e-9)
@@ -87,22 +92,24 @@ check.batch_norm(batch_norm)
 plot.columns(batch_norm)
 
 # %% [markdown]
-# **Predict.** At inference a batch often has one sample. What does BatchNorm make of it: the sample unchanged, all
-# zeros, or an error?
+# **Predict.** When a trained model is used, a batch often has one sample. What does *your* `batch_norm` make of it: the
+# sample unchanged, all zeros, or an error?
 
 # %%
+# show prints what the lambda returns, or which exercise is missing
 show("one sample", lambda: batch_norm(torch.tensor([[4.1, -0.2, 9.0]])))
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# All zeros. A single sample is its own mean, so nothing is left of it. Real BatchNorm layers therefore keep running
-# averages for inference: the layer computes one thing in training and another one afterwards.
+# All zeros. A single sample is its own mean, so nothing is left of it. torch's `nn.BatchNorm1d` refuses in training ("Expected
+# more than 1 value per channel"), and afterwards it uses averages kept from training: one layer that computes two things.
 #
 # </details>
 #
-# For language there is worse. Sentences have different lengths, so a column has a different number of samples at each
-# position. And in a model that writes from left to right, a mean over positions contains the future.
+# For language there is worse. A text is a row of *tokens* (words or parts of words), each with its own vector of D
+# features; these vectors are now the samples. Texts differ in length, so the tenth token has fewer samples than the
+# first. And a model that writes from left to right must not see later tokens, but a mean over all tokens contains them.
 
 # %% [markdown]
 # ## 2.2 LayerNorm: one sample, its features
@@ -112,15 +119,16 @@ show("one sample", lambda: batch_norm(torch.tensor([[4.1, -0.2, 9.0]])))
 #
 # $$\mathrm{LayerNorm}(x) = \frac{x - \mu}{\sqrt{\sigma^2 + \epsilon}} \odot \gamma + \beta$$
 #
-# μ and σ² are now those of the one vector x. γ (the weight) and β (the bias) are learnt, one number per feature, and
-# give back the freedom that the division took. γ starts at 1 and β at 0, so that at first the layer only normalises.
+# μ and σ² are now those of the one vector x, and ⊙ multiplies number by number. γ (the weight) and β (the bias) are
+# learnt, one number per feature, and give back the freedom that the division took. γ starts at 1 and β at 0, so that at
+# first the layer only normalises. (The papers differ in their letters; this lab writes x, γ and β throughout.)
 
 # %%
 # EXERCISE 2.2 · layer_norm
 def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float = 1e-5) -> Tensor:
     """Bring each vector to mean 0 and variance 1, then scale and shift it (Ba et al. 2016).
 
-    x: (..., D), weight and bias: (D,) → (..., D), same dtype as x. Computed in float32 at least.
+    x: (..., D), weight and bias: (D,) → (..., D). Computed in float32, returned in x's dtype.
 
     >>> layer_norm(torch.tensor([[1.0, 3.0]]), torch.ones(2), torch.zeros(2), eps=0.0)
     tensor([[-1.,  1.]])
@@ -137,9 +145,9 @@ def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float = 1e-5) -> Te
 check.layer_norm(layer_norm)
 
 # %% [markdown]
-# Now multiply sample 0 by a number, and watch the other five. They did not change.
+# Sample 0 is multiplied by a number; the other five go in as they were.
 #
-# **Predict.** In which panel do the rows of samples 1 to 5 move?
+# **Predict.** Which results of samples 1 to 5 move: BatchNorm's, LayerNorm's, both, or neither?
 
 # %%
 plot.who_moves(batch_norm, layer_norm)
@@ -147,9 +155,9 @@ plot.who_moves(batch_norm, layer_norm)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# In the left one. BatchNorm's samples share their columns' mean, so one loud sample pushes all the others around. In
-# LayerNorm nothing moves at all: even sample 0 stays as it was, because a norm that divides a vector by its own size
-# cannot see that the vector grew.
+# BatchNorm's. Its samples share their columns' mean, so one loud sample pushes all the others around. In LayerNorm
+# nothing moves at all: even sample 0 stays as it was, because a norm that divides a vector by its own size cannot see
+# that the vector grew.
 #
 # </details>
 
@@ -160,19 +168,16 @@ plot.who_moves(batch_norm, layer_norm)
 # deviation). Zhang and Sennrich ([1910.07467](https://arxiv.org/abs/1910.07467)) asked which of the two is needed. Their
 # answer: the re-scaling. RMSNorm drops the mean and divides by the root mean square:
 #
-# $$\mathrm{RMSNorm}(x) = \frac{x}{\sqrt{\frac1D\sum_{i=1}^{D} x_i^2 + \epsilon}} \odot \gamma$$
+# $$\mathrm{RMSNorm}(x) = \frac{x}{\sqrt{\frac1D\sum_{k=1}^{D} x_k^2 + \epsilon}} \odot \gamma$$
 #
-# No mean, no bias: half the parameters of LayerNorm and one pass over the numbers less.
-#
-# **Predict.** Add 2 to every number of a vector. Which norm notices? Then multiply the vector by 2. Which one notices
-# now?
+# No mean, no bias: half the parameters of LayerNorm and one pass over the numbers less. (ε stands here as in Llama's code.)
 
 # %%
 # EXERCISE 2.3 · rms_norm
 def rms_norm(x: Tensor, weight: Tensor, eps: float = 1e-5) -> Tensor:
-    """Divide each vector by its root mean square, then scale it (Zhang and Sennrich 2019, eq. 4).
+    """Divide each vector by its root mean square, then scale it (Zhang and Sennrich 2019).
 
-    x: (..., D), weight: (D,) → (..., D), same dtype as x. Computed in float32 at least.
+    x: (..., D), weight: (D,) → (..., D). Computed in float32, returned in x's dtype.
 
     >>> rms_norm(torch.tensor([[1.0, 7.0]]), torch.ones(2), eps=0.0)   # mean square 25, root 5
     tensor([[0.2000, 1.4000]])
@@ -187,39 +192,54 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float = 1e-5) -> Tensor:
 # %%
 check.rms_norm(rms_norm)
 
+# %% [markdown]
+# **Predict.** Add 2 to every number of a vector. Whose result changes: LayerNorm's, RMSNorm's, both, or neither? And
+# if you multiply the vector by 2 instead?
+
 # %%
 plot.shift_and_scale(layer_norm, rms_norm)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# A shift is noticed by RMSNorm only: LayerNorm subtracts it away. A positive scale is noticed by neither. (To the last digit
-# both notice a little, because of ε. With numbers around 1 and ε = 0.00001 you do not see it.)
+# A shift changes RMSNorm's result only: LayerNorm subtracts it away. A positive factor changes neither. (In the last digits
+# both change a little, because of ε.)
 #
 # </details>
 #
-# With two numbers you can see what the norms do to the plane. The circle has the radius √2: all points whose root mean
-# square is 1.
+# With two numbers you can see what the norms do to the plane. On the circle, of radius √2, lie all vectors of size 1; on
+# the dotted line all vectors whose mean is 0.
+#
+# **Predict.** For which directions of x does LayerNorm lose everything?
 
 # %% id="plot-2-3-directions"
 plot.directions(layer_norm, rms_norm)
 
 # %% [markdown]
-# RMSNorm keeps the direction of a vector and sets its length to √D. LayerNorm first drops it onto the line of vectors
-# with mean zero, and in two dimensions only two points of that line have the right length. With D = 4096 this costs one
-# direction of 4096, which is nothing. So the question is only whether re-centring earns what it costs.
+# <details><summary>Answer</summary>
+#
+# For 45° and 225°, where both numbers are equal: the mean is all there is.
+#
+# </details>
+#
+# RMSNorm keeps the direction of a vector (before γ) and sets its length to √D. LayerNorm first drops it onto the vectors
+# with mean 0, and in two dimensions only two of these have the right size. In Llama 3, with D = 4096, this would cost one
+# direction of 4096. So the question is not what re-centring destroys, but whether it earns what it costs.
 
 # %% [markdown]
 # ### ε is not decoration, and neither is float32
 #
-# Where ε stands shows only when the numbers are small: after the root instead of under it, a vector of size 0.001 comes
-# out three times too small. And the square of 1000 is a million: float16 ends at 65,504. Llama's code therefore computes
-# the norm in float32 and goes back afterwards. Your check has tried both.
+# Where ε stands shows only when the numbers are small. Here is a vector of size 0.001, once with ε under the root, which is Llama's
+# place, and once with ε after it. And below, a vector in float16, whose squares overflow: infinity under the
+# root, and one over it is 0.
 
 # %%
-x = torch.tensor([[1000.0, -1000.0, 500.0, 0.0]], dtype=torch.float16)
-show("in float16", lambda: x * torch.rsqrt(x.square().mean(-1, keepdim=True) + 1e-5))
-show("yours", lambda: rms_norm(x, torch.ones(4)))
+small = torch.full((1, 4), 0.001)
+show("ε under the root", lambda: rms_norm(small, torch.ones(4)))
+show("ε after the root", lambda: small / (small.square().mean(-1, keepdim=True).sqrt() + 1e-5))
+large = torch.tensor([[1000.0, -1000.0, 500.0, 0.0]], dtype=torch.float16)
+show("in float16", lambda: large * torch.rsqrt(large.square().mean(-1, keepdim=True) + 1e-5))
+show("yours", lambda: rms_norm(large, torch.ones(4)))
 
 # %% [markdown]
 # ## 2.4 The layer
@@ -258,11 +278,12 @@ check.RMSNorm(RMSNorm)
 # %% [markdown]
 # ## 2.5 Measure: what is re-centring worth?
 #
-# The claim can be tried in a few seconds. A small network of five residual blocks, x + down(relu(up(norm(x)))), learns
-# a made-up task by plain gradient descent, with four kinds of norm. Its weights start at five sizes, from four times too
-# small to four times too large, with three seeds each.
+# The claim that re-scaling is what counts can be tried in a few seconds. A small network of five residual blocks,
+# x + down(relu(up(norm(x)))), learns a made-up task by plain gradient descent. Its weights start at five sizes, from a quarter
+# of the usual one, 1/√(number of inputs), to four times it, with three seeds each. Four norms take part: none,
+# re-centring only (x minus its mean), re-scaling only (RMSNorm), and both (LayerNorm).
 #
-# **Predict.** Which of the four curves lie close together?
+# **Predict.** Which of the four end up together: all of them, none, or which pairs?
 
 # %% id="plot-2-5"
 plot.training(layer_norm, rms_norm)
@@ -270,25 +291,26 @@ plot.training(layer_norm, rms_norm)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Two pairs. Re-scaling alone goes with LayerNorm; re-centring alone goes with no norm at all, and both of these break down
-# when the weights are too large. In this network re-scaling is what makes training indifferent to the size of the
-# weights, and re-centring adds nothing that three seeds could show.
+# Two pairs. Re-scaling alone goes with both; re-centring alone goes with no norm at all, and these two diverge from the
+# usual size of the weights upwards. With re-scaling the loss stays between about 0.04 and 0.15 at all five sizes, and
+# re-centring adds nothing that three seeds could show.
 #
-# This is a small network and one task. In a plain stack of ReLU layers without residual connections re-centring does
-# help, since a ReLU's outputs are never negative, so their mean is far from zero.
+# Now choose the other network, a plain stack of ten ReLU layers without residual connections. There re-centring helps, and a lot. A
+# ReLU's outputs are never negative, so their mean is far from 0, and each layer passes that on to the next. In
+# a residual block the norm sees a sum of many things with both signs. A claim about a norm is a claim about where it stands.
 #
 # </details>
 #
-# And what does it save? Zhang and Sennrich report 7 to 64 % less running time for whole models. Here is your own
-# machine, both norms in turns:
+# And what does it save? Zhang and Sennrich report 7 to 64 % less running time for whole models. Here is your own machine,
+# both norms in turns:
 
 # %% id="measure-timing"
 plot.timing(layer_norm, rms_norm)
 
 # %% [markdown]
-# Look at the ratios. In code made of separate torch operations, fewer operations are less time. In torch's own functions
-# it depends on who wrote the kernel: on many CPUs `F.layer_norm` is a single fused kernel and `F.rms_norm` is not, so that the
-# simpler formula is slower there. Fewer operations on paper are a promise, not a measurement.
+# Look at the ratios. Yours depends on how you took the variance: `x.var` is slow on a CPU, and two means are faster. In
+# torch's own functions it depends on who wrote the kernel: on a CPU `F.layer_norm` is one fused kernel and `F.rms_norm` is not (torch
+# 2.13), so that the simpler formula is the slower one. Fewer operations on paper are a promise, not a measurement.
 
 # %% [markdown]
 # ## 2.6 Where it lives in Llama 3
@@ -299,11 +321,12 @@ plot.timing(layer_norm, rms_norm)
 # | size D | 4,096 |
 # | parameters | 65 × 4,096 = 266,240 of 8,030,261,248, or 0.003 % |
 # | ε | 0.00001, under the root |
-# | computed in | float32, while the rest is bfloat16 |
+# | computed in | float32, while the weight matrices are bfloat16 |
 # | place | **before** attention and before the feed-forward layer (pre-norm): x + attention(norm(x)) |
 #
-# The place matters. In pre-norm the residual stream x itself is never normalised, so that gradients pass through the sum
-# unhindered. Gopher ([2112.11446](https://arxiv.org/abs/2112.11446)) used RMSNorm, LLaMA
+# The place matters. The original Transformer put the norm after the sum, norm(x + attention(x)), so that x itself went
+# through every norm. In pre-norm x is only added to: from the last block to the first there is a path of plain sums, and the
+# gradient takes it. Gopher ([2112.11446](https://arxiv.org/abs/2112.11446)) used RMSNorm, LLaMA
 # ([2302.13971](https://arxiv.org/abs/2302.13971)) took it up together with pre-norm, and Llama 2
 # ([2307.09288](https://arxiv.org/abs/2307.09288)) and Llama 3 ([2407.21783](https://arxiv.org/abs/2407.21783)) kept it.
 
@@ -313,22 +336,26 @@ plot.timing(layer_norm, rms_norm)
 # `batch_norm`, `layer_norm`, `rms_norm` and `RMSNorm`: the last one is the very layer of Llama 3. Three questions to
 # think about:
 #
-# 1. You multiply all the weights of the layer *before* an RMSNorm by 10. What changes in the output, and what in the gradient of
-#    these weights?
-# 2. What does RMSNorm make of a vector of zeros, and of a vector of equal numbers? What does LayerNorm make of them?
+# 1. A linear layer's output goes straight into an RMSNorm. You multiply the layer's weights by 10. What changes in the
+#    norm's output, and what in the gradient of these weights?
+# 2. What does RMSNorm make of a vector of zeros, and of a vector of equal numbers? What does LayerNorm make of both?
 # 3. γ could be merged into the weight matrix that follows. Which product is it, and what would be lost?
 #
 # <details><summary>Answers</summary>
 #
-# 1. The output stays. The gradient becomes ten times smaller, so that large weights move more slowly: the norm adapts the step size
-#    by itself. 2. Zeros stay zeros, thanks to ε. Equal numbers c become 1 (or −1) with RMSNorm, and zeros with LayerNorm.
-#    3. W · (x̂ ⊙ γ) = (W · diag(γ)) · x̂. For inference nothing is lost; in training γ gets its own learning rate and no weight
-#    decay.
+# 1. The output stays, up to ε. The gradient becomes ten times smaller, so that large weights move more slowly: the norm
+#    adapts the step size by itself.
+# 2. Zeros stay zeros with RMSNorm, thanks to ε, and become β with LayerNorm. Equal numbers become γ or −γ with
+#    RMSNorm, and β with LayerNorm.
+# 3. W · (x̂ ⊙ γ) = (W · diag(γ)) · x̂, where x̂ is the normalised vector. When the model is only used, nothing is lost; in training γ
+#    learns by itself, and usually without weight decay.
 #
 # </details>
 #
 # Each token's vector now has a good size. But look at what the model knows: a bag of vectors. "dog bites man" and "man
 # bites dog" are the same bag. The next lab, **03 · Rotary position embedding**, gives them their places.
+#
+# Two cells are left: the first keeps your functions for the labs to come, the second grades this one.
 
 # %% id="save"
 from checks import pieces

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from plots import rmsnorm as plot
+from plots.measures import rmsnorm as measures
 from solutions.my_llama import rmsnorm as worked
 
 
@@ -40,28 +41,27 @@ def test_columns_have_mean_zero_after_the_learner_s_batch_norm() -> None:
     assert sum(h * h for h in after) == pytest.approx(6, rel=1e-3)
     wrong = plot.columns(lambda x, eps=1e-5: x - x.mean(0))
     assert "0.00 and 1.94 after" in wrong.caption(feature=2)
+    assert "0.00 and 1.00 after" in picture.caption(feature=2)
 
 
 def test_who_moves_shows_a_norm_that_mixes_samples() -> None:
     right = plot.who_moves(worked.batch_norm, worked.layer_norm)
-    assert "BatchNorm moves the other five by up to 1.84" in right.caption(times=4)
-    assert "LayerNorm moves the other five by up to 0.00" in right.caption(times=4)
+    assert "by up to 0.95 in BatchNorm's result, by up to 0.00 in Layer" in right.caption(times=4)
     wrong = plot.who_moves(worked.batch_norm, layer_norm_of_columns)
-    assert "LayerNorm moves the other five by up to 0.00" not in wrong.caption(times=4)
-    assert "moves the other five by up to 0.00" in wrong.caption(times=1)
+    assert "by up to 0.95 in LayerNorm's" in wrong.caption(times=4)
+    assert "by up to 0.00 in LayerNorm's" in wrong.caption(times=1)
 
 
 def test_shift_and_scale_tells_the_norms_apart() -> None:
     picture = plot.shift_and_scale(worked.layer_norm, worked.rms_norm)
-    assert "Only LayerNorm is blind" in picture.caption(shift=2.0, scale=1.0)
-    assert "Both are blind" in picture.caption(shift=0.0, scale=3.0)
-    x = 2 * plot.VECTOR + 1
-    expected = worked.rms_norm(x, torch.ones(6)).tolist()
-    assert heights(picture.figure(shift=1.0, scale=2.0), "RMSNorm", 6) == pytest.approx(expected)
+    assert "Only RMSNorm's result changes" in picture.caption(change="x + 2")
+    assert "Neither result changes" in picture.caption(change="3 · x")
+    expected = worked.rms_norm(plot.VECTOR + 1, torch.ones(6)).tolist()
+    assert heights(picture.figure(change="x + 1"), "RMSNorm", 6) == pytest.approx(expected)
     no_root = plot.shift_and_scale(
         worked.layer_norm, lambda x, w, eps=1e-5: x / (x.square().mean(-1, keepdim=True) + eps) * w
     )
-    assert "Only LayerNorm is blind" in no_root.caption(shift=0.0, scale=3.0)
+    assert "Only RMSNorm's result changes" in no_root.caption(change="3 · x")
 
 
 def test_directions_show_the_circle_and_the_two_points() -> None:
@@ -71,14 +71,20 @@ def test_directions_show_the_circle_and_the_two_points() -> None:
         assert (x[1] ** 2 + y[1] ** 2) == pytest.approx(2, rel=1e-3)
         x, y = find(picture.figure(degrees=degrees), "layer").get_data()
         assert (abs(x[1]), x[1] + y[1]) == pytest.approx((1, 0), abs=1e-3)
+    assert "nothing is left" in picture.caption(degrees=225)
     wrong = plot.directions(worked.layer_norm, lambda x, w, eps=1e-5: x * w)
     assert "sets the length to 2.20" in wrong.caption(degrees=75)
 
 
 def test_training_separates_re_scaling_from_re_centring(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plot, "STEPS", 60)
+    monkeypatch.setattr(measures, "STEPS", 60)
+    worst = measures.WORST
     losses = {
-        name: plot._losses(norm)[-1].nan_to_num(plot.WORST).clamp(max=plot.WORST).median(-1).values
+        name: measures.train(norm, measures.RESIDUAL)[-1]
+        .nan_to_num(worst)
+        .clamp(max=worst)
+        .median(-1)
+        .values
         for name, norm in {
             "none": lambda x: x,
             "centred": lambda x: x - x.mean(-1, keepdim=True),
@@ -86,7 +92,7 @@ def test_training_separates_re_scaling_from_re_centring(monkeypatch: pytest.Monk
             "layer": lambda x: worked.layer_norm(x, torch.ones(32), torch.zeros(32)),
         }.items()
     }
-    assert losses["none"][-1] == losses["centred"][-1] == plot.WORST
+    assert losses["none"][-1] == losses["centred"][-1] == worst
     assert losses["rms"].max() < 0.5
     assert (losses["rms"] / losses["layer"]).log().abs().max() < 0.5
 

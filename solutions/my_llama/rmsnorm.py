@@ -7,7 +7,7 @@ from torch import Tensor, nn
 def batch_norm(x: Tensor, eps: float = 1e-5) -> Tensor:
     """Bring each column to mean 0 and variance 1 (population variance), without learnt scale.
 
-    x: (N, D), one row per sample → (N, D), same dtype. Computed in float32 at least.
+    x: (N, D), one row per sample → (N, D). Computed in float32, returned in x's dtype.
 
     The means are 2 and 20, the deviations 1 and 10:
     >>> batch_norm(torch.tensor([[1.0, 10.0], [3.0, 30.0]]), eps=1e-9)
@@ -23,7 +23,7 @@ def batch_norm(x: Tensor, eps: float = 1e-5) -> Tensor:
 def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float = 1e-5) -> Tensor:
     """Bring each vector to mean 0 and variance 1, then scale and shift it (Ba et al. 2016).
 
-    x: (..., D), weight and bias: (D,) → (..., D), same dtype as x. Computed in float32 at least.
+    x: (..., D), weight and bias: (D,) → (..., D). Computed in float32, returned in x's dtype.
 
     >>> layer_norm(torch.tensor([[1.0, 3.0]]), torch.ones(2), torch.zeros(2), eps=0.0)
     tensor([[-1.,  1.]])
@@ -35,9 +35,9 @@ def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float = 1e-5) -> Te
 
 
 def rms_norm(x: Tensor, weight: Tensor, eps: float = 1e-5) -> Tensor:
-    """Divide each vector by its root mean square, then scale it (Zhang and Sennrich 2019, eq. 4).
+    """Divide each vector by its root mean square, then scale it (Zhang and Sennrich 2019).
 
-    x: (..., D), weight: (D,) → (..., D), same dtype as x. Computed in float32 at least.
+    x: (..., D), weight: (D,) → (..., D). Computed in float32, returned in x's dtype.
 
     >>> rms_norm(torch.tensor([[1.0, 7.0]]), torch.ones(2), eps=0.0)   # mean square 25, root 5
     tensor([[0.2000, 1.4000]])
