@@ -194,7 +194,7 @@ def shift(apply_rope: Rotate, sinusoidal_positions: Table) -> Flipbook:
         draw,
         position=range(last + 1),
         distance=[0, 2, 4],
-        start={"position": 9, "distance": 2},
+        start={"position": 3, "distance": 2},
         play="position",
         size=(7.2, 2.8),
     )

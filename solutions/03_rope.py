@@ -104,7 +104,7 @@ plot.heatmap(sinusoidal_positions)
 
 # %% id="sum-and-mixture"
 def sum_and_mixture(x: Tensor) -> str:
-    """The plain sum of all vectors, and the mixture that word 1 receives, with positions added."""
+    """The plain sum of all vectors, and the mixture that word 1 receives."""
     x = x + sinusoidal_positions(3, 4)
     plain, mixture = x.sum(0), torch.softmax(x @ x[1], dim=0) @ x
     short = [[round(number, 2) for number in v.tolist()] for v in (plain, mixture)]
@@ -127,9 +127,9 @@ show("man bites dog", lambda: sum_and_mixture(man_bites_dog))
 #
 # $$(q + p_m)\cdot(k + p_n) = q \cdot k + q \cdot p_n + p_m \cdot k + p_m \cdot p_n$$
 #
-# Only the last term is a function of the distance n − m. The two in the middle depend on where exactly the words
-# stand. "dog bites" at the beginning of a book and "dog bites" on page 7 get different scores, and the model has to
-# learn the pattern again for every place.
+# The first term knows no position, and the last one, for sinusoids, only the distance n − m. The two in the middle
+# depend on where exactly the words stand. "dog bites" at the beginning of a book and "dog bites" on page 7 get different
+# scores, and the model has to learn that both are the same.
 
 # %% [markdown]
 # ### Relative: add to the score
@@ -162,8 +162,8 @@ print("scores", words @ words.T, "added", bias, sep="\n")
 #
 # $$q \cdot k = |q|\,|k| \cos(\varphi_k - \varphi_q)$$
 #
-# φ is the direction of a vector. Turn q by mθ and k by nθ: lengths stay, and the angle between them becomes φₖ − φ_q
-# + (n − m)θ. The positions m and n have vanished, their difference is there. Turning is the solution, and Su et al.
+# φ is the direction of a vector. Turn q by mθ and k by nθ: the lengths stay, and the angle between the two grows by
+# (n − m)θ. The positions m and n have vanished, their difference is there. Turning is the solution, and Su et al.
 # ([2104.09864](https://arxiv.org/abs/2104.09864), section 3.4.1) show that one comes to it by nothing but this wish.
 #
 # The turn itself, anticlockwise by an angle α (their eq. 13):
@@ -177,7 +177,8 @@ print("scores", words @ words.T, "added", bias, sep="\n")
 def rotate_2d(v: Tensor, angle: Tensor) -> Tensor:
     """Turn vectors in the plane anticlockwise.
 
-    v: (..., 2), angle: (...) in radians → (..., 2), same dtype as v. Computed in float32 at least.
+    v: (..., 2), angle: (...) in radians → (..., 2), same dtype as v.
+    Computed in float32 at least.
 
     (2, 0) by 60 degrees, which is π/3; cos 60° = 1/2:
     >>> rotate_2d(torch.tensor([2.0, 0.0]), torch.tensor(torch.pi / 3))
@@ -194,8 +195,8 @@ def rotate_2d(v: Tensor, angle: Tensor) -> Tensor:
 check.rotate_2d(rotate_2d)
 
 # %% [markdown]
-# **Predict.** q stands at position 1 and k at position 3, with θ = 0.4, and their dot product is 0.20. Both move on by
-# 4. Is it then larger, smaller, or still 0.20?
+# **Predict.** q stands at position 1 and k at position 3, with θ = 0.4, and their dot product is 0.20. Both move four
+# places on. Is it then larger, smaller, or still 0.20?
 
 
 # %% id="score-of-two"
@@ -263,7 +264,8 @@ check.rope_frequencies(rope_frequencies)
 def rope_angles(positions: Tensor, frequencies: Tensor) -> Tensor:
     """Angle of every pair at every position: m · θ_i.
 
-    positions: (T,) of any kind, frequencies: (d/2,) → (T, d/2) in radians, in the dtype of frequencies.
+    positions: (T,) whole numbers, in any order, frequencies: (d/2,) float32
+    → (T, d/2) in radians, float32.
 
     >>> rope_angles(torch.tensor([0, 1, 5]), torch.tensor([1.0, 0.1]))
     tensor([[0.0000, 0.0000],
@@ -340,11 +342,12 @@ for first, count in ((256, 16), (8000, 32)):
 def apply_rope(x: Tensor, angles: Tensor) -> Tensor:
     """Turn each pair of neighbouring numbers (2i, 2i + 1) by its angle (RoFormer, eq. 34).
 
-    x: (..., T, d), angles: (T, d/2) in radians → (..., T, d), same dtype as x. Computed in float32
-    at least: only the result is rounded.
+    x: (..., T, d), angles: (T, d/2) in radians → (..., T, d), same dtype as x.
+    Computed in float32 at least: only the result is rounded.
 
     (2, 0) by 60 degrees, and (0, 2) by 30 degrees:
-    >>> apply_rope(torch.tensor([[2.0, 0.0, 0.0, 2.0]]), torch.tensor([[torch.pi / 3, torch.pi / 6]]))
+    >>> angles = torch.tensor([[torch.pi / 3, torch.pi / 6]])
+    >>> apply_rope(torch.tensor([[2.0, 0.0, 0.0, 2.0]]), angles)
     tensor([[ 1.0000,  1.7321, -1.0000,  1.7321]])
     """
     ### BEGIN SOLUTION
@@ -496,6 +499,8 @@ check.interleaved_to_half(interleaved_to_half)
 
 # %% [markdown]
 # ## 3.8 RoPE in halves
+#
+# The two lines of exercise 3.5 stay as they are. Only how the pairs are taken apart and put together is new.
 
 
 # %%
@@ -503,8 +508,8 @@ check.interleaved_to_half(interleaved_to_half)
 def apply_rope_half(x: Tensor, angles: Tensor) -> Tensor:
     """Turn each pair (i, i + d/2) by its angle: RoPE in Hugging Face's layout.
 
-    x: (..., T, d), angles: (T, d/2) in radians → (..., T, d), same dtype as x. Computed in float32
-    at least.
+    x: (..., T, d), angles: (T, d/2) in radians → (..., T, d), same dtype as x.
+    Computed in float32 at least.
 
     The pairs of [2, 0, 0, 2] are (2, 0) and (0, 2) here too:
     >>> angles = torch.tensor([[torch.pi / 3, torch.pi / 6]])
@@ -601,22 +606,20 @@ plot.timing({"neighbours": apply_rope, "complex": apply_rope_complex, "halves": 
 # | trained context | 8,192 positions; Llama 3.1: 131,072, with scaled frequencies |
 #
 # Why 500,000? The Llama 3 paper ([2407.21783](https://arxiv.org/abs/2407.21783), section 3.2) raises it from 10,000
-# to serve longer contexts, citing Xiong et al. ([2309.16039](https://arxiv.org/abs/2309.16039)). See what it does to
-# the slow hands:
+# to serve longer contexts, citing Xiong et al. ([2309.16039](https://arxiv.org/abs/2309.16039)). Here is what that does
+# to the slow hands within 8,192 positions:
 
 
 # %% id="slow-hands"
 def slow_hands(base: float, context: int = 8192) -> str:
-    """The longest wave of a head with 128 numbers, and how many hands never complete a turn."""
+    """Positions of the longest turn, and how many hands complete none in the context."""
     waves = 2 * math.pi / rope_frequencies(128, base)
     never = int((waves > context).sum())
-    return (
-        f"the slowest hand needs {waves[-1]:,.0f} positions, {never} of 64 do not come round once"
-    )
+    return f"the slowest takes {waves[-1]:,.0f}, {never} of 64 never come round"
 
 
-show("base 10,000, within 8192 positions", lambda: slow_hands(10_000.0))
-show("base 500,000, within 8192 positions", lambda: slow_hands(500_000.0))
+show("base  10,000", lambda: slow_hands(10_000.0))
+show("base 500,000", lambda: slow_hands(500_000.0))
 
 # %% [markdown]
 # Here lies RoPE's limit too. A formula gives angles for any position, but a model knows only those that it has met in

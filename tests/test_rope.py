@@ -48,7 +48,7 @@ def direction(v: np.ndarray) -> float:
 
 def test_worked_examples() -> None:
     results = doctest.testmod(worked)
-    assert results.attempted == 10
+    assert results.attempted == 11
     assert results.failed == 0
 
 

@@ -23,7 +23,8 @@ def sinusoidal_positions(seq_len: int, dim: int, base: float = 10_000.0) -> Tens
 def rotate_2d(v: Tensor, angle: Tensor) -> Tensor:
     """Turn vectors in the plane anticlockwise.
 
-    v: (..., 2), angle: (...) in radians → (..., 2), same dtype as v. Computed in float32 at least.
+    v: (..., 2), angle: (...) in radians → (..., 2), same dtype as v.
+    Computed in float32 at least.
 
     (2, 0) by 60 degrees, which is π/3; cos 60° = 1/2:
     >>> rotate_2d(torch.tensor([2.0, 0.0]), torch.tensor(torch.pi / 3))
@@ -49,7 +50,8 @@ def rope_frequencies(head_dim: int, base: float = 10_000.0) -> Tensor:
 def rope_angles(positions: Tensor, frequencies: Tensor) -> Tensor:
     """Angle of every pair at every position: m · θ_i.
 
-    positions: (T,) of any kind, frequencies: (d/2,) → (T, d/2) in radians, in the dtype of frequencies.
+    positions: (T,) whole numbers, in any order, frequencies: (d/2,) float32
+    → (T, d/2) in radians, float32.
 
     >>> rope_angles(torch.tensor([0, 1, 5]), torch.tensor([1.0, 0.1]))
     tensor([[0.0000, 0.0000],
@@ -62,11 +64,12 @@ def rope_angles(positions: Tensor, frequencies: Tensor) -> Tensor:
 def apply_rope(x: Tensor, angles: Tensor) -> Tensor:
     """Turn each pair of neighbouring numbers (2i, 2i + 1) by its angle (RoFormer, eq. 34).
 
-    x: (..., T, d), angles: (T, d/2) in radians → (..., T, d), same dtype as x. Computed in float32
-    at least: only the result is rounded.
+    x: (..., T, d), angles: (T, d/2) in radians → (..., T, d), same dtype as x.
+    Computed in float32 at least: only the result is rounded.
 
     (2, 0) by 60 degrees, and (0, 2) by 30 degrees:
-    >>> apply_rope(torch.tensor([[2.0, 0.0, 0.0, 2.0]]), torch.tensor([[torch.pi / 3, torch.pi / 6]]))
+    >>> angles = torch.tensor([[torch.pi / 3, torch.pi / 6]])
+    >>> apply_rope(torch.tensor([[2.0, 0.0, 0.0, 2.0]]), angles)
     tensor([[ 1.0000,  1.7321, -1.0000,  1.7321]])
     """
     wide, cos, sin = x.float(), angles.cos(), angles.sin()
@@ -104,8 +107,8 @@ def interleaved_to_half(x: Tensor) -> Tensor:
 def apply_rope_half(x: Tensor, angles: Tensor) -> Tensor:
     """Turn each pair (i, i + d/2) by its angle: RoPE in Hugging Face's layout.
 
-    x: (..., T, d), angles: (T, d/2) in radians → (..., T, d), same dtype as x. Computed in float32
-    at least.
+    x: (..., T, d), angles: (T, d/2) in radians → (..., T, d), same dtype as x.
+    Computed in float32 at least.
 
     The pairs of [2, 0, 0, 2] are (2, 0) and (0, 2) here too:
     >>> angles = torch.tensor([[torch.pi / 3, torch.pi / 6]])
