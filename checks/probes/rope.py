@@ -252,7 +252,7 @@ def rotation_probes(pairs: Pairs, example: Tensor, partners: str) -> list[Probe]
             "the start of the call?",
         ),
         gradients(lambda inputs: random_call(inputs, 2, 3, 6)),
-        keeps_dtype(lambda inputs: random_call(inputs, 2, 3, 6)),
+        keeps_dtype(lambda inputs: random_call(inputs, 2, 4)),
         in_float32(
             lambda inputs: random_call(inputs, 6, 7, 8),
             "In half precision more is rounded than the result. Compute in float32 (`x.float()`, "
