@@ -241,7 +241,7 @@ SwiGLU = Check(
         ),
         Probe("gates of ±95 and ±200, and the gradient there", probes.module_far, NOT_SMOOTH),
         Probe(
-            "the same input twice gives the same output",
+            "the same input gives the same output, in training as well",
             probes.same_twice,
             "In training mode, too, the output depends on the input and the weights alone: no "
             "dropout, and nothing kept from one call to the next.",

@@ -171,7 +171,7 @@ def module_in_half(answer: Any, inputs: Inputs) -> list[Tensor | bool]:
 
 
 def same_twice(answer: Any, inputs: Inputs) -> list[bool]:
-    """In training mode: another input, the same one again, and again with the same dice."""
+    """In training mode: another input, the same one again, the same dice; then out of training."""
     module, other = (load(answer(5, 3), state(inputs, 5, 3)) for _ in range(2))
     x, y = inputs.randn(6, 5), inputs.randn(6, 5)
     torch.manual_seed(0)
@@ -179,7 +179,9 @@ def same_twice(answer: Any, inputs: Inputs) -> list[bool]:
     other(x)
     moves, stays = not agrees(module(y), first), agrees(module(x), first)
     torch.manual_seed(0)
-    return [moves, stays, agrees(module(x), first)]
+    same_dice = agrees(module(x), first)
+    module.eval()
+    return [moves, stays, same_dice, agrees(module(x), first)]
 
 
 def module_device(answer: Any, inputs: Inputs) -> str:
