@@ -40,6 +40,7 @@ def box_row(
     widths: of each box; by default one unit for each of its characters. colors: None is an empty
     box. below: small text under each box. label: stands left of the row.
     """
+    from matplotlib.colors import to_rgba
     from matplotlib.patches import Rectangle
 
     pieces = list(pieces)
@@ -47,12 +48,12 @@ def box_row(
     colors = colors or [None] * len(pieces)
     x = left
     for place, (piece, width, color) in enumerate(zip(pieces, widths, colors, strict=True)):
-        corner, size = (x + 0.04, y), (max(width - 0.08, 0.02), 0.72)
-        box = Rectangle(corner, *size, facecolor=color or "none", alpha=FAINT if color else 1, lw=0)
-        edge = Rectangle(corner, *size, fill=False, edgecolor=color or GREY, linewidth=1.0)
-        box.set_gid(f"{label or 'box'}-{place}")
+        face = to_rgba(color, FAINT) if color else "none"
+        box = Rectangle((x + 0.04, y), max(width - 0.08, 0.02), 0.72, facecolor=face)
+        box.set(
+            edgecolor=color or GREY, linewidth=1, gid=f"{label or 'box'}-{place}", clip_on=False
+        )
         axes.add_patch(box)
-        axes.add_patch(edge)
         middle = (x + width / 2, y + 0.34)
         turned = {"rotation": 90, "fontsize": min(fontsize, 7)} if width < NARROW else {}
         look = {"ha": "center", "va": "center", "fontsize": fontsize}

@@ -14,6 +14,7 @@ from torch import Tensor
 from assets.shakespeare import is_complete, text
 from plots.boxes import box_row, visible
 from plots.flipbook import Flipbook, explore
+from plots.measure import medians
 from plots.measures.input_block import embeddings
 from plots.show import once_written
 from plots.style import BLUE, GREEN, GREY, INK, ORANGE, PINK, number
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["embeddings", "learned", "merging", "tokens", "training", "windows"]
+__all__ = ["embeddings", "learned", "merging", "speed", "tokens", "training", "windows"]
 
 Pair = tuple[int, int]
 Merges = list[Pair]
@@ -30,7 +31,7 @@ Merges = list[Pair]
 LINE = "First Citizen: Speak, speak."
 SENTENCE = "My lord, the café is there."
 ABRACADABRA = "abracadabra abracadabra"
-TRAINED_ON, UNSEEN = 100_000, 10_000  # characters
+TRAINED_ON, UNSEEN, SHORT = 100_000, 10_000, 2_000  # characters
 N_MERGES = 256
 
 
@@ -114,14 +115,31 @@ def learned(train_bpe: Callable[..., Merges]) -> tuple[Merges, float]:
 
 
 @once_written
-def training(train_bpe: Callable[..., Merges], decode_bpe: Callable[..., str]) -> None:
+def training(train_bpe: Callable[..., Merges]) -> None:
     """Print how long the training takes, and some of the tokens that it found."""
     merges, seconds = learned(train_bpe)
-    print(f"{len(merges)} merges of {len(_seen()):,} characters in {seconds:.1f} s")
-    tokens = [repr(_decoded(decode_bpe, 256 + i, merges)) for i in range(len(merges))]
-    print("the first twelve:", "  ".join(tokens[:12]))
-    print("the last twelve: ", "  ".join(tokens[-12:]))
-    print("the longest five:", "  ".join(sorted(tokens, key=len)[-5:]))
+    print(f"{len(merges)} merges learned from {len(_seen()):,} characters in {seconds:.1f} s")
+    found = [repr(_bytes(256 + i, merges).decode(errors="replace")) for i in range(len(merges))]
+    print("the first ten:   ", "  ".join(found[:10]))
+    print("the last ten:    ", "  ".join(found[-10:]))
+    print("the longest five:", "  ".join(sorted(found, key=len)[-5:]))
+
+
+@once_written
+def speed(
+    encode: Callable[..., list[int]],
+    encode_bpe: Callable[..., list[int]],
+    train_bpe: Callable[..., Merges],
+) -> None:
+    """Print how fast both ways of encoding are, on the same text, in turns."""
+    piece = text()[-SHORT:]
+    vocab, merges = sorted(set(piece)), learned(train_bpe)[0]
+    one, many = medians(lambda: encode(piece, vocab), lambda: encode_bpe(piece, merges), rounds=5)
+    long, short = len(encode(piece, vocab)), len(encode_bpe(piece, merges))
+    print(f"{SHORT:,} characters       encode    encode_bpe     ratio")
+    print(f"{'milliseconds':20}{one * 1e3:9.2f}{many * 1e3:14.2f}{many / one:10.0f}")
+    print(f"{'tokens':20}{long:9,}{short:14,}{short / long:10.2f}")
+    print(f"{'T × T':20}{long**2:9,}{short**2:14,}{(short / long) ** 2:10.2f}")
 
 
 def tokens(
@@ -149,10 +167,10 @@ def tokens(
         shares = [1 / len(c.encode()) for c in SENTENCE for _ in c.encode()]
         box_row(top, map(str, data), y=2.6, label="bytes", widths=shares, fontsize=7)
         box_row(top, SENTENCE, y=1.5, label="characters")
-        sizes = [_size(i, known) for i in ids]
+        sizes = [len(_bytes(i, known)) for i in ids]
         ends = [sum(sizes[:n]) for n in range(len(sizes) + 1)]
         spans = [sum(shares[a:b]) for a, b in itertools.pairwise(ends)]
-        pieces = [_decoded(decode_bpe, i, known) for i in ids]
+        pieces = [decode_bpe([i], known) for i in ids]
         colors = [None if i < 256 else _color(i) for i in ids]
         below = [str(i) for i in ids]
         box_row(top, pieces, y=0.4, label="tokens", widths=spans, colors=colors, below=below)
@@ -189,13 +207,12 @@ def _seen() -> str:
     return text()[:TRAINED_ON] if is_complete() else text()[: -2 * UNSEEN]
 
 
-def _size(token: int, merges: Merges) -> int:
-    """How many bytes a token stands for."""
-    return 1 if token < 256 else sum(_size(half, merges) for half in merges[token - 256])
-
-
-def _decoded(decode_bpe: Callable[..., str], token: int, merges: Merges) -> str:
-    return decode_bpe([token], merges)
+def _bytes(token: int, merges: Merges) -> bytes:
+    """What a token stands for, by the merges alone."""
+    if token < 256:
+        return bytes([token])
+    first, second = merges[token - 256]
+    return _bytes(first, merges) + _bytes(second, merges)
 
 
 def _letters(codes: Tensor) -> list[str]:

@@ -66,9 +66,9 @@ def embeddings(
         axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), markerscale=0.6, fontsize=10)
         close = _likeness(tables[shown], vocab)
         return (
-            f"After {steps} steps the loss is {number(losses[shown])} (guessing: "
-            f"{number(math.log(len(vocab)))}). Mean cosine of two vowels {number(close[0])}, of a "
-            f"vowel and a consonant {number(close[1])}, of a vowel and a capital {number(close[2])}."
+            f"After {steps} steps the loss is {number(losses[shown])}; guessing has "
+            f"{number(math.log(len(vocab)))}. Mean cosine of two vowels: {number(close[0])}, "
+            f"of vowel and consonant: {number(close[1])}, of vowel and capital: {number(close[2])}."
         )
 
     return explore(draw, steps=STEPS, start={"steps": STEPS[-1]}, play="steps", size=(7.2, 4.4))

@@ -1,6 +1,18 @@
 """The worked pieces, in the order in which the labs build them (by tools/build.py)."""
 
 # ruff: noqa: I001, RUF022 (in the order of the labs)
+from .input_block import (
+    build_vocab,
+    encode,
+    decode,
+    embed,
+    make_batch,
+    count_pairs,
+    merge_pair,
+    train_bpe,
+    encode_bpe,
+    decode_bpe,
+)
 from .rmsnorm import batch_norm, layer_norm, rms_norm, RMSNorm
 from .rope import (
     sinusoidal_positions,
@@ -30,6 +42,16 @@ __all__ = [
     "rotate_2d",
     "rope_frequencies",
     "rope_angles",
+    "build_vocab",
+    "encode",
+    "decode",
+    "embed",
+    "make_batch",
+    "count_pairs",
+    "merge_pair",
+    "train_bpe",
+    "encode_bpe",
+    "decode_bpe",
     "apply_rope",
     "apply_rope_complex",
     "interleaved_to_half",
