@@ -1,13 +1,9 @@
 """Calling what the learner wrote: by value, with a time limit, with its own line when it breaks."""
 
-import contextlib
 import inspect
-import io
 import linecache
 import os
-import signal
 import sysconfig
-import threading
 import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -16,16 +12,18 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import Module
+
+from checks.engine.surroundings import Hangs, Output
 
 TIME_LIMIT = 5.0  # seconds for all the calls of one probe
-KEPT_OUTPUT = 600  # characters of what the answer printed that the panel repeats
 
 _LIBRARIES = tuple(
     os.path.realpath(path)
     for path in {*sysconfig.get_paths().values(), os.path.dirname(torch.__file__)}
     if path != sysconfig.get_paths()["data"]  # the root of the installation, above everything else
 )
-_ENGINE = os.path.dirname(os.path.realpath(__file__))
+_CHECKS = Path(__file__).resolve().parents[1]
 _PLAIN = (Tensor, bool, int, float, complex, str, bytes, type(None), list, tuple, dict, set)
 
 
@@ -36,10 +34,6 @@ class Crash(Exception):
         super().__init__(str(original))
         self.original = original
         self.line, self.number, self.shapes = _own_line(original)
-
-
-class Hangs(BaseException):
-    """The time limit is over. No `Exception`, so that an `except` in the answer lets it pass."""
 
 
 class Wrong(Exception):
@@ -53,6 +47,7 @@ class Call:
     name: str
     given: dict[str, Any]
     result: Any = None
+    aside: bool = False  # what every module has, such as state_dict: no example of anything
 
 
 @dataclass
@@ -62,20 +57,7 @@ class Transcript:
     calls: list[Call] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)  # names of inputs changed in place
     unwritten: str | None = None  # the message of a NotImplementedError
-    printed: "Output" = field(default_factory=lambda: Output())
-
-
-class Output(io.TextIOBase):
-    """A standard output that counts everything and keeps the beginning."""
-
-    def __init__(self) -> None:
-        self.kept, self.length = "", 0
-
-    def write(self, text: str) -> int:
-        """Count `text`, and keep it while there is room."""
-        self.kept += text[: KEPT_OUTPUT - len(self.kept)]
-        self.length += len(text)
-        return len(text)
+    printed: Output = field(default_factory=Output)
 
 
 class Answer:
@@ -91,17 +73,20 @@ class Answer:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the target with copies; raise `Crash` for what it raises."""
         given_args, given_kwargs = _copy(args), _copy(kwargs)
-        call = Call(_name(self._target), _named(self._target, args, kwargs))
+        named = _naming(self._target)
+        call = Call(_name(self._target), named(args, kwargs), aside=_is_aside(self._target))
         self._transcript.calls.append(call)
         try:
             result = self._target(*given_args, **given_kwargs)
-        except (Exception, SystemExit) as error:
+        except (KeyboardInterrupt, Hangs):
+            raise
+        except BaseException as error:
             crash = Crash(error)
             if isinstance(error, NotImplementedError) and _is_stub(crash):
                 self._transcript.unwritten = str(error)
                 raise
             raise crash from error
-        changed = _named(self._target, given_args, given_kwargs)
+        changed = named(given_args, given_kwargs)
         for name, value in call.given.items():
             if not _same(value, changed[name]):
                 self._transcript.changed.append(name)
@@ -140,33 +125,6 @@ def error_of(call: Callable[[], Any]) -> str | None:
     return None
 
 
-@contextlib.contextmanager
-def time_limit(seconds: float) -> Iterator[None]:
-    """Raise `Hangs` in this thread when the block takes longer.
-
-    Signals reach sleeping and computing code alike, but only the main thread, and not on Windows:
-    there the block runs without a limit and the learner interrupts the kernel.
-    """
-    if (
-        not hasattr(signal, "setitimer")
-        or threading.current_thread() is not threading.main_thread()
-    ):
-        yield
-        return
-
-    def stop(*_: Any) -> None:
-        raise Hangs
-
-    before = signal.signal(signal.SIGALRM, stop)
-    # Fires again every second: a bare `except` in the answer must not swallow the only shot.
-    signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-
-
 def signature_of(target: Any) -> str:
     """Return the parameters of a callable as a learner would write them: "x, weight, eps=1e-05"."""
     try:
@@ -176,13 +134,25 @@ def signature_of(target: Any) -> str:
     return ", ".join(str(p.replace(annotation=p.empty)) for p in parameters)
 
 
-def _named(target: Any, args: tuple, kwargs: dict) -> dict[str, Any]:
-    """Pair the arguments with the target's parameter names."""
-    callable_ = target.forward if isinstance(target, torch.nn.Module) else target
-    try:
-        return dict(inspect.signature(callable_).bind(*args, **kwargs).arguments)
-    except (TypeError, ValueError):  # it does not take these arguments: the call will say so
-        return {f"argument {i + 1}": value for i, value in enumerate(args)} | kwargs
+def _naming(target: Any) -> Callable[[tuple, dict], dict[str, Any]]:
+    """Return what pairs arguments with the target's parameter names."""
+
+    def named(args: tuple, kwargs: dict) -> dict[str, Any]:
+        try:
+            return dict(signature.bind(*args, **kwargs).arguments)
+        except (TypeError, AttributeError):  # it does not take them: the call will say so
+            return {f"argument {i + 1}": value for i, value in enumerate(args)} | kwargs
+
+    try:  # once for both calls of `named`: it takes longer than most calls of an answer
+        signature = inspect.signature(target.forward if isinstance(target, Module) else target)
+    except (TypeError, ValueError):
+        signature = None
+    return named
+
+
+def _is_aside(target: Any) -> bool:
+    owner, name = getattr(target, "__self__", None), _name(target)
+    return isinstance(owner, Module) and name != "forward" and hasattr(Module, name)
 
 
 def _name(target: Any) -> str:
@@ -204,7 +174,8 @@ def _copy(value: Any) -> Any:
 def _same(value: Any, after: Any) -> bool:
     """Tell whether a copy that was handed over still equals the original, bit for bit."""
     if isinstance(value, Tensor):
-        if value.shape != after.shape or value.dtype != after.dtype:
+        before, now = (value.shape, value.dtype), (after.shape, after.dtype)
+        if before != now or value.requires_grad != after.requires_grad:
             return False
         if value.is_meta:
             return True
@@ -238,13 +209,12 @@ def _own_line(error: BaseException) -> tuple[str, int, str]:
 
 def _is_stub(crash: Crash) -> bool:
     """Tell an unwritten exercise from an operation that torch lacks: the same exception."""
-    return crash.line.startswith("raise ") or str(crash.original).startswith("Exercise ")
+    says = str(crash.original)
+    return says.startswith("Exercise ") or (not says and crash.line.startswith("raise "))
 
 
 def _is_own(filename: str) -> bool:
     if filename.startswith("<frozen"):
         return False
     path = os.path.realpath(filename)
-    return not path.startswith(_ENGINE) and not any(
-        Path(path).is_relative_to(library) for library in _LIBRARIES
-    )
+    return not any(Path(path).is_relative_to(folder) for folder in (_CHECKS, *_LIBRARIES))

@@ -3,28 +3,22 @@
 A probe runs an implementation and returns what it saw. What the reference lets it see is expected.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+import inspect
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from checks.engine.answer import (
-    KEPT_OUTPUT,
-    TIME_LIMIT,
-    Answer,
-    Crash,
-    Hangs,
-    Wrong,
-    signature_of,
-    time_limit,
-)
-from checks.engine.compare import difference
+from checks.engine.answer import Answer, Crash, Wrong, signature_of
+from checks.engine.compare import a_kind_of, difference
 from checks.engine.diagnosis import Outcome, counterexample, diagnose
 from checks.engine.failures import CheckFailed, NotAttempted, person_present, quiet_traceback, show
 from checks.engine.inputs import Inputs
 from checks.engine.report import Report, Row
+from checks.engine.surroundings import KEPT_OUTPUT, Hangs, surroundings
+
+TIME_LIMIT = 5.0  # seconds for all the calls of one probe
 
 
 @dataclass(frozen=True)
@@ -81,35 +75,33 @@ class Check:
 
     def run(self, answer: Any) -> Report:
         """Try `answer` on every probe and diagnose it, without showing anything."""
-        if not callable(answer):
-            return self._not_callable(answer)
+        if says := self._wrong_thing(answer):
+            return Report(self.exercise, self.name, "failed", says, kind="wrong_thing")
         outcomes: list[Outcome] = []
-        with torch.random.fork_rng(devices=[]), one_thread():
-            for probe in self.probes:
-                outcomes.append(self._observe(answer, probe))
-                if outcomes[-1].seen.unwritten is not None:
-                    return self._unwritten(outcomes[-1].seen.unwritten)
-                if outcomes[-1].hangs:
-                    break
-            expected = [self._expected(probe) for probe in self.probes[: len(outcomes)]]
-            return self._judge(outcomes, expected)
+        for probe in self.probes:
+            outcomes.append(self._observe(answer, probe))
+            if outcomes[-1].seen.unwritten is not None:
+                return self._unwritten(outcomes[-1].seen.unwritten)
+            if outcomes[-1].hangs:
+                break
+        expected = [self._expected(probe) for probe in self.probes[: len(outcomes)]]
+        return self._judge(outcomes, expected)
 
     def _observe(self, implementation: Any, probe: Probe) -> Outcome:
         outcome = Outcome()
         target = Answer(implementation, outcome.seen)
         try:
-            with time_limit(TIME_LIMIT), redirect_stdout(outcome.seen.printed):
+            with surroundings(outcome.seen.printed, TIME_LIMIT):
                 outcome.value = probe.run(target, Inputs(self.exercise, probe.title))
-        except NotImplementedError:
-            pass  # the transcript has it
         except Crash as crash:
             outcome.crash = crash
         except Wrong as wrong:
             outcome.complaint = str(wrong)
         except Hangs:
             outcome.hangs = True
-        except Exception as error:  # the probe stumbled over what the answer returned
-            outcome.crash = Crash(error)
+        except Exception as error:
+            if outcome.seen.unwritten is None:  # the probe stumbled over what the answer returned
+                outcome.crash = Crash(error)
         return outcome
 
     def _expected(self, probe: Probe) -> Outcome:
@@ -152,27 +144,30 @@ class Check:
     def _failure(self, probe: Probe, mine: Outcome, right: Outcome) -> tuple[str | None, str]:
         """Say what is wrong with one outcome, as a kind and a sentence; (None, "") when nothing."""
         if mine.hangs:
+            calls = f"{len(mine.seen.calls)} call{'s' * (len(mine.seen.calls) > 1)}"
             return "hangs", (
-                f"it had not come back after {TIME_LIMIT:.0f} seconds. Is there an endless loop?"
+                f"it had not come back after {TIME_LIMIT:.0f} seconds and {calls}. "
+                "Is there an endless loop?"
             )
         if mine.crash:
             return "crashes", self._crash_sentence(mine.crash)
         if mine.complaint:
             return "wrong", mine.complaint
         if found := difference(mine.value, right.value):
-            speaks = probe.fails and found.kind in ("value", "nan", "length")
+            speaks = probe.fails and found.kind in ("value", "nan", "length", "none")
             stop = "" if found.says.endswith("?") else "."
             return found.kind, probe.fails if speaks else f"it returned {found.says}{stop}"
         if mine.seen.changed and not right.seen.changed:
+            name = mine.seen.changed[0]
             return "changes_input", (
-                f"it changes its input `{mine.seen.changed[0]}` in place, and the caller may still "
-                "need that. Make a new tensor: `x = x * 2`, not `x *= 2`."
+                f"it changes its input `{name}` in place, and the caller may still need that. Make "
+                f"a new one: `{name} = {name} * 2`, not `{name} *= 2`."
             )
         return None, ""
 
     def _crash_sentence(self, crash: Crash) -> str:
         error = crash.original
-        says = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+        says = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}".removesuffix(": ")
         if crash.line:
             where = f"your line {crash.number}, `{crash.line}`, stops with {says}"
             return f"{where}\nshapes there: {crash.shapes}" if crash.shapes else where
@@ -180,12 +175,23 @@ class Check:
             return f"{says}\nIt is called as `{self.name}({signature_of(self.reference)})`."
         return says
 
-    def _not_callable(self, answer: Any) -> Report:
-        says = (
-            f"the check got a {type(answer).__name__} instead of {self.name} itself. "
-            f"Hand it over without calling it: `check.{self.name}({self.name})`."
+    def _wrong_thing(self, answer: Any) -> str:
+        """Say what was handed over in place of the function or class, or nothing."""
+        wanted = inspect.isclass(self.reference)
+        if callable(answer) and inspect.isclass(answer) == wanted:
+            if not wanted or not issubclass(self.reference, torch.nn.Module):
+                return ""
+            if issubclass(answer, torch.nn.Module):
+                return ""
+            return f"{self.name} is no nn.Module. Write `class {self.name}(nn.Module):`."
+        kind = f"the class {answer.__name__}" if inspect.isclass(answer) else a_kind_of(answer)
+        call = f"check.{self.name}({self.name})"
+        if not wanted and callable(answer) and not inspect.isclass(answer):
+            return ""
+        return (
+            f"the check got {kind} instead of the {'class' if wanted else 'function'} {self.name} "
+            f"itself. Hand it over without calling it: `{call}`."
         )
-        return Report(self.exercise, self.name, "failed", says, kind="not_callable")
 
     def _unwritten(self, message: str) -> Report:
         todo = (
@@ -193,17 +199,6 @@ class Check:
         )
         says = f"{todo} is not written yet."
         return Report(self.exercise, self.name, "todo", says, hints=self.hints)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute in one thread: for small tensors, waiting for a second one takes longest."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _printed(outcomes: list[Outcome]) -> str:

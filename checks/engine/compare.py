@@ -43,6 +43,8 @@ def difference(got: Any, expected: Any) -> Difference | None:
 def numbers(value: Any) -> Iterator[float]:
     """All the numbers in a result, however nested: the evidence that a mistake can be told by."""
     if isinstance(value, Tensor):
+        if value.is_meta or not _is_ordinary(value):
+            return  # it has no numbers to show
         real = torch.view_as_real(value) if value.is_complex() else value
         yield from real.detach().to(torch.float64).flatten().tolist()
     elif isinstance(value, int | float):
@@ -62,7 +64,7 @@ def close(got: Tensor, expected: Tensor) -> Tensor:
         return got == expected
     relative = TOLERANCE.get(expected.dtype, 1e-4)
     exact = expected.detach().to(torch.complex128 if expected.is_complex() else torch.float64)
-    given = got.detach().to(exact.dtype)
+    given = got.detach().as_subclass(Tensor).to(exact.dtype)
     finite = exact[exact.isfinite()].abs()
     absolute = ABSOLUTE * relative * finite.max().item() if finite.numel() else 0.0
     return torch.isclose(given, exact, rtol=relative, atol=absolute, equal_nan=True)
@@ -71,7 +73,7 @@ def close(got: Tensor, expected: Tensor) -> Tensor:
 def _tensor_difference(got: Any, expected: Tensor) -> Difference | None:
     if got is None:
         return Difference("none", "None: is there a `return`?")
-    if not isinstance(got, Tensor):
+    if not isinstance(got, Tensor) or not _is_ordinary(got):
         return _wrong_type(got, expected)
     if got.shape != expected.shape:
         return Difference("shape", _shape_sentence(tuple(got.shape), tuple(expected.shape)))
@@ -110,9 +112,10 @@ def _shape_sentence(got: tuple[int, ...], expected: tuple[int, ...]) -> str:
 def _number_difference(got: Any, expected: float) -> Difference | None:
     if isinstance(got, bool) or not isinstance(got, int | float):
         return _wrong_type(got, expected)
-    agrees = bool(close(torch.tensor(float(got)), torch.tensor(float(expected))))
-    if isinstance(expected, int):  # counts and bytes: not one too many
+    if isinstance(expected, int):  # counts and ids: not one too many
         agrees = got == expected
+    else:
+        agrees = bool(close(torch.tensor(float(got)), torch.tensor(float(expected))))
     if agrees:
         return None
     return Difference("value", f"{_number(got)}, expected {_number(expected)}")
@@ -142,21 +145,32 @@ def _dict_difference(got: Any, expected: dict) -> Difference | None:
     return None
 
 
+def _is_ordinary(tensor: Tensor) -> bool:
+    return tensor.layout == torch.strided and not tensor.is_quantized and not tensor.is_nested
+
+
 def _wrong_type(got: Any, expected: Any) -> Difference:
-    wanted = {Tensor: "a tensor", int: "an int", float: "a float", str: "a string"}
-    name = wanted.get(type(expected), f"a {type(expected).__name__}")
     if got is None:
         return Difference("none", "None: is there a `return`?")
-    advice = ""
+    wanted = {Tensor: "a tensor", bool: "True or False", int: "an int", str: "a string"}
+    right = wanted.get(type(expected), f"a {type(expected).__name__}")
     if isinstance(got, tuple) and isinstance(expected, Tensor):
-        advice = f" of {len(got)}: return one thing, and mind a comma at the end of the line"
+        kind = f"a tuple of {len(got)}"
+        advice = "return one thing, and mind a comma at the end of the line"
     elif type(got).__module__ == "numpy":
-        advice = ": stay in torch, so that gradients and devices survive"
-    kind = type(got).__name__
-    shown = {"ndarray": "a numpy array", "Tensor": "a tensor"}.get(kind, f"a {kind}")
-    return Difference(
-        "type", f"{shown}{advice}; expected {name}" if advice else f"{shown}, expected {name}"
-    )
+        kind, advice = "a numpy array", "stay in torch, so that gradients and devices survive"
+    else:
+        return Difference("type", f"{a_kind_of(got)}, expected {right}")
+    return Difference("type", f"{kind}, expected {right}: {advice}")
+
+
+def a_kind_of(value: Any) -> str:
+    """Name the kind of a value: "an int", "a sparse tensor", "a generator"."""
+    value = vars(value).get("_target", value) if type(value).__name__ == "Answer" else value
+    name = "tensor" if isinstance(value, Tensor) else type(value).__name__
+    if isinstance(value, Tensor) and not _is_ordinary(value):
+        name = "quantized tensor" if value.is_quantized else "sparse or nested tensor"
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
 
 
 def _dtype(tensor: Tensor) -> str:

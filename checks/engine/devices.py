@@ -21,7 +21,10 @@ from checks.engine.inputs import Inputs
 
 # They may be given tensors of two devices: a copy, an index, or something of which they want
 # nothing but the shape.
-TOLERANT = {"copy_", "expand_as", "view_as", "reshape_as", "__getitem__", "__setitem__"}
+TOLERANT = {
+    *("copy_", "expand_as", "view_as", "reshape_as", "__getitem__", "__setitem__", "__set__"),
+    "_has_compatible_shallow_copy_type",
+}
 
 
 class PretendedDevice(TorchFunctionMode):
@@ -48,6 +51,12 @@ class PretendedDevice(TorchFunctionMode):
         kwargs = kwargs or {}
         name, given = getattr(func, "__name__", ""), list(_tensors((args, kwargs)))
         result = func(*args, **kwargs)
+        if name == "numpy":  # a tensor that lies on a GPU refuses
+            self.mixed = True
+        if name == "cpu" or (name == "to" and any(isinstance(a, str) for a in args[1:])):
+            result = result.clone()
+            self._on_cpu[_storage(result)] = result
+            return result
         if self._moves(name, args, kwargs):
             return result.clone() if isinstance(result, Tensor) else result
         there = [self.holds(tensor) for tensor in given]
@@ -99,6 +108,8 @@ one_device = keeps_device
 
 
 def _storage(tensor: Tensor) -> int:
+    while torch._C._functorch.is_functorch_wrapped_tensor(tensor):
+        tensor = torch._C._functorch.get_unwrapped(tensor)
     return tensor.untyped_storage().data_ptr() or id(tensor)
 
 

@@ -9,8 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from torch.nn import Module
-
 from checks.engine.answer import Call, Crash, Transcript
 from checks.engine.compare import difference, numbers
 
@@ -44,6 +42,7 @@ class Outcome:
             self.complaint == other.complaint
             and bool(self.seen.changed) == bool(other.seen.changed)
             and agree(self.value, other.value)
+            and not _differing(self, other)
         )
 
     def passes(self, right: "Outcome") -> bool:
@@ -161,5 +160,5 @@ def _differing(mine: Outcome, right: Outcome) -> list[tuple[Call, Call]]:
     return [
         (a, b)
         for a, b in pairs
-        if b.result is not None and not hasattr(Module, b.name) and not agree(a.result, b.result)
-    ]  # what every module has, such as state_dict, is no example
+        if b.result is not None and not b.aside and not agree(a.result, b.result)
+    ]

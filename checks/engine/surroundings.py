@@ -1,0 +1,107 @@
+"""What surrounds an answer while it runs: torch as it is when new, a time limit, its output kept.
+
+Whatever it changes there is put back afterwards, so that neither the reference nor the learner's
+next cell feels it.
+"""
+
+import contextlib
+import io
+import random
+import signal
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import numpy
+import torch
+
+KEPT_OUTPUT = 600  # characters of what the answer printed that the panel repeats
+
+
+class Hangs(BaseException):
+    """The time limit is over. No `Exception`, so that an `except` in the answer lets it pass."""
+
+
+class Output(io.TextIOBase):
+    """A standard output that counts everything and keeps the beginning."""
+
+    def __init__(self) -> None:
+        self.kept, self.length = "", 0
+        self.buffer = io.BytesIO()  # for an answer that writes bytes; they are not shown
+
+    def write(self, text: str) -> int:
+        """Count `text`, and keep it while there is room."""
+        self.kept += text[: KEPT_OUTPUT - len(self.kept)]
+        self.length += len(text)
+        return len(text)
+
+
+@contextlib.contextmanager
+def surroundings(output: Output, seconds: float) -> Iterator[None]:
+    """Run the block under torch's defaults, its output in `output`, for `seconds` at most."""
+    with (
+        _torch_as_new(),
+        contextlib.redirect_stdout(output),
+        contextlib.redirect_stderr(output),
+        _time_limit(seconds),
+    ):
+        yield
+
+
+@contextlib.contextmanager
+def _torch_as_new() -> Iterator[None]:
+    """Set torch's global modes to their defaults, and put back what they and the seeds were."""
+    dtype, device = torch.get_default_dtype(), torch.get_default_device()
+    threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    seeds = random.getstate(), numpy.random.get_state()
+    torch.set_default_dtype(torch.float32)
+    if device.type != "cpu":
+        torch.set_default_device(None)
+    torch.set_num_threads(1)  # for small tensors, waiting for a second thread takes longest
+    try:
+        with (
+            torch.random.fork_rng(devices=[]),
+            torch.inference_mode(False),
+            torch.enable_grad(),
+            torch.autocast("cpu", enabled=False),
+        ):
+            yield
+    finally:
+        torch.set_default_dtype(dtype)
+        if torch.get_default_device() != device:
+            torch.set_default_device(None if device.type == "cpu" else device)
+        torch.set_num_threads(threads)
+        if torch.are_deterministic_algorithms_enabled() != strict:  # to set it takes seconds
+            torch.use_deterministic_algorithms(strict)
+        random.setstate(seeds[0])
+        numpy.random.set_state(seeds[1])
+
+
+@contextlib.contextmanager
+def _time_limit(seconds: float) -> Iterator[None]:
+    """Raise `Hangs` in this thread when the block takes longer, and again at its end.
+
+    Signals reach sleeping and computing code alike, but only the main thread, and not on Windows:
+    there the block runs without a limit and the learner interrupts the kernel.
+    """
+    main = threading.current_thread() is threading.main_thread()
+    if not main or not hasattr(signal, "setitimer"):
+        yield
+        return
+    over = False
+
+    def stop(*_: Any) -> None:
+        nonlocal over
+        over = True
+        raise Hangs
+
+    before = signal.signal(signal.SIGALRM, stop)
+    # Fires again every second: a bare `except` in the answer must not swallow the only shot.
+    signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    if over:
+        raise Hangs  # the answer swallowed the first
