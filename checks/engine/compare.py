@@ -43,7 +43,7 @@ def difference(got: Any, expected: Any) -> Difference | None:
 def numbers(value: Any) -> Iterator[float]:
     """All the numbers in a result, however nested: the evidence that a mistake can be told by."""
     if isinstance(value, Tensor):
-        if value.is_meta or not _is_ordinary(value):
+        if value.is_meta or not is_ordinary(value):
             return  # it has no numbers to show
         real = torch.view_as_real(value) if value.is_complex() else value
         yield from real.detach().to(torch.float64).flatten().tolist()
@@ -73,7 +73,7 @@ def close(got: Tensor, expected: Tensor) -> Tensor:
 def _tensor_difference(got: Any, expected: Tensor) -> Difference | None:
     if got is None:
         return Difference("none", "None: is there a `return`?")
-    if not isinstance(got, Tensor) or not _is_ordinary(got):
+    if not isinstance(got, Tensor) or not is_ordinary(got):
         return _wrong_type(got, expected)
     if got.shape != expected.shape:
         return Difference("shape", _shape_sentence(tuple(got.shape), tuple(expected.shape)))
@@ -145,7 +145,8 @@ def _dict_difference(got: Any, expected: dict) -> Difference | None:
     return None
 
 
-def _is_ordinary(tensor: Tensor) -> bool:
+def is_ordinary(tensor: Tensor) -> bool:
+    """Tell whether a tensor is neither sparse nor nested nor quantized."""
     return tensor.layout == torch.strided and not tensor.is_quantized and not tensor.is_nested
 
 
@@ -168,7 +169,7 @@ def a_kind_of(value: Any) -> str:
     """Name the kind of a value: "an int", "a sparse tensor", "a generator"."""
     value = vars(value).get("_target", value) if type(value).__name__ == "Answer" else value
     name = "tensor" if isinstance(value, Tensor) else type(value).__name__
-    if isinstance(value, Tensor) and not _is_ordinary(value):
+    if isinstance(value, Tensor) and not is_ordinary(value):
         name = "quantized tensor" if value.is_quantized else "sparse or nested tensor"
     return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from checks.engine.compare import a_kind_of, is_ordinary
+
 if TYPE_CHECKING:
     from checks.engine.check import Report
 
@@ -74,8 +76,8 @@ def show(value: Any, index: tuple[int, ...] | None = None) -> str:
     if not isinstance(value, Tensor):
         written = repr(value)
         return written if len(written) <= 300 else f"{written[:300]} …"
-    if value.is_meta:
-        return f"{_kind(value)} on the meta device"
+    if value.is_meta or not is_ordinary(value):
+        return f"{a_kind_of(value)} on {value.device}"
     value = value.detach()
     if value.numel() <= SHOWN:
         return _digits(value)
