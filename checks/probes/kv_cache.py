@@ -31,6 +31,11 @@ def buffers(cache: Any) -> list[Tensor]:
     return pair
 
 
+def blank(buffer: Tensor) -> Tensor:
+    """Zeros of the same shape, dtype and device; zeros_like takes half a second on meta."""
+    return torch.zeros(buffer.shape, dtype=buffer.dtype, device=buffer.device)
+
+
 def new(inputs: Inputs, length: int, sizes: dict[str, int] = SIZES) -> list[Tensor]:
     """Keys and values of `length` new positions: two of (B, K, length, d)."""
     shape = (sizes["batch"], sizes["n_kv_heads"], length, sizes["head_dim"])
@@ -60,7 +65,7 @@ def new_cache(answer: Any, inputs: Inputs) -> list:
     seen = []
     for options in ({}, {"dtype": torch.bfloat16}, {"device": "meta"}):
         cache = answer.empty(2, 3, 7, 4, **options)
-        seen += [torch.zeros_like(buffer) for buffer in buffers(cache)]
+        seen += [blank(buffer) for buffer in buffers(cache)]
         seen.append(cache.length)
     return seen
 
@@ -82,7 +87,7 @@ def written_buffers(answer: Any, inputs: Inputs) -> list[Tensor]:
     for length in (2, 1, 3):
         cache.update(*new(inputs, length))
     for buffer in buffers(cache):
-        seen += [torch.zeros_like(buffer), buffer[:, :, :6].clone()]
+        seen += [blank(buffer), buffer[:, :, :6].clone()]
     return seen
 
 

@@ -1,0 +1,99 @@
+"""Lab 05: milliseconds for each new token, with and without the cache, on this machine."""
+
+from __future__ import annotations
+
+import functools
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from plots.flipbook import Flipbook, explore
+from plots.measure import one_thread
+from plots.style import BLUE, PINK
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+GRADING = "LLAMA_LAB_GRADING" in os.environ  # wants a run, not its result
+LENGTH = 64 if GRADING else 512
+EVERY = 16  # positions from one measurement without a cache to the next
+
+
+@dataclass
+class Timings:
+    """Seconds for the token at each measured position, both ways."""
+
+    positions: list[int]
+    without: list[float]
+    cached: list[float]
+
+
+def measure(model: Any, length: int = LENGTH, every: int = EVERY) -> Timings:
+    """Time model(ids) over whole sequences, and model(ids, caches) over one token at a time.
+
+    The cached way is timed at every token, and each group of `every` gives its median; the other
+    way takes longer and is timed twice at the end of each group.
+    """
+    ids = torch.zeros(1, length, dtype=torch.long)
+    caches, taken = model.new_caches(length), Timings([], [], [])
+    with torch.no_grad(), one_thread():
+        model(ids[:, :every])  # unmeasured: the first call finds everything cold
+        for end in range(every, length + 1, every):
+            alone = [
+                _seconds(lambda i=i: model(ids[:, i : i + 1], caches))
+                for i in range(end - every, end)
+            ]
+            taken.positions.append(end)
+            taken.cached.append(sorted(alone)[every // 2])
+            whole = [_seconds(lambda end=end: model(ids[:, :end])) for _ in range(2)]
+            taken.without.append(min(whole))  # the quieter moment of the machine
+    return taken
+
+
+def seconds_per_token(make_model: Callable[[], Any]) -> Flipbook:
+    """Measure a model that `make_model()` builds, and draw milliseconds against position."""
+
+    @functools.cache
+    def timings() -> Timings:
+        return measure(make_model())
+
+    def draw(fig: Figure, position: int) -> str:
+        taken = timings()
+        axes = fig.add_axes((0.12, 0.2, 0.85, 0.75))
+        curves = (
+            ("without cache", taken.without, PINK, "-"),
+            ("with cache", taken.cached, BLUE, "--"),
+        )
+        at = taken.positions.index(position)
+        for name, seconds, color, line in curves:
+            shown = [1000 * value for value in seconds]
+            axes.plot(taken.positions, shown, line, color=color, label=name, gid=name)
+            axes.plot([position], [shown[at]], "o", color=color)
+        axes.set(xlabel="position of the token", ylabel="milliseconds", ylim=(0, None))
+        axes.legend(loc="upper left")
+        slow, fast = taken.without[at], taken.cached[at]
+        sums = [sum(seconds) * EVERY for seconds in (taken.without, taken.cached)]
+        return (
+            f"Token {position}: {_ms(slow)} without a cache, {_ms(fast)} with it, "
+            f"{slow / fast:.1f} times as long. All {taken.positions[-1]} tokens: about "
+            f"{sums[0]:.1f} s against {sums[1]:.1f} s."
+        )
+
+    step = max(LENGTH // 8, EVERY)
+    stops = range(step, LENGTH + 1, step)
+    return explore(draw, position=stops, start={"position": stops[-1]}, size=(6.0, 3.0))
+
+
+def _seconds(run: Callable[[], Tensor]) -> float:
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def _ms(seconds: float) -> str:
+    return f"{1000 * seconds:.1f} ms"

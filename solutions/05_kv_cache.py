@@ -1,0 +1,597 @@
+# %% [markdown]
+# # 05 · The KV cache
+#
+# A language model writes one token, appends it to the text, and then reads the text again to write the next one. All of it,
+# from the first word. In this lab you make it remember what it has read. Its answers stay the same, token for token. What
+# changes is the work behind each of them, and the memory that it takes.
+
+# %% id="setup"
+import sys
+from pathlib import Path
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+# %% id="imports"
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from my_llama import (
+    MultiHeadAttention, apply_rope, attention, causal_mask, merge_heads, rope_angles,
+    rope_frequencies, split_heads,
+)
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from checks import kv_cache as check
+from plots import kv_cache as plot
+from plots.measure import one_thread
+from plots.show import show
+
+# %% [markdown]
+# ## 5.0 The problem: everything again
+#
+# Your attention layer of lab 04 reads a text of three tokens. Then a fourth token is appended, and it reads all four.
+#
+# **Predict.** How many of the first three rows of its output are different the second time: all three, only the third,
+# or none?
+
+# %% id="three-then-four"
+torch.manual_seed(0)
+text, frequencies = torch.randn(1, 4, 64), rope_frequencies(16)
+
+def read(layer: nn.Module, n: int) -> Tensor:
+    """The output for the first n tokens of the text: (1, n, 64)."""
+    return layer(text[:, :n], rope_angles(torch.arange(n), frequencies))
+
+def change_of_each_row() -> list[float]:
+    layer = MultiHeadAttention(64, 4)
+    changes = (read(layer, 4)[:, :3] - read(layer, 3)).abs().amax(dim=(0, 2))
+    return [round(change, 5) for change in changes.tolist()]
+
+show("largest change in rows 0, 1 and 2", change_of_each_row)
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# None. A token sees itself and what stands before it, and nothing that comes later can reach it. So the first three rows
+# are work that was done before. In a stack of layers it is the same: what the second layer sees of the first three tokens
+# has not changed either, so it computes the same again, and so does every layer above.
+#
+# </details>
+#
+# Only the new row is news. Written out for the newest token *t*:
+#
+# $$o_t = \sum_{j \le t} \mathrm{softmax}_j\!\left(\frac{q_t \cdot k_j}{\sqrt d}\right) v_j$$
+#
+# $o_t$ is its output, $q_t$ its query, $k_j$ and $v_j$ are the keys and values of all tokens up to it, and *d* is the head size.
+# Look at which letters carry the index *t* only, and which ones run over *j*.
+#
+# In the picture one token is changed: first what its query is made of, then its key, then its value. Your layer of
+# lab 04 computes all eight outputs each time. A filled cell is an output that moved, and the number says how far.
+#
+# **Predict.** Token 4 of 8. How many outputs does its query move? And its key?
+
+# %% id="plot-5-0"
+plot.readers(MultiHeadAttention)
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# Its query moves one output, its own. Its key moves five: its own and the four that come later. The value does the same.
+# (The first token is a special case. It has only itself to look at, with weight 1 whatever its query says.)
+#
+# </details>
+#
+# This is the whole idea. A **key** and a **value** are read again by every token that comes later, and they never change: keep
+# them. A **query** is read once, in its own step: nobody ever asks for it again, so there is nothing to keep. Hence *KV*
+# cache, and not QKV cache.
+
+# %% [markdown]
+# ## 5.1 Slots
+#
+# Where to keep them? The obvious way is `torch.cat`: old keys and the new one. But it copies all the old keys for each
+# new token, and for 1,000 tokens that makes 499,500 copies of a position. So the memory is taken once, with room for `max_len`
+# positions, and filled slot by slot. A number, `length`, says how many slots are written. What lies in the others is
+# nobody's business: it may be zeros, or whatever was in that memory before.
+#
+# The prompt arrives as many positions at once, later tokens one at a time. `update` must take both.
+
+# %%
+# EXERCISE 5.1 · KVCache
+@dataclass
+class KVCache:
+    """The keys and values of one layer: room for max_len positions, the first `length` written.
+
+    >>> cache = KVCache.empty(batch=1, n_kv_heads=1, max_len=4, head_dim=2)
+    >>> first = cache.update(torch.tensor([[[[1.0, 2.0]]]]), torch.tensor([[[[3.0, 4.0]]]]))
+    >>> keys, values = cache.update(torch.tensor([[[[5.0, 6.0]]]]), torch.tensor([[[[7.0, 8.0]]]]))
+    >>> keys   # of both positions
+    tensor([[[[1., 2.],
+              [5., 6.]]]])
+    >>> cache.length
+    2
+    """
+
+    keys: Tensor  # (B, K, max_len, d)
+    values: Tensor  # (B, K, max_len, d)
+    length: int  # positions written so far
+
+    @classmethod
+    def empty(
+        cls,
+        batch: int,
+        n_kv_heads: int,
+        max_len: int,
+        head_dim: int,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str | None = None,
+    ) -> "KVCache":
+        """Make a cache with nothing in it: two buffers (B, K, max_len, d), length 0."""
+        ### BEGIN SOLUTION
+        shape = (batch, n_kv_heads, max_len, head_dim)
+        keys = torch.zeros(shape, dtype=dtype, device=device)
+        values = torch.zeros(shape, dtype=dtype, device=device)
+        return cls(keys, values, length=0)
+        ### END SOLUTION
+
+    def update(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Store T new positions; return the keys and values of all positions so far.
+
+        k, v: (B, K, T, d) → two of (B, K, length, d), in the cache's dtype. ValueError when they do
+        not fit, and then the cache is unchanged.
+        """
+        ### BEGIN SOLUTION
+        end, room = self.length + k.shape[2], self.keys.shape[2]
+        if end > room:
+            raise ValueError(f"{end} positions do not fit into a cache of {room}")
+        self.keys[:, :, self.length : end] = k
+        self.values[:, :, self.length : end] = v
+        self.length = end
+        return self.keys[:, :, :end], self.values[:, :, :end]
+        ### END SOLUTION
+
+
+# %%
+check.KVCache(KVCache)
+
+# %% [markdown]
+# Here your cache has eight slots, and the keys that it is given are just numbers, 1 for the first position, 2 for the second.
+# Outlined: what the last update wrote, and what it returned. The last update does not fit.
+
+# %%
+plot.slots(KVCache)
+
+# %% [markdown]
+# ## 5.2 Attention with a memory
+#
+# The layer gets only what is new, T tokens, and their T angles. It computes queries, keys and values for these alone.
+# Then it puts the new keys and values into the cache and takes out all S. The T queries meet S keys: the scores are a
+# rectangle, T × S. Your `causal_mask(n_queries, n_keys)` of lab 04 was made for that: its queries are the *last* T of the S positions.
+#
+# | | T | S | called |
+# |---|---|---|---|
+# | without cache | all | all | training |
+# | the prompt | all of it | the same | prefill |
+# | one new token | 1 | all so far | decode |
+# | a few new tokens | a few | all so far | a chunk |
+#
+# With T = 1 the mask hides nothing. With a chunk it is needed again: leaving it out as soon as there is a cache is a well-known
+# mistake, and with one token at a time nobody sees it.
+#
+# **Predict.** RoPE turns a key by its position. When later tokens come, must the old keys in the cache be turned again?
+
+# %%
+# EXERCISE 5.2 · CachedAttention
+class CachedAttention(nn.Module):
+    """MultiHeadAttention that can go on where it stopped: what is in the cache is not computed again.
+
+    Four linear maps without bias, wq, wk, wv and wo, each dim → dim. RoPE turns queries and keys, never
+    values. Without a cache it is MultiHeadAttention, and it keeps nothing between two calls.
+
+    >>> one, none = torch.eye(2), torch.zeros(2, 2)
+    >>> layer = CachedAttention(dim=2, n_heads=1)   # all scores 0: the output is the mean so far
+    >>> _ = layer.load_state_dict(
+    ...     {"wq.weight": none, "wk.weight": none, "wv.weight": one, "wo.weight": one})
+    >>> cache, still = KVCache.empty(1, 1, 8, 2), torch.zeros(1, 1)
+    >>> layer(torch.tensor([[[2.0, 0.0]]]), still, cache).tolist()
+    [[[2.0, 0.0]]]
+    >>> layer(torch.tensor([[[0.0, 4.0]]]), still, cache).tolist()   # of (2, 0) and (0, 4)
+    [[[1.0, 2.0]]]
+    """
+
+    def __init__(self, dim: int, n_heads: int) -> None:
+        super().__init__()
+        ### BEGIN SOLUTION
+        self.n_heads = n_heads
+        self.wq = nn.Linear(dim, dim, bias=False)
+        self.wk = nn.Linear(dim, dim, bias=False)
+        self.wv = nn.Linear(dim, dim, bias=False)
+        self.wo = nn.Linear(dim, dim, bias=False)
+        ### END SOLUTION
+
+    def forward(self, x: Tensor, angles: Tensor, cache: KVCache | None = None) -> Tensor:
+        """x: (B, T, dim), angles: (T, d/2), those of the T positions in x → (B, T, dim)."""
+        ### BEGIN SOLUTION
+        q, k, v = (split_heads(w(x), self.n_heads) for w in (self.wq, self.wk, self.wv))
+        q, k = apply_rope(q, angles), apply_rope(k, angles)  # (B, H, T, d)
+        if cache is not None:
+            k, v = cache.update(k, v)  # (B, H, S, d)
+        mask = causal_mask(q.shape[2], k.shape[2]).to(x.device)  # (T, S)
+        return self.wo(merge_heads(attention(q, k, v, mask)))
+        ### END SOLUTION
+
+
+# %%
+check.CachedAttention(CachedAttention)
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# No. A key is turned by its own position, and that never changes. The new query is turned further, and the score sees the
+# difference of the two angles: the distance. Turning an old key again would move it to another position.
+#
+# </details>
+#
+# Your layer reads a sentence word by word. On top without a cache: in each step the whole square of scores, and all keys and
+# values. At the bottom the same layer with your cache. The numbers in the newest row are your layer's attention weights.
+#
+# **Predict.** At step 8: how many scores on top, how many at the bottom, and how many so far, all steps together?
+
+# %%
+plot.heatmaps(CachedAttention, KVCache)
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# 64 and 8; so far 204 and 36. And the last rows are the same, which is the point: nothing was left out that mattered.
+#
+# </details>
+#
+# Break it, to see what forgetting looks like: let your layer call `cache.update(k, v)` and ignore what it returns. Run the cell
+# of the exercise and the picture once more. The new token then sees only itself, and the picture says so. (Then mend it.)
+#
+# The same weights in `MultiHeadAttention` and here, the text in three portions of any size:
+
+# %% id="same-as-lab-04"
+def difference_from_lab_04(chunks: tuple[int, ...]) -> float:
+    old, new, cache = MultiHeadAttention(64, 4), CachedAttention(64, 4), KVCache.empty(1, 4, 4, 16)
+    new.load_state_dict(old.state_dict())
+    rows, start = [], 0
+    for length in chunks:
+        angles = rope_angles(torch.arange(start, start + length), frequencies)
+        rows.append(new(text[:, start : start + length], angles, cache))
+        start += length
+    return float((torch.cat(rows, dim=1) - read(old, 4)).abs().max().detach())
+
+for chunks in ((1, 1, 1, 1), (2, 2), (3, 1), (4,)):
+    show(f"chunks {chunks}, largest difference", lambda c=chunks: f"{difference_from_lab_04(c):.1e}")
+
+# %% [markdown]
+# ## 5.3 Generate, the slow way
+#
+# Generation is a loop around a model. `step` is the model here: it takes token ids, (1, T), and returns for each of them
+# the logits of the token that comes next, (1, T, V). Logits are scores before the softmax, one for each of the V tokens of the
+# vocabulary. *Greedy* means: always take the token with the largest logit. (Lab 10 draws at random instead.)
+#
+# Without a cache `step` knows only what it is given, so it is given everything, each time.
+
+# %%
+# EXERCISE 5.3 · generate_greedy
+def generate_greedy(step: Callable[[Tensor], Tensor], ids: Tensor, n_new: int) -> Tensor:
+    """Append the likeliest next token, n_new times; step sees the whole sequence each time.
+
+    step: (1, T) ids → (1, T, V) logits, called n_new times. ids: (1, T), left as it is
+    → (1, T + n_new). Of equal logits the first one counts, as in torch.argmax.
+
+    >>> follows = torch.eye(10).roll(1, dims=1)   # row t is largest at t + 1: a model that counts
+    >>> generate_greedy(lambda ids: follows[ids], torch.tensor([[5, 3]]), 3)
+    tensor([[5, 3, 4, 5, 6]])
+    """
+    ### BEGIN SOLUTION
+    for _ in range(n_new):
+        new = step(ids)[:, -1:].argmax(dim=-1)  # (1, 1), from the last row of logits
+        ids = torch.cat([ids, new], dim=1)
+    return ids
+    ### END SOLUTION
+
+
+# %%
+check.generate_greedy(generate_greedy)
+
+# %% [markdown]
+# Now a model to try it on: embedding, six layers of your attention and a small feed-forward network, logits. Its weights are
+# random, so it says nothing sensible, but it says it reproducibly. Each layer has a cache of its own. The new tokens'
+# positions begin where the caches end.
+
+# %% id="a-small-model"
+class Stack(nn.Module):
+    """A small language model with random weights."""
+
+    def __init__(self, dim: int = 256, n_heads: int = 8, n_layers: int = 6, vocab: int = 128):
+        super().__init__()
+        torch.manual_seed(0)
+        self.n_heads, self.head_dim = n_heads, dim // n_heads
+        self.embedding = nn.Embedding(vocab, dim)
+        self.attention = nn.ModuleList(CachedAttention(dim, n_heads) for _ in range(n_layers))
+        self.wide = nn.ModuleList(nn.Linear(dim, 4 * dim) for _ in range(n_layers))
+        self.narrow = nn.ModuleList(nn.Linear(4 * dim, dim) for _ in range(n_layers))
+
+    def new_caches(self, max_len: int) -> list[KVCache]:
+        return [KVCache.empty(1, self.n_heads, max_len, self.head_dim) for _ in self.attention]
+
+    def forward(self, ids: Tensor, caches: list[KVCache] | None = None) -> Tensor:
+        start = caches[0].length if caches else 0
+        positions = torch.arange(start, start + ids.shape[1])
+        angles, x = rope_angles(positions, rope_frequencies(self.head_dim)), self.embedding(ids)
+        for i, layer in enumerate(self.attention):
+            x = x + layer(F.rms_norm(x, x.shape[-1:]), angles, caches[i] if caches else None)
+            x = x + self.narrow[i](F.silu(self.wide[i](F.rms_norm(x, x.shape[-1:]))))
+        return x @ self.embedding.weight.T
+
+# %% id="the-slow-way"
+prompt = torch.tensor([[7, 42, 99, 3]])
+with torch.no_grad(), one_thread():
+    show("without a cache", lambda: generate_greedy(Stack(), prompt, 12).tolist()[0])
+
+# %% [markdown]
+# ## 5.4 Prefill and decode
+#
+# With caches `step` remembers, so it must be told only what it does not know. At first that is the whole prompt, in one
+# call: **prefill**. Afterwards it is a single token, the one that was just chosen: **decode**. The last new token is never fed
+# back, since nobody asks what would follow it.
+#
+# **Predict.** A prompt of 4 tokens, 12 new ones. How often is `step` called, and how many tokens has it seen in the end?
+
+# %%
+# EXERCISE 5.4 · generate_greedy_cached
+def generate_greedy_cached(step: Callable[[Tensor], Tensor], ids: Tensor, n_new: int) -> Tensor:
+    """Append the likeliest next token, n_new times; step remembers and sees only what is new.
+
+    step: (1, T) new ids → (1, T, V) logits, called n_new times: first with the prompt, then with one
+    token at a time. ids: (1, T), left as it is → (1, T + n_new).
+
+    >>> follows = torch.eye(10).roll(1, dims=1)   # row t is largest at t + 1: a model that counts
+    >>> generate_greedy_cached(lambda ids: follows[ids], torch.tensor([[5, 3]]), 3)
+    tensor([[5, 3, 4, 5, 6]])
+    """
+    ### BEGIN SOLUTION
+    new = ids  # what step has not seen yet
+    for _ in range(n_new):
+        new = step(new)[:, -1:].argmax(dim=-1)  # (1, 1)
+        ids = torch.cat([ids, new], dim=1)
+    return ids
+    ### END SOLUTION
+
+
+# %%
+check.generate_greedy_cached(generate_greedy_cached)
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# 12 times, once for each new token. It has seen 4 + 11 = 15 tokens. Without the cache it is called 12 times as well, and sees 4 +
+# 5 + … + 15 = 114.
+#
+# </details>
+#
+# Both ways, one model. Do they say the same, and how far apart are their logits?
+
+# %% id="agreement"
+def both_ways(n_new: int = 48) -> str:
+    model = Stack()
+    step = functools.partial(model, caches=model.new_caches(64))
+    with torch.no_grad(), one_thread():
+        slow = generate_greedy(model, prompt, n_new)
+        fast = generate_greedy_cached(step, prompt, n_new)
+        caches = model.new_caches(64)
+        alone = torch.cat([model(token[None], caches) for token in slow[0].split(1)], dim=1)
+        off = (alone - model(slow)).abs().max()
+    same = int((slow == fast)[0, prompt.shape[1] :].sum())
+    return f"{same} of {n_new} tokens agree, the logits to {float(off):.1e}"
+
+show("with and without caches", both_ways)
+
+# %% [markdown]
+# The logits agree up to the rounding of float32: the same sums in another order. (If two logits are that close, the ways may
+# choose differently, and both are right.)
+#
+# Now the clock. The same model, on your machine: milliseconds for one token, at each position of the text.
+#
+# **Predict.** From position 64 to position 512: does the time for one token grow hardly at all, 8 times, or more than 8 times?
+# Answer for both ways.
+
+# %% id="plot-5-4"
+plot.seconds_per_token(Stack)
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# With the cache hardly at all. A single token costs six layers of small matrix products, wherever it stands; a score for each old
+# token is little beside them.
+#
+# Without the cache more than 8 times: 14 times on one core of the machine this was written on, from 12 to 170 ms. All 512 tokens go
+# through all the layers again, which is 8 times the work. And the scores grow with the square: with softmax and values they took 0.8
+# of the 12 ms, and 100 of the 170.
+#
+# </details>
+#
+# **Why only here, and not in training?** In training the whole text is known. One call computes all rows at once, every row is
+# wanted, since each one predicts its next token, and nothing is computed twice. And after a step of the optimizer all keys
+# would be out of date. The cache is a thing of inference: of texts that grow.
+
+# %% [markdown]
+# ## 5.5 Two thirds?
+#
+# Explanations of the cache often show the third token. Without a cache 3 × 3 = 9 scores, with it 1 × 3: a saving of two thirds.
+# The arithmetic is right. But it is the case of three tokens, and of one step.
+#
+# **Predict.** What does the cache save in the step for token 4,096: 66 % again, 90 %, or more than 99.9 %?
+#
+# Count it: the scores of one head for a whole generation. Each call computes its full rectangle, T queries times S keys. The
+# masked ones are computed too, and then thrown away.
+
+# %%
+# EXERCISE 5.5 · count_scores
+def count_scores(n_prompt: int, n_new: int, cached: bool) -> int:
+    """How many q·k one head computes to generate n_new tokens after a prompt of n_prompt.
+
+    The sum of T × S over the n_new calls of step, masked scores included. The last new token is not
+    fed back.
+
+    >>> count_scores(1, 3, cached=False)   # 1·1 + 2·2 + 3·3
+    14
+    >>> count_scores(1, 3, cached=True)   # 1·1 + 1·2 + 1·3
+    6
+    """
+    ### BEGIN SOLUTION
+    total = 0
+    for call in range(n_new):
+        n_keys = n_prompt + call
+        n_queries = 1 if cached and call > 0 else n_keys  # the first call brings the whole prompt
+        total += n_queries * n_keys
+    return total
+    ### END SOLUTION
+
+
+# %%
+check.count_scores(count_scores)
+
+# %%
+plot.cost(count_scores)
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# More than 99.9 %. The step for token *n* needs n scores instead of n², so the cache saves the share 1 − 1/n: 66.7 % at n = 3, and
+# 99.976 % at n = 4,096. Over a whole generation n(n + 1)(2n + 1)/6 scores become n(n + 1)/2, so there are (2n + 1)/3 times fewer:
+# 2.3 times at n = 3, and 2,731 times at n = 4,096.
+#
+# </details>
+#
+# Scores are not seconds. Your clock showed a smaller factor, since there is more to a token than its scores. And there is a price
+# that this count does not show: in each step the whole cache has to be *read* from memory. Shazeer
+# ([1911.02150](https://arxiv.org/abs/1911.02150)) worked out in 2019 that this reading, not the arithmetic, is what incremental
+# decoding waits for. How much is there to read?
+
+# %% [markdown]
+# ## 5.6 What it eats
+#
+# Each position leaves one key and one value, in each layer and each key/value head. Llama 3 8B has 32 layers and 8 key/value heads
+# of size 128 (its 32 query heads share them; how, is lab 06), and stores bfloat16, two bytes a number.
+#
+# **Predict.** One text of 8,192 tokens in Llama 3 8B: does its cache take about 16 MB, 128 MB, or 1 GB?
+
+# %%
+# EXERCISE 5.6 · kv_cache_bytes
+def kv_cache_bytes(
+    n_layers: int,
+    n_kv_heads: int,
+    head_dim: int,
+    seq_len: int,
+    batch: int = 1,
+    bytes_per_value: int = 2,
+) -> int:
+    """The bytes of the keys and values of `batch` sequences of seq_len positions, in all layers.
+
+    >>> kv_cache_bytes(n_layers=2, n_kv_heads=3, head_dim=4, seq_len=5)   # 2 · 2·3·4·5 numbers
+    480
+    """
+    ### BEGIN SOLUTION
+    numbers = 2 * n_layers * n_kv_heads * head_dim * seq_len * batch  # 2: keys and values
+    return numbers * bytes_per_value
+    ### END SOLUTION
+
+
+# %%
+check.kv_cache_bytes(kv_cache_bytes)
+
+# %% id="llama-3-8b"
+show("one token, bytes", lambda: f"{kv_cache_bytes(32, 8, 128, 1):,}")
+show("8,192 tokens, GiB", lambda: kv_cache_bytes(32, 8, 128, 8192) / 2**30)
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# 1 GiB: 131,072 bytes (128 KiB) for every token, times 8,192.
+#
+# </details>
+#
+# And that is one reader. A server has many, all of them with the same weights, and each with a cache of his own.
+#
+# **Predict.** At how many readers with 8,192 tokens each do the caches of Llama 3 8B take more memory than its weights?
+
+# %%
+plot.memory(kv_cache_bytes)
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# At 15: the weights take 15.0 GiB in bfloat16, or more exactly 14.96. Llama 2 7B, a model of about the same size, takes four times as much for each token,
+# because it has a key and a value for each of its 32 heads. That difference is the next lab.
+#
+# </details>
+
+# %% [markdown]
+# ## 5.7 Where it lives in Llama 3
+#
+# | | Llama 2 7B | Llama 3 8B | Llama 3 70B |
+# |---|---|---|---|
+# | layers | 32 | 32 | 80 |
+# | query heads | 32 | 32 | 64 |
+# | key/value heads K | 32 | 8 | 8 |
+# | head size d | 128 | 128 | 128 |
+# | trained context | 4,096 | 8,192 | 8,192 |
+# | cache for one token | 512 KiB | 128 KiB | 320 KiB |
+# | cache at the trained context | 2 GiB | 1 GiB | 2.5 GiB |
+#
+# Meta's [model.py](https://github.com/meta-llama/llama3/blob/main/llama/model.py) keeps two buffers in every attention layer, `cache_k` and
+# `cache_v`, (max_batch_size, max_seq_len, K, d), positions before heads, and writes new keys at `start_pos : start_pos + seqlen`:
+# your slots, hidden inside the layer. Yours come with the call, so that two texts cannot get into each other's memory. Forgetting
+# to reset a hidden cache between two prompts is a bug that was made in public more than once
+# ([litgpt#1595](https://github.com/Lightning-AI/litgpt/issues/1595), [AutoAWQ#178](https://github.com/casper-hansen/AutoAWQ/issues/178)).
+#
+# **Whose idea?** Nobody's paper. Translation programs had it within months of the transformer: Tensor2Tensor released "fast
+# decoding" by October 2017 ([#70](https://github.com/tensorflow/tensor2tensor/issues/70)), Sockeye cached keys and values in November
+# ([#226](https://github.com/awslabs/sockeye/pull/226)). Shazeer's paper of 2019 analyses what was by then common practice: his
+# `MultiheadSelfAttentionIncremental` (section 2.4) is your layer with T = 1. FlashAttention
+# ([2205.14135](https://arxiv.org/abs/2205.14135)), sometimes named as the source, is about something else, how to compute attention
+# without writing the scores to memory. And PagedAttention ([2309.06180](https://arxiv.org/abs/2309.06180)) is about where the
+# slots of many readers lie, in pages as in an operating system, so that no `max_len` has to be set aside for each.
+
+# %% [markdown]
+# ## What you built
+#
+# `KVCache`, `CachedAttention`, `generate_greedy` and `generate_greedy_cached`, `count_scores` and `kv_cache_bytes`. Three questions to
+# think about:
+#
+# 1. In a prompt of 1,000 tokens somebody corrects the third one. How much of the cache can be kept?
+# 2. `Stack.forward` asks for `caches[0].length` before its loop. What would happen if it asked inside, before each layer?
+# 3. Greedy decoding takes the first of two equal logits. Why may a model with a cache, and the same one without, still give
+#    two different texts?
+#
+# <details><summary>Answers</summary>
+#
+# 1. The first two positions. In the first layer the keys of the later tokens would still be right, since a key there depends on its own
+# token alone. In all layers above, they have seen the third token through attention. (Servers use this: conversations with the same
+# beginning share that part of the cache.) 2. The first layer's `update` moves `caches[0].length`, so all later layers would turn
+# their queries and keys by angles that are T positions too far. Each layer would agree with itself, since only distances count: and
+# yet everything goes wrong as soon as chunks have different sizes, for then the gaps differ. 3. Sums in another order are rounded
+# differently, by about one part in a million. Where two logits are closer than that, the choice is a matter of luck, and from the
+# first different token on the texts go apart.
+#
+# </details>
+#
+# The cache has turned a problem of time into one of memory. Keys and values take 2 · L · K · d numbers for each token, and of these four factors one looks as if it
+# could be made smaller: K, the number of key/value heads. Do 32 query heads need 32 keys? The next lab, **06 · Grouped-query attention**,
+# finds out how few will do.
+
+# %% id="save"
+from checks import pieces
+
+pieces.save(check)
+
+# %% id="grade"
+from checks import colab
+
+colab.grade()

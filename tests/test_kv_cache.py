@@ -1,0 +1,243 @@
+"""Lab 05: its pictures draw what the learner's code computes, and a cache that forgets is seen."""
+
+import doctest
+from typing import Any
+
+import pytest
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from checks.mistakes import kv_cache as mistakes_of_cache
+from checks.mistakes import kv_cache_attention as mistakes_of_attention
+from plots import kv_cache as plot
+from plots.measures import kv_cache as measures
+from solutions.my_llama import MultiHeadAttention
+from solutions.my_llama import kv_cache as worked
+
+WRONG_CACHES = {mistake.key: mistake.wrong for mistake in mistakes_of_cache.CACHE}
+WRONG_LAYERS = {mistake.key: mistake.wrong for mistake in mistakes_of_attention.ATTENTION}
+
+
+def find(figure: Figure, gid: str) -> list[Any]:
+    """The artists with this gid."""
+    return figure.findobj(lambda artist: artist.get_gid() == gid)
+
+
+def text(figure: Figure, gid: str) -> str:
+    (found,) = find(figure, gid)
+    return found.get_text()
+
+
+def count(figure: Figure, gid: str) -> int:
+    """How many cells stand in one state."""
+    return sum(len(artist.get_paths()) for artist in find(figure, gid))
+
+
+def test_worked_examples() -> None:
+    results = doctest.testmod(worked)
+    assert results.attempted == 18
+    assert results.failed == 0
+
+
+def test_worked_layer_is_the_layer_of_lab_04_in_chunks_of_any_size() -> None:
+    torch.manual_seed(0)
+    old, new = MultiHeadAttention(64, 4), worked.CachedAttention(64, 4)
+    new.load_state_dict(old.state_dict())
+    x, angles = torch.randn(2, 9, 64), torch.randn(9, 8)
+    for chunks in ([9], [1] * 9, [4, 5], [1, 3, 2, 3]):
+        cache = worked.KVCache.empty(2, 4, 9, 16)
+        pieces = zip(x.split(chunks, dim=1), angles.split(chunks), strict=True)
+        rows = [new(part, turn, cache) for part, turn in pieces]
+        assert torch.allclose(torch.cat(rows, dim=1), old(x, angles), atol=1e-6)
+
+
+def test_heatmaps_count_the_cells_of_both_ways() -> None:
+    picture = plot.heatmaps(worked.CachedAttention, worked.KVCache)
+    for step in (1, 3, 8):
+        figure = picture.figure(step=step)
+        assert count(figure, "without-new") == step
+        assert count(figure, "without-wasted") == step * (step - 1) // 2
+        assert count(figure, "with-new") == step
+        assert count(figure, "with-wasted") == 0
+        assert count(figure, "with-keys-reused") == step - 1
+        assert count(figure, "without-keys-wasted") == step - 1
+        assert text(figure, "without-count-0") == f"this step: {step * step} scores"
+        assert text(figure, "with-count-0") == f"this step: {step} scores"
+    assert "So far 204 against 36" in picture.caption(step=8)
+    assert text(picture.figure(step=8), "with-count-1") == "so far: 36"
+
+
+def test_heatmaps_show_the_layer_s_own_weights() -> None:
+    picture = plot.heatmaps(worked.CachedAttention, worked.KVCache)
+    figure = picture.figure(step=4)
+    row = [float(text(figure, f"with-3-{c}")) for c in range(4)]
+    assert sum(row) == pytest.approx(1, abs=0.03)
+    assert row == [float(text(figure, f"without-3-{c}")) for c in range(4)]
+    assert "the same" in text(figure, "verdict")
+    assert "the same" in picture.caption(step=4)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "forgets",
+        "never_stored",
+        "swapped_on_return",
+        "queries_cached",
+        "rotates_again",
+        "own_angles",
+        "mask_top_left",
+        "reads_before_storing",
+    ],
+)
+def test_a_layer_that_forgets_is_seen(key: str) -> None:
+    picture = plot.heatmaps(WRONG_LAYERS[key], worked.KVCache)
+    assert "DIFFERENT" in picture.caption(step=5)
+    assert "DIFFERENT" in text(picture.figure(step=5), "verdict")
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "length_not_moved",
+        "overwrites_the_start",
+        "returns_new_only",
+        "clears_first",
+        "keys_in_both",
+    ],
+)
+def test_a_cache_that_forgets_is_seen(key: str) -> None:
+    picture = plot.heatmaps(worked.CachedAttention, WRONG_CACHES[key])
+    assert "DIFFERENT" in picture.caption(step=5)
+
+
+def test_a_forgetful_layer_gives_all_weight_to_the_new_token() -> None:
+    figure = plot.heatmaps(WRONG_LAYERS["forgets"], worked.KVCache).figure(step=5)
+    assert [text(figure, f"with-4-{c}") for c in range(5)] == ["0.00"] * 4 + ["1.00"]
+    assert [text(figure, f"without-4-{c}") for c in range(5)] != ["0.00"] * 4 + ["1.00"]
+
+
+def test_a_missing_mask_is_seen() -> None:
+    picture = plot.heatmaps(WRONG_LAYERS["no_mask"], worked.KVCache)
+    assert "looks at a LATER token" in picture.caption(step=5)
+    assert count(picture.figure(step=5), "without-new") > 5
+
+
+def test_readers_of_query_key_and_value() -> None:
+    picture = plot.readers(MultiHeadAttention)
+    for token in range(2, 9):
+        figure = picture.figure(token=token)
+        assert count(figure, "query-new") == 1
+        assert count(figure, "key-new") == 9 - token
+        assert count(figure, "value-new") == 9 - token
+        assert "no output before it moves" in picture.caption(token=token)
+    assert count(picture.figure(token=1), "query-new") == 0
+    wrong = plot.readers(WRONG_LAYERS["no_mask"])
+    assert "EARLIER tokens move too (If, music, be)" in wrong.caption(token=4)
+
+
+def test_slots_show_what_is_stored_and_returned() -> None:
+    picture = plot.slots(worked.KVCache)
+    assert "none written" in picture.caption(update=0)
+    assert "Returned: 1 2 3 4 5 (all so far). length 5" in picture.caption(update=3)
+    assert "Refused: 9 positions do not fit into a cache of 8. length 7" in picture.caption(
+        update=5
+    )
+    figure = picture.figure(update=3)
+    assert [text(figure, f"keys-0-{slot}") for slot in range(5)] == ["1", "2", "3", "4", "5"]
+    assert count(figure, "keys-new") == 1
+    assert count(figure, "keys-reused") == 4
+    for key, seen in {
+        "length_not_moved": "Returned: 5 (expected 1 2 3 4 5)",
+        "newest_first": "Returned: 5 4 1 2 3 (expected 1 2 3 4 5)",
+        "returns_whole_buffer": "Returned: 1 2 3 4 5 0 0 0 (expected 1 2 3 4 5)",
+    }.items():
+        assert seen in plot.slots(WRONG_CACHES[key]).caption(update=3)
+    rolling = plot.slots(WRONG_CACHES["overflow_drops_oldest"]).caption(update=5)
+    assert "Returned: 2 3 4 5 6 7 8 9" in rolling
+
+
+def test_cost_is_exact_about_two_thirds() -> None:
+    picture = plot.cost(worked.count_scores)
+    assert "14 scores without a cache, 6 with one, 2.3 times" in picture.caption(tokens=3)
+    assert "9 against 3, a saving of 66.7 %" in picture.caption(tokens=3)
+    assert "2,731 times fewer" in picture.caption(tokens=4096)
+    assert "16,777,216 against 4,096, a saving of 99.976 %" in picture.caption(tokens=4096)
+    triangle = plot.cost(lambda p, n, cached: n * (n + 1) // 2)
+    assert "a saving of 0.0 %" in triangle.caption(tokens=3)
+
+
+def test_memory_of_three_models() -> None:
+    picture = plot.memory(worked.kv_cache_bytes)
+    said = picture.caption(context=8192, batch=1)
+    assert "Llama 2 7B 4 GiB, Llama 3 70B 2.5 GiB, Llama 3 8B 1 GiB" in said
+    assert "Longer than Llama 2 7B was trained for" in said
+    assert "Llama 3 8B 16 GiB" in picture.caption(context=8192, batch=16)
+    assert "trained for" not in picture.caption(context=4096, batch=1)
+    keys_only = plot.memory(lambda *a, **k: worked.kv_cache_bytes(*a, **k) // 2)
+    assert "Llama 3 8B 0.5 GiB" in keys_only.caption(context=8192, batch=1)
+
+
+def test_numbers_of_the_notebook() -> None:
+    assert worked.kv_cache_bytes(32, 8, 128, 1) == 131_072
+    assert worked.kv_cache_bytes(32, 8, 128, 8192) == 2**30
+    assert worked.kv_cache_bytes(32, 32, 128, 1) == 512 * 1024
+    assert worked.kv_cache_bytes(80, 8, 128, 1) == 320 * 1024
+    assert sum(range(1000)) == 499_500
+    assert [plot.WEIGHTS_8B // 1, round(plot.WEIGHTS_8B, 2)] == [14, 14.96]
+
+
+class Clockwork:
+    """A model that takes no time of its own, so that the picture's arithmetic can be seen."""
+
+    def new_caches(self, max_len: int) -> list:
+        return []
+
+    def __call__(self, ids: Tensor, caches: Any = None) -> Tensor:
+        return ids
+
+
+def test_seconds_for_each_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measures, "LENGTH", 64)
+    taken = measures.Timings([16, 32, 48, 64], [0.01, 0.02, 0.03, 0.04], [0.005] * 4)
+    monkeypatch.setattr(measures, "measure", lambda model: taken)
+    picture = plot.seconds_per_token(Clockwork)
+    said = picture.caption(position=64)
+    assert "Token 64: 40.0 ms without a cache, 5.0 ms with it, 8.0 times as long" in said
+    assert "about 1.6 s against 0.3 s" in said
+    (line,) = find(picture.figure(position=64), "without cache")
+    assert list(line.get_ydata()) == pytest.approx([10, 20, 30, 40])
+
+
+def test_measurement_times_both_ways() -> None:
+    taken = measures.measure(Clockwork(), length=32, every=16)
+    assert taken.positions == [16, 32]
+    assert all(seconds >= 0 for seconds in taken.without + taken.cached)
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        lambda f: plot.readers(f),
+        lambda f: plot.heatmaps(f, worked.KVCache),
+        lambda f: plot.cost(f),
+        lambda f: plot.memory(f),
+        lambda f: plot.seconds_per_token(f),
+    ],
+)
+def test_unwritten_function_draws_a_placeholder(picture: Any) -> None:
+    def unwritten(*_: Any, **__: Any) -> Tensor:
+        raise NotImplementedError("Exercise 5.2: CachedAttention")
+
+    assert "Exercise 5.2: CachedAttention" in picture(unwritten).first.caption
+
+
+def test_unwritten_cache_draws_a_placeholder() -> None:
+    class Unwritten:
+        @classmethod
+        def empty(cls, *_: Any, **__: Any) -> Any:
+            raise NotImplementedError("Exercise 5.1: KVCache")
+
+    for picture in (plot.slots(Unwritten), plot.heatmaps(worked.CachedAttention, Unwritten)):
+        assert "Exercise 5.1: KVCache" in picture.first.caption
