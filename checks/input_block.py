@@ -1,13 +1,8 @@
 """Lab 01: characters, embeddings and batches; its byte-pair encoding is in input_block_bpe."""
 
-from collections.abc import Callable
-from typing import Any
-
 import torch
-from torch import Tensor
 
-from checks.engine import Check, Inputs, Probe, Wrong, gradients, keeps_device, values
-from checks.engine.answer import Crash
+from checks.engine import Check, Probe, gradients, keeps_device, values
 from checks.input_block_bpe import (
     count_pairs,
     decode_bpe,
@@ -16,6 +11,19 @@ from checks.input_block_bpe import (
     train_bpe,
 )
 from checks.mistakes import input_block as mistakes
+from checks.probes.input_block import (
+    LETTERS,
+    WIDE,
+    draw_ids,
+    draw_text,
+    draw_vocab,
+    ids_beyond,
+    ids_of,
+    one_step_later,
+    rows_beyond,
+    unknown_characters,
+    windows,
+)
 from checks.reference import input_block as reference
 
 __all__ = [
@@ -31,86 +39,7 @@ __all__ = [
     "train_bpe",
 ]
 
-LETTERS = list("The quick brown fox\njumps over: 3 lazy dogs!")
-WIDE = list("aé語ß😀𝄞 e\u0301\n\tZ~")  # two to four bytes each; é in both spellings
 LIMITS = "an id that does not exist is an error"
-
-
-def draw_text(inputs: Inputs, length: int, characters: list[str]) -> str:
-    """Draw a text of `length` characters."""
-    places = inputs.integers(length, high=len(characters)).tolist()
-    return "".join(characters[place] for place in places)
-
-
-def draw_vocab(inputs: Inputs, characters: list[str]) -> list[str]:
-    """Draw a vocabulary in an order of its own: no sorting finds it again."""
-    distinct = sorted(set(characters))
-    return [distinct[i] for i in inputs.uniform(len(distinct)).argsort().tolist()]
-
-
-def draw_ids(inputs: Inputs, length: int, high: int) -> list[int]:
-    """Draw ids below `high`."""
-    return inputs.integers(length, high=high).tolist()
-
-
-def unknown_characters(answer: Any, inputs: Inputs) -> list:
-    """Encode texts with one character too many; look at the exception and what it names."""
-    seen = []
-    for text, strangers in (("%", "%"), ("caféc", "é"), ("abcab😀", "😀"), ("abYcZa", "YZ")):
-        try:
-            seen.append(["no error", answer(text, list("acfbex"))])
-        except Crash as crash:
-            named = any(stranger in str(crash.original) for stranger in strangers)
-            names = "names" if named else "does not name"
-            seen.append([f"{type(crash.original).__name__} that {names} the character", None])
-    return seen
-
-
-def error_or_result(call: Callable[[], Any]) -> list:
-    """Tell whether a call that should be an error is one, and what it returns otherwise."""
-    try:
-        return ["no error", call()]
-    except Crash:
-        return ["an error", None]
-
-
-def ids_beyond(answer: Any, inputs: Inputs) -> list:
-    """Decode an id that is just beyond the vocabulary."""
-    return error_or_result(lambda: answer([0, 3, 1], ["a", "b", "c"]))
-
-
-def rows_beyond(answer: Any, inputs: Inputs) -> list:
-    """Look up an id that is just beyond the table."""
-    return error_or_result(lambda: answer(torch.tensor([[0, 5]]), inputs.randn(5, 3)))
-
-
-def windows(*draws: Any, title: str) -> Probe:
-    """Compare inputs and targets of several batches; a list of the two does as well as a tuple."""
-
-    def run(answer: Any, inputs: Inputs) -> list:
-        seen = []
-        for draw in draws:
-            batch = answer(*draw(inputs))
-            seen.append(tuple(batch) if isinstance(batch, list) else batch)
-        return seen
-
-    return Probe(title, run)
-
-
-def one_step_later(answer: Any, inputs: Inputs) -> list[bool]:
-    """Look at how inputs and targets overlap, and at the very last target."""
-    data = torch.arange(40) ** 2
-    result = answer(data, torch.tensor([30, 0, 17]), 9)
-    if not isinstance(result, tuple | list) or len(result) != 2:
-        raise Wrong("make_batch returns two things: `return inputs, targets`.")
-    given, targets = result
-    if not isinstance(given, Tensor) or not isinstance(targets, Tensor):
-        raise Wrong("make_batch returns two tensors: `return inputs, targets`.")
-    if given.shape != (3, 9) or targets.shape != (3, 9):
-        shapes = f"{tuple(given.shape)} and {tuple(targets.shape)}"
-        raise Wrong(f"inputs and targets have the shapes {shapes}; expected (3, 9) for both.")
-    overlap = targets[:, :-1].equal(given[:, 1:])
-    return [overlap, targets[0, -1].item() == 39**2, given[1, 0].item() == 0]
 
 
 build_vocab = Check(
@@ -149,14 +78,14 @@ encode = Check(
     name="encode",
     reference=reference.encode,
     probes=[
-        values(lambda inputs: ("hello", ["e", "h", "l", "o"]), title="worked example"),
-        values(
+        ids_of(lambda inputs: ("hello", ["e", "h", "l", "o"]), title="worked example"),
+        ids_of(
             lambda inputs: (draw_text(inputs, 25, LETTERS), draw_vocab(inputs, LETTERS)),
             lambda inputs: (draw_text(inputs, 60, LETTERS[:8]), draw_vocab(inputs, LETTERS + WIDE)),
             lambda inputs: ("", ["a"]),
             title="vocabularies in any order, and larger than the text",
         ),
-        values(
+        ids_of(
             lambda inputs: (draw_text(inputs, 25, WIDE), draw_vocab(inputs, WIDE)),
             title="characters beyond ASCII",
         ),
@@ -190,6 +119,7 @@ decode = Check(
         values(
             lambda inputs: (draw_ids(inputs, 30, 12), draw_vocab(inputs, WIDE)),
             lambda inputs: ([2, 2, 0, 0, 1], [" ", "x", "\n"]),
+            lambda inputs: ([0, 1, 0, 1, 2], [" ", "x", "\n"]),
             lambda inputs: ([0, 1, 2], ["e", "\u0301", "é"]),
             lambda inputs: ([], ["a", "b"]),
             title="characters beyond ASCII, white space, nothing at all",

@@ -2,15 +2,16 @@
 
 from typing import Any
 
-from checks.engine import Check, Inputs, Probe, Wrong, values
+from checks.engine import Check, Inputs, Probe, values
 from checks.engine.answer import Crash
 from checks.mistakes import input_block_bpe as mistakes
+from checks.probes.input_block import ids_of
 from checks.reference import input_block as reference
 
 Merges = list[tuple[int, int]]
 
-WORDS = ["the", "then", "there", "other", "thee", "her", "here", "three", "banana", "3.1", "café"]
-WIDE = ["ééé", "語語語", "😀😀", "ñandú", "—…", "été"]
+WORDS = ["the", "then", "there", "other", "thee", "her", "here", "three", "banana", "The", "café"]
+WIDE = ["ééé", "e\u0301t", "語語語", "😀😀", "ñandú", "—…", "été"]
 
 
 def draw_ids(inputs: Inputs, length: int, low: int, high: int) -> list[int]:
@@ -32,21 +33,6 @@ def draw_runs(inputs: Inputs, count: int) -> str:
 def draw_merges(inputs: Inputs, n_merges: int, words: list[str] = WORDS) -> Merges:
     """Learn merges from a text of their own."""
     return reference.train_bpe(draw_words(inputs, 30, words), n_merges)
-
-
-def plain_ints(answer: Any, *args: Any) -> list[int]:
-    """Return the ids of a call; complain about ids that are no plain ints."""
-    ids = answer(*args)
-    for i in ids if isinstance(ids, list) else ():
-        if type(i) is not int:
-            kind = type(i).__name__
-            raise Wrong(f"the list contains a {kind}; ids are plain ints, for example 256.")
-    return ids
-
-
-def ids_of(*draws: Any, title: str) -> Probe:
-    """Compare lists of ids."""
-    return Probe(title, lambda answer, inputs: [plain_ints(answer, *d(inputs)) for d in draws])
 
 
 def beyond(answer: Any, inputs: Inputs) -> list:
@@ -167,6 +153,7 @@ train_bpe = Check(
         values(
             lambda inputs: (draw_words(inputs, 12, WIDE), 12),
             lambda inputs: ("éa éb èc", 2),
+            lambda inputs: ("e\u0301e\u0301é", 2),
             title="bytes, not characters: é is two, 語 three, 😀 four",
         ),
         values(

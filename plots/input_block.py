@@ -178,7 +178,7 @@ def tokens(
         _curves(fig.add_axes((0.115, 0.13, 0.56, 0.27)), steps, compression(), merges)
         seen, other = (values[steps.index(merges)] for values in compression().values())
         back = decode_bpe(ids, known)
-        lost = "" if back == SENTENCE else f" But decoded again they read {_quoted(back)}."
+        lost = "" if back == SENTENCE else f" But decoded again they read “{back}”."
         return (
             f"{merges} merges: {len(data)} bytes, {len(SENTENCE)} characters, {len(ids)} tokens. "
             f"{number(seen)} characters per token on text it was trained on, {number(other)} on "
@@ -225,7 +225,7 @@ def _color(token: int) -> str:
 
 
 def _quoted(letters: Any) -> str:
-    return "“" + "".join(letters).replace("\n", "⏎") + "”"
+    return f"“{visible(''.join(letters))}”"
 
 
 def _frame(axes: Axes, width: float, heights: tuple[float, float]) -> None:

@@ -179,7 +179,7 @@ def test_unwritten_functions_stop_no_measurement(capsys: pytest.CaptureFixture) 
 
 def test_answers_that_cannot_be_compared_are_still_reported() -> None:
     """Sets, bytes, and strings with lone surrogates: a sentence, not an error of the engine's."""
-    report = check.build_vocab.run(set)
+    report = check.build_vocab.run(lambda text: set(text))
     assert report.text.count("a set, expected a list") == 1
     report = check.decode.run(lambda ids, vocab: "".join(vocab[i] for i in ids).encode())
     assert report.result == "failed"

@@ -279,6 +279,12 @@ ENCODE = [
         "Leave out `torch.tensor(…)`.",
     ),
     Mistake(
+        "floats",
+        lambda text, vocab: [float(i) for i in right.encode(text, vocab)],
+        "The ids are floating-point numbers, which cannot look anything up.",
+        "`vocab.index(character)` is an int.",
+    ),
+    Mistake(
         "strings",
         lambda text, vocab: [str(i) for i in right.encode(text, vocab)],
         "The ids are strings of digits, not ints.",
@@ -390,6 +396,12 @@ DECODE = [
         lambda ids, vocab: "".join(vocab[i] for i in ids).strip(),
         "White space at the ends of the text is lost.",
         "No `.strip()`: what was encoded must come back.",
+    ),
+    Mistake(
+        "right_stripped",
+        lambda ids, vocab: "".join(vocab[i] for i in ids).rstrip(),
+        "White space at the end of the text is lost.",
+        "No `.rstrip()`: what was encoded must come back.",
     ),
     Mistake(
         "line_end",

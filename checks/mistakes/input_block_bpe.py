@@ -5,6 +5,7 @@ Sources are the public issues in which somebody really made the mistake.
 
 import itertools
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -626,6 +627,24 @@ TRAIN_BPE = [
         "The order belongs to the pair.",
     ),
     Mistake(
+        "lower_case",
+        training(start=lambda text: list(text.lower().encode())),
+        "Capital letters are read as small ones.",
+        "All the bytes of the text, as they are.",
+    ),
+    Mistake(
+        "normalised",
+        training(start=lambda text: list(unicodedata.normalize("NFC", text).encode())),
+        "It rewrites the text first (Unicode normalisation).",
+        "All the bytes of the text, as they are.",
+    ),
+    Mistake(
+        "lists",
+        lambda text, n_merges: [list(pair) for pair in right.train_bpe(text, n_merges)],
+        "The pairs are lists. Tuples are wanted, which can be keys of a dictionary.",
+        "The keys of `counts` are tuples already.",
+    ),
+    Mistake(
         "last_byte_lost",
         training(start=lambda text: list(text.encode())[:-1]),
         "The last byte of the text is left out.",
@@ -806,6 +825,18 @@ ENCODE_BPE = [
         encoding(start=lambda text: list(text.encode("ascii", "ignore"))),
         "Characters beyond ASCII are dropped. With bytes nothing is unknown.",
         BYTES,
+    ),
+    Mistake(
+        "lower_case",
+        encoding(start=lambda text: list(text.lower().encode())),
+        "Capital letters are read as small ones.",
+        "All the bytes of the text, as they are.",
+    ),
+    Mistake(
+        "normalised",
+        encoding(start=lambda text: list(unicodedata.normalize("NFC", text).encode())),
+        "It rewrites the text first (Unicode normalisation), so it will not come back as it was.",
+        "All the bytes of the text, as they are.",
     ),
     Mistake(
         "one_too_high",

@@ -54,7 +54,7 @@ def embeddings(
             places = [i for i, c in enumerate(vocab) if c in members]
             x, y = flat[shown][places].T
             axes.plot(
-                x, y, marker, color=color, markersize=15, alpha=0.25, mew=0, label=name, gid=name
+                x, y, marker, color=color, markersize=15, alpha=0.35, mew=0, label=name, gid=name
             )
             for i, px, py in zip(places, x, y, strict=True):
                 axes.text(px, py, visible(vocab[i]), ha="center", va="center", fontsize=10)
