@@ -154,12 +154,12 @@ GroupedQueryAttention = Check(
         ),
         Probe("six query heads, three kv heads, no cache", module.one_sequence),
         Probe("groups of other sizes, MQA, MHA", module.without_cache),
+        Probe("the angles are those of the tokens in x", module.given_angles),
         Probe(
             "no token sees a later one, with a cache and without",
             module.future_changed,
             LEAK,
         ),
-        Probe("the angles are those of the tokens in x", module.given_angles),
         Probe("one token at a time, with a cache", module.one_by_one),
         Probe("chunks of any size", module.random_chunks),
         Probe(

@@ -40,6 +40,14 @@ from .kv_cache import (
     count_scores,
     kv_cache_bytes,
 )
+from .gqa import (
+    repeat_kv,
+    grouped_query_attention,
+    GroupedQueryAttention,
+    mean_pool_heads,
+    decode_intensity,
+)
+from .swiglu import swish, glu, swiglu, ffn_hidden_dim, SwiGLU
 
 __all__ = [
     "build_vocab",
@@ -76,4 +84,14 @@ __all__ = [
     "generate_greedy_cached",
     "count_scores",
     "kv_cache_bytes",
+    "repeat_kv",
+    "grouped_query_attention",
+    "GroupedQueryAttention",
+    "mean_pool_heads",
+    "decode_intensity",
+    "swish",
+    "glu",
+    "swiglu",
+    "ffn_hidden_dim",
+    "SwiGLU",
 ]
