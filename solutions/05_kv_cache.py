@@ -251,7 +251,7 @@ plot.heatmaps(CachedAttention, KVCache)
 # Break it, to see what forgetting looks like: let your layer call `cache.update(k, v)` and ignore what it returns. Run the cell
 # of the exercise and the picture once more. The new token then sees only itself, and the picture says so. (Then mend it.)
 #
-# The same weights in `MultiHeadAttention` and here, the text in three portions of any size:
+# The same weights in `MultiHeadAttention` and in your new layer, and the four tokens in chunks of several sizes:
 
 # %% id="same-as-lab-04"
 def difference_from_lab_04(chunks: tuple[int, ...]) -> float:
@@ -316,6 +316,7 @@ class Stack(nn.Module):
         self.attention = nn.ModuleList(CachedAttention(dim, n_heads) for _ in range(n_layers))
         self.wide = nn.ModuleList(nn.Linear(dim, 4 * dim) for _ in range(n_layers))
         self.narrow = nn.ModuleList(nn.Linear(4 * dim, dim) for _ in range(n_layers))
+        self.output = nn.Linear(dim, vocab, bias=False)
 
     def new_caches(self, max_len: int) -> list[KVCache]:
         return [KVCache.empty(1, self.n_heads, max_len, self.head_dim) for _ in self.attention]
@@ -327,7 +328,7 @@ class Stack(nn.Module):
         for i, layer in enumerate(self.attention):
             x = x + layer(F.rms_norm(x, x.shape[-1:]), angles, caches[i] if caches else None)
             x = x + self.narrow[i](F.silu(self.wide[i](F.rms_norm(x, x.shape[-1:]))))
-        return x @ self.embedding.weight.T
+        return self.output(F.rms_norm(x, x.shape[-1:]))
 
 # %% id="the-slow-way"
 prompt = torch.tensor([[7, 42, 99, 3]])
@@ -517,9 +518,10 @@ show("8,192 tokens, GiB", lambda: kv_cache_bytes(32, 8, 128, 8192) / 2**30)
 #
 # </details>
 #
-# And that is one reader. A server has many, all of them with the same weights, and each with a cache of his own.
+# And that is one text. A server works on many at once, all with the same weights, and each with a cache of its own.
 #
-# **Predict.** At how many readers with 8,192 tokens each do the caches of Llama 3 8B take more memory than its weights?
+# **Predict.** From how many texts of 8,192 tokens on do the caches of Llama 3 8B take more memory than its weights: about 2, 15 or
+# 200?
 
 # %%
 plot.memory(kv_cache_bytes)
@@ -527,8 +529,8 @@ plot.memory(kv_cache_bytes)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# At 15: the weights take 15.0 GiB in bfloat16, or more exactly 14.96. Llama 2 7B, a model of about the same size, takes four times as much for each token,
-# because it has a key and a value for each of its 32 heads. That difference is the next lab.
+# From 15 on: the weights take 14.96 GiB in bfloat16. Llama 2 7B, a model of about the same size, needs four times as much for each
+# token, because it has a key and a value for each of its 32 heads. That difference is the next lab.
 #
 # </details>
 
@@ -557,7 +559,7 @@ plot.memory(kv_cache_bytes)
 # `MultiheadSelfAttentionIncremental` (section 2.4) is your layer with T = 1. FlashAttention
 # ([2205.14135](https://arxiv.org/abs/2205.14135)), sometimes named as the source, is about something else, how to compute attention
 # without writing the scores to memory. And PagedAttention ([2309.06180](https://arxiv.org/abs/2309.06180)) is about where the
-# slots of many readers lie, in pages as in an operating system, so that no `max_len` has to be set aside for each.
+# slots of many texts lie, in pages as in an operating system, so that no `max_len` has to be set aside for each.
 
 # %% [markdown]
 # ## What you built

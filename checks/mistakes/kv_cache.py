@@ -3,6 +3,7 @@
 Sources are the public issues in which somebody really made the mistake.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -230,21 +231,17 @@ class _LengthFromSlots(right.KVCache):
         return super().update(k, v)
 
 
-class _OneForAll:
-    """Every new KVCache works on the same memory, as with buffers made once for the class."""
+class _SharedByAll(right.KVCache):
+    """All caches of a size work on the same memory, as with buffers made once for the class."""
 
-    def __call__(self, keys: Tensor, values: Tensor, length: int) -> Any:
-        return right.KVCache(keys, values, length)
+    @classmethod
+    @functools.cache
+    def _buffers(cls, *options: Any) -> tuple[Tensor, Tensor]:
+        return _zeros(*options)
 
-    def __init__(self) -> None:
-        self.made: dict = {}
-
-    def empty(self, *sizes: int, **options: Any) -> Any:
-        key = (*sizes, *options.items())
-        if key not in self.made:
-            self.made[key] = right.KVCache.empty(*sizes, **options)
-        cache = self.made[key]
-        return right.KVCache(cache.keys, cache.values, 0)
+    @classmethod
+    def empty(cls, batch, n_kv_heads, max_len, head_dim, dtype=torch.float32, device=None):
+        return cls(*cls._buffers((batch, n_kv_heads, max_len, head_dim), dtype, device), 0)
 
 
 def _write_at_start(c: Any, k: Tensor, v: Tensor, start: int, end: int) -> None:
@@ -656,7 +653,7 @@ CACHE = [
     ),
     Mistake(
         "shared_by_all",
-        _OneForAll(),
+        _SharedByAll,
         "Two caches share their memory: what one stores, the other one finds.",
         "Make the buffers inside `empty`, new ones each time.",
         "Lightning-AI/litgpt#1595",
