@@ -1,5 +1,6 @@
 """Calling what the learner wrote: by value, with a time limit, with its own line when it breaks."""
 
+import functools
 import inspect
 import linecache
 import os
@@ -136,18 +137,27 @@ def signature_of(target: Any) -> str:
 
 def _naming(target: Any) -> Callable[[tuple, dict], dict[str, Any]]:
     """Return what pairs arguments with the target's parameter names."""
+    callable_ = target.forward if isinstance(target, torch.nn.Module) else target
+    owner = [callable_.__self__] if inspect.ismethod(callable_) else []
+    try:
+        signature = _signature(callable_.__func__ if owner else callable_)
+    except (TypeError, ValueError):
+        signature = None
 
     def named(args: tuple, kwargs: dict) -> dict[str, Any]:
         try:
-            return dict(signature.bind(*args, **kwargs).arguments)
+            arguments = signature.bind(*owner, *args, **kwargs).arguments
+            return dict(list(arguments.items())[len(owner) :])
         except (TypeError, AttributeError):  # it does not take them: the call will say so
             return {f"argument {i + 1}": value for i, value in enumerate(args)} | kwargs
 
-    try:  # once for both calls of `named`: it takes longer than most calls of an answer
-        signature = inspect.signature(target.forward if isinstance(target, Module) else target)
-    except (TypeError, ValueError):
-        signature = None
     return named
+
+
+@functools.lru_cache(maxsize=512)
+def _signature(function: Callable) -> inspect.Signature:
+    """Read a signature, which takes longer than many an answer."""
+    return inspect.signature(function)
 
 
 def _is_aside(target: Any) -> bool:

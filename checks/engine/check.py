@@ -4,6 +4,7 @@ A probe runs an implementation and returns what it saw. What the reference lets 
 """
 
 import inspect
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -89,7 +90,7 @@ class Check:
 
     def _observe(self, implementation: Any, probe: Probe) -> Outcome:
         outcome = Outcome()
-        target = Answer(implementation, outcome.seen)
+        target, start = Answer(implementation, outcome.seen), time.perf_counter()
         try:
             with surroundings(outcome.seen.printed, TIME_LIMIT):
                 outcome.value = probe.run(target, Inputs(self.exercise, probe.title))
@@ -104,6 +105,7 @@ class Check:
                 outcome.crash = Crash(error)
         return outcome
 
+        outcome.seconds = time.perf_counter() - start
     def _expected(self, probe: Probe) -> Outcome:
         outcome = self._observe(self.reference, probe)
         if outcome.crash or outcome.complaint or outcome.hangs:

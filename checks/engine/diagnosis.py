@@ -26,6 +26,7 @@ class Outcome:
     crash: Crash | None = None
     complaint: str = ""
     hangs: bool = False
+    seconds: float = 0.0
     seen: Transcript = field(default_factory=Transcript)
 
     def is_like(self, other: "Outcome", right: "Outcome", noisy: bool) -> bool:
@@ -72,13 +73,16 @@ def diagnose(
     expected: list[Outcome],
     observe: Callable[[Any, "Probe"], Outcome],
 ) -> Diagnosis:
-    """Run every mistake on the probes, the most telling first, and keep those that reproduce."""
+    """Run every mistake on the probes, the cheapest first, and keep those that reproduce."""
     failing = [i for i, mine in enumerate(outcomes) if not mine.passes(expected[i])]
     if outcomes[-1].hangs:
         return Diagnosis()
     only_crashes = all(outcomes[i].crash for i in failing)
     rich = next((i for i in failing if _is_rich(probes[i], outcomes[i], expected[i])), None)
-    order = sorted(range(len(outcomes)), key=lambda i: (i != rich, i not in failing))
+    # The cheapest probe with many numbers first, passed or not: it rules out nearly all of them.
+    order = sorted(
+        range(len(outcomes)), key=lambda i: (not _tells(outcomes[i]), outcomes[i].seconds)
+    )
 
     def reproduces(mistake: "Mistake", i: int) -> bool:
         mine, again = outcomes[i], observe(mistake.wrong, probes[i])
@@ -150,6 +154,12 @@ def _is_rich(probe: "Probe", mine: Outcome, right: Outcome) -> bool:
     if probe.noisy or mine.crash or mine.complaint:
         return False
     results = [call.result for call, _ in _differing(mine, right)]
+    return len({round(x, 6) for x in numbers(results) if x == x}) >= RICH
+
+
+def _tells(mine: Outcome) -> bool:
+    """Tell whether there are numbers enough for no two implementations to share them by chance."""
+    results = [call.result for call in mine.seen.calls]
     return len({round(x, 6) for x in numbers(results) if x == x}) >= RICH
 
 
