@@ -214,11 +214,6 @@ class _RotatedInput(Layer):
         return super().forward(x, torch.zeros_like(angles))
 
 
-class _RotatedInputAsWell(Layer):
-    def forward(self, x: Tensor, angles: Tensor) -> Tensor:
-        return super().forward(turned(x, angles.repeat(1, self.n_heads)), angles)
-
-
 class _Float32(Layer):
     def forward(self, x: Tensor, angles: Tensor) -> Tensor:
         return super().forward(x, angles).float()
@@ -253,35 +248,17 @@ LINEAR = "`nn.Linear(dim, dim, bias=False)`, four times: wq, wk, wv, wo."
 OUT = "`return self.wo(merge_heads(…))`"
 IN_MODULE = {
     "no_scale",
-    "scaled_by_d",
-    "scaled_by_keys",
-    "multiplied_by_root",
     "fixed_scale",
-    "fixed_llama_scale",
-    "scaled_after_softmax",
     "softmax_over_queries",
     "softmax_over_dim_1",
-    "softmax_over_dim_0",
-    "softmax_over_everything",
     "no_softmax",
-    "sigmoid",
-    "not_normalised",
-    "softmax_twice",
-    "only_the_best",
     "unstable_softmax",
     "mask_multiplied",
     "mask_after_softmax",
-    "masked_and_normalised_again",
-    "mask_added",
     "zero_times_infinity",
-    "filled_with_plus",
     "billion_in_half",
     "keys_detached",
-    "cosine",
-    "weights_transposed",
-    "negative_scores",
     "fill_too_small",
-    "fill_far_too_small",
 }
 MODULE = [
     built("with_bias", "The linear maps have biases. Llama's have none.", LINEAR, _biases),
@@ -531,7 +508,6 @@ MODULE = [
         "x is rotated before wq and wk, and before wv with it.",
         ROTATE,
     ),
-    Mistake("rope_on_input_too", _RotatedInputAsWell, "x is rotated, and q and k again.", ROTATE),
     module(
         "forgets_wo",
         "wo is not used: the heads stay side by side, unmixed.",
