@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from checks import piece_saving
+from checks.engine import records
 from checks.piece_source import pieces_in
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -53,6 +54,7 @@ def open_package(folder: Path | str) -> None:
         except OSError as error:
             print(f"{_folder} cannot be written to ({error.strerror}): the worked pieces are used.")
             _folder = SOLUTIONS
+    records.keep_in(None if _folder == SOLUTIONS else _folder / PACKAGE)
     sys.path[:] = [str(_folder), *(path for path in sys.path if path != str(_folder))]
     importlib.invalidate_caches()
     package = sys.modules.get(PACKAGE)

@@ -156,6 +156,6 @@ def small_course(root: Path) -> Path:
     for path, text in files.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text, encoding="utf-8")
-    for path in ("checks/pieces.py", "checks/piece_saving.py", "checks/piece_source.py"):
-        shutil.copy(ROOT / path, root / path)
+    for name in ("pieces", "piece_saving", "piece_source", "engine/records"):
+        shutil.copy(ROOT / f"checks/{name}.py", root / f"checks/{name}.py")
     return root

@@ -16,6 +16,7 @@ from checks.engine.compare import a_kind_of, difference
 from checks.engine.diagnosis import Outcome, counterexample, diagnose
 from checks.engine.failures import CheckFailed, NotAttempted, person_present, quiet_traceback, show
 from checks.engine.inputs import Inputs
+from checks.engine.records import keep
 from checks.engine.report import Report, Row
 from checks.engine.surroundings import KEPT_OUTPUT, Hangs, surroundings
 
@@ -69,6 +70,8 @@ class Check:
         __tracebackhide__ = True
         report = self.run(answer)
         shown = show(report.bundle) and person_present()
+        if person_present():
+            keep(report)
         if report.result == "passed" or (report.result == "todo" and person_present()):
             return
         quiet_traceback()
@@ -103,9 +106,9 @@ class Check:
         except Exception as error:
             if outcome.seen.unwritten is None:  # the probe stumbled over what the answer returned
                 outcome.crash = Crash(error)
+        outcome.seconds = time.perf_counter() - start
         return outcome
 
-        outcome.seconds = time.perf_counter() - start
     def _expected(self, probe: Probe) -> Outcome:
         outcome = self._observe(self.reference, probe)
         if outcome.crash or outcome.complaint or outcome.hangs:
