@@ -1,0 +1,135 @@
+"""Lab 00: mean_square."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from checks.engine import (
+    Check,
+    Inputs,
+    Probe,
+    Wrong,
+    agrees,
+    gradients,
+    keeps_device,
+    values,
+)
+from checks.engine.answer import Crash
+from checks.mistakes import start_here as mistakes
+from checks.reference import start_here as reference
+
+ROOM = 0.02  # relative error that rounding to half precision at the end may cost
+
+
+def by_name(answer: Any, inputs: Inputs) -> Tensor:
+    """Call it with the name of the docstring."""
+    x = torch.tensor([[1.0, 7.0], [3.0, -3.0]])
+    try:
+        return answer(x=x)
+    except Crash as crash:
+        if not isinstance(crash.original, TypeError) or crash.line:
+            raise
+        raise Wrong("its parameter is not called `x`, as in the docstring.") from crash
+
+
+def with_outliers(inputs: Inputs) -> Tensor:
+    """Draw three long vectors; two of them have a number that outshines the others: (3, 150)."""
+    x = inputs.randn(3, 150)
+    x[0, 40], x[1, 90] = 100.0, -100.0
+    return x
+
+
+def vectors_alone(answer: Any, inputs: Inputs) -> bool:
+    """Change the last vector; the others' results must not move."""
+    x = inputs.randn(2, 5, 6)
+    other = x.clone()
+    other[:, -1] += 3
+    return agrees(answer(other)[:, :-1], answer(x)[:, :-1])
+
+
+def zeros(answer: Any, inputs: Inputs) -> list[Tensor]:
+    """Give it vectors of zeros, alone and beside others."""
+    x = inputs.randn(3, 4)
+    x[1] = 0.0
+    return [answer(torch.zeros(2, 3)), answer(x)]
+
+
+def in_half(answer: Any, inputs: Inputs) -> list[Any]:
+    """Ask for dtype and rough values where half precision is not enough on the way."""
+    loud = inputs.randn(3, 8)
+    loud[:, 2] = 500.0
+    cases = (
+        loud.half(),  # a square overflows, their mean does not
+        inputs.uniform(2, 600, low=50, high=200).half(),  # their sum overflows
+        inputs.uniform(2, 600, low=0.5, high=2).bfloat16(),  # a sum stops growing
+    )
+    seen: list[Any] = []
+    for x in cases:
+        got, right = answer(x), answer(x.double())
+        if not isinstance(got, Tensor) or got.dtype != x.dtype or got.shape != right.shape:
+            return [got]  # the engine says what it is, and what it should be
+        seen.append(bool(((got.double() - right).abs() <= ROOM * right.abs()).all()))
+    return seen
+
+
+mean_square = Check(
+    exercise="0.1",
+    name="mean_square",
+    reference=reference.mean_square,
+    probes=[
+        Probe("worked example, called by name", by_name),
+        values(
+            lambda inputs: (inputs.randn(3, 5),),
+            lambda inputs: (inputs.randn(2, 7, 4),),
+            lambda inputs: (inputs.randn(2, 3, 4, 5) * 3 + 1,),
+        ),
+        values(
+            lambda inputs: (inputs.randn(6),),
+            lambda inputs: (inputs.randn(4, 1),),
+            lambda inputs: (inputs.randn(1, 5, 6),),
+            lambda inputs: (inputs.randn(3, 1, 2),),
+            lambda inputs: (inputs.randn(4, 4),),
+            lambda inputs: (inputs.randn(2, 5, 6).transpose(1, 2),),
+            lambda inputs: (with_outliers(inputs),),
+            title="one vector (D,), sizes of 1, D × D, transposed, 150 columns with outliers",
+        ),
+        values(
+            lambda inputs: (-inputs.uniform(3, 5),),
+            lambda inputs: (1e-4 * inputs.randn(3, 5),),
+            lambda inputs: (1e5 * inputs.randn(3, 5),),
+            lambda inputs: (inputs.randn(3, 5).double(),),
+            title="all negative; tiny; huge; float64",
+        ),
+        Probe(
+            "zeros give 0",
+            zeros,
+            "The mean square of zeros is 0, and it returned something else. Is there an eps?",
+        ),
+        Probe(
+            "a vector does not feel the others",
+            vectors_alone,
+            "Another vector was changed, and the result of this one moved.",
+        ),
+        gradients(
+            lambda inputs: (inputs.randn(3, 5),),
+            lambda inputs: (inputs.randn(6),),
+            lambda inputs: (inputs.randn(2, 3, 4),),
+            lambda inputs: (torch.zeros(2, 3),),
+        ),
+        Probe(
+            "float16 and bfloat16: large squares, many numbers",
+            in_half,
+            "In half precision the result is off by more than rounding. Compute in float32 "
+            "(`x.float()`) and go back to x's dtype at the end.",
+        ),
+        keeps_device(lambda inputs: (inputs.randn(3, 5),)),
+    ],
+    mistakes=mistakes.MEAN_SQUARE,
+    hints=(
+        "The name says two things in English word order. Which of them is done first?",
+        "Square every number, then take the mean over the last dimension, which disappears. "
+        "Compute in float32 and go back to x's dtype.",
+        "`return x.float().square().mean(dim=-1).to(x.dtype)`",
+    ),
+)
