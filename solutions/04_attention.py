@@ -8,6 +8,7 @@
 # %% id="setup"
 import sys
 from pathlib import Path
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 # %% id="imports"
@@ -70,6 +71,7 @@ for sentence in sentences:
 # queries are then the **last** T of the S positions.
 #
 # **Predict.** One query, five keys: T = 1, S = 5. How many keys may it see: 1, 4 or 5?
+
 
 # %%
 # EXERCISE 4.1 · causal_mask
@@ -164,6 +166,7 @@ for filling in (0.0, -torch.inf):
 #
 # Compute in float32 when the input is float16 or bfloat16, and go back at the end: in float16 e¹² is infinite already.
 
+
 # %%
 # EXERCISE 4.2 · attention_weights
 def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -214,8 +217,8 @@ plot.softmax_direction(attention_weights, causal_mask)
 # <details><summary>Answer</summary>
 #
 # All four move. A column's sum contains the later queries, so that each weight depends on the future, although the mask is
-# right. And the rows do not sum to 1. This has been found in public code many times, in one case after the results had been
-# published; the list of mistakes behind your check names the places.
+# right. And the rows do not sum to 1. Nothing crashes, and it has been found in public code more than once
+# ([labmlai#146](https://github.com/labmlai/annotated_deep_learning_paper_implementations/issues/146)).
 #
 # </details>
 #
@@ -244,6 +247,7 @@ print("torch's fused attention: ", attend(q, k, v, attn_mask=nothing)[0, 0])
 # ## 4.3 What comes back: attention
 #
 # Each query takes the average of the values, weighted by its row. As a matrix product, (T, S) times (S, d).
+
 
 # %%
 # EXERCISE 4.3 · attention
@@ -308,6 +312,7 @@ print("head 0 by view alone:", x.view(1, 2, 2, 2)[0, 0].tolist())
 #
 # </details>
 
+
 # %%
 # EXERCISE 4.4 · split_heads
 def split_heads(x: Tensor, n_heads: int) -> Tensor:
@@ -337,6 +342,7 @@ check.split_heads(split_heads)
 # ## 4.5 And merge
 #
 # Backwards: the heads of a position side by side again.
+
 
 # %%
 # EXERCISE 4.5 · merge_heads
@@ -378,6 +384,7 @@ plot.heads(split_heads, merge_heads)
 # And here lab 03 comes in. Attention itself does not know any order; a score is a dot product, wherever the two tokens stand. So
 # queries and keys are rotated by their positions, in every head, after the split. Values are not: *where* a token stands decides
 # who listens to it, not what it says.
+
 
 # %%
 # EXERCISE 4.6 · MultiHeadAttention
@@ -421,9 +428,11 @@ check.MultiHeadAttention(MultiHeadAttention)
 # %% [markdown]
 # **Predict.** How many parameters has the layer for D = 64 with 4 heads, and how many with 8: the same, or twice as many?
 
+
 # %% id="show-parameters"
 def parameters(n_heads: int) -> int:
     return sum(weight.numel() for weight in MultiHeadAttention(64, n_heads).parameters())
+
 
 show("4 heads", lambda: parameters(4))
 show("8 heads", lambda: parameters(8))
@@ -441,7 +450,8 @@ show("8 heads", lambda: parameters(8))
 # Here are four heads. Their queries and keys are made by hand, so that you can know what to expect; the weights come from your
 # functions. Heads of these kinds have been found in trained models as well. "word before" and "what came next" work together:
 # the first fetches each word's predecessor, the second asks "what followed the last time I was here?". Olsson et al. call
-# them induction heads ([2209.11895](https://arxiv.org/abs/2209.11895)) and hold them for the source of learning from the prompt.
+# them induction heads ([2209.11895](https://arxiv.org/abs/2209.11895)) and give evidence that much of what a model learns from its
+# prompt comes from them.
 #
 # **Predict.** In the head "what came next", which word does the last "dog" look at?
 
@@ -451,8 +461,8 @@ plot.sentence(attention_weights, causal_mask, apply_rope)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# At "bit": the last time there was a dog, "bit" came next. Now take the mask away: the first "the" looks ahead, at "man" and at
-# the second "dog". Then put it back, choose "near words", and take the division by √d away: each word wavered between its
+# At "bit": the last time there was a dog, "bit" came next. Now take the mask away: each "the" looks
+# at whatever follows any "the", ahead as well as back. Then put it back, choose "near words", and take the division by √d away: each word wavered between its
 # neighbours, and now it looks at itself. The bars on the right are the entropies, row by row.
 #
 # </details>
@@ -492,7 +502,7 @@ plot.leak_detector(MultiHeadAttention)
 #
 # Every query meets every key: T² scores per head.
 #
-# **Predict.** A text twice as long: how much longer does attention take?
+# **Predict.** A text twice as long: does attention take 2, 4 or 8 times as long?
 
 # %% id="measure-timing"
 plot.timing(attention, causal_mask)
@@ -551,11 +561,13 @@ plot.timing(attention, causal_mask)
 # Now let the model write. Each new token needs a row of attention over all earlier ones. The simplest way is to run the layer on the
 # whole text again. But look at what your layer does to the first six tokens when four more are added:
 
+
 # %% id="the-next-problem"
 def past_is_settled() -> bool:
     layer, x = MultiHeadAttention(32, 4), torch.randn(1, 10, 32)
     angles = rope_angles(torch.arange(10), rope_frequencies(8))
     return torch.allclose(layer(x[:, :6], angles[:6]), layer(x, angles)[:, :6], atol=1e-5)
+
 
 show("the first six rows stay the same", past_is_settled)
 print(f"scores for 1000 tokens, all again at each step: {sum(t * t for t in range(1, 1001)):,}")
@@ -567,8 +579,10 @@ print(f"scores for 1000 tokens, one new row at a time:  {sum(range(1, 1001)):,}"
 
 # %% id="save"
 from checks import pieces
+
 pieces.save(check)
 
 # %% id="grade"
 from checks import colab
+
 colab.grade()

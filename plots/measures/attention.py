@@ -78,7 +78,7 @@ def leak_detector(attention_module: Callable[[int, int], nn.Module]) -> Flipbook
             right.plot(curve, "--", color=ORANGE, label=LEAKS[module], gid="other")
         right.axhline(math.log(VOCABULARY), color=GREY, linewidth=1, linestyle=":", gid="floor")
         right.set(xlabel="steps", ylabel="loss", ylim=(0, 3.2), xlim=(0, STEPS))
-        right.legend(loc="lower left", fontsize=10)
+        right.legend(loc="center right", fontsize=10)
         whose = "Your module" if module == YOURS else f"With {LEAKS[module]} a module"
         pairs = LENGTH * (LENGTH - 1) // 2
         return (
@@ -153,7 +153,11 @@ def _draw_matrix(axes: Any, seen: Tensor) -> int:
         [WASTED if s != s else NEW if s > NOTHING * limit else MASKED for s in row] for row in sizes
     ]
     leaks = sum(states[t][s] != MASKED for t in range(len(sizes)) for s in range(t + 1, len(sizes)))
-    shown = [[-s if j > t else s for j, s in enumerate(row)] for t, row in enumerate(sizes)]
+    faintest = 0.25 * limit  # of a leak: it is to be seen, however small
+    shown = [
+        [-max(s, faintest) if j > t else s for j, s in enumerate(row)]
+        for t, row in enumerate(sizes)
+    ]
     names = [str(i) for i in range(len(sizes))]
     cells(axes, shown, states, limit=0.5 * limit, rows=names, columns=names, gid="seen")
     axes.set(ylabel="output", title="input")
