@@ -150,12 +150,9 @@ def module_far(answer: Any, inputs: Inputs) -> list[Tensor]:
 
 
 def module_dtypes(answer: Any, inputs: Inputs) -> list[Tensor]:
-    """Turn the module into other dtypes, and look at what comes back."""
-    module, x = answer(5, 3), inputs.randn(2, 5)
-    return [
-        getattr(module, name)()(x.to(dtype)).flatten()[:0]
-        for name, dtype in (("double", torch.float64), ("half", torch.float16))
-    ]
+    """Turn the module into other dtypes: the numbers in float64, the dtype in float16."""
+    module, x = loaded(answer, inputs, 5, 3), inputs.randn(2, 5)
+    return [module.double()(x.double()), module.half()(x.half()).flatten()[:0]]
 
 
 def module_in_half(answer: Any, inputs: Inputs) -> list[Tensor | bool]:
