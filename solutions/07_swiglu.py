@@ -12,6 +12,7 @@
 # %% id="setup"
 import sys
 from pathlib import Path
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 # %% id="imports"
@@ -80,11 +81,12 @@ plot.dead_units()
 # $$\mathrm{Swish}_\beta(x) = x \cdot \sigma(\beta x), \qquad \sigma(z) = \frac{1}{1 + e^{-z}}$$
 #
 # σ is the sigmoid, β (beta) says how steep the gate is. Ramachandran, Zoph and Le
-# ([1710.05941](https://arxiv.org/abs/1710.05941)) did not think it up: they let a computer search through thousands of
+# ([1710.05941](https://arxiv.org/abs/1710.05941)) did not think it up: they let a computer search through many
 # formulas, and this one came out best. With β = 1 it had been proposed before as SiLU
 # ([1606.08415](https://arxiv.org/abs/1606.08415), [1702.03118](https://arxiv.org/abs/1702.03118)), and that is what it is called in torch.
 #
 # **Predict.** With β = 1, which is larger: swish(−1) or swish(−5)? Or are both 0?
+
 
 # %%
 # EXERCISE 7.1 · swish
@@ -154,6 +156,7 @@ show("slope at -100, written out", lambda: far.grad)
 #
 # **Predict.** The gate is −4, and the value 10. What passes: 0, about 0.2, or −40?
 
+
 # %%
 # EXERCISE 7.2 · glu
 def glu(gate: Tensor, value: Tensor) -> Tensor:
@@ -196,6 +199,7 @@ show("gate -4, value 10", lambda: glu(torch.tensor([-4.0]), torch.tensor([10.0])
 #
 # **Predict.** In one hidden unit the gate is −1 and the value −3. With ReLU instead of Swish the unit would be 0. What
 # is it with Swish: 0, negative, or positive?
+
 
 # %%
 # EXERCISE 7.3 · swiglu
@@ -265,6 +269,7 @@ plot.dead_units(swish, swiglu)
 #
 # **Predict.** Llama 2 7B: D = 4096, multiples of 256, no factor. 8/3 of 4096 is 10,922.67. Is F = 10,752, 10,922 or 11,008?
 
+
 # %%
 # EXERCISE 7.4 · ffn_hidden_dim
 def ffn_hidden_dim(dim: int, multiple_of: int = 256, multiplier: float | None = None) -> int:
@@ -309,7 +314,8 @@ plot.parameters(ffn_hidden_dim)
 # %% [markdown]
 # ## 7.5 The layer
 #
-# No biases, as nearly everywhere in Llama. The names matter: in lab 11 real weights come in by them.
+# No biases, as everywhere in Llama. The names matter: in lab 11 real weights come in by them.
+
 
 # %%
 # EXERCISE 7.5 · SwiGLU
@@ -437,8 +443,10 @@ plot.timing(swiglu)
 
 # %% id="save"
 from checks import pieces
+
 pieces.save(check)
 
 # %% id="grade"
 from checks import colab
+
 colab.grade()
