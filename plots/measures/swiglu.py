@@ -27,10 +27,10 @@ Layer = Callable[..., Tensor]  # a feed-forward layer: (x, *weights) → like x
 # One small network for both: eight characters in, the next one out; a feed-forward layer between.
 CHARACTERS, CONTEXT, EMBEDDING, WIDTH = 300_000, 8, 12, 48
 CLASSIC, GATED = 4 * WIDTH, 8 * WIDTH // 3  # 192 and 128 units: 18,432 parameters either way
-SEEDS = 3
+SEEDS, BATCH = 3, 128
 GRADING = "LLAMA_LAB_GRADING" in os.environ  # grading wants a run, not the result
-RACE_STEPS, RACE_RATE, RACE_BATCH = (100 if GRADING else 400), 0.01, 128
-DEAD_STEPS, DEAD_RATE, DEAD_BATCH = (50 if GRADING else 300), 0.03, 128
+RACE_STEPS, RACE_RATE = (100 if GRADING else 400), 0.01
+DEAD_STEPS, DEAD_RATE = (50 if GRADING else 300), 0.03
 HELD_OUT = 4096  # places in the text's last tenth on which everything is measured
 WORST = 5.0  # a loss above it, and NaN, is drawn here
 LOOKS = {"ReLU": (ORANGE, "--", "s"), "GELU": (BLUE, "-.", "^"), "SwiGLU": (GREEN, "-", "o")}
@@ -81,11 +81,8 @@ def race(swiglu: Layer) -> Flipbook:
     def losses() -> dict[str, Tensor]:
         with one_thread():
             gated = _race(swiglu, (GATED, GATED))  # first: it may not be written yet
-            return {
-                "ReLU": _race(relu_layer, (CLASSIC,)),
-                "GELU": _race(gelu_layer, (CLASSIC,)),
-                "SwiGLU": gated,
-            }
+            classic = {"ReLU": relu_layer, "GELU": gelu_layer}
+            return {name: _classic(layer) for name, layer in classic.items()} | {"SwiGLU": gated}
 
     def draw(fig: Figure, steps: int) -> str:
         left, right = fig.add_axes((0.09, 0.18, 0.53, 0.74)), fig.add_axes((0.73, 0.18, 0.25, 0.74))
@@ -133,6 +130,12 @@ def _verdict(spans: dict[str, tuple[float, float]]) -> str:
     return f"No seed of another layer comes as low as the worst of {best}."
 
 
+@functools.cache
+def _classic(layer: Layer) -> Tensor:
+    """The race of a layer that is not the learner's: once is enough."""
+    return _race(layer, (CLASSIC,))
+
+
 def _race(layer: Layer, inner: tuple[int, ...], blocks: int = 2) -> Tensor:
     """Train three seeds side by side. → (marks, seeds) losses on the same unseen places."""
     learn, measure, size = data()
@@ -164,15 +167,13 @@ def _race(layer: Layer, inner: tuple[int, ...], blocks: int = 2) -> Tensor:
             with torch.no_grad():
                 guess = logits(unseen.expand(SEEDS, -1, -1))
                 seen.append(torch.stack([F.cross_entropy(g, following) for g in guess]))
-        if step == RACE_STEPS:
-            return torch.stack(seen)
-        drawn = [windows(learn, RACE_BATCH, g) for g in seeds]
+        drawn = [windows(learn, BATCH, g) for g in seeds]
         x, y = (torch.stack(part) for part in zip(*drawn, strict=True))
         optimizer.zero_grad()
         (SEEDS * F.cross_entropy(logits(x).flatten(0, 1), y.flatten())).backward()
         optimizer.param_groups[0]["lr"] = RACE_RATE * (1 - step / RACE_STEPS)
         optimizer.step()
-    raise AssertionError("the last step returns")
+    return torch.stack(seen)
 
 
 FIRES, SILENT, DEAD = "fires on some text", "fires never, but still learns", "dead: no gradient"
@@ -190,7 +191,7 @@ def dead_units(swish: Layer | None = None, swiglu: Layer | None = None) -> Flipb
     def counted(norm: str) -> dict[str, list[tuple[Tensor, Tensor, float]]]:
         with one_thread():
             runs = reversed(panels.items())  # the learner's first: they may not be written yet
-            found = {name: list(_units(name, own, norm == NORMS[1])) for name, own in runs}
+            found = {name: _counts(name, own, norm == NORMS[1]) for name, own in runs}
             return {name: found[name] for name in panels}
 
     def draw(fig: Figure, norm: str, steps: int) -> str:
@@ -238,6 +239,12 @@ def _dots(axes: Axes, name: str, groups: dict[str, Tensor], columns: int = 16) -
     axes.axis("off")
 
 
+@functools.lru_cache(maxsize=8)
+def _counts(name: str, own: Layer | None, with_norm: bool) -> list[tuple[Tensor, Tensor, float]]:
+    """What `_units` finds; the ReLU network of the lab's beginning is not trained again."""
+    return list(_units(name, own, with_norm))
+
+
 def _units(name: str, own: Layer | None, with_norm: bool) -> Iterator[tuple[Tensor, Tensor, float]]:
     """Train one network. At each mark: which units fire on any text, which get a gradient, loss."""
     learn, measure, size = data()
@@ -255,10 +262,8 @@ def _units(name: str, own: Layer | None, with_norm: bool) -> Iterator[tuple[Tens
     def forward(x: Tensor) -> tuple[Tensor, Tensor]:  # → what reaches the units, and the logits
         h = embedding[x].flatten(1) @ first.T
         into = keep(h)
-        if name == "SwiGLU":
-            out = own(into, inner, *up, down)
-        else:
-            out = (own or F.relu)(into @ inner.T) @ down.T
+        bend = own or F.relu
+        out = bend(into, inner, *up, down) if up else bend(into @ inner.T) @ down.T
         return into @ inner.T, keep(h + out) @ last.T
 
     unseen, following = windows(measure, HELD_OUT, torch.Generator().manual_seed(99))
@@ -270,7 +275,7 @@ def _units(name: str, own: Layer | None, with_norm: bool) -> Iterator[tuple[Tens
             loss.backward()
             gradient = torch.zeros(units, 1) if inner.grad is None else inner.grad
             yield (gates > 0).any(0), (gradient != 0).any(1), loss.item()
-        x, y = windows(learn, DEAD_BATCH, generator)
+        x, y = windows(learn, BATCH, generator)
         optimizer.zero_grad()
         F.cross_entropy(forward(x)[1], y).backward()
         optimizer.step()
