@@ -126,7 +126,8 @@ def package(name: str, least: str = "") -> Line:
 
 def front_end() -> Line:
     """Where is this notebook open? A guess: a kernel does not see its front end."""
-    return Line(True, "front end", f"{where()}, at a guess")
+    guess = ", at a guess" if where() in (LAB, VSCODE) else ""
+    return Line(True, "front end", f"{where()}{guess}")
 
 
 def where() -> str:
@@ -207,11 +208,15 @@ def free_memory() -> float | None:
 
 
 def course() -> Line:
-    """Can the course's folder be written to?"""
+    """Are all its columns there, and can its folder be written to?"""
+    columns = ("labs", "solutions", "checks", "plots", "assets")
+    if missing := [f"{name}/" for name in columns if not (ROOT / name).is_dir()]:
+        advice = "Fetch or unpack the whole course again."
+        return Line(False, "the course", f"{', '.join(missing)} not there", advice)
     if error := _unwritable(ROOT):
         advice = "Copy the whole course to a folder of your own, and open the labs there."
         return Line(False, "the course", f"its folder cannot be written to: {error}", advice)
-    return Line(True, "the course", f"in the folder {ROOT.name}/, which can be written to")
+    return Line(True, "the course", "is complete, and its folder can be written to")
 
 
 def my_llama() -> Line:

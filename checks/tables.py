@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from html import escape
-from typing import Any
 
 MARKS = {"done": "✓", "wrong": "✗", "todo": "✎"}
 STYLE = """
 .llama-table { max-width: 52em; font: 14px/1.45 system-ui, sans-serif; overflow-x: auto; }
 .llama-table table { border-collapse: collapse; margin: 0.3em 0; }
-.llama-table td { text-align: left; vertical-align: top; padding: 0.2em 1em 0.2em 0; border: 0;
+.llama-table td { vertical-align: top; padding: 0.2em 1em 0.2em 0; border: 0;
   background: transparent; white-space: normal; }
 .llama-table td:first-child, .llama-table .chip { white-space: nowrap; }
 .llama-table .title { font-weight: 600; }
@@ -28,7 +27,9 @@ def marked(state: str, inside: str) -> str:
 
 def page(title: str, rows: list[list[str]], notes: list[str]) -> str:
     """A table of cells that are HTML already, under its title and over some plain sentences."""
-    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+    # Written at the cell itself, because Jupyter's own style sheet sets numbers to the right.
+    left = '<td style="text-align:left">'
+    body = "".join(f"<tr>{''.join(f'{left}{cell}</td>' for cell in row)}</tr>" for row in rows)
     below = "".join(f"<div>{note}</div>" for note in notes)
     head = f'<div class="title">{escape(title)}</div>'
     style = f"<style>{STYLE}</style>"
@@ -41,7 +42,7 @@ def code(sentence: str) -> str:
     return "".join(f"<code>{p}</code>" if i % 2 else p for i, p in enumerate(parts))
 
 
-def show(text: str, html: str, **more: Any) -> None:
+def show(text: str, html: str) -> None:
     """Display both, or print the text where there is no notebook."""
     try:
         from IPython import get_ipython
@@ -52,4 +53,4 @@ def show(text: str, html: str, **more: Any) -> None:
     if get_ipython() is None:
         print(text)
     else:
-        display({"text/plain": text, "text/html": html}, raw=True, **more)
+        display({"text/plain": text, "text/html": html}, raw=True)
