@@ -22,6 +22,11 @@ from checks.probes.gqa import (
 )
 from checks.reference import gqa as reference
 
+UNEVEN = (
+    "Groups of different sizes must be refused with a ValueError when the layer is made, and even "
+    "groups must not."
+)
+
 
 def who_reads_whom(answer: object, inputs: Inputs) -> list:
     """Give kv head j the value j, everywhere: what comes back is the number of the head read."""
@@ -147,10 +152,14 @@ GroupedQueryAttention = Check(
         Probe("worked example: two query heads on one kv head", module.worked_layer),
         Probe("a new layer: wq, wk, wv, wo of these shapes, no bias", module.new_layer),
         Probe(
-            "ValueError unless n_heads % n_kv_heads == 0",
-            module.uneven_groups,
-            "Groups of different sizes must be refused with a ValueError when the layer is made, "
-            "and even groups must not.",
+            "ValueError for 6 query heads and 4 kv heads; 3 and 1, 3 and 3 are fine",
+            module.groups_of((6, 4), (3, 1), (3, 3)),
+            UNEVEN,
+        ),
+        Probe(
+            "ValueError whenever n_heads % n_kv_heads is not 0",
+            module.groups_of((4, 3), (2, 4), (8, 6), (4, 2)),
+            UNEVEN,
         ),
         Probe("six query heads, three kv heads, no cache", module.one_sequence),
         Probe("groups of other sizes, MQA, MHA", module.without_cache),
@@ -169,12 +178,14 @@ GroupedQueryAttention = Check(
             "n_kv_heads heads, each position once.",
         ),
         Probe("slots that are not written yet hold NaN, or 1e9", module.poisoned_slots),
-        Probe("two sequences in turns, with and without cache", module.two_sequences),
+        Probe("the same text twice, without a cache", module.without_memory),
+        Probe("two sequences in turns, each with its cache", module.two_sequences),
         Probe(
             "gradients reach the input and all four weights",
             module.layer_gradients,
             "A wrong gradient, or none, arrives at the input, wq, wk, wv or wo.",
         ),
+        Probe("bfloat16 stays bfloat16", module.layer_dtype),
         Probe("float16 and bfloat16, cache included", module.layer_in_half, HALF, noisy=True),
         Probe(
             "works on the device of its input",

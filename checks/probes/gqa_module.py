@@ -1,6 +1,6 @@
 """Lab 06, 6.3: what is tried on GroupedQueryAttention."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -63,31 +63,24 @@ def worked_layer(answer: Any, inputs: Inputs) -> Tensor:
 
 
 def new_layer(answer: Any, inputs: Inputs) -> list:
-    """The parameters of new layers: GQA, MQA and MHA."""
-    seen = []
-    for heads, kv_heads, d in ((6, 2, 4), (3, 1, 2), (3, 3, 2)):
-        module = answer(heads * d, heads, kv_heads)
-        expected = shapes(heads, kv_heads, d).items()
-        expect_parameters(
-            module, {f"{name}.weight": torch.zeros(shape) for name, shape in expected}
-        )
-        for _, weight in module.named_parameters():
-            seen.append([weight.requires_grad, bool((weight != 0).any())])
-    return seen
+    """The parameters of a new layer, and whether they can learn."""
+    module = answer(24, 6, 2)
+    expected = shapes(6, 2, 4).items()
+    expect_parameters(module, {f"{name}.weight": torch.zeros(shape) for name, shape in expected})
+    return [[w.requires_grad, bool((w != 0).any())] for _, w in module.named_parameters()]
 
 
-def uneven_groups(answer: Any, inputs: Inputs) -> list[str]:
-    """Make layers with groups that do not come out even, and with some that do."""
+def groups_of(*sizes: tuple[int, int]) -> Callable[[Any, Inputs], list[str]]:
+    """Make layers with these numbers of query and kv heads, some of which do not come out even."""
 
-    def made(heads: int, kv_heads: int) -> str:
+    def made(answer: Any, heads: int, kv_heads: int) -> str:
         try:
             layer = answer(2 * heads, heads, kv_heads)
         except Crash as crash:
             return type(crash.original).__name__
         return f"wk {[tuple(w.shape) for name, w in layer.named_parameters() if 'wk' in name]}"
 
-    uneven, even = ((6, 4), (3, 2), (2, 4), (8, 6)), ((3, 3), (3, 1), (4, 2))
-    return [made(*sizes) for sizes in uneven + even]
+    return lambda answer, inputs: [made(answer, *pair) for pair in sizes]
 
 
 def one_sequence(answer: Any, inputs: Inputs) -> Tensor:
@@ -98,12 +91,7 @@ def one_sequence(answer: Any, inputs: Inputs) -> Tensor:
 def without_cache(answer: Any, inputs: Inputs) -> list[Tensor]:
     """Whole sequences, by layers of several sizes."""
     seen = []
-    for batch, length, heads, kv_heads, d in (
-        (1, 4, 6, 2, 2),
-        (3, 2, 4, 1, 6),
-        (2, 3, 3, 3, 4),
-        (1, 1, 4, 2, 2),
-    ):
+    for batch, length, heads, kv_heads, d in ((1, 4, 6, 2, 2), (3, 2, 4, 1, 6), (2, 3, 3, 3, 4)):
         module = layer(answer, inputs, heads, kv_heads, d)
         seen.append(module(inputs.randn(batch, length, heads * d), turns(0, length, d)))
     return seen
@@ -134,22 +122,22 @@ def given_angles(answer: Any, inputs: Inputs) -> list[Tensor]:
 
 def one_by_one(answer: Any, inputs: Inputs) -> list[Tensor]:
     """One token at a time."""
-    return feed(layer(answer, inputs), inputs.randn(2, 5, DIM), [1] * 5, memory())
+    return feed(layer(answer, inputs), inputs.randn(2, 4, DIM), [1] * 4, memory())
 
 
 def random_chunks(answer: Any, inputs: Inputs) -> list[Tensor]:
     """The same sequence in two chunkings, one of them drawn; then MQA."""
-    drawn = inputs.integers(3, low=1, high=4).tolist()
+    drawn = inputs.integers(2, low=1, high=5).tolist()
     module, x = layer(answer, inputs), inputs.randn(2, 9, DIM)
-    seen = feed(module, x, (4, 3, 2), memory()) + feed(module, x, drawn, memory())
+    seen = feed(module, x, (3, 2), memory()) + feed(module, x, drawn, memory())
     single = layer(answer, inputs, kv_heads=1)
-    return seen + feed(single, x[:1, :5], (3, 2), memory(1, kv_heads=1))
+    return seen + feed(single, x[:1, :4], (1, 3), memory(1, kv_heads=1))
 
 
 def cache_content(answer: Any, inputs: Inputs) -> list:
     """What stands in the cache after each chunk, and how many heads it has there."""
     module, cache, seen = layer(answer, inputs), memory(), []
-    for start, length in ((0, 3), (3, 1), (4, 2)):
+    for start, length in ((0, 3), (3, 2)):
         module(inputs.randn(2, length, DIM), turns(start, length), cache)
         heads = cache.keys.shape[1]
         if heads != KV_HEADS:
@@ -165,28 +153,35 @@ def cache_content(answer: Any, inputs: Inputs) -> list:
 
 
 def poisoned_slots(answer: Any, inputs: Inputs) -> list[Tensor]:
-    """A cache whose unused slots hold NaN, and one where they hold huge numbers."""
-    module, x, seen = layer(answer, inputs), inputs.randn(2, 4, DIM), []
-    for poison in (torch.nan, 1e9):
-        cache = memory()
-        cache.keys.fill_(poison)
-        cache.values.fill_(poison)
-        seen += feed(module, x, (2, 1, 1), cache)
-    return seen
+    """A cache whose unused slots hold huge keys and values that are no numbers."""
+    module, cache = layer(answer, inputs), memory()
+    cache.keys.fill_(1e9)
+    cache.values.fill_(torch.nan)
+    return feed(module, inputs.randn(2, 4, DIM), (2, 2), cache)
+
+
+def without_memory(answer: Any, inputs: Inputs) -> list[Tensor]:
+    """The same text twice without a cache."""
+    module, x = layer(answer, inputs), inputs.randn(2, 3, DIM)
+    return [module(x, turns(0, 3)), module(x, turns(0, 3), None)]
 
 
 def two_sequences(answer: Any, inputs: Inputs) -> list[Tensor]:
-    """Two sequences in turns, each with its cache, and calls without one in between."""
-    module, first, second = layer(answer, inputs), memory(), memory(1)
-    x, y = inputs.randn(2, 4, DIM), inputs.randn(1, 3, DIM)
+    """Two sequences in turns, each with its cache, and one without at the end."""
+    module, first, second = layer(answer, inputs), memory(), memory()
+    x, y = inputs.randn(2, 4, DIM), inputs.randn(2, 2, DIM)
     return [
         module(x[:, :3], turns(0, 3), first),
-        module(y[:, :2], turns(0, 2), second),
+        module(y, turns(0, 2), second),
         module(x[:, 3:], turns(3, 1), first),
-        module(y[:, 2:], turns(2, 1), second),
         module(x, turns(0, 4)),
-        module(x, turns(0, 4), None),
     ]
+
+
+def layer_dtype(answer: Any, inputs: Inputs) -> Tensor:
+    """What comes back from a layer in bfloat16; its numbers are looked at afterwards."""
+    module = layer(answer, inputs).to(torch.bfloat16)
+    return module(inputs.randn(1, 2, DIM).bfloat16(), turns(0, 2))[..., :0]
 
 
 def layer_gradients(answer: Any, inputs: Inputs) -> list[Tensor]:
@@ -204,10 +199,9 @@ def layer_gradients(answer: Any, inputs: Inputs) -> list[Tensor]:
 
 def layer_in_half(answer: Any, inputs: Inputs) -> list:
     """The whole layer, its input and its cache in half precision."""
-    seen: list = []
+    module, x, seen = layer(answer, inputs), inputs.randn(2, 3, DIM), []
+    exact = module(x, turns(0, 3))
     for dtype in (torch.float16, torch.bfloat16):
-        module, x = layer(answer, inputs), inputs.randn(2, 3, DIM)
-        exact = module(x, turns(0, 3))
         args = module.to(dtype), x.to(dtype), (2, 1), memory(dtype=dtype)
         got = believed(lambda args=args: feed(*args))
         if not all(isinstance(part, Tensor) for part in got):

@@ -1,4 +1,4 @@
-"""Lab 06, slow and obvious: one head after the other, in float64."""
+"""Lab 06, slow and obvious: one kv head after the other, in float64."""
 
 import math
 
@@ -16,10 +16,10 @@ def repeat_kv(x: Tensor, n_rep: int) -> Tensor:
 
 
 def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
-    """q: (B, T, d), k and v: (B, S, d), mask: (B, T, S) bool → (B, T, d); all of one head."""
-    scores = (q[:, :, None] * k[:, None]).sum(-1) / math.sqrt(q.shape[-1])  # (B, T, S)
-    weights = torch.softmax(scores.where(mask, -torch.inf), dim=-1)
-    return (weights[..., None] * v[:, None]).sum(2)
+    """q: (B, n, T, d), k and v: (B, S, d), mask: (B, n, T, S) bool → (B, n, T, d); one kv head."""
+    scores = (q[..., None, :] * k[:, None, None]).sum(-1) / math.sqrt(q.shape[-1])
+    weights = torch.softmax(scores.where(mask, -torch.inf), dim=-1)  # (B, n, T, S)
+    return (weights[..., None] * v[:, None, None]).sum(-2)
 
 
 def grouped_query_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -28,12 +28,13 @@ def grouped_query_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None
     everything = torch.ones(n_queries, n_keys, dtype=torch.bool, device=q.device)
     may_look = everything if mask is None else mask
     may_look = may_look.expand(batch, n_heads, n_queries, n_keys)
-    heads = []
-    for head in range(n_heads):
-        group = head // (n_heads // n_kv_heads)  # the kv head that this query head reads
-        keys, values = k[:, group].double(), v[:, group].double()
-        heads.append(attention(q[:, head].double(), keys, values, may_look[:, head]))
-    return torch.stack(heads, dim=1).to(q.dtype)
+    group = n_heads // n_kv_heads  # this many neighbouring query heads read one kv head
+    outputs = []
+    for head in range(n_kv_heads):
+        readers = slice(head * group, (head + 1) * group)
+        keys, values = k[:, head].double(), v[:, head].double()
+        outputs.append(attention(q[:, readers].double(), keys, values, may_look[:, readers]))
+    return torch.cat(outputs, dim=1).to(q.dtype)
 
 
 def rotate(x: Tensor, angles: Tensor) -> Tensor:
@@ -125,9 +126,9 @@ class KVCache:
         end = self.length + k.shape[2]
         if end > self.keys.shape[2]:
             raise ValueError(f"{end} positions > {self.keys.shape[2]}")
-        if k.shape[1] != self.keys.shape[1] and self.length == 0:
-            self.keys = self.keys[:, :1].repeat(1, k.shape[1], 1, 1)
-            self.values = self.values[:, :1].repeat(1, k.shape[1], 1, 1)
+        if times := (k.shape[1] - 1) // self.keys.shape[1]:  # more heads than it was made for
+            heads = torch.arange(k.shape[1]) // (times + 1)
+            self.keys, self.values = self.keys[:, heads], self.values[:, heads]
         self.keys[:, :, self.length : end] = k
         self.values[:, :, self.length : end] = v
         self.length = end
