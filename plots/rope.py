@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from plots.cells import EMPTY, NEW, REUSED, cells
 from plots.flipbook import Flipbook, explore
 from plots.measures.rope import Rotate, Table, angles_at, decay, drift, timing
+from plots.rope_waves import clocks, heatmap
 from plots.style import (
     BLUE,
     FAINT,
     GREY,
     INK,
     KEY,
-    ORANGE,
+    PINK,
     QUERY,
     arrow,
     number,
     numbers,
     plane,
-    shade,
 )
 
 if TYPE_CHECKING:
@@ -35,80 +34,69 @@ if TYPE_CHECKING:
 __all__ = ["clocks", "decay", "drift", "heatmap", "pairing", "rotation", "shift", "timing"]
 
 SENTENCE = ("the", "dog", "bites", "the", "man", "who", "bites", "back")
-WORDS = {  # three pairs each
-    "the": [0.55, 0.40, 0.70, -0.20, 0.50, 0.50],
-    "dog": [1.15, 0.20, 0.30, 1.00, -0.90, 0.40],
-    "bites": [0.25, 1.10, -0.80, 0.70, 1.10, 0.10],
-    "man": [-0.95, 0.65, 1.10, 0.35, 0.20, -1.00],
-    "who": [-0.45, -0.75, -0.60, -0.60, -0.70, -0.50],
-    "back": [0.70, -0.90, 0.15, -1.05, 0.60, 0.90],
+WORDS = {  # three pairs each, chosen so that no two names lie on one another
+    "the": [0.80, 0.45, -0.85, 0.05, -0.85, -0.05],
+    "dog": [0.95, -0.25, -0.40, 0.70, -0.35, 0.60],
+    "bites": [-0.40, 0.60, 0.25, -0.50, 0.60, -0.20],
+    "man": [0.30, -0.50, -0.90, -0.50, -0.45, -0.85],
+    "who": [-0.60, -0.50, 0.05, 0.85, 0.15, -0.65],
+    "back": [-0.10, -0.70, -0.65, 0.50, 0.85, 0.50],
 }
-TOY_BASE = 100.0  # with three pairs: 1, 0.22 and 0.05 radians per position, so that all three move
+TOY_BASE = 64.0  # with three pairs: 1, 1/4 and 1/16 radian per position, so that all three move
 SAME = 0.01  # lengths and scores that differ by less look the same in the picture
-
-
-def heatmap(sinusoidal_positions: Table) -> Flipbook:
-    """Show the classic table of 100 positions × 512 dimensions, and two columns of it."""
-
-    def draw(fig: Figure, pair: int) -> str:
-        table = numbers(sinusoidal_positions(100, 512, 10_000.0))
-        left, right = fig.subplots(1, 2, width_ratios=(1.5, 1))
-        fig.subplots_adjust(left=0.09, right=0.98, bottom=0.19, top=0.87, wspace=0.2)
-        steps = shade(np.round(4 * table) / 4, limit=1.0)  # few colours make a small image
-        box = (0, 512, 100, 0)
-        left.imshow(steps, aspect="auto", interpolation="none", gid="table", extent=box)
-        left.set(xlabel="dimension", ylabel="position")
-        left.set_title("100 positions × 512 dimensions", pad=12)
-        left.plot([2 * pair + 1], [-2], "v", color=INK, markersize=8, clip_on=False)
-        for column, color, line in ((2 * pair, BLUE, "-"), (2 * pair + 1, ORANGE, "--")):
-            right.plot(table[:, column], line, color=color, gid=f"column-{column - 2 * pair}")
-        right.set(xlabel="position", ylim=(-1.15, 1.15), xlim=(0, 99))
-        right.set_title(f"columns {2 * pair} and {2 * pair + 1}", pad=12)
-        wave = 2 * math.pi * 10_000 ** (2 * pair / 512)
-        return (
-            f"Columns {2 * pair} (blue, solid) and {2 * pair + 1} (orange, dashed): one wave takes "
-            f"{wave:,.0f} positions. At position 50 they are {number(table[50, 2 * pair])} and "
-            f"{number(table[50, 2 * pair + 1])}. On the left blue is above zero, orange below."
-        )
-
-    return explore(draw, pair=[0, 16, 32, 64, 128, 255], start={"pair": 64})
+TURN = PINK  # the colour of an angle: what a position adds to a direction
+BELOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 def rotation(apply_rope: Rotate) -> Flipbook:
     """Show a sentence's words, the rotation at each position, and the rotated words."""
     words = torch.tensor([WORDS[word] for word in SENTENCE])  # (8, 6)
     angles = angles_at(torch.arange(len(SENTENCE)), 3, TOY_BASE)
+    names = [f"{word}{m}".translate(BELOW) for m, word in enumerate(SENTENCE)]
 
     def draw(fig: Figure, position: int, pair: int) -> str:
         here, word = slice(2 * pair, 2 * pair + 2), SENTENCE[position]
+        asked, step = float(angles[position, pair]), float(angles[1, pair])
         east = torch.zeros_like(words)
         east[:, 2 * pair] = 1
         before = numbers(words)[:, here]
         hands = numbers(apply_rope(east, angles))[:, here]
         after = numbers(apply_rope(words, angles))[:, here]
         length = float(np.hypot(*before[position]))
-        panels = []
-        for title, circle in (("words", length), ("rotations", 1.0), ("rotated words", length)):
-            panels.append(fig.add_subplot(1, 3, len(panels) + 1))
-            plane(panels[-1], 1.5, circle=circle)
-            panels[-1].set_title(title)
-        fig.subplots_adjust(left=0.01, right=0.99, bottom=0.02, top=0.88, wspace=0.06)
-        left, middle, right = panels
-        for m, other in enumerate(SENTENCE):
-            if m != position:
-                if other != word and m == SENTENCE.index(other):
-                    faint(left, before[m], label=other)
-                faint(middle, hands[m], INK)
-                faint(right, after[m], label=f"{m}" if other == word else "", strong=other == word)
-        for axes, tip, color, label, gid in (
-            (left, before, BLUE, word, "before"),
-            (middle, hands, INK, f"{position}", "hand"),
-            (right, after, BLUE, f"{word} {position}", "after"),
+        left, middle, right = (fig.add_axes((0.01 + 0.333 * i, 0, 0.313, 0.89)) for i in range(3))
+        for axes, title, circle in (
+            (left, "words", length),
+            (middle, "rotations", 1.0),
+            (right, "rotated words", length),
         ):
-            arrow(axes, tip[position], color, label, gid=gid)
-        arrow(right, before[position], GREY, linestyle=":", alpha=0.7)
-        what = said(word, before[position], after[position], float(angles[position, pair]))
-        return f"Position {position}, pair {pair}: {what}"
+            plane(axes, 1.32)
+            ring(axes, circle)
+            axes.set_title(title)
+        spots = range(8) if step > 0.1 else {0, 7} - {position - 1, position + 1}  # room for all?
+        others = [m for m in range(8) if m != position]
+        once = [m for m in others if SENTENCE[m] != word and SENTENCE.index(SENTENCE[m]) == m]
+        numbered = [str(m) if m in spots else "" for m in range(8)]
+        for axes, tips, labels, shown, color in (
+            (left, before, SENTENCE, once, BLUE),
+            (middle, hands, numbered, others, TURN),
+            (right, after, names, others, BLUE),
+        ):
+            faint(axes, tips[shown], [labels[m] for m in shown], color)
+        sweep(middle, 0.0, asked, step, 0.5)
+        sweep(right, math.atan2(*before[position, ::-1]), asked, step, 0.5 * length)
+        right.plot(*np.c_[[0, 0], before[position]], ":", color=GREY, linewidth=1.6)
+        for axes, tip, color, label, gid in (
+            (left, before[position], BLUE, word, "before"),
+            (middle, hands[position], TURN, str(position), "hand"),
+            (right, after[position], BLUE, names[position], "after"),
+        ):
+            arrow(axes, tip, color, gid=gid)
+            name(axes, tip, label, color=color, fontweight="bold", fontsize=11)
+        return (
+            f"Pair {pair}, position {position}: {position} × {step:g} = {asked:g} radians, "
+            f"{round(math.degrees(asked))}°. "
+            f"{said(word, before[position], after[position], asked)}"
+        )
 
     return explore(
         draw,
@@ -116,20 +104,50 @@ def rotation(apply_rope: Rotate) -> Flipbook:
         pair=range(3),
         start={"position": 3, "pair": 0},
         play="position",
-        size=(7.2, 2.7),
+        size=(7.2, 2.65),
     )
 
 
-def faint(
-    axes: Axes, tip: np.ndarray, color: str = BLUE, label: str = "", strong: bool = False
-) -> None:
-    """Draw another word's vector, thin and pale, with a small name."""
-    line, end = (0.8, 0.8) if strong else (FAINT, 2 * FAINT)
-    axes.plot([0, tip[0]], [0, tip[1]], "-", color=color, linewidth=1, alpha=line)
-    axes.plot([tip[0]], [tip[1]], ".", color=color, markersize=5, alpha=end)
-    x, y = 9 * tip / max(float(np.hypot(*tip)), 1e-6)
-    box = {"ha": "center", "va": "center", "fontsize": 8.5, "alpha": 0.8}
-    axes.annotate(label, tip, (1.4 * x, y), textcoords="offset points", **box)
+def ring(axes: Axes, radius: float, **where: Any) -> None:
+    """Draw a thin circle: what a turn cannot leave."""
+    from matplotlib.patches import Circle
+
+    look = {"fill": False, "linewidth": 0.8, "edgecolor": INK, "alpha": 2 * FAINT}
+    axes.add_patch(Circle(where.get("center", (0, 0)), radius, **look))
+
+
+def faint(axes: Axes, tips: np.ndarray, labels: Sequence[str], color: str) -> None:
+    """Draw the other words' vectors, thin and pale, with small names."""
+    rays = np.insert(np.repeat(tips, 2, axis=0), range(0, 2 * len(tips), 2), 0.0, axis=0)
+    rays[2::3] = np.nan  # from the middle to the tip, and a gap
+    axes.plot(*rays.T, "-", color=color, linewidth=1.2, alpha=1.6 * FAINT)
+    axes.plot(*tips.T, ".", color=color, markersize=6, alpha=3 * FAINT)
+    for tip, label in zip(tips, labels, strict=True):
+        if label:
+            name(axes, tip, label, fontsize=9, alpha=0.85)
+
+
+def name(axes: Axes, tip: np.ndarray, label: str, **look: Any) -> None:
+    """Write a name beyond an arrow's tip, the longer it is the further to the side."""
+    x, y = tip / max(float(np.hypot(*tip)), 1e-6)
+    beyond = (0.25 * look["fontsize"] * (2.4 + 1.1 * len(label)) * x, look["fontsize"] * y)
+    box = {"ha": "center", "va": "center", "textcoords": "offset points"}
+    axes.annotate(label, tip, beyond, **box, **look)
+
+
+def sweep(axes: Axes, begin: float, angle: float, step: float, radius: float) -> None:
+    """Draw the angle from `begin` on: a sector, its edge winding outwards, a dot at each step."""
+    if abs(angle) < 1e-6:
+        return
+
+    def edge(at: np.ndarray) -> np.ndarray:
+        out = radius * (1 + 0.25 * at / (2 * np.pi))
+        return np.stack((out * np.cos(begin + at), out * np.sin(begin + at)))
+
+    along = edge(np.linspace(0, angle, 3 + round(6 * abs(angle))))
+    axes.fill(*np.c_[[0, 0], along], color=TURN, alpha=FAINT, linewidth=0)
+    axes.plot(*along, "-", color=TURN, linewidth=1.8, gid="sweep")
+    axes.plot(*edge(np.arange(step, angle + step / 2, step)), ".", color=TURN, markersize=5)
 
 
 def said(word: str, before: np.ndarray, after: np.ndarray, asked: float) -> str:
@@ -139,13 +157,10 @@ def said(word: str, before: np.ndarray, after: np.ndarray, asked: float) -> str:
     lengths = np.hypot(*before), np.hypot(*after)
     path = " to ".join(f"({number(x)}, {number(y)})" for x, y in (before, after))
     if abs((turned - wanted + 180) % 360 - 180) < 1 and abs(lengths[0] - lengths[1]) < SAME:
-        return (
-            f"“{word}” turns by {number(asked)} radians, {round(wanted)}°, from {path}. Its length "
-            f"stays {number(lengths[0])}."
-        )
+        return f"“{word}” goes from {path}, and its length stays {number(lengths[0])}."
     return (
-        f"“{word}” should turn by {round(wanted)}° and keep its length {number(lengths[0])}. It "
-        f"turns by {round(turned)}°, from {path}, and its length is {number(lengths[1])}."
+        f"“{word}” should turn by that and keep its length {number(lengths[0])}. It turns by "
+        f"{round(turned)}°, from {path}, and its length is {number(lengths[1])}."
     )
 
 
@@ -169,6 +184,7 @@ def shift(apply_rope: Rotate, sinusoidal_positions: Table) -> Flipbook:
             axes = fig.add_axes((0.01 + 0.33 * place, 0.03, 0.31, 0.84))
             plane(axes, 2.15)
             axes.set_title(name)
+            between(axes, *(v[position] for v in both))
             for v, label, color, line in zip(both, "qk", (QUERY, KEY), ("-", "--"), strict=True):
                 axes.plot(*v.T, ".", color=color, markersize=3, alpha=2 * FAINT)
                 arrow(axes, v[position], color, label, linestyle=line, gid=f"{label}-{name}")
@@ -182,76 +198,32 @@ def shift(apply_rope: Rotate, sinusoidal_positions: Table) -> Flipbook:
         box.legend(loc="upper right", fontsize=9, borderaxespad=0, labelspacing=0.2)
         spread = {name: score.max() - score.min() for name, score in scores.items()}
         told = [
-            f"{name} it is {number(score[position])} and "
+            f"is {number(score[position])} and "
             + ("stands still" if spread[name] < SAME else f"wanders by {number(spread[name])}")
             for name, score in scores.items()
         ]
-        return f"q at {position}, k at {position + distance}. What q·k does as both move: " + (
-            f"{told[0]}; {told[1]}. Dots: all the places where q and k come by."
+        return (
+            f"q at {position}, k at {position + distance}. Rotated, q·k {told[0]}; added, it "
+            f"{told[1]} as both move on. Shaded: the angle between them."
         )
 
     return explore(
         draw,
         position=range(last + 1),
-        distance=[0, 2, 4],
+        distance=[2, 4],
         start={"position": 3, "distance": 2},
         play="position",
         size=(7.2, 2.8),
     )
 
 
-def clocks(rope_frequencies: Callable[..., Tensor], rope_angles: Rotate) -> Flipbook:
-    """Show one clock hand for each pair of a head with 16 dimensions."""
-
-    def draw(fig: Figure, position: int, base: int) -> str:
-        theta = rope_frequencies(16, float(base))
-        turned = numbers(rope_angles(torch.tensor([position]), theta))[0]
-        waves = 2 * math.pi / numbers(theta)
-        for half in (0, 1):
-            axes = fig.add_axes((0.5 * half + 0.005, 0, 0.49, 1))
-            axes.set(xlim=(4 * half - 0.5, 4 * half + 3.5), ylim=(-1.05, 0.95), aspect="equal")
-            axes.axis("off")
-            for i in range(4 * half, 4 * half + 4):
-                clock(axes, i, turned[i], f"pair {i}", waves[i])
-        come = int((turned >= 2 * math.pi).sum())
-        return (
-            f"Position {position:,}, base {base:,}: {come} of 8 hands have come round at least "
-            f"once. The fastest needs {number(waves[0], 1)} positions for a turn, the slowest "
-            f"{waves[-1]:,.0f}."
-        )
-
-    return explore(
-        draw,
-        position=[0, 1, 2, 3, 4, 6, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192],
-        base=[100, 10_000, 500_000],
-        start={"position": 128, "base": 10_000},
-        play="position",
-        size=(7.2, 1.9),
-    )
-
-
-def clock(axes: Axes, i: int, angle: float, name: str, wave: float) -> None:
-    """Draw one dial around (i, 0): its hand, what it has swept, its turns and its period."""
-    radius, swept = 0.42, np.linspace(0, np.clip(angle, -2 * np.pi, 2 * np.pi), 25)
-    around = np.linspace(0, 2 * np.pi, 41)
-    axes.plot(
-        i + radius * np.cos(around), radius * np.sin(around), "-", color=INK, lw=0.8, alpha=0.5
-    )
-    x, y = np.append(np.cos(swept), 0), np.append(np.sin(swept), 0)
-    axes.fill(i + radius * x, radius * y, color=BLUE, alpha=FAINT, linewidth=0)
-    tip = (i + radius * math.cos(angle), radius * math.sin(angle))
-    axes.plot([i, tip[0]], [0, tip[1]], "-", color=BLUE, gid=f"hand-{i}")
-    axes.plot([tip[0]], [tip[1]], "o", color=BLUE, markersize=4)
-    turns = angle / (2 * math.pi)
-    written = (
-        f"{turns:,.0f}" if abs(turns) >= 99.5 else number(turns, 2 if abs(turns) < 9.995 else 1)
-    )
-    for height, text, gid in (
-        (0.6, name, None),
-        (-0.7, f"{written} turns", f"turns-{i}"),
-        (-0.97, f"period {wave:,.0f}" if wave < 9999.5 else f"period {wave / 1000:.3g}k", None),
-    ):
-        axes.text(i, height, text, ha="center", fontsize=9, gid=gid)
+def between(axes: Axes, a: np.ndarray, b: np.ndarray) -> None:
+    """Shade the angle between two vectors, the shorter way round."""
+    start, end = (math.atan2(*v[::-1]) for v in (a, b))
+    along = start + np.linspace(0, (end - start + math.pi) % (2 * math.pi) - math.pi, 12)
+    radius = 0.75 * min(np.hypot(*a), np.hypot(*b))
+    edge = radius * np.stack((np.cos(along), np.sin(along)))
+    axes.fill(*np.c_[[0, 0], edge], color=TURN, alpha=1.4 * FAINT, linewidth=0, gid="between")
 
 
 def pairing(apply_rope: Rotate, apply_rope_half: Rotate) -> Flipbook:

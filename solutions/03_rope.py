@@ -1,14 +1,15 @@
 # %% [markdown]
 # # 03 · Rotary position embedding
 #
-# "dog bites man" is no news, and "man bites dog" is. To the model that you have so far they are the same: three
-# vectors in a bag. In this lab you give words their places, in the two ways that made history:
+# "dog bites man" is no news, and "man bites dog" is. They contain the same three words, so the difference is where the
+# words stand. There are three ways to tell a model:
 #
-# sinusoids that are **added** (2017) → rotations that are **multiplied** (2021), which Llama 3 uses in each of its 32
-# layers.
+# **absolute**, a vector for each place, added to the word (2017) → **relative**, a number for each distance, added to
+# the score (2018) → **rotary**, a rotation for each place, whose effect is relative (2021). Llama 3 uses the third, in
+# every layer.
 #
-# You write both, find out what the second one can do that the first cannot, and meet the two layouts in which its
-# weights are stored, which have confused many people.
+# You write the first and the third, measure what the one can do that the other cannot, and meet the two layouts in
+# which the weights are stored.
 
 # %% id="setup"
 import sys
@@ -29,9 +30,10 @@ from plots.show import show
 # %% [markdown]
 # ## 3.0 The problem: a bag of words
 #
-# Three words, three made-up vectors. What does the word "bites" learn from its sentence? In a transformer it compares
-# itself with every word by a dot product, turns the results into shares that add up to 1, and takes this mixture of
-# the vectors (lab 04 writes that properly).
+# Three words, three made-up vectors. What does the word "bites" learn from its sentence? In a transformer it asks: its
+# vector is a **query** q. Every word of the sentence answers with a **key** k. The dot products q·k are the scores,
+# softmax turns them into shares that add up to 1, and "bites" takes that mixture of the words' **values** v. Here q, k
+# and v are the word's vector itself; in a model each is made from it by a matrix of its own (lab 04).
 #
 # **Predict.** The words change places. Is the mixture that "bites" receives the same, nearly the same, or quite
 # another one?
@@ -57,7 +59,8 @@ for sentence, x in (("dog bites man", dog_bites_man), ("man bites dog", man_bite
 # ## 3.1 Absolute: add the position
 #
 # The first transformer (Vaswani et al. 2017, [1706.03762](https://arxiv.org/abs/1706.03762), section 3.5) adds to
-# each word's vector another vector that depends on its position alone. Its columns are waves, from fast to slow:
+# each word's vector another vector that depends on its position alone: a row of the table PE, whose columns are waves,
+# from fast to slow:
 #
 # $$PE_{(pos,\,2i)} = \sin\!\left(pos \cdot 10000^{-2i/d}\right), \qquad
 # PE_{(pos,\,2i+1)} = \cos\!\left(pos \cdot 10000^{-2i/d}\right)$$
@@ -90,9 +93,9 @@ def sinusoidal_positions(seq_len: int, dim: int, base: float = 10_000.0) -> Tens
 check.sinusoidal_positions(sinusoidal_positions)
 
 # %% [markdown]
-# This is the picture that stands in many textbooks. Each row is the address of one position. Move the slider: columns
-# on the left are fast waves and tell neighbours apart, columns on the right are so slow that a hundred positions look
-# alike.
+# The table for 100 positions and 512 dimensions, as many textbooks print it. Each row is the address of one position.
+# Move the slider: the columns on the left are fast waves and tell neighbours apart, those on the right are so slow that
+# a hundred positions look alike.
 
 # %%
 plot.heatmap(sinusoidal_positions)
@@ -122,36 +125,58 @@ show("man bites dog", lambda: sum_and_mixture(man_bites_dog))
 #
 # </details>
 #
-# So it works, and BERT and GPT-2 do it too, with a learnt table in place of the sinusoids. What is wrong with it?
-# Multiply out what a query and a key at positions m and n see of each other:
+# So it works. BERT and GPT-2 do it too, with a learnt table in place of the sinusoids. What is wrong with it?
+#
+# **Predict.** "dog bites" are the first two words of a book, and they stand again on page 7, at 3,000 and 3,001. Is the
+# score of "bites" with "dog" there (a) the same, (b) within a tenth of it, (c) quite another?
+
+
+# %% id="page-one-and-page-seven"
+def bites_dog(m: int) -> str:
+    """Score of "bites" at position m with "dog" one position before, sinusoids added."""
+    table = sinusoidal_positions(m + 1, 4)
+    return f"{(words[1] + table[m]) @ (words[0] + table[m - 1]):.2f}"
+
+
+show("page 1", lambda: bites_dog(1))
+show("page 7", lambda: bites_dog(3001))
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# (c): 3.91 and 0.06. Multiply out what a query at position m sees of a key at position n:
 #
 # $$(q + p_m)\cdot(k + p_n) = q \cdot k + q \cdot p_n + p_m \cdot k + p_m \cdot p_n$$
 #
 # The first term knows no position, and the last one, for sinusoids, only the distance n − m. The two in the middle
-# depend on where exactly the words stand. "dog bites" at the beginning of a book and "dog bites" on page 7 get different
-# scores, and the model has to learn that both are the same.
+# depend on where exactly the words stand. A model has to learn for every place that "dog bites" means the same there.
+#
+# </details>
 
 # %% [markdown]
 # ### Relative: add to the score
 #
-# What a sentence means depends on distances: the word before, the word two back. So Shaw et al. (2018,
-# [1803.02155](https://arxiv.org/abs/1803.02155)) learn a vector for each distance and add it to the keys while the
-# scores are computed. T5 (Raffel et al. 2019, [1910.10683](https://arxiv.org/abs/1910.10683), section 2.1) makes it a
-# single learnt number for each distance, added to the score:
+# What matters is the distance: the word before, the word two back. So Shaw et al. (2018,
+# [1803.02155](https://arxiv.org/abs/1803.02155)) learn a vector for each distance, up to a largest one, and add it to
+# the keys while the scores are computed. T5 (Raffel et al. 2019, [1910.10683](https://arxiv.org/abs/1910.10683),
+# section 2.1) makes it a single learnt number, a **bias**, added to the score:
 
 # %% id="relative-bias"
 bias_of_distance = {-2: -0.6, -1: -0.1, 0: 0.0, 1: 0.4, 2: 0.1}  # made up; T5 learns them
-distance = torch.arange(3)[:, None] - torch.arange(3)  # how far back the key lies: (query, key)
-bias = distance.double().apply_(lambda n: bias_of_distance[int(n)]).float()
-print("scores", words @ words.T, "added", bias, sep="\n")
+bias = torch.tensor([[bias_of_distance[m - n] for n in range(3)] for m in range(3)])  # (query, key)
+
+print("bias, the same along each diagonal:", bias, sep="\n")
+for sentence, x in (("dog bites man", dog_bites_man), ("man bites dog", man_bites_dog)):
+    mixture = torch.softmax((x @ x.T + bias)[1], dim=0) @ x
+    print(f"{sentence}: {[round(number, 2) for number in mixture.tolist()]}")
 
 # %% [markdown]
-# Along each diagonal the bias is the same: only the distance counts. This is what we want, but it sits in an awkward
-# place. The bias has T × S entries, one for each query and key, and every attention kernel has to know of it. T5
-# keeps it small with 32 numbers per head: all distances from 128 on share one.
+# The two sentences differ, and only the distance counts. But the bias sits in an awkward place: one entry for each
+# query and each key, a whole square for every head, and every fast program for attention has to know of it. (T5
+# learns 32 numbers per head, for ranges of distances that grow; all distances beyond 128 share one.)
 #
 # Could q and k carry their positions *themselves*, each without knowing of the other, so that the plain dot product
-# shows the distance and nothing else? That is a riddle with a beautiful solution.
+# shows the distance and nothing else?
 
 # %% [markdown]
 # ## 3.2 Rotate
@@ -163,8 +188,8 @@ print("scores", words @ words.T, "added", bias, sep="\n")
 # $$q \cdot k = |q|\,|k| \cos(\varphi_k - \varphi_q)$$
 #
 # φ is the direction of a vector. Turn q by mθ and k by nθ: the lengths stay, and the angle between the two grows by
-# (n − m)θ. The positions m and n have vanished, their difference is there. Turning is the solution, and Su et al.
-# ([2104.09864](https://arxiv.org/abs/2104.09864), section 3.4.1) show that one comes to it by nothing but this wish.
+# (n − m)θ. The positions m and n have vanished, their difference is there. So f turns. Su et al. (2021, the RoFormer
+# paper, [2104.09864](https://arxiv.org/abs/2104.09864), section 3.4.1) derive it from this wish alone.
 #
 # The turn itself, anticlockwise by an angle α (their eq. 13):
 #
@@ -177,7 +202,7 @@ print("scores", words @ words.T, "added", bias, sep="\n")
 def rotate_2d(v: Tensor, angle: Tensor) -> Tensor:
     """Turn vectors in the plane anticlockwise.
 
-    v: (..., 2), angle: (...) in radians → (..., 2), same dtype as v.
+    v: (..., 2), angle: (...) in radians → (..., 2), same dtype and device as v.
     Computed in float32 at least.
 
     (2, 0) by 60 degrees, which is π/3; cos 60° = 1/2:
@@ -195,37 +220,38 @@ def rotate_2d(v: Tensor, angle: Tensor) -> Tensor:
 check.rotate_2d(rotate_2d)
 
 # %% [markdown]
-# **Predict.** q stands at position 1 and k at position 3, with θ = 0.4, and their dot product is 0.20. Both move four
-# places on. Is it then larger, smaller, or still 0.20?
+# **Predict.** q stands at position 1 and k at position 3, with θ = 0.4, and their dot product is 0.20. Which of these
+# is 0.20 as well: (a) q at 5, k at 7; (b) q at 3, k at 1; (c) both?
 
 
 # %% id="score-of-two"
-def score(m: int, n: int, theta: float = 0.4) -> Tensor:
+def score(m: int, n: int, theta: float = 0.4) -> str:
     """q·k when q stands at position m and k at position n."""
     q = rotate_2d(torch.tensor([1.0, 0.5]), torch.tensor(m * theta))
     k = rotate_2d(torch.tensor([0.4, 0.6]), torch.tensor(n * theta))
-    return q @ k
+    return f"{q @ k:.2f}"
 
 
 show("q at 1, k at 3", lambda: score(1, 3))
 show("q at 5, k at 7", lambda: score(5, 7))
-show("q at 1, k at 7", lambda: score(1, 7))
+show("q at 3, k at 1", lambda: score(3, 1))
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The same: both were turned by the same further angle, and the angle between them stayed. Moving only one of them
-# changes the score.
+# (a). Both moved by four, were turned further by the same angle, and the angle between them stayed. In (b) the distance
+# is 2 as well, but the other way round: the angle between them is 0.8 radians smaller than without positions, not
+# larger. n − m has a sign, so "dog bites" is not "bites dog".
 #
 # </details>
 
 # %% [markdown]
 # ## 3.3 Frequencies: one clock is not enough
 #
-# A single hand cannot tell time. If it turns fast (θ = 1 radian per position), position 0 and position 44 look almost
-# the same, since it comes round every 6.28 positions: seven turns are 43.98. If it turns slowly, neighbours look
-# alike. A clock has several hands, and so has a vector: its d numbers are d/2 **pairs**, and each pair is a hand with
-# a speed of its own,
+# One pair turns like the hand of a clock, and a single hand cannot tell the time. If it turns fast (θ = 1 radian per
+# position), position 0 and position 44 look almost the same, since it comes round every 6.28 positions: seven turns
+# are 43.98. If it turns slowly, neighbours look alike. A clock has several hands, and so has a vector: its d numbers
+# are d/2 **pairs**, and each pair is a hand with a speed of its own,
 #
 # $$\theta_i = \text{base}^{-2i/d}, \qquad i = 0, 1, \ldots, d/2 - 1$$
 #
@@ -281,10 +307,10 @@ def rope_angles(positions: Tensor, frequencies: Tensor) -> Tensor:
 check.rope_angles(rope_angles)
 
 # %% [markdown]
-# Eight hands of a head with 16 numbers. Press play, and watch them like an odometer.
+# Eight hands, for vectors with 16 numbers. Press play: as in an odometer each hand is slower than the one before it.
 #
-# **Predict.** Which hand comes home first, and does raising the base from 10,000 to 500,000 make it slower? And the
-# last hand?
+# **Predict.** You raise the base from 10,000 to 500,000. Which hands get slower: (a) all eight, (b) all but pair 0,
+# (c) only the last?
 
 # %%
 plot.clocks(rope_frequencies, rope_angles)
@@ -292,15 +318,17 @@ plot.clocks(rope_frequencies, rope_angles)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Pair 0, after 6.28 positions, whatever the base: θ₀ = base⁰ = 1. A larger base slows the others down, and the last
+# (b). Pair 0 takes 6.28 positions for a turn whatever the base, since θ₀ = base⁰ = 1. The others slow down, the last
 # one most: from 19,869 to 609,226 positions a turn.
 #
 # </details>
 #
 # ### Sixteen positions that are nine
 #
-# Models are run in bfloat16, which has 8 significant bits. **Predict.** How many different numbers are the positions
-# 256, 257, …, 271 in bfloat16: 16, 9, or 1? And 8000 to 8031?
+# Models are run in bfloat16, which has 8 significant bits.
+#
+# **Predict.** How many different numbers are the positions 256, 257, …, 271 in bfloat16: 16, 9, or 1? And 8000 to 8031:
+# 32, 16, or 2?
 
 # %% id="bfloat16-positions"
 for first, count in ((256, 16), (8000, 32)):
@@ -312,9 +340,9 @@ for first, count in ((256, 16), (8000, 32)):
 #
 # Nine, and two. From 256 on, bfloat16 counts in steps of 2, from 4096 on in steps of 32. Angles that were computed in
 # bfloat16 put neighbours into one place. Hugging Face's Llama and Gemma did that when autocast was on
-# ([transformers#29285](https://github.com/huggingface/transformers/pull/29285)), GPT-NeoX after `model.bfloat16()`
-# ([gpt-neox#1016](https://github.com/EleutherAI/gpt-neox/pull/1016)), and they were not alone. Angles, sines and
-# cosines belong in float32; only the rotated vector goes back to bfloat16.
+# ([transformers#29285](https://github.com/huggingface/transformers/pull/29285)), Keras's rotary layer in half precision
+# ([keras-hub#1497](https://github.com/keras-team/keras-hub/pull/1497)). Angles, sines and cosines belong in float32;
+# only the rotated vector goes back to bfloat16.
 #
 # </details>
 
@@ -322,10 +350,10 @@ for first, count in ((256, 16), (8000, 32)):
 # ## 3.5 Rotary position embedding
 #
 # Now all together: cut a query or key into pairs of neighbours, and turn pair i of the vector at position m by m·θᵢ.
-# The paper has this three times, and all three are the same:
+# It can be written in three ways, and all three are the same:
 #
-# - **polar**: each pair has a length and a direction, and the direction grows by mθᵢ;
-# - **complex**: read the pair as a number a + ib, and multiply by e^(imθᵢ) (eq. 12), exercise 3.6;
+# - **polar**: each pair has a length and a direction; the length stays, and mθᵢ is added to the direction;
+# - **complex**: read the pair as a number a + ib, and multiply by e^(imθᵢ) (the paper's eq. 12), exercise 3.6;
 # - **elementwise** (eq. 34), which needs no matrix and no complex numbers:
 #
 # $$R_{\Theta,m}\,x = \begin{pmatrix} x_0\\x_1\\x_2\\x_3\\ \vdots \end{pmatrix} \odot
@@ -342,7 +370,7 @@ for first, count in ((256, 16), (8000, 32)):
 def apply_rope(x: Tensor, angles: Tensor) -> Tensor:
     """Turn each pair of neighbouring numbers (2i, 2i + 1) by its angle (RoFormer, eq. 34).
 
-    x: (..., T, d), angles: (T, d/2) in radians → (..., T, d), same dtype as x.
+    x: (..., T, d), angles: (T, d/2) in radians → (..., T, d), same dtype and device as x.
     Computed in float32 at least: only the result is rounded.
 
     (2, 0) by 60 degrees, and (0, 2) by 30 degrees:
@@ -362,18 +390,27 @@ def apply_rope(x: Tensor, angles: Tensor) -> Tensor:
 check.apply_rope(apply_rope)
 
 # %% [markdown]
-# A sentence of eight words, with six numbers a word. You see one pair of them: the words on the left, the turn that
-# belongs to each position in the middle, the turned words on the right. Press play. Then look at the second pair, and
-# the third. "the" stands at 0 and at 3: one arrow on the left, two on the right.
+# Eight words, six numbers a word, so three pairs; here θ is 1, 1/4 and 1/16. You see one pair: on the left the words,
+# in the middle the angle of each position, on the right every word turned by the angle of its position. "the" stands
+# at 0 and at 3: one arrow on the left, two on the right. Press play.
+#
+# **Predict.** In pair 0 the two "the" are 172° apart. How far apart are they in pair 2: (a) 172°, (b) 43°, (c) 11°?
 
 # %%
 plot.rotation(apply_rope)
 
 # %% [markdown]
-# Now drag two words along the sequence, a fixed distance apart. On the left they are turned by your function, in the
-# middle your sinusoids are added.
+# <details><summary>Answer</summary>
 #
-# **Predict.** Which of the two lines on the right is straight?
+# (c): 3 · 1/16 radians. One word, two places: far apart in the fast pair, almost in one place in the slow one. No
+# length has changed.
+#
+# </details>
+#
+# Now drag two words along the sequence, a fixed distance apart. On the left your function turns them, in the middle
+# your sinusoids are added to them.
+#
+# **Predict.** On the right, q·k is drawn for all places, once for each way. Which line is level?
 
 # %%
 plot.shift(apply_rope, sinusoidal_positions)
@@ -381,18 +418,17 @@ plot.shift(apply_rope, sinusoidal_positions)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The rotated one. Both arrows turn together, like two hands glued to one another. With sinusoids added, both tips run
-# around circles of their own, and q·k goes up and down with the place.
+# The rotated one. Both arrows turn together, and the shaded angle between them stays. With sinusoids added, each tip
+# runs round a circle of its own: angle and lengths change with the place, and q·k with them.
 #
 # </details>
 #
 # ### Why never v
 #
-# Only q and k are rotated. The output of attention is a mixture of the values, Σ wₙ vₙ. There is no second factor
-# whose rotation could meet that of v and leave the difference: the absolute position would stay in.
+# q and k are rotated. Why not the values too? The output of attention is a mixture of them, Σ wₙ vₙ, with the shares
+# wₙ.
 #
-# **Predict.** Two values with weights 0.25 and 0.75. Both words move on by 4. Does the mixture stay if the values are
-# rotated?
+# **Predict.** Two values with shares 0.25 and 0.75 are rotated. Then both words move on by 4. Does the mixture stay?
 
 # %% id="values-rotated"
 values, weights = torch.tensor([[1.0, 0.0], [0.5, 0.5]]), torch.tensor([0.25, 0.75])
@@ -412,23 +448,31 @@ print(f"values as they are, anywhere: {weights @ values}")
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# No. What a word says would turn with its place in the text. Left alone, it stays.
+# No. A score is a product of two rotated vectors, and leaves only the difference of their angles. In the mixture each v
+# stands alone: what a word says would turn with its place in the text. Not rotated, it stays.
 #
 # </details>
 #
 # ### Does the score fade with the distance?
 #
 # Su et al. give an upper bound for q·k that falls with the distance (section 3.4.3, figure 2), and "tokens far apart
-# matter less" is often given as the reason why RoPE works. Look for yourself, for equal vectors and for random ones.
+# matter less" is often given as the reason why RoPE works.
+#
+# **Predict.** For which q and k does the score fade as the distance grows: (a) equal ones, (b) random ones, (c) both?
 
 # %%
 plot.decay(apply_rope)
 
 # %% [markdown]
-# For equal vectors it fades, and the larger the base, the more slowly. For random q and k nothing fades, it only
-# wiggles. Barbero et al. ([2410.06205](https://arxiv.org/abs/2410.06205)) looked into Gemma 7B and argue that the
+# <details><summary>Answer</summary>
+#
+# (a), and the larger the base, the more slowly it fades. For random q and k it only wiggles around zero.
+#
+# </details>
+#
+# Barbero et al. ([2410.06205](https://arxiv.org/abs/2410.06205)) looked into Gemma 7B and argue that the
 # fading is unlikely to be the core reason: the model uses the fastest pairs to look at exact places, such as the word
-# before, and prefers the slowest for meaning, because they hardly turn.
+# before, and prefers the slowest, they suspect for meaning.
 
 # %% [markdown]
 # ## 3.6 The same with complex numbers
@@ -444,7 +488,8 @@ plot.decay(apply_rope)
 def apply_rope_complex(x: Tensor, angles: Tensor) -> Tensor:
     """The same as apply_rope, by one complex multiplication (RoFormer, eq. 12).
 
-    x: (..., T, d), angles: (T, d/2) in radians → (..., T, d), same dtype as x.
+    x: (..., T, d), angles: (T, d/2) in radians → (..., T, d), same dtype and device as x.
+    Computed in float32 at least: there are no complex numbers of bfloat16.
 
     (2 + 0i) · e^(iπ/3) = 1 + 1.73i, and (0 + 2i) · e^(iπ/6) = -1 + 1.73i:
     >>> angles = torch.tensor([[torch.pi / 3, torch.pi / 6]])
@@ -466,8 +511,8 @@ check.apply_rope_complex(apply_rope_complex)
 #
 # Open Hugging Face's `modeling_llama.py`, and you find other pairs: the first half of the vector with the second, (i,
 # i + d/2). Readers report it as a bug again and again
-# ([transformers#34740](https://github.com/huggingface/transformers/issues/34740),
-# [#25199](https://github.com/huggingface/transformers/issues/25199)). It is not: the weights on Hugging Face are
+# ([transformers#25199](https://github.com/huggingface/transformers/issues/25199),
+# [#34741](https://github.com/huggingface/transformers/issues/34741)). It is not: the weights on Hugging Face are
 # **permuted** to match. Whoever mixes the two gets a model that runs and writes nonsense
 # ([TinyLlama#24](https://github.com/jzhang38/TinyLlama/issues/24)).
 #
@@ -508,7 +553,7 @@ check.interleaved_to_half(interleaved_to_half)
 def apply_rope_half(x: Tensor, angles: Tensor) -> Tensor:
     """Turn each pair (i, i + d/2) by its angle: RoPE in Hugging Face's layout.
 
-    x: (..., T, d), angles: (T, d/2) in radians → (..., T, d), same dtype as x.
+    x: (..., T, d), angles: (T, d/2) in radians → (..., T, d), same dtype and device as x.
     Computed in float32 at least.
 
     The pairs of [2, 0, 0, 2] are (2, 0) and (0, 2) here too:
@@ -560,9 +605,9 @@ show("q·k", three_scores)
 # <details><summary>Answer</summary>
 #
 # (1) and (2). A dot product does not care in which order its terms are added, as long as q and k are permuted alike.
-# Since q = W_q x, permuting the rows of W_q and W_k once, when the weights are converted, is enough; after that
-# nobody has to move anything. (3) turns the wrong numbers together. At position 0 nothing turns and all three agree,
-# so that the first tokens look fine: this is why the bug is hard to see.
+# In a model q = W_q x with a learnt matrix W_q. It is enough to permute the rows of W_q and W_k once, when the
+# weights are converted; after that nobody has to move anything. (3) turns the wrong numbers together. Nothing
+# crashes, it is right at distance 0, and its scores too depend on the distance alone: no such test finds the bug.
 #
 # </details>
 
@@ -570,15 +615,22 @@ show("q·k", three_scores)
 # ## 3.9 Measure
 #
 # **How still does it stand?** 500 random q and k with 128 numbers, 3 positions apart. Both move on by 16, 256 and
-# 4,096. With this scale q·k/√d has a spread of about 1 between pairs, so a change of 1 means that the score is
-# another one altogether.
+# 4,096. Before any position comes in, q·k/√d of such vectors has a spread of about 1, so a change of 1 means that the
+# score is another one altogether.
+#
+# **Predict.** The third row rotates by angles that were rounded to bfloat16. By how much do its scores change at 4,096:
+# (a) less than 0.01, (b) about 0.05, (c) more than 0.2?
 
 # %% id="measure-drift"
 plot.drift(apply_rope, sinusoidal_positions)
 
 # %% [markdown]
-# The first row is the problem of section 3.1 in numbers. (A trained model with sinusoids learns to use and to ignore
-# parts of this.) The last row is what bfloat16 angles cost.
+# <details><summary>Answer</summary>
+#
+# (c). At 4,096 a rounded fast angle is off by up to 16 radians: it points anywhere. The first row is the problem of
+# section 3.1 in numbers. (A trained model with sinusoids learns to use and to ignore parts of it.)
+#
+# </details>
 #
 # **What does it cost?** The queries of one Llama 3 8B layer have 32 heads of 128 numbers. An addition reads each
 # number and writes it; so does a rotation, with a few multiplications on the way.
@@ -591,8 +643,9 @@ plot.timing({"neighbours": apply_rope, "complex": apply_rope_complex, "halves": 
 # again. The complex product is a single operation: it reads every number once and writes it once, like the addition.
 # Neighbours pay extra for reading every second number. (Fused kernels on a GPU avoid all of that.)
 #
-# Against the rest of the layer it is little. For one token q and k together are (32 + 8) · 128 = 5,120 numbers, at three
-# operations each 15 thousand; the two matrices that make them need 2 · 4096 · 5120, which is 42 million.
+# Counted in operations it is little beside the rest of the layer. For one token q and k together are (32 + 8) · 128 =
+# 5,120 numbers, at three operations each 15 thousand; the two matrices that make them need 2 · 4096 · 5120, which is
+# 42 million.
 
 # %% [markdown]
 # ## 3.10 Where it lives in Llama 3
@@ -642,11 +695,12 @@ show("base 500,000", lambda: slow_hands(500_000.0))
 #
 # <details><summary>Answers</summary>
 #
-# 1. Nothing: only the products m·θ count. Interpolation of positions uses this to squeeze a long text into known
-#    angles. 2. The fast ones: from one position to the next a slow hand
-# moves so little that the scores of neighbours differ by next to nothing. 3. A key's rotation depends on its own
-# position alone, and that never changes. With sinusoids it would work as well, for the same reason; with a bias on
-# the scores there is nothing to store, and it has to be computed anew for every query.
+# 1. Nothing: only the products m·θ count. Chen et al. halve the positions and keep θ, to squeeze a long text into
+#    known angles.
+# 2. The fast ones. From one position to the next a slow hand moves so little that the scores of neighbours differ by
+#    next to nothing.
+# 3. A key's rotation depends on its own position alone, and that never changes. With sinusoids it works as well, for
+#    the same reason. A bias belongs to a query and a key, and is added anew for every query.
 #
 # </details>
 #

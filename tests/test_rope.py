@@ -63,8 +63,11 @@ def test_rotation_shows_the_turn_of_each_position_and_pair() -> None:
             assert abs((turned - asked + HALF_TURN) % 360 - HALF_TURN) < 0.1
             assert abs((direction(hand) - asked + HALF_TURN) % 360 - HALF_TURN) < 0.1
             assert np.hypot(*after) == pytest.approx(np.hypot(*before), rel=1e-3)
-    assert "“the” turns by 3.00 radians, 172°" in picture.caption(position=3, pair=0)
-    assert "Its length stays 0.68" in picture.caption(position=3, pair=0)
+            at = math.radians(asked)
+            assert hand == pytest.approx([math.cos(at), math.sin(at)], abs=1e-3)
+    assert "3 × 1 = 3 radians, 172°" in picture.caption(position=3, pair=0)
+    assert "its length stays 0.92" in picture.caption(position=3, pair=0)
+    assert "3 × 0.0625 = 0.1875 radians, 11°" in picture.caption(position=3, pair=2)
 
 
 @pytest.mark.parametrize(
@@ -72,11 +75,11 @@ def test_rotation_shows_the_turn_of_each_position_and_pair() -> None:
     [
         (
             half_split,
-            "It turns by 142°, from (0.55, 0.40) to (−0.52, 0.02), and its length is 0.52",
+            "It turns by 102°, from (0.80, 0.45) to (−0.80, 0.91), and its length is 1.21",
         ),
-        (identity, "should turn by 172° and keep its length 0.68. It turns by 0°"),
-        (clockwise, "should turn by 172° and keep its length 0.68. It turns by 188°"),
-        (lambda x, angles: 0.5 * worked.apply_rope(x, angles), "its length is 0.34"),
+        (identity, "172°. “the” should turn by that and keep its length 0.92. It turns by 0°"),
+        (clockwise, "172°. “the” should turn by that and keep its length 0.92. It turns by 188°"),
+        (lambda x, angles: 0.5 * worked.apply_rope(x, angles), "its length is 0.46"),
     ],
 )
 def test_rotation_shows_a_wrong_function(wrong: Any, says: str) -> None:
@@ -96,9 +99,34 @@ def test_half_split_hands_leave_the_circle() -> None:
         assert np.hypot(*tip(right.figure(position=m, pair=0), "hand")) == pytest.approx(1)
 
 
+def test_rotation_names_every_word_and_writes_no_two_names_on_one_another() -> None:
+    picture = plot.rotation(worked.apply_rope)
+    for pair in range(3):
+        figure = picture.figure(position=0, pair=pair)
+        renderer = figure.canvas.get_renderer()
+        for axes, count in zip(figure.axes, (6, 8, 8), strict=True):
+            names = [text for text in axes.texts if text.get_text()]
+            assert len(names) == count or (axes is figure.axes[1] and pair == 2)
+            boxes = [name.get_window_extent(renderer).padded(-2) for name in names]
+            for place, box in enumerate(boxes):
+                assert not any(box.overlaps(other) for other in boxes[:place]), names[place]
+
+
+def test_shift_shades_the_angle_between_the_two() -> None:
+    picture = plot.shift(worked.apply_rope, worked.sinusoidal_positions)
+    spans = [[], []]
+    for position in (0, 5, 11):
+        axes = picture.figure(position=position, distance=2).axes
+        for panel, found in zip(axes, spans, strict=False):
+            sector = next(p for p in panel.patches if p.get_gid() == "between").get_xy()
+            found.append((direction(sector[12]) - direction(sector[1])) % 360)
+    assert np.ptp(spans[0]) < 0.1
+    assert np.ptp(spans[1]) > 10
+
+
 def test_shift_stands_still_for_a_rotation_only() -> None:
     picture = plot.shift(worked.apply_rope, worked.sinusoidal_positions)
-    for distance in (0, 2, 4):
+    for distance in (2, 4):
         figure = picture.figure(position=9, distance=distance)
         rotated = find(figure, "score-rotated").get_ydata()
         added = find(figure, "score-added").get_ydata()
@@ -110,17 +138,15 @@ def test_shift_stands_still_for_a_rotation_only() -> None:
         assert tip(figure, "q-added") == pytest.approx(
             (table + torch.tensor([1.0, 0.5])).numpy(), abs=1e-4
         )
-    assert "rotated it is" in picture.caption() and "stands still" in picture.caption()
+    assert "Rotated, q·k is 0.79 and stands still; added, it is 3.07" in picture.caption()
     absolute = plot.shift(lambda x, a: x + a, worked.sinusoidal_positions)
     assert "stands still" not in absolute.caption()
 
 
 def test_shift_with_the_identity_ignores_the_distance() -> None:
     picture = plot.shift(identity, worked.sinusoidal_positions)
-    scores = {
-        d: find(picture.figure(distance=d), "score-rotated").get_ydata()[0] for d in (0, 2, 4)
-    }
-    assert scores[0] == scores[2] == scores[4]
+    scores = {d: find(picture.figure(distance=d), "score-rotated").get_ydata()[0] for d in (2, 4)}
+    assert scores[2] == scores[4]
     right = plot.shift(worked.apply_rope, worked.sinusoidal_positions)
     assert find(right.figure(distance=4), "score-rotated").get_ydata()[0] != scores[4]
 

@@ -23,7 +23,7 @@ def sinusoidal_positions(seq_len: int, dim: int, base: float = 10_000.0) -> Tens
 def rotate_2d(v: Tensor, angle: Tensor) -> Tensor:
     """Turn vectors in the plane anticlockwise.
 
-    v: (..., 2), angle: (...) in radians → (..., 2), same dtype as v.
+    v: (..., 2), angle: (...) in radians → (..., 2), same dtype and device as v.
     Computed in float32 at least.
 
     (2, 0) by 60 degrees, which is π/3; cos 60° = 1/2:
@@ -64,7 +64,7 @@ def rope_angles(positions: Tensor, frequencies: Tensor) -> Tensor:
 def apply_rope(x: Tensor, angles: Tensor) -> Tensor:
     """Turn each pair of neighbouring numbers (2i, 2i + 1) by its angle (RoFormer, eq. 34).
 
-    x: (..., T, d), angles: (T, d/2) in radians → (..., T, d), same dtype as x.
+    x: (..., T, d), angles: (T, d/2) in radians → (..., T, d), same dtype and device as x.
     Computed in float32 at least: only the result is rounded.
 
     (2, 0) by 60 degrees, and (0, 2) by 30 degrees:
@@ -81,7 +81,8 @@ def apply_rope(x: Tensor, angles: Tensor) -> Tensor:
 def apply_rope_complex(x: Tensor, angles: Tensor) -> Tensor:
     """The same as apply_rope, by one complex multiplication (RoFormer, eq. 12).
 
-    x: (..., T, d), angles: (T, d/2) in radians → (..., T, d), same dtype as x.
+    x: (..., T, d), angles: (T, d/2) in radians → (..., T, d), same dtype and device as x.
+    Computed in float32 at least: there are no complex numbers of bfloat16.
 
     (2 + 0i) · e^(iπ/3) = 1 + 1.73i, and (0 + 2i) · e^(iπ/6) = -1 + 1.73i:
     >>> angles = torch.tensor([[torch.pi / 3, torch.pi / 6]])
@@ -107,7 +108,7 @@ def interleaved_to_half(x: Tensor) -> Tensor:
 def apply_rope_half(x: Tensor, angles: Tensor) -> Tensor:
     """Turn each pair (i, i + d/2) by its angle: RoPE in Hugging Face's layout.
 
-    x: (..., T, d), angles: (T, d/2) in radians → (..., T, d), same dtype as x.
+    x: (..., T, d), angles: (T, d/2) in radians → (..., T, d), same dtype and device as x.
     Computed in float32 at least.
 
     The pairs of [2, 0, 0, 2] are (2, 0) and (0, 2) here too:
