@@ -9,7 +9,7 @@ from torch import Tensor
 
 from checks.engine.answer import Wrong
 from checks.engine.check import Probe
-from checks.engine.compare import close
+from checks.engine.compare import TOLERANCE, close
 from checks.engine.inputs import Inputs
 
 Draw = Callable[[Inputs], tuple]  # the arguments of one call
@@ -23,32 +23,44 @@ def values(*draws: Draw, title: str = "shape, dtype and values on {n} random inp
     )
 
 
-def gradients(draw: Draw, title: str = "gradients flow, and are right") -> Probe:
-    """Compare the gradients with respect to every floating-point argument."""
+def gradients(*draws: Draw, title: str = "gradients flow, and are right") -> Probe:
+    """Compare the gradients with respect to every floating-point argument of several calls."""
 
-    def run(answer: Any, inputs: Inputs) -> list[Tensor]:
-        args = [_leaf(value) for value in draw(inputs)]
+    def of_one_call(answer: Any, args: list) -> list[Any]:
         result = answer(*args)
-        if not isinstance(result, Tensor) or not result.requires_grad:
-            return [torch.zeros(0)]
+        if not isinstance(result, Tensor):
+            return [result]  # the engine says what it is, and what it should be
+        if not result.requires_grad:
+            raise Wrong(fails)
         weight = torch.linspace(0.5, 1.5, result.numel()).reshape(result.shape)
         leaves = [value for value in args if isinstance(value, Tensor) and value.requires_grad]
-        return list(
-            torch.autograd.grad(
-                (result * weight.to(result.dtype)).sum(), leaves, materialize_grads=True
-            )
-        )
+        loss = (result * weight.to(result.dtype)).sum()
+        return list(torch.autograd.grad(loss, leaves, materialize_grads=True))
 
-    return Probe(
-        title,
-        run,
-        fails="The result is not connected to the inputs by the right gradients. Is there a "
-        "`.detach()`, `.item()`, `.data` or `torch.no_grad()` on the way?",
+    def run(answer: Any, inputs: Inputs) -> list[Any]:
+        calls = [[_leaf(value) for value in draw(inputs)] for draw in draws]
+        return [grad for args in calls for grad in of_one_call(answer, args)]
+
+    fails = (
+        "The result is not connected to the inputs by the right gradients. Is there a "
+        "`.detach()`, `.item()`, `.data` or `torch.no_grad()` on the way?"
     )
+    return Probe(title, run, fails)
 
 
-def half_precision(draw: Draw, title: str = "float16 and bfloat16: computed in float32") -> Probe:
-    """Compare dtype and values in half precision, where the numbers depend on the rounding."""
+def half_precision(draw: Draw, title: str = "values in float16 and bfloat16") -> Probe:
+    """Compare dtype and values in half precision, where the numbers depend on the rounding.
+
+    How they round is up to the answer: the room for it is that of the largest number.
+    """
+
+    def near(got: Tensor, right: Tensor) -> bool:
+        relative = TOLERANCE[got.dtype]
+        exact = right.detach().to(got.dtype).double()
+        sizes = exact[exact.isfinite()].abs()
+        absolute = relative * sizes.max().item() if sizes.numel() else 0.0
+        given = got.detach().double()
+        return torch.allclose(given, exact, rtol=relative, atol=absolute, equal_nan=True)
 
     def run(answer: Any, inputs: Inputs) -> list[Tensor | bool]:
         verdicts = []
@@ -61,7 +73,7 @@ def half_precision(draw: Draw, title: str = "float16 and bfloat16: computed in f
                     [got.flatten()[:0]] if isinstance(got, Tensor) else [got]
                 )  # the engine says what it is, and what it should be
             verdicts.append(got.flatten()[:0])
-            verdicts.append(bool(close(got, right.to(dtype)).all()))
+            verdicts.append(near(got, right))
         return verdicts
 
     return Probe(
@@ -108,11 +120,14 @@ def _leaf(value: Any) -> Any:
 def in_float32(formula: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """Let a formula compute in float32 at least and return its first argument's dtype."""
 
+    def wide(value: Any) -> Any:
+        half = _is_float(value) and value.dtype in (torch.float16, torch.bfloat16)
+        return value.float() if half else value
+
     @functools.wraps(formula)
     def computed(*args: Any, **kwargs: Any) -> Tensor:
-        dtype = args[0].dtype
-        half = (torch.float16, torch.bfloat16)
-        args = tuple(v.float() if _is_float(v) and v.dtype in half else v for v in args)
-        return formula(*args, **kwargs).to(dtype)
+        dtype = next(iter((*args, *kwargs.values()))).dtype
+        named = {name: wide(value) for name, value in kwargs.items()}
+        return formula(*map(wide, args), **named).to(dtype)
 
     return computed

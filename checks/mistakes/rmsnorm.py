@@ -1,10 +1,14 @@
-"""Lab 02: what people write for batch_norm, layer_norm, rms_norm and RMSNorm.
+"""Lab 02: what people write for batch_norm, layer_norm and rms_norm.
 
 Sources are the public issues in which somebody really made the mistake.
 """
 
+import inspect
+from collections.abc import Callable
+from typing import Any
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from checks.engine import Mistake, in_float32
@@ -21,6 +25,10 @@ CAST = "It returns float32 whatever comes in."
 BACK = "Go back at the end: `.to(x.dtype)`."
 KEEP = "A mean has lost its dimension, so that it cannot broadcast over the row."
 KEEPDIM = "`mean(dim=-1, keepdim=True)` has shape (..., 1)."
+NAN = "Backwards it gives NaN where all numbers are equal or zero: a root has no gradient at 0."
+NO_ROOT = "Add eps before the root: no root that is squared again."
+IN_PLACE = "x itself is changed. `x.float()` is no copy when x is float32 already."
+NEW_TENSOR = "Make a new tensor: `x = x - …`, not `x -= …`."
 ATTACH = "No `.detach()` and no `torch.no_grad()` here."
 
 
@@ -32,6 +40,113 @@ def mean(x: Tensor, dim: int = -1) -> Tensor:
 def var(x: Tensor, dim: int = -1, correction: int = 0) -> Tensor:
     """Variance with its dimension kept; correction 1 divides by one less."""
     return x.var(dim, keepdim=True, correction=correction)
+
+
+def _root_first(x: Tensor, dim: int = -1) -> Tensor:
+    """Mean square by way of its root, which has no gradient at zero."""
+    return mean(x * x, dim).sqrt() ** 2
+
+
+def _batch_norm_in_place(x: Tensor, eps: float = 1e-5) -> Tensor:
+    x -= x.mean(0)
+    return x / (x.square().mean(0) + eps).sqrt()
+
+
+def _layer_norm_in_place(x: Tensor, weight: Tensor, bias: Tensor, eps: float = 1e-5) -> Tensor:
+    x -= mean(x)
+    return x / (mean(x * x) + eps).sqrt() * weight + bias
+
+
+def _rms_norm_in_place(x: Tensor, weight: Tensor, eps: float = 1e-5) -> Tensor:
+    x /= (mean(x * x) + eps).sqrt()
+    return x * weight
+
+
+def _arguments(exact: Callable[..., Tensor]) -> Callable[[tuple, dict], dict[str, Any]]:
+    """Return what pairs the arguments of a call with their names."""
+    signature = inspect.signature(exact)
+    return lambda args, kwargs: dict(signature.bind(*args, **kwargs).arguments)
+
+
+def common(exact: Callable[..., Tensor]) -> list[Mistake]:
+    """Make the mistakes that have nothing to do with the formula."""
+    given = _arguments(exact)
+
+    def no_gradient(*args: Any, **kwargs: Any) -> Tensor:
+        with torch.no_grad():
+            return exact(*args, **kwargs)
+
+    def wrong_default_eps(*args: Any, **kwargs: Any) -> Tensor:
+        return exact(**{"eps": 1e-6, **given(args, kwargs)})
+
+    def eps_has_a_floor(*args: Any, **kwargs: Any) -> Tensor:
+        call = given(args, kwargs)
+        return exact(**{**call, "eps": max(call.get("eps", 0), 1e-5)})
+
+    names = ", ".join(inspect.signature(exact).parameters)
+    return [
+        Mistake(
+            "other_names",
+            lambda *args: exact(*args),
+            "Its parameters have other names than in the docstring, so that nobody can call it by "
+            "name, as in `eps=1e-6`.",
+            f"`def {exact.__name__}({names})`, eps with its default.",
+        ),
+        Mistake(
+            "wrong_default_eps",
+            wrong_default_eps,
+            "Without eps it takes another number than 1e-5.",
+            "`eps: float = 1e-5` in the signature. torch.nn.RMSNorm has another default.",
+        ),
+        Mistake(
+            "eps_has_a_floor",
+            eps_has_a_floor,
+            "An eps smaller than 1e-5 is replaced by 1e-5.",
+            "Use `eps` as it comes.",
+        ),
+        Mistake(
+            "squeezed",
+            lambda *args, **kwargs: exact(*args, **kwargs).squeeze(),
+            "Dimensions of size 1 are squeezed out of the result.",
+            "Without `.squeeze()` the result has the shape of x.",
+        ),
+        Mistake(
+            "no_gradient",
+            no_gradient,
+            "The result is cut off from the gradient altogether: the model could not learn.",
+            "No `torch.no_grad()`, `.detach()`, `.data` and no numpy on the way.",
+        ),
+    ]
+
+
+def common_to_rows(exact: Callable[..., Tensor]) -> list[Mistake]:
+    """Make more of them, for the norms of rows; torch's own batch norm refuses eps = 0."""
+    given = _arguments(exact)
+
+    def eps_or_default(*args: Any, **kwargs: Any) -> Tensor:
+        call = given(args, kwargs)
+        return exact(**{**call, "eps": call.get("eps") or 1e-5})
+
+    def needs_contiguous(*args: Any, **kwargs: Any) -> Tensor:
+        call = given(args, kwargs)
+        shape = call["x"].shape
+        return exact(**{**call, "x": call["x"].view(-1, shape[-1])}).view(shape)
+
+    return [
+        *common(exact),
+        Mistake(
+            "eps_or_default",
+            eps_or_default,
+            "eps = 0 is taken for no eps at all, as in `eps or 1e-5`: 0 counts as false.",
+            "The signature has the default already: use `eps` as it comes.",
+        ),
+        Mistake(
+            "needs_contiguous",
+            needs_contiguous,
+            "It needs an x that lies in one piece in memory, and a transposed one does not.",
+            "`.reshape` does what `.view` cannot; with `dim=-1` neither is needed.",
+        ),
+    ]
 
 
 BATCH_NORM = [
@@ -136,6 +251,33 @@ BATCH_NORM = [
         "It divides by the range, largest minus smallest, not by the standard deviation.",
         "The variance is the mean of the squared distances from the mean.",
     ),
+    Mistake(
+        "moments_cancel",
+        in_float32(
+            lambda x, eps=1e-5: (
+                (x - x.mean(0)) / ((x * x).mean(0) - x.mean(0) ** 2 + eps).abs().sqrt()
+            )
+        ),
+        "The variance is the mean of the squares minus the square of the mean. Far from zero these "
+        "are two large numbers, and float32 has no digits for their difference.",
+        "Subtract the mean first: `(x - x.mean(0)).square().mean(0)`.",
+    ),
+    Mistake(
+        "nan_gradient",
+        in_float32(
+            lambda x, eps=1e-5: (x - x.mean(0)) / (_root_first((x - x.mean(0)), 0) + eps).sqrt()
+        ),
+        NAN,
+        NO_ROOT,
+    ),
+    Mistake("in_place", in_float32(_batch_norm_in_place), IN_PLACE, NEW_TENSOR),
+    Mistake(
+        "transposed_back",
+        lambda *args, **kwargs: right.batch_norm(*args, **kwargs).T,
+        "The result is (D, N): a transpose is left over.",
+        "The result has the shape of x, (N, D).",
+    ),
+    *common(right.batch_norm),
 ]
 
 LAYER_NORM = [
@@ -327,6 +469,18 @@ LAYER_NORM = [
         DETACHED,
         ATTACH,
     ),
+    Mistake(
+        "nan_gradient",
+        in_float32(
+            lambda x, weight, bias, eps=1e-5: (
+                (x - mean(x)) / (_root_first(x - mean(x)) + eps).sqrt() * weight + bias
+            )
+        ),
+        NAN,
+        NO_ROOT,
+    ),
+    Mistake("in_place", in_float32(_layer_norm_in_place), IN_PLACE, NEW_TENSOR),
+    *common_to_rows(right.layer_norm),
 ]
 
 RMS_NORM = [
@@ -492,160 +646,12 @@ RMS_NORM = [
         DETACHED,
         ATTACH,
     ),
-]
-
-
-class _WeightZeros(right.RMSNorm):
-    def __init__(self, dim: int, eps: float = 1e-5) -> None:
-        super().__init__(dim, eps)
-        nn.init.zeros_(self.weight)
-
-
-class _WeightRandom(right.RMSNorm):
-    def __init__(self, dim: int, eps: float = 1e-5) -> None:
-        super().__init__(dim, eps)
-        nn.init.normal_(self.weight, generator=torch.Generator().manual_seed(0))
-
-
-class _WeightFrozen(right.RMSNorm):
-    def __init__(self, dim: int, eps: float = 1e-5) -> None:
-        super().__init__(dim, eps)
-        self.weight.requires_grad_(False)
-
-
-class _WeightNoParameter(right.RMSNorm):
-    def __init__(self, dim: int, eps: float = 1e-5) -> None:
-        super().__init__(dim, eps)
-        del self.weight
-        self.weight = torch.ones(dim)
-
-
-class _WeightBuffer(right.RMSNorm):
-    def __init__(self, dim: int, eps: float = 1e-5) -> None:
-        super().__init__(dim, eps)
-        del self.weight
-        self.register_buffer("weight", torch.ones(dim))
-
-
-class _OneWeight(right.RMSNorm):
-    def __init__(self, dim: int, eps: float = 1e-5) -> None:
-        super().__init__(1, eps)
-
-
-class _WithBias(right.RMSNorm):
-    def __init__(self, dim: int, eps: float = 1e-5) -> None:
-        super().__init__(dim, eps)
-        self.bias = nn.Parameter(torch.zeros(dim))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x) + self.bias
-
-
-class _LearntEps(right.RMSNorm):
-    def __init__(self, dim: int, eps: float = 1e-5) -> None:
-        super().__init__(dim, eps)
-        self.eps = nn.Parameter(torch.tensor(eps))
-
-
-class _OtherName(right.RMSNorm):
-    def __init__(self, dim: int, eps: float = 1e-5) -> None:
-        super().__init__(dim, eps)
-        self.gamma = self.weight
-        del self.weight
-
-    def forward(self, x: Tensor) -> Tensor:
-        return right.rms_norm(x, self.gamma, self.eps)
-
-
-class _EpsForgotten(right.RMSNorm):
-    def forward(self, x: Tensor) -> Tensor:
-        return right.rms_norm(x, self.weight)
-
-
-class _WeightForgotten(right.RMSNorm):
-    def forward(self, x: Tensor) -> Tensor:
-        return right.rms_norm(x, torch.ones_like(self.weight), self.eps)
-
-
-class _WeightDetached(right.RMSNorm):
-    def forward(self, x: Tensor) -> Tensor:
-        return right.rms_norm(x, self.weight.data, self.eps)
-
-
-def _in_module(mistake: Mistake) -> Mistake:
-    """Make a module whose forward makes a mistake of rms_norm."""
-
-    class Wrong(right.RMSNorm):
-        def forward(self, x: Tensor) -> Tensor:
-            return mistake.wrong(x, self.weight, self.eps)
-
-    return Mistake(mistake.key, Wrong, mistake.says, mistake.hint, mistake.source)
-
-
-CALL = "`rms_norm(x, self.weight, self.eps)`"
-ONES = "`self.weight = nn.Parameter(torch.ones(dim))`"
-MODULE = [
     Mistake(
-        "weight_zeros",
-        _WeightZeros,
-        "The weight starts at zeros, so that everything the layer sees becomes zero.",
-        "`torch.ones(dim)`: at the start the layer only normalises.",
+        "nan_gradient",
+        in_float32(lambda x, weight, eps=1e-5: x / (_root_first(x) + eps).sqrt() * weight),
+        NAN,
+        NO_ROOT,
     ),
-    Mistake("weight_random", _WeightRandom, "The weight starts random. It starts at ones.", ONES),
-    Mistake(
-        "weight_frozen",
-        _WeightFrozen,
-        "The weight does not learn: requires_grad is False.",
-        "`nn.Parameter(torch.ones(dim))` requires a gradient by itself.",
-    ),
-    Mistake(
-        "weight_no_parameter",
-        _WeightNoParameter,
-        "The weight is a plain tensor: no optimizer finds it, and it is not saved.",
-        "Wrap it: `nn.Parameter(…)`.",
-    ),
-    Mistake(
-        "weight_buffer",
-        _WeightBuffer,
-        "The weight is a buffer: it is saved, but no optimizer finds it.",
-        "Make it an `nn.Parameter(…)`.",
-    ),
-    Mistake(
-        "one_weight",
-        _OneWeight,
-        "There is one weight for all features. Each feature has its own.",
-        "`torch.ones(dim)`",
-    ),
-    Mistake(
-        "with_bias",
-        _WithBias,
-        "There is a bias. RMSNorm has none: that is part of what it saves.",
-        "Only `weight`.",
-    ),
-    Mistake("learnt_eps", _LearntEps, "eps is a parameter. It is a constant.", "`self.eps = eps`"),
-    Mistake(
-        "other_name",
-        _OtherName,
-        "The parameter is not called `weight`, so that Llama's weights would not load.",
-        ONES,
-    ),
-    Mistake(
-        "eps_forgotten",
-        _EpsForgotten,
-        "The module's eps is not handed on: forward always uses the default.",
-        CALL,
-    ),
-    Mistake(
-        "weight_forgotten",
-        _WeightForgotten,
-        "forward does not use self.weight. At the start nobody notices, since it is all ones.",
-        CALL,
-    ),
-    Mistake(
-        "weight_detached",
-        _WeightDetached,
-        "forward uses the weight without its gradient (`.data` or `.detach()`).",
-        "Hand over `self.weight` itself.",
-    ),
-    *(_in_module(m) for m in RMS_NORM if m.key not in ("no_weight", "fixed_eps")),
+    Mistake("in_place", in_float32(_rms_norm_in_place), IN_PLACE, NEW_TENSOR),
+    *common_to_rows(right.rms_norm),
 ]

@@ -39,6 +39,11 @@ def batch_norm_transposed(x: Tensor, eps: float = 1e-5) -> Tensor:
     return F.layer_norm(x.float().T, (x.shape[0],), eps=eps).T.to(x.dtype)
 
 
+def batch_norm_layer(x: Tensor, eps: float = 1e-5) -> Tensor:
+    """Torch's own layer, without weights, straight in half precision."""
+    return nn.BatchNorm1d(x.shape[1], eps=eps, affine=False, track_running_stats=False)(x)
+
+
 def layer_norm_builtin(x: Tensor, weight: Tensor, bias: Tensor, eps: float = 1e-5) -> Tensor:
     """Torch's own F.layer_norm."""
     return F.layer_norm(x, x.shape[-1:], weight, bias, eps)
@@ -68,6 +73,25 @@ def layer_norm_rows(x: Tensor, weight: Tensor, bias: Tensor, eps: float = 1e-5) 
         centred = row - row.mean()
         rows.append(centred / (centred.square().mean() + eps).sqrt())
     return (torch.stack(rows).view(x.shape) * weight + bias).to(x.dtype)
+
+
+def layer_norm_half_affine(x: Tensor, weight: Tensor, bias: Tensor, eps: float = 1e-5) -> Tensor:
+    """Hugging Face's order: weight and bias after going back to x.dtype."""
+    variance, mean = torch.var_mean(x.float(), -1, correction=0, keepdim=True)
+    return weight * ((x.float() - mean) * torch.rsqrt(variance + eps)).to(x.dtype) + bias
+
+
+def layer_norm_fused(x: Tensor, weight: Tensor, bias: Tensor, eps: float = 1e-5) -> Tensor:
+    """One multiplication and one addition for each number: x · a + b."""
+    variance, mean = torch.var_mean(x.float(), -1, correction=0, keepdim=True)
+    factor = weight * torch.rsqrt(variance + eps)
+    return (x.float() * factor + (bias - mean * factor)).to(x.dtype)
+
+
+def layer_norm_group(x: Tensor, weight: Tensor, bias: Tensor, eps: float = 1e-5) -> Tensor:
+    """F.group_norm with one group."""
+    rows = x.reshape(-1, x.shape[-1]).float()
+    return F.group_norm(rows, 1, weight.float(), bias.float(), eps).reshape(x.shape).to(x.dtype)
 
 
 def rms_norm_meta(x: Tensor, weight: Tensor, eps: float = 1e-5) -> Tensor:
@@ -106,6 +130,11 @@ def rms_norm_einsum(x: Tensor, weight: Tensor, eps: float = 1e-5) -> Tensor:
     wide = x.double()
     scale = (torch.einsum("...i,...i->...", wide, wide) / wide.size(-1) + eps).rsqrt()
     return torch.einsum("...i,...,i->...i", wide, scale, weight.double()).to(x.dtype)
+
+
+def rms_norm_as_it_is(x: Tensor, weight: Tensor, eps: float = 1e-5) -> Tensor:
+    """F.rms_norm, which computes in float32 by itself."""
+    return F.rms_norm(x, weight.shape, weight, eps)
 
 
 class ModuleMeta(nn.Module):
@@ -161,6 +190,13 @@ class ModuleParameterList(nn.Module):
         return (x / root * self.weight).to(x.dtype)
 
 
+class ModuleSubclass(nn.RMSNorm):
+    """torch.nn.RMSNorm with Llama's eps."""
+
+    def __init__(self, dim: int, eps: float = 1e-5) -> None:
+        super().__init__(dim, eps)
+
+
 ACCEPTED = {
     "batch_norm": [
         batch_norm_builtin,
@@ -168,8 +204,17 @@ ACCEPTED = {
         batch_norm_moments,
         batch_norm_columns,
         batch_norm_transposed,
+        batch_norm_layer,
     ],
-    "layer_norm": [layer_norm_builtin, layer_norm_var, layer_norm_einsum, layer_norm_rows],
+    "layer_norm": [
+        layer_norm_builtin,
+        layer_norm_var,
+        layer_norm_einsum,
+        layer_norm_rows,
+        layer_norm_half_affine,
+        layer_norm_fused,
+        layer_norm_group,
+    ],
     "rms_norm": [
         rms_norm_meta,
         rms_norm_huggingface,
@@ -177,8 +222,9 @@ ACCEPTED = {
         rms_norm_builtin,
         rms_norm_length,
         rms_norm_einsum,
+        rms_norm_as_it_is,
     ],
-    "RMSNorm": [ModuleMeta, ModuleHuggingFace, ModuleBuiltin, ModuleParameterList],
+    "RMSNorm": [ModuleMeta, ModuleHuggingFace, ModuleBuiltin, ModuleParameterList, ModuleSubclass],
 }
 
 # What the browser test types into an exercise cell: exercise, source, key of the mistake.
