@@ -15,7 +15,19 @@ from checks.reference import kv_cache as right
 
 
 class _Other(right.CachedAttention):
-    """The layer with a mask as a matrix, so that single steps can go wrong."""
+    """The layer with a mask as a matrix, so that single steps can go wrong.
+
+    Quicker than the reference, because all the mistakes are tried on every wrong answer.
+    """
+
+    def split(self, x: Tensor) -> Tensor:
+        return x.unflatten(-1, (self.n_heads, -1)).transpose(1, 2)
+
+    def turn(self, q: Tensor, k: Tensor, v: Tensor, angles: Tensor) -> tuple:
+        return _rope(q, angles), _rope(k, angles), v
+
+    def merge(self, x: Tensor) -> Tensor:
+        return x.transpose(1, 2).flatten(2)
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         q, k, v = q.double(), k.double(), v.double()
@@ -46,7 +58,9 @@ def _layer(**methods: Callable) -> type:
 
 
 def _rope(x: Tensor, angles: Tensor) -> Tensor:
-    return right.rotate(x.double(), angles).to(x.dtype)
+    pairs = torch.view_as_complex(x.double().unflatten(-1, (-1, 2)).contiguous())
+    turned = pairs * torch.polar(torch.ones_like(angles, dtype=torch.double), angles.double())
+    return torch.view_as_real(turned).flatten(-2).to(x.dtype)
 
 
 def _rope_half(x: Tensor, angles: Tensor) -> Tensor:
@@ -165,6 +179,18 @@ class _CacheWithoutACache(_Other):
         )
 
 
+class _MaskOnlyWithoutCache(_Other):
+    """Leaves the mask out whenever a cache is given, for the prompt as well."""
+
+    def forward(self, x: Tensor, angles: Tensor, cache: Any = None) -> Tensor:
+        self.masked = cache is None
+        return super().forward(x, angles, cache)
+
+    def may_look(self, n_queries: int, n_keys: int) -> Tensor:
+        seen = _causal(n_queries, n_keys)
+        return seen if self.masked else torch.ones_like(seen)
+
+
 def _static(mask_them: bool) -> type:
     """Attends over all slots of the cache, written or not; perhaps with the others masked."""
 
@@ -189,6 +215,20 @@ def _static(mask_them: bool) -> type:
 def _forgets(q: Tensor, k: Tensor, v: Tensor, cache: Any) -> tuple:
     cache.update(k, v)
     return k, v
+
+
+def _prompt_not_stored(q: Tensor, k: Tensor, v: Tensor, cache: Any) -> tuple:
+    return cache.update(k, v) if k.shape[2] == 1 else (k, v)
+
+
+def _chunk_starts_again(q: Tensor, k: Tensor, v: Tensor, cache: Any) -> tuple:
+    if k.shape[2] > 1:
+        cache.length = 0
+    return cache.update(k, v)
+
+
+def _first_for_all(self: Any, x: Tensor) -> Tensor:
+    return self.wo(x)[:1].expand_as(x)
 
 
 def _queries_cached(q: Tensor, k: Tensor, v: Tensor, cache: Any) -> tuple:
@@ -389,6 +429,18 @@ ATTENTION = [
         STORE,
     ),
     Mistake(
+        "prompt_not_stored",
+        _remember(_prompt_not_stored),
+        "Several tokens at once are not stored, only single ones are: the prompt is forgotten.",
+        STORE,
+    ),
+    Mistake(
+        "chunk_starts_again",
+        _remember(_chunk_starts_again),
+        "Several tokens at once are taken for a new text: what was in the cache is overwritten.",
+        "Store what comes, wherever the cache stands. A new text gets a new cache.",
+    ),
+    Mistake(
         "cache_ignored",
         _layer(remember=lambda self, q, k, v, cache: (k, v)),
         "The cache is not used at all.",
@@ -536,6 +588,14 @@ ATTENTION = [
         _layer(may_look=_no_mask_with_past),
         "The mask is left out as soon as there is something in the cache. That is right for one "
         "token and wrong for a chunk.",
+        T_BY_S,
+        "mlx-node/mlx-node#24",
+    ),
+    Mistake(
+        "mask_only_without_cache",
+        _MaskOnlyWithoutCache,
+        "Whenever there is a cache the mask is left out, for the prompt too: its tokens see the "
+        "future.",
         T_BY_S,
         "mlx-node/mlx-node#24",
     ),
@@ -695,6 +755,12 @@ ATTENTION = [
         _layer(out=lambda self, x: x),
         "wo is not applied at the end.",
         "`return self.wo(…)`",
+    ),
+    Mistake(
+        "first_sequence_for_all",
+        _layer(out=_first_for_all),
+        "All sequences of the batch get the result of the first one.",
+        "Index no batch: the first dimension of every tensor stays B.",
     ),
     Mistake(
         "residual_inside",

@@ -1,11 +1,13 @@
 """Lab 05: what the check of KVCache tries."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from checks.engine import Inputs, Wrong, error_of
+from checks.engine.answer import Crash
 
 SIZES = {"batch": 2, "n_kv_heads": 3, "max_len": 9, "head_dim": 4}  # all different
 
@@ -100,13 +102,26 @@ def poisoned(answer: Any, inputs: Inputs) -> list[Tensor]:
     return [*seen, *both(cache.update(*new(inputs, 1)))]
 
 
+def refusal(call: Callable[[], Any]) -> str | None:
+    """The exception that a call raises, by name; every kind of ValueError is one."""
+    try:
+        call()
+    except Crash as crash:
+        return (
+            "ValueError"
+            if isinstance(crash.original, ValueError)
+            else type(crash.original).__name__
+        )
+    return None
+
+
 def overflow_errors(answer: Any, inputs: Inputs) -> list[str | None]:
     """Update with too much, with exactly enough, and once more."""
     cache = answer.empty(**SIZES)
-    names = [error_of(lambda: cache.update(*new(inputs, 10)))]
+    names = [refusal(lambda: cache.update(*new(inputs, 10)))]
     cache = answer.empty(**SIZES)
     for length in (5, 5, 4, 1):
-        names.append(error_of(lambda length=length: cache.update(*new(inputs, length))))
+        names.append(refusal(lambda length=length: cache.update(*new(inputs, length))))
     return names
 
 
@@ -114,7 +129,7 @@ def after_overflow(answer: Any, inputs: Inputs) -> list:
     """Look at a cache that refused an update, and go on with it."""
     keys, values = new(inputs, SIZES["max_len"])
     cache = answer(keys=keys, values=values, length=6)
-    error_of(lambda: cache.update(*new(inputs, 5)))
+    refusal(lambda: cache.update(*new(inputs, 5)))
     seen = [cache.length, *(buffer.clone() for buffer in buffers(cache))]
     return seen + both(cache.update(*new(inputs, 2))) if cache.length == 6 else seen
 

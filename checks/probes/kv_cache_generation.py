@@ -62,17 +62,21 @@ def generation(cached: bool, ties: bool = False) -> Any:
     return run
 
 
-class CountsUp:
-    """A model that makes t + 1 the likeliest token after t, and 0 after 9."""
+class Counts:
+    """A model that makes t + by the likeliest token after t, round and round from 0 to 9."""
+
+    def __init__(self, by: int = 1) -> None:
+        self.by, self.asked = by, []
 
     def __call__(self, ids: Tensor) -> Tensor:
         """ids: (1, T) → logits (1, T, 10)."""
-        return torch.eye(10).roll(1, dims=1)[ids.long() % 10]
+        self.asked.append(list(ids.shape))
+        return torch.eye(10).roll(self.by, dims=1)[ids.long() % 10]
 
 
 def counting_up(answer: Any, inputs: Inputs) -> Tensor:
     """The worked example."""
-    return answer(CountsUp(), torch.tensor([[5, 3]]), 3)
+    return answer(Counts(), torch.tensor([[5, 3]]), 3)
 
 
 def no_new_token(cached: bool) -> Any:
@@ -86,13 +90,19 @@ def no_new_token(cached: bool) -> Any:
 
 
 def long_run(cached: bool) -> Any:
-    """A probe's run: longer than any window, and through tokens that others stop at."""
+    """A probe's run: a long prompt, and many new tokens: all there are, one of them for ever."""
 
     def run(answer: Any, inputs: Inputs) -> list:
         torch.manual_seed(0)
-        model = ToyModel(inputs, cached)
-        ids = answer(model, inputs.integers(1, 2, high=VOCABULARY), 15)
-        return [ids, len(model.asked), answer(CountsUp(), torch.tensor([[7]]), 12)]
+        model, counts, stutters = ToyModel(inputs, cached), Counts(), Counts(by=0)
+        return [
+            answer(model, inputs.integers(1, 2, high=VOCABULARY), 15),
+            len(model.asked),
+            answer(counts, torch.tensor([[7]]), 12),
+            answer(stutters, torch.tensor([[4]]), 6),
+            answer(counts, torch.zeros(1, 1500, dtype=torch.long), 2),
+            counts.asked,
+        ]
 
     return run
 
