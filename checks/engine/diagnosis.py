@@ -79,9 +79,13 @@ def diagnose(
         return Diagnosis()
     only_crashes = all(outcomes[i].crash for i in failing)
     rich = next((i for i in failing if _is_rich(probes[i], outcomes[i], expected[i])), None)
-    # The cheapest probe with many numbers first, passed or not: it rules out nearly all of them.
+    # The cheapest probe with many numbers first, passed or not: it rules out most of them. Those
+    # that are left pass much of what the answer passes, so they meet next what it fails.
+    seconds = [outcome.seconds for outcome in outcomes]
+    tellers = [i for i, outcome in enumerate(outcomes) if _tells(outcome)]
+    quickest = min(tellers, key=seconds.__getitem__, default=None)
     order = sorted(
-        range(len(outcomes)), key=lambda i: (not _tells(outcomes[i]), outcomes[i].seconds)
+        range(len(outcomes)), key=lambda i: (i != quickest, i not in failing, seconds[i])
     )
 
     def reproduces(mistake: "Mistake", i: int) -> bool:
