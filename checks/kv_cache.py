@@ -71,8 +71,8 @@ CachedAttention = Check(
     probes=[
         Probe("worked example: a running mean", probes_of_attention.running_mean),
         Probe("a new layer: wq, wk, wv, wo, no bias", probes_of_attention.new_layer),
-        Probe("without a cache: three tokens at once", probes_of_attention.three_tokens),
-        Probe("without a cache: a batch, two heads of six", probes_of_attention.without_cache),
+        Probe("without a cache: two sizes of heads", probes_of_attention.without_cache),
+        Probe("two tokens, and two more", probes_of_attention.two_and_two),
         Probe("one token at a time", probes_of_attention.one_by_one),
         Probe("chunks of any size", probes_of_attention.random_chunks),
         Probe(

@@ -10,6 +10,7 @@
 # %% id="setup"
 import sys
 from pathlib import Path
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 # %% id="imports"
@@ -61,6 +62,7 @@ plot.through_layers()
 #
 # Compute in float32, whatever comes in. float16 ends at 65,504, so that the square of 1000 overflows; bfloat16, in which Llama 3 runs,
 # does not overflow, but has only 8 bits of precision.
+
 
 # %%
 # EXERCISE 2.1 · batch_norm
@@ -123,6 +125,7 @@ show("one sample", lambda: batch_norm(torch.tensor([[4.1, -0.2, 9.0]])))
 # learnt, one number per feature, and give back the freedom that the division took. γ starts at 1 and β at 0, so that at
 # first the layer only normalises. (The papers differ in their letters; this lab writes x, γ and β throughout.)
 
+
 # %%
 # EXERCISE 2.2 · layer_norm
 def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float = 1e-5) -> Tensor:
@@ -171,6 +174,7 @@ plot.who_moves(batch_norm, layer_norm)
 # $$\mathrm{RMSNorm}(x) = \frac{x}{\sqrt{\frac1D\sum_{k=1}^{D} x_k^2 + \epsilon}} \odot \gamma$$
 #
 # No mean, no bias: half the parameters of LayerNorm and one pass over the numbers less. (ε stands here as in Llama's code.)
+
 
 # %%
 # EXERCISE 2.3 · rms_norm
@@ -246,6 +250,7 @@ show("yours", lambda: rms_norm(large, torch.ones(4)))
 #
 # A layer is the function plus what it has learnt. Llama 3 has 65 of them: two in each of its 32 blocks and one at the
 # end.
+
 
 # %%
 # EXERCISE 2.4 · RMSNorm
@@ -359,8 +364,10 @@ plot.timing(layer_norm, rms_norm)
 
 # %% id="save"
 from checks import pieces
+
 pieces.save(check)
 
 # %% id="grade"
 from checks import colab
+
 colab.grade()

@@ -8,6 +8,7 @@
 # %% id="setup"
 import sys
 from pathlib import Path
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 # %% id="imports"
@@ -17,8 +18,14 @@ from dataclasses import dataclass
 
 import torch
 from my_llama import (
-    MultiHeadAttention, apply_rope, attention, causal_mask, merge_heads, rope_angles,
-    rope_frequencies, split_heads,
+    MultiHeadAttention,
+    apply_rope,
+    attention,
+    causal_mask,
+    merge_heads,
+    rope_angles,
+    rope_frequencies,
+    split_heads,
 )
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -40,14 +47,17 @@ from plots.show import show
 torch.manual_seed(0)
 text, frequencies = torch.randn(1, 4, 64), rope_frequencies(16)
 
+
 def read(layer: nn.Module, n: int) -> Tensor:
     """The output for the first n tokens of the text: (1, n, 64)."""
     return layer(text[:, :n], rope_angles(torch.arange(n), frequencies))
+
 
 def change_of_each_row() -> list[float]:
     layer = MultiHeadAttention(64, 4)
     changes = (read(layer, 4)[:, :3] - read(layer, 3)).abs().amax(dim=(0, 2))
     return [round(change, 5) for change in changes.tolist()]
+
 
 show("largest change in rows 0, 1 and 2", change_of_each_row)
 
@@ -96,6 +106,7 @@ plot.readers(MultiHeadAttention)
 # nobody's business: it may be zeros, or whatever was in that memory before.
 #
 # The prompt arrives as many positions at once, later tokens one at a time. `update` must take both.
+
 
 # %%
 # EXERCISE 5.1 · KVCache
@@ -181,6 +192,7 @@ plot.slots(KVCache)
 #
 # **Predict.** RoPE turns a key by its position. When later tokens come, must the old keys in the cache be turned again?
 
+
 # %%
 # EXERCISE 5.2 · CachedAttention
 class CachedAttention(nn.Module):
@@ -253,6 +265,7 @@ plot.heatmaps(CachedAttention, KVCache)
 #
 # The same weights in `MultiHeadAttention` and in your new layer, and the four tokens in chunks of several sizes:
 
+
 # %% id="same-as-lab-04"
 def difference_from_lab_04(chunks: tuple[int, ...]) -> float:
     old, new, cache = MultiHeadAttention(64, 4), CachedAttention(64, 4), KVCache.empty(1, 4, 4, 16)
@@ -264,8 +277,11 @@ def difference_from_lab_04(chunks: tuple[int, ...]) -> float:
         start += length
     return float((torch.cat(rows, dim=1) - read(old, 4)).abs().max().detach())
 
+
 for chunks in ((1, 1, 1, 1), (2, 2), (3, 1), (4,)):
-    show(f"chunks {chunks}, largest difference", lambda c=chunks: f"{difference_from_lab_04(c):.1e}")
+    show(
+        f"chunks {chunks}, largest difference", lambda c=chunks: f"{difference_from_lab_04(c):.1e}"
+    )
 
 # %% [markdown]
 # ## 5.3 Generate, the slow way
@@ -275,6 +291,7 @@ for chunks in ((1, 1, 1, 1), (2, 2), (3, 1), (4,)):
 # vocabulary. *Greedy* means: always take the token with the largest logit. (Lab 10 draws at random instead.)
 #
 # Without a cache `step` knows only what it is given, so it is given everything, each time.
+
 
 # %%
 # EXERCISE 5.3 · generate_greedy
@@ -304,6 +321,7 @@ check.generate_greedy(generate_greedy)
 # random, so it says nothing sensible, but it says it reproducibly. Each layer has a cache of its own. The new tokens'
 # positions begin where the caches end.
 
+
 # %% id="a-small-model"
 class Stack(nn.Module):
     """A small language model with random weights."""
@@ -330,6 +348,7 @@ class Stack(nn.Module):
             x = x + self.narrow[i](F.silu(self.wide[i](F.rms_norm(x, x.shape[-1:]))))
         return self.output(F.rms_norm(x, x.shape[-1:]))
 
+
 # %% id="the-slow-way"
 prompt = torch.tensor([[7, 42, 99, 3]])
 with torch.no_grad(), one_thread():
@@ -343,6 +362,7 @@ with torch.no_grad(), one_thread():
 # back, since nobody asks what would follow it.
 #
 # **Predict.** A prompt of 4 tokens, 12 new ones. How often is `step` called, and how many tokens has it seen in the end?
+
 
 # %%
 # EXERCISE 5.4 · generate_greedy_cached
@@ -378,6 +398,7 @@ check.generate_greedy_cached(generate_greedy_cached)
 #
 # Both ways, one model. Do they say the same, and how far apart are their logits?
 
+
 # %% id="agreement"
 def both_ways(n_new: int = 48) -> str:
     model = Stack()
@@ -390,6 +411,7 @@ def both_ways(n_new: int = 48) -> str:
         off = (alone - model(slow)).abs().max()
     same = int((slow == fast)[0, prompt.shape[1] :].sum())
     return f"{same} of {n_new} tokens agree, the logits to {float(off):.1e}"
+
 
 show("with and without caches", both_ways)
 
@@ -431,6 +453,7 @@ plot.seconds_per_token(Stack)
 #
 # Count it: the scores of one head for a whole generation. Each call computes its full rectangle, T queries times S keys. The
 # masked ones are computed too, and then thrown away.
+
 
 # %%
 # EXERCISE 5.5 · count_scores
@@ -482,6 +505,7 @@ plot.cost(count_scores)
 # of size 128 (its 32 query heads share them; how, is lab 06), and stores bfloat16, two bytes a number.
 #
 # **Predict.** One text of 8,192 tokens in Llama 3 8B: does its cache take about 16 MB, 128 MB, or 1 GB?
+
 
 # %%
 # EXERCISE 5.6 · kv_cache_bytes

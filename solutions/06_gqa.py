@@ -8,13 +8,21 @@
 # %% id="setup"
 import sys
 from pathlib import Path
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 # %% id="imports"
 import torch
 from my_llama import (
-    KVCache, apply_rope, attention, causal_mask, kv_cache_bytes, merge_heads, rope_angles,
-    rope_frequencies, split_heads,
+    KVCache,
+    apply_rope,
+    attention,
+    causal_mask,
+    kv_cache_bytes,
+    merge_heads,
+    rope_angles,
+    rope_frequencies,
+    split_heads,
 )
 from torch import Tensor, nn
 
@@ -31,10 +39,12 @@ from plots.show import show
 #
 # **Predict.** Each conversation is 8,192 tokens long. How many of them fit beside the weights: about 14, 140, or 1,400?
 
+
 # %% id="how-many-fit"
 def conversations(n_kv_heads: int) -> int:
     weights = 8_030_261_248 + 2 * 32 * 4096 * 128 * (n_kv_heads - 8)  # wk and wv grow with K
     return int((80e9 - 2 * weights) // kv_cache_bytes(32, n_kv_heads, 128, 8192))
+
 
 show("with 32 key/value heads", lambda: conversations(32))
 show("with 8", lambda: conversations(8))
@@ -61,6 +71,7 @@ show("with 1", lambda: conversations(1))
 #
 # **Predict.** A model trained from scratch can live with either. Llama's weights are given. Which order do they need: neighbours
 # together (0, 0, 1, 1), or taking turns (0, 1, 0, 1)?
+
 
 # %%
 # EXERCISE 6.1 · repeat_kv
@@ -116,6 +127,7 @@ plot.memory(repeat_kv, kv_cache_bytes)
 #
 # Q_h are the queries of head h (T × d), K and V the keys and values of its group (S × d), and d is the size of a head. Every head keeps its own
 # softmax.
+
 
 # %%
 # EXERCISE 6.2 · grouped_query_attention
@@ -194,6 +206,7 @@ plot.decode_step(grouped_query_attention, repeat_kv)
 #
 # **Predict.** What goes into the cache: the keys before they are shared out to the query heads, or after? And before RoPE, or after?
 
+
 # %%
 # EXERCISE 6.3 · GroupedQueryAttention
 class GroupedQueryAttention(nn.Module):
@@ -255,6 +268,7 @@ check.GroupedQueryAttention(GroupedQueryAttention)
 # %% id="three-layers"
 angles = rope_angles(torch.arange(6), rope_frequencies(8))
 
+
 def numbers(n_kv_heads: int) -> str:
     layer = GroupedQueryAttention(64, 8, n_kv_heads)
     cache = KVCache.empty(1, n_kv_heads, 6, 8)
@@ -262,6 +276,7 @@ def numbers(n_kv_heads: int) -> str:
         layer(torch.randn(1, 1, 64), angles[i : i + 1], cache)
     weights = sum(weight.numel() for weight in layer.parameters())
     return f"{weights:6,} weights, {2 * cache.keys.numel():4} numbers in the cache"
+
 
 show("MHA, 8 kv heads", lambda: numbers(8))
 show("GQA, 2 kv heads", lambda: numbers(2))
@@ -277,6 +292,7 @@ show("MQA, 1 kv head ", lambda: numbers(1))
 # Training a large model again because its cache is too big would be a waste. Ainslie and others take a finished MHA model and operate on it:
 # wq and wo stay, and the H / K key heads of each group become one, **their mean**. The same for the values. `nn.Linear` keeps its weight as (out, in), so
 # that head h of wk is the rows h · d to (h + 1) · d − 1.
+
 
 # %%
 # EXERCISE 6.4 · mean_pool_heads
@@ -349,6 +365,7 @@ plot.uptraining(GroupedQueryAttention, mean_pool_heads)
 #
 # **Predict.** A text of 131,072 tokens instead of 8,192 is 16 times as long. What happens to the FLOPs per byte: 16 times more, the same, or
 # 16 times fewer?
+
 
 # %%
 # EXERCISE 6.5 · decode_intensity

@@ -11,6 +11,7 @@ from torch import Tensor
 from checks.mistakes import kv_cache as mistakes_of_cache
 from checks.mistakes import kv_cache_attention as mistakes_of_attention
 from plots import kv_cache as plot
+from plots import kv_cache_costs as costs
 from plots.measures import kv_cache as measures
 from solutions.my_llama import MultiHeadAttention
 from solutions.my_llama import kv_cache as worked
@@ -185,7 +186,7 @@ def test_numbers_of_the_notebook() -> None:
     assert worked.kv_cache_bytes(32, 32, 128, 1) == 512 * 1024
     assert worked.kv_cache_bytes(80, 8, 128, 1) == 320 * 1024
     assert sum(range(1000)) == 499_500
-    assert [plot.WEIGHTS_8B // 1, round(plot.WEIGHTS_8B, 2)] == [14, 14.96]
+    assert [costs.WEIGHTS_8B // 1, round(costs.WEIGHTS_8B, 2)] == [14, 14.96]
 
 
 class Clockwork:

@@ -1,6 +1,7 @@
 """The worked pieces, in the order in which the labs build them (by tools/build.py)."""
 
 # ruff: noqa: I001, RUF022 (in the order of the labs)
+from .start_here import mean_square
 from .input_block import (
     build_vocab,
     encode,
@@ -50,6 +51,7 @@ from .gqa import (
 from .swiglu import swish, glu, swiglu, ffn_hidden_dim, SwiGLU
 
 __all__ = [
+    "mean_square",
     "build_vocab",
     "encode",
     "decode",
