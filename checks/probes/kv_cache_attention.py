@@ -41,6 +41,7 @@ def feed(module: Any, x: Tensor, chunks: Any, cache: Any) -> list[Tensor]:
     return seen
 
 
+@torch.no_grad()
 def running_mean(answer: Any, inputs: Inputs) -> list[Tensor]:
     """No scores, values as they are: each output is the mean so far. The worked example."""
     one, none = torch.eye(2), torch.zeros(2, 2)
@@ -51,6 +52,7 @@ def running_mean(answer: Any, inputs: Inputs) -> list[Tensor]:
     return [module(torch.tensor(row), still, cache) for row in rows]
 
 
+@torch.no_grad()
 def without_cache(answer: Any, inputs: Inputs) -> list[Tensor]:
     """Whole sequences: three heads of four, and a batch with two heads of six."""
     return [
@@ -59,6 +61,7 @@ def without_cache(answer: Any, inputs: Inputs) -> list[Tensor]:
     ]
 
 
+@torch.no_grad()
 def two_and_two(answer: Any, inputs: Inputs) -> list[Tensor]:
     """Two tokens, and two more: cheap, and most mistakes can be told by it."""
     return feed(layer(answer, inputs), inputs.randn(2, 4, DIM), (2, 2), memory())
@@ -71,11 +74,13 @@ def new_layer(answer: Any, inputs: Inputs) -> list:
     return [parameter.requires_grad for _, parameter in module.named_parameters()]
 
 
+@torch.no_grad()
 def one_by_one(answer: Any, inputs: Inputs) -> list[Tensor]:
     """One token at a time."""
     return feed(layer(answer, inputs), inputs.randn(2, 3, DIM), [1] * 3, memory())
 
 
+@torch.no_grad()
 def random_chunks(answer: Any, inputs: Inputs) -> list[Tensor]:
     """Two chunkings of one sequence, the second one drawn."""
     module, x = layer(answer, inputs), inputs.randn(2, 6, DIM)
@@ -83,6 +88,7 @@ def random_chunks(answer: Any, inputs: Inputs) -> list[Tensor]:
     return seen + feed(module, x, inputs.integers(2, low=1, high=4).tolist(), memory())
 
 
+@torch.no_grad()
 def chunk_is_causal(answer: Any, inputs: Inputs) -> bool:
     """Change the last token of a second chunk, and watch those before it."""
     module, x = layer(answer, inputs), inputs.randn(2, 7, DIM)
@@ -92,6 +98,7 @@ def chunk_is_causal(answer: Any, inputs: Inputs) -> bool:
     return agrees(two[:, :-1], one[:, :-1])
 
 
+@torch.no_grad()
 def given_angles(answer: Any, inputs: Inputs) -> list[Tensor]:
     """Angles that no position has, and a cache that somebody else has filled."""
     module, cache = layer(answer, inputs), memory()
@@ -102,6 +109,7 @@ def given_angles(answer: Any, inputs: Inputs) -> list[Tensor]:
     ]
 
 
+@torch.no_grad()
 def how_it_stops(answer: Any, inputs: Inputs) -> list[str | None]:
     """The errors, if any, of single tokens, and of a chunk that comes later, in another cache."""
     module, x = layer(answer, inputs), inputs.randn(2, 7, DIM)
@@ -111,6 +119,7 @@ def how_it_stops(answer: Any, inputs: Inputs) -> list[str | None]:
     ]
 
 
+@torch.no_grad()
 def cache_content(answer: Any, inputs: Inputs) -> list:
     """What stands in the cache after each chunk: rotated keys, values as they are."""
     module, cache, seen = layer(answer, inputs), memory(), []
@@ -122,6 +131,7 @@ def cache_content(answer: Any, inputs: Inputs) -> list:
     return seen
 
 
+@torch.no_grad()
 def poisoned_slots(answer: Any, inputs: Inputs) -> list[Tensor]:
     """A cache whose unused slots hold NaN, and one where they hold huge numbers."""
     seen = []
@@ -134,6 +144,7 @@ def poisoned_slots(answer: Any, inputs: Inputs) -> list[Tensor]:
     return seen
 
 
+@torch.no_grad()
 def two_sequences(answer: Any, inputs: Inputs) -> list[Tensor]:
     """Two sequences in turns, each with its cache, and calls without one in between."""
     module, first, second = layer(answer, inputs), memory(), memory(1)
@@ -158,6 +169,7 @@ def layer_gradients(answer: Any, inputs: Inputs) -> list[Tensor]:
     return list(torch.autograd.grad(total, [x, *weights], materialize_grads=True))
 
 
+@torch.no_grad()
 def layer_in_half(answer: Any, inputs: Inputs) -> list:
     """The whole layer, its input and its cache in half precision."""
     module, x, seen = layer(answer, inputs), inputs.randn(2, 4, DIM), []
@@ -174,6 +186,7 @@ def layer_in_half(answer: Any, inputs: Inputs) -> list:
     return seen
 
 
+@torch.no_grad()
 def layer_keeps_device(answer: Any, inputs: Inputs) -> str:
     """The layer, its input and its cache lie on another device."""
     module, x, cache = layer(answer, inputs), inputs.randn(2, 5, DIM), memory()
