@@ -257,6 +257,7 @@ def _panel(
     axes = fig.add_axes((LEFT, low, width, SIDE))
     rows = [word if i == n or (i < n and name == "without") else "" for i, word in enumerate(WORDS)]
     cells(axes, weights, states, limit=1, rows=rows, gid=name)
+    _merged(axes)
     for c, state in enumerate(states[n]):
         if state == NEW:
             text = number(weights[n, c])
@@ -266,6 +267,22 @@ def _panel(
         axes = fig.add_axes((LEFT, low + SIDE + 0.004 + STRIP * place, width, STRIP))
         filled = [0.0 if state == EMPTY else 0.6 for state in full]
         cells(axes, filled, [full], limit=1, color=color, rows=[label], gid=f"{name}-{label}")
+        _merged(axes)
+
+
+def _merged(axes: Axes) -> None:
+    """Make all cells of one look a single path: a hundred small squares are slow to repaint."""
+    from matplotlib.patches import PathPatch
+    from matplotlib.path import Path
+
+    for cell in list(axes.collections):
+        if str(cell.get_gid()).rpartition("-")[2] in (EMPTY, MASKED, WASTED):
+            path = Path.make_compound_path(*cell.get_paths())
+            look = {"ec": cell.get_edgecolor()[0], "lw": cell.get_linewidth()[0]}
+            axes.add_patch(PathPatch(path, fc="none", hatch=cell.get_hatch(), **look)).set_gid(
+                cell.get_gid()
+            )
+            cell.remove()
 
 
 def _counters(fig: Figure, name: str, counts: list[int], n: int) -> None:
