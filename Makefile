@@ -14,7 +14,7 @@ TESTER = .venv/.tester
 COLABBER = .venv-colab/.tester
 ROOT_USER = $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: lab test test-colab grade labs check-labs publish bench-pictures lint clean
+.PHONY: lab test test-colab grade labs check-labs publish bench-pictures bench-checks lint clean
 .DEFAULT_GOAL = lab
 
 lab: $(LEARNER)  ## open the labs in JupyterLab
@@ -40,6 +40,9 @@ publish: $(TESTER)  ## stamp the address of your copy: make publish REPO=owner/n
 
 bench-pictures: $(TESTER)  ## milliseconds from a slider's move to the repainted picture
 	$(BIN) -m tools.bench_pictures $(ARGS)
+
+bench-checks: $(TESTER)  ## seconds that each check takes, on a machine that does nothing else
+	LLAMA_LAB_TIMING=1 $(BIN) -m pytest -q -s tests/test_checks.py -k is_fast $(ARGS)
 
 lint: $(TESTER)
 	$(BIN) -m ruff format --check .

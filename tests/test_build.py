@@ -19,7 +19,9 @@ from tools.source import BuildError, Lab, parse, sources
 from tools.verify import verify
 
 LABS = [pytest.param(path, id=path.stem) for path in sources(ROOT)]
-TRIVIAL = re.compile(r"(return \w+|self\.\w+ = \w+|super\(\)\.__init__\(\)|else:|try:|pass|\W*)")
+TRIVIAL = re.compile(
+    r"(return \w+|self\.\w+ = \w+|super\(\)\.__init__\(\)|else:|try:|pass|break|\W*)"
+)
 
 
 @pytest.fixture(scope="session")

@@ -222,36 +222,6 @@ def test_two_mistakes_at_once_are_both_named() -> None:
     assert "This: It squares." in report.text and "And this: float16 overflows." in report.text
 
 
-def test_mistakes_meet_what_the_answer_fails_before_what_it_passes() -> None:
-    tried = []
-
-    def only_at(place: int, name: str) -> Any:
-        """Right, except in the call with `by` = place; notes where it was called."""
-
-        def formula(x: Tensor, by: float = 2.0) -> Tensor:
-            tried.append((name, by))
-            return double(x, by) + (by == place)
-
-        return formula
-
-    def slowly(answer: Any, inputs: Any) -> Tensor:
-        time.sleep(0.01)
-        return answer(inputs.randn(3, 4), 5.0)
-
-    check = check_of(
-        probes=[
-            values(lambda inputs: (inputs.randn(3, 4), 4.0), title="quick"),
-            Probe("slow", slowly),
-            values(*[lambda inputs: (inputs.randn(3, 4), 6.0)] * 9, title="fails"),
-        ],
-        mistakes=[Mistake(f"at_{n}", only_at(n, f"at {n}"), f"At {n}.") for n in (4, 5, 6)],
-    )
-    assert check.run(only_at(6, "answer")).mistake == "at_6"
-    assert ("at 5", 6.0) in tried
-    assert ("at 5", 5.0) not in tried, "the failing probe had ruled it out"
-    assert ("at 4", 6.0) not in tried, "the quick probe had ruled it out"
-
-
 def test_indistinguishable_mistakes_are_both_named() -> None:
     again = Mistake("doubles", lambda x, by=2.0: x + x, "It adds x to itself.")
     report = check_of(mistakes=[*CHECK.mistakes, again]).run(lambda x, by=2.0: 2 * x)

@@ -483,3 +483,12 @@ ACCEPTED = {
     "count_scores": [scores_loop, scores_sum, scores_closed, scores_simulated],
     "kv_cache_bytes": [bytes_product, bytes_per_token, bytes_of_a_tensor, bytes_prod],
 }
+
+# What the browser test types into an exercise cell: exercise, source, key of the mistake.
+TYPED = (
+    "5.6",
+    """def kv_cache_bytes(n_layers, n_kv_heads, head_dim, seq_len, batch=1, bytes_per_value=2):
+    return n_layers * n_kv_heads * head_dim * seq_len * batch * bytes_per_value
+""",
+    "keys_only",
+)
