@@ -57,7 +57,6 @@ class Transcript:
 
     calls: list[Call] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)  # names of inputs changed in place
-    brief: bool = False  # of a mistake only the results count: its inputs are not looked at
     unwritten: str | None = None  # the message of a NotImplementedError
     printed: Output = field(default_factory=Output)
 
@@ -75,8 +74,7 @@ class Answer:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the target with copies; raise `Crash` for what it raises."""
         given_args, given_kwargs = _copy(args), _copy(kwargs)
-        brief = self._transcript.brief
-        named = (lambda *_: {}) if brief else _naming(self._target)
+        named = _naming(self._target)
         call = Call(_name(self._target), named(args, kwargs), aside=_is_aside(self._target))
         self._transcript.calls.append(call)
         try:

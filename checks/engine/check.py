@@ -3,7 +3,6 @@
 A probe runs an implementation and returns what it saw. What the reference lets it see is expected.
 """
 
-import functools
 import inspect
 import time
 from collections.abc import Callable
@@ -19,7 +18,7 @@ from checks.engine.failures import CheckFailed, NotAttempted, person_present, qu
 from checks.engine.inputs import Inputs
 from checks.engine.records import keep
 from checks.engine.report import Report, Row
-from checks.engine.surroundings import KEPT_OUTPUT, Hangs, seeds_kept, surroundings
+from checks.engine.surroundings import KEPT_OUTPUT, Hangs, surroundings
 
 TIME_LIMIT = 5.0  # seconds for all the calls of one probe
 
@@ -83,19 +82,17 @@ class Check:
         if says := self._wrong_thing(answer):
             return Report(self.exercise, self.name, "failed", says, kind="wrong_thing")
         outcomes: list[Outcome] = []
-        with seeds_kept():
-            for probe in self.probes:
-                outcomes.append(self._observe(answer, probe))
-                if outcomes[-1].seen.unwritten is not None:
-                    return self._unwritten(outcomes[-1].seen.unwritten)
-                if outcomes[-1].hangs:
-                    break
-            expected = [self._expected(probe) for probe in self.probes[: len(outcomes)]]
-            return self._judge(outcomes, expected)
+        for probe in self.probes:
+            outcomes.append(self._observe(answer, probe))
+            if outcomes[-1].seen.unwritten is not None:
+                return self._unwritten(outcomes[-1].seen.unwritten)
+            if outcomes[-1].hangs:
+                break
+        expected = [self._expected(probe) for probe in self.probes[: len(outcomes)]]
+        return self._judge(outcomes, expected)
 
-    def _observe(self, implementation: Any, probe: Probe, brief: bool = False) -> Outcome:
+    def _observe(self, implementation: Any, probe: Probe) -> Outcome:
         outcome = Outcome()
-        outcome.seen.brief = brief
         target, start = Answer(implementation, outcome.seen), time.perf_counter()
         try:
             with surroundings(outcome.seen.printed, TIME_LIMIT):
@@ -135,9 +132,7 @@ class Check:
             return Report(self.exercise, self.name, "passed", summary, rows, printed=printed)
 
         kind, says = first
-        brief = not any(outcome.seen.changed for outcome in outcomes)
-        again = functools.partial(self._observe, brief=brief)
-        found = diagnose(self.probes, self.mistakes, outcomes, expected, again)
+        found = diagnose(self.probes, self.mistakes, outcomes, expected, self._observe)
         return Report(
             self.exercise,
             self.name,
