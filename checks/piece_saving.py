@@ -17,6 +17,7 @@ from typing import Any
 from checks.engine import exercises_of
 from checks.piece_source import (
     EXERCISE,
+    GIVEN,
     defined_names,
     defines,
     global_names,
@@ -43,8 +44,10 @@ def save(check_module: ModuleType, path: Path, history: list[str]) -> list[Row]:
     """Write the pieces of this lab that pass, and say what became of each exercise."""
     checks = {check.name: check for check in exercises_of(check_module)}
     before = path.read_text(encoding="utf-8") if path.exists() else ""
-    old = {name: piece for name, piece in pieces_in(before).items() if name in checks}
-    new = {
+    given = given_pieces(before) | given_pieces(*history)
+    wanted = checks.keys() | given.keys()
+    old = {name: piece for name, piece in pieces_in(before).items() if name in wanted}
+    new = given | {
         name: piece for name in checks if (piece := latest(name, checks[name].exercise, history))
     }
     imports = [*import_lines(before), *(line for cell in history for line in import_lines(cell))]
@@ -55,11 +58,11 @@ def save(check_module: ModuleType, path: Path, history: list[str]) -> list[Row]:
     }
 
     chosen = old | {name: piece for name, piece in new.items() if name not in notes}
-    chosen = {name: chosen[name] for name in checks if name in chosen}
+    chosen = {name: chosen[name] for name in [*given, *checks] if name in chosen}
     title = f"My pieces of the lab {path.stem}, saved by its notebook."
     trial = path.with_name(f".{path.stem}-{os.getpid()}.py")
     try:
-        while chosen:
+        while chosen.keys() & checks.keys():
             trial.write_text(module_source(title, imports, chosen), encoding="utf-8")
             failures = failing(trial, path, chosen, checks)
             if not failures:
@@ -70,13 +73,23 @@ def save(check_module: ModuleType, path: Path, history: list[str]) -> list[Row]:
                 for name, piece in chosen.items()
                 if name not in failures or old.get(name, piece) != piece
             }
-        if chosen and trial.read_text(encoding="utf-8") != before:
+        if chosen.keys() & checks.keys() and trial.read_text(encoding="utf-8") != before:
             if set(old) - set(chosen):
                 shutil.copy(path, path.with_suffix(".earlier.txt"))
             trial.replace(path)
     finally:
         trial.unlink(missing_ok=True)
     return [row(check, chosen, old, new, notes) for check in checks.values()]
+
+
+def given_pieces(*sources: str) -> dict[str, str]:
+    """name → source of what these cells or modules give to the learner; the newest wins."""
+    return {
+        name: piece
+        for source in sources
+        for name, piece in pieces_in(source).items()
+        if GIVEN.match(piece)
+    }
 
 
 def latest(name: str, exercise: str, history: list[str]) -> str | None:
@@ -127,7 +140,9 @@ def failing(
         module = load(trial, f"my_llama._{path.stem}")
     except Exception as error:  # whatever the learner's code raises
         return {guilty(trial, path, pieces): f"{type(error).__name__}: {error}"}
-    reports = {name: checks[name].run(getattr(module, name)) for name in pieces}
+    reports = {
+        name: checks[name].run(getattr(module, name)) for name in pieces if name in checks
+    }
     wrong = {name: report for name, report in reports.items() if report.result != "passed"}
     uses = {name: global_names(pieces[name]) & (wrong.keys() - {name}) for name in wrong}
     return {

@@ -14,6 +14,8 @@ import sys
 from collections.abc import Iterable, Mapping
 
 EXERCISE = re.compile(r"^# EXERCISE (\d+\.\d+) · (\w+)[ \t]*$", re.MULTILINE)
+GIVEN = re.compile(r"^# GIVEN · (\w+)[ \t]*$", re.MULTILINE)
+PIECE = re.compile(r"^# (?:EXERCISE \d+\.\d+|GIVEN) · (\w+)[ \t]*$", re.MULTILINE)
 LEFT_OUT = {"checks", "plots", "__future__"}  # packages that a finished piece has no use for
 MODULE_NAMES = {"__name__", "__file__", "__doc__", "__package__", "__spec__"}
 
@@ -70,10 +72,10 @@ def import_lines(source: str) -> list[str]:
 
 def pieces_in(module: str) -> dict[str, str]:
     """name → source of the pieces in a module that was saved, told apart by their first lines."""
-    starts = list(EXERCISE.finditer(module))
+    starts = list(PIECE.finditer(module))
     ends = [match.start() for match in starts[1:]] + [len(module)]
     return {
-        match[2]: module[match.start() : end].strip()
+        match[1]: module[match.start() : end].strip()
         for match, end in zip(starts, ends, strict=False)
     }
 

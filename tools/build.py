@@ -26,7 +26,7 @@ from tools.digest import digest
 from tools.execute import execute
 from tools.notebook import notebook, text_of
 from tools.readme import with_table
-from tools.source import EXERCISE, STEM, BuildError, Lab, parse, sources
+from tools.source import EXERCISE, GIVEN, STEM, BuildError, Lab, parse, sources
 from tools.verify import verify, verify_points
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -119,17 +119,19 @@ def exercises_of_labs(root: Path, labs: list[Lab]) -> dict[str, dict[str, tuple[
 
 def worked_module(lab: Lab) -> str:
     """The lab's solutions as a module of the worked package."""
-    pieces = {cell.exercise[1]: "\n".join(cell.solved.splitlines()[1:]) for cell in lab.exercises}
+    pieces = {
+        name: "\n".join(cell.solved.splitlines()[1:]) for name, cell in lab.pieces.items()
+    }
     source = module_source(
         f"{lab.title} (made from {lab.path} by tools/build.py).",
         [lab.cell("imports").solved],
         pieces,
     )
     missing = missing_names(source)
-    for cell in lab.exercises:
+    for piece, cell in lab.pieces.items():
         names = sorted(name for name in missing if re.search(rf"\b{name}\b", cell.solved))
         if names:
-            what = f"{cell.exercise[1]} uses {', '.join(names)}"
+            what = f"{piece} uses {', '.join(names)}"
             raise cell.error(0, f"{what}, which no exercise cell nor the imports cell defines.")
     return source
 
@@ -141,9 +143,9 @@ def package_init(root: Path, building: set[str]) -> str:
         module = path.stem[3:]
         if module in building or (root / "solutions" / "my_llama" / f"{module}.py").is_file():
             found = [
-                match[2]
-                for match in map(EXERCISE.fullmatch, path.read_text(encoding="utf-8").splitlines())
-                if match
+                match[match.lastindex]
+                for line in path.read_text(encoding="utf-8").splitlines()
+                if (match := EXERCISE.fullmatch(line) or GIVEN.fullmatch(line))
             ]
             names += found
             lines += import_lines(module, found)

@@ -15,6 +15,7 @@ from pathlib import Path
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 LOOKS_LIKE_A_MARKER = re.compile(r"#\W*(BEGIN|END)\W*SOLUTION", re.IGNORECASE)
 EXERCISE = re.compile(r"# EXERCISE (\d+\.\d+) · (\w+)")
+GIVEN = re.compile(r"# GIVEN · (\w+)")
 CHECK = re.compile(r"check\.(\w+)\((\w+)\)")
 VALUE = r'("[^"]*"|\[[^\]]*\]|true|false|\d+)'
 HEADER = re.compile(rf"# %%(?P<markdown> \[markdown\])?(?P<options>( +[\w-]+={VALUE})*)\s*")
@@ -36,6 +37,12 @@ class Cell:
     path: str
     metadata: dict = field(default_factory=dict)
     exercise: tuple[str, str] | None = None
+
+    @property
+    def piece(self) -> str | None:
+        """The name that this cell brings to `my_llama`: an exercise, or something given."""
+        given = GIVEN.fullmatch(self.lines[0]) if self.lines and self.kind == "code" else None
+        return self.exercise[1] if self.exercise else given and given[1]
 
     @property
     def text(self) -> str:
@@ -132,6 +139,11 @@ class Lab:
     def exercises(self) -> list[Cell]:
         """The cells in which the learner writes."""
         return [cell for cell in self.cells if cell.exercise]
+
+    @property
+    def pieces(self) -> dict[str, Cell]:
+        """name → the cell that defines it, for all that the lab brings to `my_llama`."""
+        return {cell.piece: cell for cell in self.cells if cell.piece}
 
     @property
     def check_cells(self) -> Iterator[tuple[Cell, str]]:

@@ -49,6 +49,7 @@ from .gqa import (
     decode_intensity,
 )
 from .swiglu import swish, glu, swiglu, ffn_hidden_dim, SwiGLU
+from .llama import LlamaConfig, DecoderBlock, Llama, count_parameters
 
 __all__ = [
     "mean_square",
@@ -96,4 +97,8 @@ __all__ = [
     "swiglu",
     "ffn_hidden_dim",
     "SwiGLU",
+    "LlamaConfig",
+    "DecoderBlock",
+    "Llama",
+    "count_parameters",
 ]
