@@ -5,7 +5,8 @@ import math
 import torch
 
 from checks.engine import Check, Probe, gradients, values
-from checks.engine.devices import one_device
+from checks.engine.attention_probes import HALF, LEAK, causal, in_half, some_mask
+from checks.engine.devices import keeps_device
 from checks.mistakes import attention as mistakes
 from checks.mistakes import attention_heads as mistakes_of_heads
 from checks.mistakes import attention_mask as mistakes_of_mask
@@ -59,7 +60,7 @@ attention_weights = Check(
             lambda inputs: probes.qk(inputs, 2, t=3, s=4, d=5), title="values on a random input"
         ),
         values(
-            lambda inputs: (*probes.qk(inputs, 2, t=3, s=4, d=5), probes.some_mask(inputs, 3, 4)),
+            lambda inputs: (*probes.qk(inputs, 2, t=3, s=4, d=5), some_mask(inputs, 3, 4)),
             title="values with a random mask",
         ),
         values(
@@ -70,15 +71,15 @@ attention_weights = Check(
             title="four more sizes, no mask",
         ),
         values(
-            lambda inputs: (*probes.qk(inputs, 2, 3, t=4, s=4, d=5), probes.causal(4, 4)),
-            lambda inputs: (*probes.qk(inputs, 2, 3, t=3, s=7, d=4), probes.causal(3, 7)),
+            lambda inputs: (*probes.qk(inputs, 2, 3, t=4, s=4, d=5), causal(4, 4)),
+            lambda inputs: (*probes.qk(inputs, 2, 3, t=3, s=7, d=4), causal(3, 7)),
             lambda inputs: (
                 *probes.qk(inputs, 2, 3, t=4, s=5, d=2),
-                probes.some_mask(inputs, 2, 1, 1, 5),
+                some_mask(inputs, 2, 1, 1, 5),
             ),
             lambda inputs: (
                 *probes.qk(inputs, 2, 3, t=4, s=5, d=2),
-                probes.some_mask(inputs, 2, 1, 4, 5),
+                some_mask(inputs, 2, 1, 4, 5),
             ),
             title="masks: causal, of a chunk, one for each sentence",
         ),
@@ -92,17 +93,15 @@ attention_weights = Check(
             lambda inputs: probes.huge(inputs)[:2],
             title="scores of ±30000, the largest hidden",
         ),
-        gradients(
-            lambda inputs: (*probes.qk(inputs, 2, t=3, s=4, d=5), probes.some_mask(inputs, 3, 4))
-        ),
-        probes.in_half(
+        gradients(lambda inputs: (*probes.qk(inputs, 2, t=3, s=4, d=5), some_mask(inputs, 3, 4))),
+        in_half(
             lambda inputs: probes.steep(inputs, 2, 4, 6), "float16 and bfloat16, scores up to 13"
         ),
-        probes.in_half(
-            lambda inputs: (*probes.qk(inputs, 2, 3, t=3, s=5, d=4), probes.causal(3, 5)),
+        in_half(
+            lambda inputs: (*probes.qk(inputs, 2, 3, t=3, s=5, d=4), causal(3, 5)),
             "float16 and bfloat16, with a mask",
         ),
-        one_device(lambda inputs: (*probes.qk(inputs, 2, t=3, s=4, d=5), probes.causal(3, 4))),
+        keeps_device(lambda inputs: (*probes.qk(inputs, 2, t=3, s=4, d=5), causal(3, 4))),
     ],
     mistakes=mistakes.WEIGHTS,
     hints=(
@@ -131,7 +130,7 @@ attention = Check(
             lambda inputs: probes.qkv(inputs, 2, t=3, s=4, d=5), title="values on a random input"
         ),
         values(
-            lambda inputs: (*probes.qkv(inputs, 2, t=3, s=4, d=5), probes.some_mask(inputs, 3, 4)),
+            lambda inputs: (*probes.qkv(inputs, 2, t=3, s=4, d=5), some_mask(inputs, 3, 4)),
             title="values with a random mask",
         ),
         values(
@@ -142,11 +141,11 @@ attention = Check(
             title="four more sizes, no mask",
         ),
         values(
-            lambda inputs: (*probes.qkv(inputs, 2, 3, t=4, s=4, d=5), probes.causal(4, 4)),
-            lambda inputs: (*probes.qkv(inputs, 2, 3, t=3, s=7, d=4), probes.causal(3, 7)),
+            lambda inputs: (*probes.qkv(inputs, 2, 3, t=4, s=4, d=5), causal(4, 4)),
+            lambda inputs: (*probes.qkv(inputs, 2, 3, t=3, s=7, d=4), causal(3, 7)),
             lambda inputs: (
                 *probes.qkv(inputs, 2, 3, t=4, s=5, d=2),
-                probes.some_mask(inputs, 2, 1, 4, 5),
+                some_mask(inputs, 2, 1, 4, 5),
             ),
             title="masks: causal, of a chunk, one for each sentence",
         ),
@@ -160,18 +159,16 @@ attention = Check(
             lambda inputs: (*probes.huge(inputs)[:2], inputs.randn(6, 4), probes.huge(inputs)[2]),
             title="scores of ±30000, the largest hidden",
         ),
-        gradients(
-            lambda inputs: (*probes.qkv(inputs, 2, t=3, s=4, d=5), probes.some_mask(inputs, 3, 4))
-        ),
-        probes.in_half(
+        gradients(lambda inputs: (*probes.qkv(inputs, 2, t=3, s=4, d=5), some_mask(inputs, 3, 4))),
+        in_half(
             lambda inputs: (*probes.steep(inputs, 2, 4, 6), inputs.randn(2, 4, 6)),
             "float16 and bfloat16, scores up to 13",
         ),
-        probes.in_half(
-            lambda inputs: (*probes.qkv(inputs, 2, 3, t=3, s=5, d=4), probes.causal(3, 5)),
+        in_half(
+            lambda inputs: (*probes.qkv(inputs, 2, 3, t=3, s=5, d=4), causal(3, 5)),
             "float16 and bfloat16, with a mask",
         ),
-        one_device(lambda inputs: (*probes.qkv(inputs, 2, t=3, s=4, d=5), probes.causal(3, 4))),
+        keeps_device(lambda inputs: (*probes.qkv(inputs, 2, t=3, s=4, d=5), causal(3, 4))),
     ],
     mistakes=mistakes.ATTENTION,
     hints=(
@@ -262,7 +259,7 @@ MultiHeadAttention = Check(
         Probe(
             "the future is hidden: change a token, the earlier ones stay",
             probes.future_changed,
-            probes.LEAK,
+            LEAK,
         ),
         Probe(
             "the sentences of a batch do not see each other",
@@ -282,7 +279,7 @@ MultiHeadAttention = Check(
             probes.module_gradients,
             "No gradient, or a wrong one, arrives at the input, wq, wk, wv or wo.",
         ),
-        Probe("float16 and bfloat16", probes.module_in_half, probes.HALF),
+        Probe("float16 and bfloat16", probes.module_in_half, HALF),
         Probe(
             "works on the device of its input",
             probes.module_elsewhere,

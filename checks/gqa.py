@@ -3,23 +3,13 @@
 import torch
 
 from checks.engine import Check, Inputs, Probe, gradients, half_precision, values
-from checks.engine.devices import one_device
+from checks.engine.attention_probes import HALF, LEAK, causal, in_half, some_mask
+from checks.engine.devices import keeps_device
 from checks.mistakes import gqa as mistakes
 from checks.mistakes import gqa_attention as mistakes_of_attention
 from checks.mistakes import gqa_module as mistakes_of_module
 from checks.probes import gqa_module as module
-from checks.probes.gqa import (
-    HALF,
-    LEAK,
-    causal,
-    heads_of,
-    huge,
-    in_half,
-    numbered,
-    qkv,
-    some_mask,
-    steep,
-)
+from checks.probes.gqa import heads_of, huge, numbered, qkv, steep
 from checks.reference import gqa as reference
 
 UNEVEN = (
@@ -64,7 +54,7 @@ repeat_kv = Check(
             title="float16, float64 and integers stay what they are",
         ),
         gradients(lambda inputs: (inputs.randn(2, 3, 2, 4), 3)),
-        one_device(lambda inputs: (inputs.randn(2, 3, 2, 4), 2)),
+        keeps_device(lambda inputs: (inputs.randn(2, 3, 2, 4), 2)),
     ],
     mistakes=mistakes.REPEAT,
     hints=(
@@ -132,7 +122,7 @@ grouped_query_attention = Check(
             lambda inputs: (*qkv(inputs, 2, 4, 2, t=3, s=5, d=4), causal(3, 5)),
             "float16 and bfloat16, with a mask",
         ),
-        one_device(lambda inputs: (*qkv(inputs, 2, 4, 2, t=3, s=4, d=2), causal(3, 4))),
+        keeps_device(lambda inputs: (*qkv(inputs, 2, 4, 2, t=3, s=4, d=2), causal(3, 4))),
     ],
     mistakes=mistakes_of_attention.ATTENTION,
     hints=(
@@ -232,7 +222,7 @@ mean_pool_heads = Check(
             lambda inputs: heads_of(inputs, 6, 2, head_dim=3, dim=4),
             title="float16 and bfloat16 stay what they are",
         ),
-        one_device(lambda inputs: heads_of(inputs, 4, 2, head_dim=2, dim=3)),
+        keeps_device(lambda inputs: heads_of(inputs, 4, 2, head_dim=2, dim=3)),
     ],
     mistakes=mistakes.POOL,
     hints=(

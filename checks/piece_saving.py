@@ -140,9 +140,7 @@ def failing(
         module = load(trial, f"my_llama._{path.stem}")
     except Exception as error:  # whatever the learner's code raises
         return {guilty(trial, path, pieces): f"{type(error).__name__}: {error}"}
-    reports = {
-        name: checks[name].run(getattr(module, name)) for name in pieces if name in checks
-    }
+    reports = {name: checks[name].run(getattr(module, name)) for name in pieces if name in checks}
     wrong = {name: report for name, report in reports.items() if report.result != "passed"}
     uses = {name: global_names(pieces[name]) & (wrong.keys() - {name}) for name in wrong}
     return {

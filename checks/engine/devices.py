@@ -104,9 +104,6 @@ def keeps_device(draw: Callable[[Inputs], tuple]) -> Probe:
     )
 
 
-one_device = keeps_device
-
-
 def _storage(tensor: Tensor) -> int:
     while torch._C._functorch.is_functorch_wrapped_tensor(tensor):
         tensor = torch._C._functorch.get_unwrapped(tensor)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from checks.engine import Mistake
+from checks.mistakes import cache_misuse
 from checks.mistakes.gqa_attention import exact, fill, plain, scores_of, shared, softmax, tiled
 from checks.reference import gqa as right
 
@@ -287,34 +288,6 @@ class _WholeBuffer(Layer):
     def forward(self, x: Tensor, angles: Tensor, cache: Any = None) -> Tensor:
         self.seen = None
         return super().forward(x, angles, cache)
-
-
-def _forgets(q: Tensor, k: Tensor, v: Tensor, cache: Any) -> tuple:
-    cache.update(k, v)
-    return k, v
-
-
-def _never_stored(q: Tensor, k: Tensor, v: Tensor, cache: Any) -> tuple:
-    n = cache.length
-    return torch.cat([cache.keys[:, :, :n], k], 2), torch.cat([cache.values[:, :, :n], v], 2)
-
-
-def _reads_before(q: Tensor, k: Tensor, v: Tensor, cache: Any) -> tuple:
-    old = cache.keys[:, :, : cache.length], cache.values[:, :, : cache.length]
-    cache.update(k, v)
-    return old if old[0].shape[2] else (k, v)
-
-
-def _length_stays(q: Tensor, k: Tensor, v: Tensor, cache: Any) -> tuple:
-    end = cache.length + k.shape[2]
-    cache.keys[:, :, cache.length : end], cache.values[:, :, cache.length : end] = k, v
-    return cache.keys[:, :, :end], cache.values[:, :, :end]
-
-
-def _scaled_in_cache(q: Tensor, k: Tensor, v: Tensor, cache: Any) -> tuple:
-    keys, values = cache.update(k, v)
-    keys /= math.sqrt(q.shape[-1])
-    return keys * math.sqrt(q.shape[-1]), values
 
 
 # Heads and attention
@@ -755,10 +728,14 @@ MODULE = [
     stored(
         "forgets",
         "It stores keys and values and then attends to the new ones only.",
-        _forgets,
+        cache_misuse.forgets,
         "Lightning-AI/litgpt#701",
     ),
-    stored("never_stored", "It reads the cache but never stores anything in it.", _never_stored),
+    stored(
+        "never_stored",
+        "It reads the cache but never stores anything in it.",
+        cache_misuse.never_stored,
+    ),
     module(
         "cache_ignored",
         "The cache is not used at all.",
@@ -768,12 +745,12 @@ MODULE = [
     stored(
         "reads_before_storing",
         "It attends to what was in the cache before: a token does not see itself.",
-        _reads_before,
+        cache_misuse.reads_before,
     ),
     stored(
         "length_stays",
         "It writes into the cache but leaves its `length` where it was.",
-        _length_stays,
+        cache_misuse.length_stays,
     ),
     stored(
         "updated_twice",
@@ -794,7 +771,7 @@ MODULE = [
         "scales_in_cache",
         "It changes the keys that update returned in place (`/=`), and they are the cache's own "
         "memory.",
-        _scaled_in_cache,
+        cache_misuse.scaled_in_cache,
     ),
     Mistake(
         "rotates_what_it_reads",

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from checks.engine import Mistake
+from checks.mistakes import cache_misuse
 from checks.reference import kv_cache as right
 
 
@@ -212,11 +213,6 @@ def _static(mask_them: bool) -> type:
     return Static
 
 
-def _forgets(q: Tensor, k: Tensor, v: Tensor, cache: Any) -> tuple:
-    cache.update(k, v)
-    return k, v
-
-
 def _prompt_not_stored(q: Tensor, k: Tensor, v: Tensor, cache: Any) -> tuple:
     return cache.update(k, v) if k.shape[2] == 1 else (k, v)
 
@@ -237,29 +233,6 @@ def _queries_cached(q: Tensor, k: Tensor, v: Tensor, cache: Any) -> tuple:
 
 def _updated_twice(q: Tensor, k: Tensor, v: Tensor, cache: Any) -> tuple:
     return cache.update(k, v)[0], cache.update(k, v)[1]
-
-
-def _never_stored(q: Tensor, k: Tensor, v: Tensor, cache: Any) -> tuple:
-    n = cache.length
-    return torch.cat([cache.keys[:, :, :n], k], 2), torch.cat([cache.values[:, :, :n], v], 2)
-
-
-def _length_stays(q: Tensor, k: Tensor, v: Tensor, cache: Any) -> tuple:
-    end = cache.length + k.shape[2]
-    cache.keys[:, :, cache.length : end], cache.values[:, :, cache.length : end] = k, v
-    return cache.keys[:, :, :end], cache.values[:, :, :end]
-
-
-def _scaled_in_cache(q: Tensor, k: Tensor, v: Tensor, cache: Any) -> tuple:
-    keys, values = cache.update(k, v)
-    keys /= math.sqrt(q.shape[-1])
-    return keys * math.sqrt(q.shape[-1]), values
-
-
-def _reads_before(q: Tensor, k: Tensor, v: Tensor, cache: Any) -> tuple:
-    old = cache.keys[:, :, : cache.length], cache.values[:, :, : cache.length]
-    cache.update(k, v)
-    return old if old[0].shape[2] else (k, v)
 
 
 def _split_by_view(self: Any, x: Tensor) -> Tensor:
@@ -416,7 +389,7 @@ HEADS_FIRST = "`split_heads` and `merge_heads` of lab 04."
 ATTENTION = [
     Mistake(
         "forgets",
-        _remember(_forgets),
+        _remember(cache_misuse.forgets),
         "It stores keys and values and then attends to the new ones only: a cache that is never "
         "read.",
         STORE,
@@ -424,7 +397,7 @@ ATTENTION = [
     ),
     Mistake(
         "never_stored",
-        _remember(_never_stored),
+        _remember(cache_misuse.never_stored),
         "It reads the cache but never stores anything in it.",
         STORE,
     ),
@@ -448,7 +421,7 @@ ATTENTION = [
     ),
     Mistake(
         "length_stays",
-        _remember(_length_stays),
+        _remember(cache_misuse.length_stays),
         "It writes into the cache but leaves its `length` where it was.",
         STORE,
     ),
@@ -460,7 +433,7 @@ ATTENTION = [
     ),
     Mistake(
         "reads_before_storing",
-        _remember(_reads_before),
+        _remember(cache_misuse.reads_before),
         "It attends to what was in the cache before: a token does not see itself.",
         STORE,
     ),
@@ -515,7 +488,7 @@ ATTENTION = [
     ),
     Mistake(
         "scales_in_cache",
-        _remember(_scaled_in_cache),
+        _remember(cache_misuse.scaled_in_cache),
         "It changes the keys that update returned in place (`/=`), and they are the cache's own "
         "memory.",
         "Make a new tensor: `k = k / …`.",

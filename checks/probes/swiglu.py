@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from checks.engine import Inputs, Probe, agrees, expect_parameters, load
-from checks.engine.devices import one_device, pretended_device
+from checks.engine.devices import keeps_device, pretended_device
 
 SHAPES = {"w_gate.weight": (3, 5), "w_up.weight": (3, 5), "w_down.weight": (5, 3)}  # D = 5, F = 3
 FAR = torch.tensor(
@@ -39,7 +39,7 @@ def keeps_dtype(draw: Callable[[Inputs], tuple]) -> Probe:
 
 def same_device(draw: Callable[[Inputs], tuple]) -> Probe:
     """Look for tensors made on the CPU."""
-    return dataclasses.replace(one_device(draw), fails=DEVICE)
+    return dataclasses.replace(keeps_device(draw), fails=DEVICE)
 
 
 def weights(inputs: Inputs, dim: int, hidden: int) -> tuple[Tensor, Tensor, Tensor]:
