@@ -195,6 +195,34 @@ def test_mistakes_are_named_and_told_apart() -> None:
     assert CHECK.run(lambda x, by=2.0: x * by + 1e-2).mistake is None
 
 
+def test_a_mistake_is_looked_at_once_for_each_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = 0
+
+    def adds(x: Tensor, by: float = 2.0) -> Tensor:
+        nonlocal calls
+        calls += 1
+        return x + 2
+
+    check = check_of(mistakes=[Mistake("adds_two", adds, "It adds 2.", "Multiply.")])
+    counts = []
+    for grader in ("a", "a", "b"):
+        monkeypatch.setenv("CHECKS_SEED", grader)
+        assert check.run(lambda x, by=2.0: 2 + x).mistake == "adds_two"
+        counts.append(calls)
+    first = counts[0]
+    assert first > 0 and counts == [first, first, 2 * first]
+
+
+def test_every_run_draws_alike() -> None:
+    """An answer that draws its first weights shows the same at every run, as a mistake does."""
+    draws = check_of(
+        mistakes=[Mistake("noise", lambda x, by=2.0: x + torch.rand(x.shape), "It adds noise.")]
+    )
+    for start in (1, 2):
+        torch.manual_seed(start)
+        assert draws.run(lambda x, by=2.0: torch.rand(x.shape) + x).mistake == "noise"
+
+
 def test_a_mistake_is_not_named_unless_it_reproduces_the_answer() -> None:
     report = CHECK.run(lambda x, by=2.0: x + 2.01)
     assert report.mistakes == []

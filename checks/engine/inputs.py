@@ -7,6 +7,11 @@ import torch
 from torch import Tensor
 
 
+def seed() -> str:
+    """The seed of now: the same for a learner at every run, another one where a grader wants it."""
+    return os.environ.get("CHECKS_SEED", "0")
+
+
 class Inputs:
     """A seeded source of tensors. `CHECKS_SEED` changes every draw, so a grader can use fresh ones.
 
@@ -15,8 +20,8 @@ class Inputs:
     """
 
     def __init__(self, *names: str) -> None:
-        seed = "/".join([os.environ.get("CHECKS_SEED", "0"), *names])
-        self.generator = torch.Generator().manual_seed(zlib.crc32(seed.encode()))
+        key = "/".join([seed(), *names])
+        self.generator = torch.Generator().manual_seed(zlib.crc32(key.encode()))
 
     def randn(self, *shape: int) -> Tensor:
         """Draw normal numbers: (*shape) float32."""
