@@ -1,0 +1,264 @@
+"""Lab 08: drawn weights, sizes and angles, and what is tried on DecoderBlock."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from checks.engine import Inputs, Wrong, agrees
+from checks.engine.devices import pretended_device
+from checks.reference.llama import KVCache, LlamaConfig, shapes_of_block
+
+HALF = (
+    "In half precision the result is far off or has another dtype. The norms, the softmax and the "
+    "rotation compute in float32 by themselves; nothing else is to be converted."
+)
+LEAK = (
+    "A later token was changed, and an earlier position moved. A language model that sees the "
+    "token it has to predict learns to copy, and nothing else."
+)
+ROOM = 0.08  # of the largest number: rounding in half precision on the way, and nothing worse
+SHOWN = 3  # names in a sentence
+
+Shapes = dict[str, tuple[int, ...]]
+
+
+def sizes(**changes: Any) -> LlamaConfig:
+    """Sizes of a small model: all different, K below H, eps and base far from the defaults."""
+    return replace(LlamaConfig(), **changes)
+
+
+def turns(start: int, length: int, head_dim: int = 4) -> Tensor:
+    """RoPE angles of `length` positions from `start` on: (T, d/2); all pairs turn visibly."""
+    frequencies = 8.0 ** -(torch.arange(0, head_dim, 2) / head_dim)
+    return torch.outer(torch.arange(start, start + length), frequencies)
+
+
+def drawn(inputs: Inputs, shapes: Shapes) -> dict[str, Tensor]:
+    """Weights that let every part speak about as loudly as the others."""
+    state = {}
+    for name, shape in shapes.items():
+        if len(shape) == 1:  # of a norm: not ones, or nobody sees which norm was taken
+            state[name] = inputs.uniform(*shape, low=0.4, high=1.6)
+        elif name.startswith("tok_embeddings"):
+            state[name] = inputs.randn(*shape)
+        else:
+            state[name] = inputs.randn(*shape) * (1.5 / shape[-1] ** 0.5)
+    return state
+
+
+def fitted(module: Any, state: dict[str, Tensor]) -> Any:
+    """Give a module the weights of a probe and return it, if they fit."""
+    expect(module, {name: tuple(weight.shape) for name, weight in state.items()})
+    module.load_state_dict(state, strict=False)
+    return module
+
+
+def expect(module: Any, wanted: Shapes) -> None:
+    """Raise a sentence when a module's weights have other names or shapes, or are shared.
+
+    Only a tied table may have a second name, output.weight.
+    """
+    found = dict(iter(module.named_parameters(remove_duplicate=False)))
+    table, output = found.get("tok_embeddings.weight"), found.get("output.weight")
+    if output is not None and "output.weight" not in wanted:
+        if output is not table:
+            same = (
+                table is not None and table.shape == output.shape and bool((table == output).all())
+            )
+            kind = (
+                "a copy of the table, which will not follow it in training" if same else "its own"
+            )
+            raise Wrong(f"with tie_embeddings, `output.weight` has to be the table; it is {kind}.")
+        del found["output.weight"]
+    sizes = {name: tuple(weight.shape) for name, weight in found.items()}
+    faults = []
+    if missing := [f"`{name}`" for name in wanted if name not in sizes]:
+        faults.append(f"there is no {_listed(missing)}")
+    if extra := [f"`{name}`" for name in sizes if name not in wanted]:
+        faults.append(f"nobody expects {_listed(extra)}")
+    other = [name for name in wanted if name in sizes and sizes[name] != wanted[name]]
+    if other:
+        faults.append(_listed([f"`{n}` is {sizes[n]}, expected {wanted[n]}" for n in other]))
+    if faults:
+        raise Wrong(f"its weights have other names or shapes: {'; '.join(faults)}.")
+    names: dict[int, str] = {}
+    for name, weight in found.items():
+        if (first := names.setdefault(id(weight), name)) != name:
+            raise Wrong(f"`{first}` and `{name}` are one and the same weight.")
+
+
+def _listed(words: list[str]) -> str:
+    more = f" and {len(words) - SHOWN} more" if len(words) > SHOWN else ""
+    return ", ".join(words[:SHOWN]) + more
+
+
+def half(got: Any, exact: Tensor, dtype: torch.dtype | None = None) -> list:
+    """What is compared in half precision: the dtype if it matters, and whether the numbers fit."""
+    if not isinstance(got, Tensor):
+        return [got]
+    far = (got.float() - exact).abs().max()
+    fits = got.shape == exact.shape and bool(far <= ROOM * exact.abs().max())
+    return [got.flatten()[:0] if dtype else torch.zeros(0), fits]
+
+
+# 8.1
+
+
+def block(answer: Any, inputs: Inputs, silent: Iterable[str] = (), **changes: Any) -> Any:
+    """A block with drawn weights, some of them zero."""
+    config = sizes(**changes)
+    state = drawn(inputs, shapes_of_block(config))
+    for name in silent:
+        state[name] = torch.zeros_like(state[name])
+    return fitted(answer(config), state)
+
+
+def memory(batch: int = 2, max_len: int = 9, **options: Any) -> KVCache:
+    """A cache for such a block."""
+    return KVCache(batch, 2, max_len, 4, **options)
+
+
+def feed(module: Any, x: Tensor, chunks: Iterable[int], cache: KVCache) -> list[Tensor]:
+    """Give a block the sequence x chunk by chunk."""
+    seen, start = [], 0
+    for length in chunks:
+        seen.append(module(x[:, start : start + length], turns(start, length), cache))
+        start += length
+    return seen
+
+
+def worked_block(answer: Any, inputs: Inputs) -> Tensor:
+    """Attention gives back what it is given, SwiGLU gives nothing: x + x / 5."""
+    config = sizes(dim=2, n_heads=1, n_kv_heads=1, hidden_dim=3, norm_eps=0.0)
+    state = {name: torch.zeros(shape) for name, shape in shapes_of_block(config).items()}
+    for name in state:
+        if "norm" in name:
+            state[name] = torch.ones(2)
+        elif "attention" in name:
+            state[name] = torch.eye(2)
+    module = fitted(answer(config), state)
+    return module(torch.tensor([[[1.0, 7.0]]]), torch.zeros(1, 1))
+
+
+def new_block(answer: Any, inputs: Inputs) -> list:
+    """The weights of new blocks: norms are ones, all can learn, none is zero."""
+    seen = []
+    for config in (sizes(), sizes(dim=30, n_heads=5, n_kv_heads=5, hidden_dim=7)):
+        module = answer(config)
+        expect(module, shapes_of_block(config))
+        for name, weight in sorted(module.named_parameters()):
+            is_one = bool((weight == 1).all()) if "norm" in name else bool((weight != 0).any())
+            seen.append([weight.requires_grad, is_one])
+    return seen
+
+
+def silent_block(answer: Any, inputs: Inputs) -> list[Tensor]:
+    """Both parts give zero: the block must hand on what it got, large or small."""
+    silent = ("attention.wo.weight", "feed_forward.w_down.weight")
+    module = block(answer, inputs, silent)
+    x = inputs.randn(1, 3, 24)
+    return [module(scale * x, turns(0, 3)) for scale in (1.0, 100.0)]
+
+
+def attention_only(answer: Any, inputs: Inputs) -> Tensor:
+    """SwiGLU gives zero."""
+    return block(answer, inputs, ["feed_forward.w_down.weight"])(
+        3 * inputs.randn(2, 3, 24), turns(0, 3)
+    )
+
+
+def feed_forward_only(answer: Any, inputs: Inputs) -> Tensor:
+    """Attention gives zero."""
+    return block(answer, inputs, ["attention.wo.weight"])(3 * inputs.randn(2, 3, 24), turns(0, 3))
+
+
+def one_block(answer: Any, inputs: Inputs) -> Tensor:
+    """A batch of two short texts."""
+    return block(answer, inputs)(1.5 * inputs.randn(2, 4, 24), turns(0, 4))
+
+
+def other_blocks(answer: Any, inputs: Inputs) -> list[Tensor]:
+    """Other numbers of heads, other sizes, another eps with numbers so small that it is seen."""
+    changes = {"dim": 24, "n_heads": 4, "n_kv_heads": 1, "hidden_dim": 31, "norm_eps": 0.5}
+    one, other = block(answer, inputs, **changes), block(answer, inputs, norm_eps=1e-6)
+    x, y = inputs.randn(3, 2, 24), 1e-3 * inputs.randn(1, 3, 24)
+    return [one(x, turns(0, 2, 6)), other(y, turns(0, 3))]
+
+
+def given_angles(answer: Any, inputs: Inputs) -> list[Tensor]:
+    """Angles that no position has."""
+    module, x = block(answer, inputs), inputs.randn(2, 3, 24)
+    return [module(x, inputs.randn(3, 2) * 3), module(x, torch.zeros(3, 2), None)]
+
+
+def future_changed(answer: Any, inputs: Inputs) -> list[bool]:
+    """Change the last token; watch those before it."""
+    module, x = block(answer, inputs), inputs.randn(2, 5, 24)
+    other = x.clone()
+    other[:, -1] += 2
+    one, two = (module(tokens, turns(0, 5)) for tokens in (x, other))
+    return [agrees(two[:, :-1], one[:, :-1]), agrees(two, one)]
+
+
+def in_chunks(answer: Any, inputs: Inputs) -> list[Tensor]:
+    """One token at a time, and chunks of other sizes; then what stands in the cache."""
+    module, x = block(answer, inputs), inputs.randn(2, 7, 24)
+    cache, other = memory(), memory()
+    seen = feed(module, x[:, :3], (1, 1, 1), cache) + feed(module, x, (3, 4), other)
+    kept = [part[:, :, :3].detach().clone() for part in (cache.keys, cache.values)]
+    return [*seen, *kept, torch.tensor([cache.length, other.length])]
+
+
+def poisoned_block(answer: Any, inputs: Inputs) -> list[Tensor]:
+    """A cache whose unused slots hold huge keys and values that are no numbers."""
+    module, cache = block(answer, inputs), memory()
+    cache.keys.fill_(1e9)
+    cache.values.fill_(torch.nan)
+    return feed(module, inputs.randn(2, 4, 24), (2, 2), cache)
+
+
+def two_texts(answer: Any, inputs: Inputs) -> list[Tensor]:
+    """Two texts in turns, each with its cache, and one without."""
+    module, first, second = block(answer, inputs), memory(), memory()
+    x, y = inputs.randn(2, 4, 24), inputs.randn(2, 2, 24)
+    return [
+        module(x[:, :3], turns(0, 3), cache=first),
+        module(y, turns(0, 2), cache=second),
+        module(x[:, 3:], turns(3, 1), cache=first),
+        module(x, turns(0, 4)),
+    ]
+
+
+def block_gradients(answer: Any, inputs: Inputs) -> list[Tensor]:
+    """The gradients of the input and of all nine weights."""
+    module, x = block(answer, inputs), inputs.randn(2, 3, 24).requires_grad_()
+    result = module(x, turns(0, 3))
+    weights = [weight for _, weight in sorted(module.named_parameters())]
+    learns = [weight.requires_grad for weight in weights]
+    if not isinstance(result, Tensor) or not result.requires_grad or not all(learns):
+        return [torch.zeros(0)]
+    total = (result * inputs.randn(2, 3, 24)).sum()
+    return list(torch.autograd.grad(total, [x, *weights], materialize_grads=True))
+
+
+def block_in_half(answer: Any, inputs: Inputs) -> list:
+    """Block, input and cache in half precision."""
+    module, x, seen = block(answer, inputs), inputs.randn(2, 3, 24), []
+    exact = module(x, turns(0, 3))
+    for dtype in (torch.float16, torch.bfloat16):
+        seen += half(module.to(dtype)(x.to(dtype), turns(0, 3), memory(dtype=dtype)), exact, dtype)
+    return seen
+
+
+def block_elsewhere(answer: Any, inputs: Inputs) -> str:
+    """Move a block and its input to another device."""
+    x, angles = inputs.randn(2, 3, 24), turns(0, 3)
+    with pretended_device() as device:
+        module = answer(sizes())
+        device.take([*module.parameters(), *module.buffers()])
+        out = module(x, angles)
+    stays = isinstance(out, Tensor) and not device.holds(out)
+    return "mixed devices" if device.mixed or stays else "one device"

@@ -1,0 +1,246 @@
+"""Lab 08, slow and obvious: the parts of labs 02 to 07 once more, and how they stand together.
+
+Each step of a block and of the model is a method, so that a mistake can replace one of them.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass
+class LlamaConfig:
+    """The sizes of a Llama, with the names of the lab's own LlamaConfig; small by default."""
+
+    dim: int = 24
+    n_layers: int = 2
+    n_heads: int = 6
+    n_kv_heads: int = 2
+    vocab_size: int = 11
+    hidden_dim: int = 15
+    max_seq_len: int = 64
+    norm_eps: float = 0.1
+    rope_base: float = 50.0
+    tie_embeddings: bool = False
+
+
+class RMSNorm(nn.Module):
+    """Lab 02."""
+
+    def __init__(self, dim: int, eps: float) -> None:
+        super().__init__()
+        self.eps, self.weight = eps, nn.Parameter(torch.ones(dim))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (..., dim) → (..., dim)."""
+        wide = x.float()
+        size = (wide.pow(2).mean(-1, keepdim=True) + self.eps).sqrt()
+        return (wide / size * self.weight).to(x.dtype)
+
+
+def rotate(x: Tensor, turns: Tensor) -> Tensor:
+    """Lab 03, by complex numbers. x: (B, H, T, d), turns: (T, d/2) → (B, H, T, d)."""
+    pairs = torch.view_as_complex(x.float().reshape(*x.shape[:-1], -1, 2))  # (2i, 2i+1)
+    return torch.view_as_real(pairs * turns).flatten(-2).to(x.dtype)
+
+
+class Linear(nn.Linear):
+    """Without a bias, and without the time that random weights take: probes bring their own."""
+
+    def __init__(self, n_in: int, n_out: int) -> None:
+        super().__init__(n_in, n_out, bias=False)
+
+    def reset_parameters(self) -> None:
+        """All weights are the same, and not zero."""
+        self.weight.data.fill_(0.1)
+
+
+class KVCache:
+    """Lab 05."""
+
+    def __init__(
+        self,
+        batch: int,
+        n_kv_heads: int,
+        max_len: int,
+        head_dim: int,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | None = None,
+    ) -> None:
+        self.keys = torch.zeros(batch, n_kv_heads, max_len, head_dim, dtype=dtype, device=device)
+        self.values = torch.zeros_like(self.keys)
+        self.length = 0
+
+    def update(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """k, v: (B, K, T, d), stored → all so far, keys and values, each (B, K, length, d)."""
+        end = self.length + k.shape[2]
+        if end > self.keys.shape[2]:
+            raise ValueError(f"{end} positions > {self.keys.shape[2]}")
+        self.keys[:, :, self.length : end] = k
+        self.values[:, :, self.length : end] = v
+        self.length = end
+        return self.keys[:, :, :end], self.values[:, :, :end]
+
+
+class GroupedQueryAttention(nn.Module):
+    """Lab 06."""
+
+    def __init__(self, dim: int, n_heads: int, n_kv_heads: int) -> None:
+        super().__init__()
+        self.head_dim = dim // n_heads
+        narrow = n_kv_heads * self.head_dim
+        self.wq, self.wo = Linear(dim, dim), Linear(dim, dim)
+        self.wk, self.wv = Linear(dim, narrow), Linear(dim, narrow)
+
+    def forward(self, x: Tensor, angles: Tensor, cache: Any = None) -> Tensor:
+        """x: (B, T, dim), angles: (T, d/2) of these T positions → (B, T, dim)."""
+        (batch, length, _), d = x.shape, self.head_dim
+        turns = torch.polar(torch.ones_like(angles), angles)
+        q, k, v = (
+            w(x).view(batch, length, -1, d).transpose(1, 2) for w in (self.wq, self.wk, self.wv)
+        )
+        q, k = rotate(q, turns), rotate(k, turns)
+        if cache is not None:
+            k, v = cache.update(k, v)
+        groups = q.float().reshape(batch, k.shape[1], -1, length, d)  # (B, K, H / K, T, d)
+        keys, values = k.float()[:, :, None], v.float()[:, :, None]
+        future = torch.ones(length, k.shape[2], dtype=torch.bool, device=x.device)
+        scores = groups @ keys.transpose(-1, -2) / math.sqrt(d)
+        scores = scores.masked_fill(future.triu(k.shape[2] - length + 1), -torch.inf)
+        out = (scores.softmax(-1) @ values).to(x.dtype).flatten(1, 2)  # (B, H, T, d)
+        return self.wo(out.transpose(1, 2).flatten(2))
+
+
+class SwiGLU(nn.Module):
+    """Lab 07."""
+
+    def __init__(self, dim: int, hidden_dim: int) -> None:
+        super().__init__()
+        self.w_gate, self.w_up = Linear(dim, hidden_dim), Linear(dim, hidden_dim)
+        self.w_down = Linear(hidden_dim, dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (..., dim) → (..., dim)."""
+        gate = self.w_gate(x)
+        return self.w_down(gate * torch.sigmoid(gate) * self.w_up(x))
+
+
+class DecoderBlock(nn.Module):
+    """Attention and SwiGLU, each normed before and added after."""
+
+    def __init__(self, config: Any) -> None:
+        super().__init__()
+        self.attention_norm = RMSNorm(config.dim, config.norm_eps)
+        self.attention = GroupedQueryAttention(config.dim, config.n_heads, config.n_kv_heads)
+        self.ffn_norm = RMSNorm(config.dim, config.norm_eps)
+        self.feed_forward = SwiGLU(config.dim, config.hidden_dim)
+
+    def forward(self, x: Tensor, angles: Tensor, cache: Any = None) -> Tensor:
+        """x: (B, T, dim), angles: (T, d/2) of these T positions → (B, T, dim)."""
+        middle = self.after_attention(x, angles, cache)
+        return self.after_feed_forward(x, middle)
+
+    def after_attention(self, x: Tensor, angles: Tensor, cache: Any) -> Tensor:
+        """The first sum."""
+        return x + self.attention(self.attention_norm(x), angles, cache)
+
+    def after_feed_forward(self, x: Tensor, middle: Tensor) -> Tensor:
+        """The second sum; x is what entered the block."""
+        return middle + self.feed_forward(self.ffn_norm(middle))
+
+
+class Llama(nn.Module):
+    """Token ids to logits; each step is a method, so that a mistake can replace one of them."""
+
+    block = DecoderBlock
+
+    def __init__(self, config: Any) -> None:
+        super().__init__()
+        self.config = config
+        self.tok_embeddings = nn.Embedding(config.vocab_size, config.dim)
+        self.layers = nn.ModuleList(self.blocks())
+        self.norm = RMSNorm(config.dim, config.norm_eps)
+        if not config.tie_embeddings:
+            self.output = Linear(config.dim, config.vocab_size)
+
+    def blocks(self) -> list[nn.Module]:
+        """A block for each layer."""
+        return [self.block(self.config) for _ in range(self.config.n_layers)]
+
+    def forward(self, ids: Tensor, caches: list | None = None) -> Tensor:
+        """ids: (B, T) → logits (B, T, V)."""
+        angles = self.angles(self.positions(ids, caches))
+        x = self.through(self.embed(ids), angles, caches)
+        return self.logits(self.last_norm(x))
+
+    def positions(self, ids: Tensor, caches: list | None) -> Tensor:
+        """Where the T tokens stand: (T,)."""
+        start = caches[0].length if caches else 0
+        return torch.arange(start, start + ids.shape[1], device=ids.device)
+
+    def angles(self, positions: Tensor) -> Tensor:
+        """(T,) → (T, d/2)."""
+        d = self.config.dim // self.config.n_heads
+        exponents = torch.arange(0, d, 2, device=positions.device) / d
+        return positions[:, None].float() * self.config.rope_base**-exponents
+
+    def embed(self, ids: Tensor) -> Tensor:
+        """(B, T) → (B, T, dim)."""
+        return self.tok_embeddings(ids)
+
+    def through(self, x: Tensor, angles: Tensor, caches: list | None) -> Tensor:
+        """Through all blocks: (B, T, dim) → (B, T, dim)."""
+        for i, layer in enumerate(self.layers):
+            x = layer(x, angles, caches[i] if caches else None)
+        return x
+
+    def last_norm(self, x: Tensor) -> Tensor:
+        """(B, T, dim) → (B, T, dim)."""
+        return self.norm(x)
+
+    def logits(self, x: Tensor) -> Tensor:
+        """(B, T, dim) → (B, T, V)."""
+        table = self.tok_embeddings if self.config.tie_embeddings else self.output
+        return x @ table.weight.T
+
+    def new_caches(self, batch: int, max_len: int) -> list:
+        """An empty cache for each layer."""
+        config, weight = self.config, self.tok_embeddings.weight
+        sizes = (batch, config.n_kv_heads, max_len, config.dim // config.n_heads)
+        return [KVCache(*sizes, weight.dtype, weight.device) for _ in range(config.n_layers)]
+
+
+def shapes_of_block(config: Any) -> dict[str, tuple[int, ...]]:
+    """The names and shapes of a block's weights."""
+    narrow = config.dim // config.n_heads * config.n_kv_heads
+    return {
+        "attention_norm.weight": (config.dim,),
+        "attention.wq.weight": (config.dim, config.dim),
+        "attention.wk.weight": (narrow, config.dim),
+        "attention.wv.weight": (narrow, config.dim),
+        "attention.wo.weight": (config.dim, config.dim),
+        "ffn_norm.weight": (config.dim,),
+        "feed_forward.w_gate.weight": (config.hidden_dim, config.dim),
+        "feed_forward.w_up.weight": (config.hidden_dim, config.dim),
+        "feed_forward.w_down.weight": (config.dim, config.hidden_dim),
+    }
+
+
+def shapes(config: Any) -> dict[str, tuple[int, ...]]:
+    """The names and shapes of a model's weights, each once."""
+    found = {"tok_embeddings.weight": (config.vocab_size, config.dim)}
+    for i in range(config.n_layers):
+        block = shapes_of_block(config).items()
+        found |= {f"layers.{i}.{name}": shape for name, shape in block}
+    found["norm.weight"] = (config.dim,)
+    if not config.tie_embeddings:
+        found["output.weight"] = (config.vocab_size, config.dim)
+    return found
+
+
+def count_parameters(config: Any) -> int:
+    """One weight after the other."""
+    return sum(math.prod(shape) for shape in shapes(config).values())
