@@ -1,0 +1,322 @@
+"""Lab 09: right answers, written differently."""
+
+import copy
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from solutions.my_llama import training as worked
+
+# 9.1
+
+
+def loss_builtin(logits: Tensor, targets: Tensor) -> Tensor:
+    """Torch's own, on (N, V) and (N,)."""
+    return F.cross_entropy(logits.reshape(-1, logits.shape[-1]), targets.reshape(-1))
+
+
+def loss_logsumexp(logits: Tensor, targets: Tensor) -> Tensor:
+    """The logarithm of the sum of exponentials, minus the target's logit."""
+    x = logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
+    of_targets = x.gather(-1, targets.unsqueeze(-1)).squeeze(-1)
+    return (torch.logsumexp(x, dim=-1) - of_targets).mean().to(logits.dtype)
+
+
+def loss_maximum(logits: Tensor, targets: Tensor) -> Tensor:
+    """By hand: subtract each row's maximum, then exp, sum, ln."""
+    x = logits.reshape(-1, logits.shape[-1])
+    x = x.double() - x.double().max(dim=1, keepdim=True).values
+    log_p = x - x.exp().sum(dim=1, keepdim=True).log()
+    return -log_p[torch.arange(len(x)), targets.reshape(-1)].mean().to(logits.dtype)
+
+
+def loss_one_hot(logits: Tensor, targets: Tensor) -> Tensor:
+    """A product with ones and zeros."""
+    log_p = F.log_softmax(logits, dim=-1, dtype=torch.promote_types(logits.dtype, torch.float32))
+    hot = F.one_hot(targets, logits.shape[-1])
+    return -(log_p * hot).sum(-1).mean().type_as(logits)
+
+
+def loss_loop(logits: Tensor, targets: Tensor) -> Tensor:
+    """One token after the other."""
+    rows = logits.flatten(0, -2).float() if logits.itemsize < 4 else logits.flatten(0, -2)
+    each = [row.logsumexp(0) - row[t] for row, t in zip(rows, targets.flatten(), strict=True)]
+    return torch.stack(each).mean().to(logits.dtype)
+
+
+# 9.2
+
+
+def rate_clamped(step: int, warmup: int, total: int, peak: float, floor: float) -> float:
+    """The share done is cut off at 1, so that the end needs no case of its own."""
+    if step < warmup:
+        return (step + 1) * (peak / warmup)
+    done = min(1.0, (step - warmup) / max(1, total - warmup)) if step < total else 1.0
+    return floor + 0.5 * (peak - floor) * (1.0 + math.cos(done * math.pi))
+
+
+def rate_mixture(step: int, warmup: int, total: int, peak: float, floor: float) -> float:
+    """Shares of peak and of floor that add up to 1."""
+    if step < warmup:
+        return peak / warmup * (step + 1)
+    if step >= total:
+        return float(floor)
+    share = math.cos(math.pi / 2 * (step - warmup) / (total - warmup)) ** 2
+    return share * peak + (1 - share) * floor
+
+
+def rate_sine(step: int, warmup: int, total: int, peak: float, floor: float) -> float:
+    """With a sine from the middle, computed by torch."""
+    if warmup > step:
+        return peak * (1 + step) / warmup
+    if total <= step:
+        return floor
+    angle = torch.tensor(math.pi * ((step - warmup) / (total - warmup) - 0.5), dtype=torch.float64)
+    return (peak + floor) / 2 - (peak - floor) / 2 * torch.sin(angle).item()
+
+
+# 9.3
+
+
+def clip_torch(grads: list[Tensor], max_norm: float) -> float:
+    """Torch's own clip_grad_norm_, on stand-ins for parameters."""
+    owners = [nn.Parameter(torch.zeros_like(grad)) for grad in grads]
+    for owner, grad in zip(owners, grads, strict=True):
+        owner.grad = grad
+    return nn.utils.clip_grad_norm_(owners, max_norm).item()
+
+
+def clip_vector(grads: list[Tensor], max_norm: float) -> float:
+    """All gradients as one long vector."""
+    norm = torch.cat([grad.float().flatten() for grad in grads]).norm().item()
+    for grad in grads:
+        grad *= min(1.0, max_norm / (norm + 1e-6))
+    return norm
+
+
+def clip_norm_of_norms(grads: list[Tensor], max_norm: float) -> float:
+    """The norm of the tensors' norms."""
+    norm = torch.stack([torch.linalg.vector_norm(grad.double()) for grad in grads]).norm().item()
+    if norm > max_norm:
+        torch._foreach_mul_(grads, max_norm / norm)
+    return norm
+
+
+def clip_copied(grads: list[Tensor], max_norm: float) -> float:
+    """Copies into the tensors, element by element added up."""
+    norm = sum(float(x) ** 2 for grad in grads for x in grad.flatten()) ** 0.5
+    scale = max_norm / max(norm, max_norm)
+    for grad in grads:
+        grad.copy_(grad * scale)
+    return norm
+
+
+# 9.4
+
+
+@torch.no_grad()
+def adamw_paper(
+    param: Tensor,
+    grad: Tensor,
+    m: Tensor,
+    v: Tensor,
+    step: int,
+    lr: float,
+    betas: tuple[float, float] = (0.9, 0.95),
+    eps: float = 1e-8,
+    weight_decay: float = 0.1,
+) -> None:
+    """Line by line as in the paper, with `[:]` to write in place."""
+    m[:] = betas[0] * m + (1 - betas[0]) * grad
+    v[:] = betas[1] * v + (1 - betas[1]) * grad**2
+    m_hat, v_hat = m / (1 - betas[0] ** step), v / (1 - betas[1] ** step)
+    param[:] = param - lr * (m_hat / (v_hat.sqrt() + eps) + weight_decay * param)
+
+
+def adamw_torch(
+    param: Tensor,
+    grad: Tensor,
+    m: Tensor,
+    v: Tensor,
+    step: int,
+    lr: float,
+    betas: tuple[float, float] = (0.9, 0.95),
+    eps: float = 1e-8,
+    weight_decay: float = 0.1,
+) -> None:
+    """Torch's own optimizer, whose state is filled in."""
+    owner = nn.Parameter(param.detach())
+    owner.grad = grad.clone()
+    how = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
+    optimizer = torch.optim.AdamW([owner], foreach=False, **how)
+    optimizer.state[owner] = {"step": torch.tensor(step - 1.0), "exp_avg": m, "exp_avg_sq": v}
+    optimizer.step()
+
+
+def adamw_scaled_rate(
+    param: Tensor,
+    grad: Tensor,
+    m: Tensor,
+    v: Tensor,
+    step: int,
+    lr: float,
+    betas: tuple[float, float] = (0.9, 0.95),
+    eps: float = 1e-8,
+    weight_decay: float = 0.1,
+) -> None:
+    """Both corrections in the rate and in eps, as in section 2 of Adam's paper."""
+    with torch.no_grad():
+        param *= 1 - lr * weight_decay
+        m += (1 - betas[0]) * (grad - m)
+        v += (1 - betas[1]) * (grad * grad - v)
+        root = math.sqrt(1 - betas[1] ** step)
+        param -= lr * root / (1 - betas[0] ** step) * m / (v.sqrt() + eps * root)
+
+
+# 9.5
+
+
+def train_torch(
+    model: nn.Module,
+    data: Tensor,
+    steps: int,
+    held_out: Tensor,
+    *,
+    batch: int = 8,
+    context: int = 64,
+    peak: float = 3e-3,
+    floor: float = 1e-4,
+    warmup: int = 100,
+    max_norm: float = 1.0,
+    weight_decay: float = 0.1,
+    every: int = 100,
+    generator: torch.Generator | None = None,
+    watch: Callable[[int, float, float | None], None] | None = None,
+) -> list[float]:
+    """Torch's AdamW with two groups, its clipping, its loss; a deep copy of the state."""
+    decays = [p for p in model.parameters() if p.dim() >= 2]
+    others = [p for p in model.parameters() if p.dim() < 2]
+    groups = [{"params": decays, "weight_decay": weight_decay}]
+    groups += [{"params": others, "weight_decay": 0.0}]
+    optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.95))
+    losses: list[float] = []
+    best, kept = float("inf"), copy.deepcopy(model.state_dict())
+    measured_once = False
+    try:
+        for step in range(1, steps + 1):
+            model.train()
+            for group in optimizer.param_groups:
+                group["lr"] = worked.learning_rate(step - 1, warmup, steps, peak, floor)
+            where = torch.randint(0, len(data) - context, (batch,), generator=generator)
+            x = torch.stack([data[i : i + context] for i in where])
+            y = torch.stack([data[i + 1 : i + 1 + context] for i in where])
+            logits = model(x)
+            loss = F.cross_entropy(logits.view(-1, logits.shape[-1]), y.view(-1))
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), max_norm)
+            optimizer.step()
+            losses.append(loss.item())
+            now = None
+            if step % every == 0 or step == steps:
+                now = worked.held_out_loss(model, held_out, context)
+                if now < best:
+                    best, kept, measured_once = now, copy.deepcopy(model.state_dict()), True
+            if watch is not None:
+                watch(step, loss.item(), now)
+    except KeyboardInterrupt:
+        print(f"stopped after {len(losses)} steps")
+    if measured_once:
+        model.load_state_dict(kept)
+    model.eval()
+    return losses
+
+
+def train_finally(model: nn.Module, data: Tensor, steps: int, held_out: Tensor, **how: Any) -> list:
+    """A generator of steps, and the best weights written back piece by piece."""
+    how = DEFAULTS | how
+    params = list(model.parameters())
+    m, v = [torch.zeros_like(p) for p in params], [torch.zeros_like(p) for p in params]
+    losses, measured = [], {}
+
+    def one(step: int) -> float:
+        starts = torch.randint(
+            len(data) - how["context"], (how["batch"],), generator=how["generator"]
+        )
+        windows = data.unfold(0, how["context"] + 1, 1)[starts]
+        loss = worked.cross_entropy(model(windows[:, :-1]), windows[:, 1:])
+        grads = list(torch.autograd.grad(loss, params))
+        worked.clip_grad_norm(grads, how["max_norm"])
+        rate = worked.learning_rate(step, how["warmup"], steps, how["peak"], how["floor"])
+        for p, g, a, b in zip(params, grads, m, v, strict=True):
+            decay = how["weight_decay"] * (p.ndim > 1)
+            worked.adamw_step(p, g, a, b, step + 1, rate, weight_decay=decay)
+        return loss.detach().item()
+
+    model.train()
+    try:
+        for step in range(steps):
+            losses.append(one(step))
+            now = None
+            if not (step + 1) % how["every"] or step == steps - 1:
+                now = worked.held_out_loss(model, held_out, how["context"])
+                if not measured or now < min(measured):
+                    measured[now] = nn.utils.parameters_to_vector(params).detach().clone()
+            if how["watch"]:
+                how["watch"](step + 1, losses[-1], now)
+    except KeyboardInterrupt:
+        losses = losses[:]
+    finally:
+        model.train(False)
+        if measured:
+            with torch.no_grad():
+                whole = measured[min(measured)]
+                for p, part in zip(params, whole.split([p.numel() for p in params]), strict=True):
+                    p.copy_(part.view_as(p))
+    return losses
+
+
+DEFAULTS = {
+    "batch": 8,
+    "context": 64,
+    "peak": 3e-3,
+    "floor": 1e-4,
+    "warmup": 100,
+    "max_norm": 1.0,
+    "weight_decay": 0.1,
+    "every": 100,
+    "generator": None,
+    "watch": None,
+}
+
+
+def train_worked(model: nn.Module, data: Tensor, steps: int, held_out: Tensor, **how: Any) -> list:
+    """The worked solution itself."""
+    return worked.train(model, data, steps, held_out, **how)
+
+
+ACCEPTED = {
+    "cross_entropy": [loss_builtin, loss_logsumexp, loss_maximum, loss_one_hot, loss_loop],
+    "learning_rate": [rate_clamped, rate_mixture, rate_sine],
+    "clip_grad_norm": [clip_torch, clip_vector, clip_norm_of_norms, clip_copied],
+    "adamw_step": [adamw_paper, adamw_torch, adamw_scaled_rate],
+    "train": [train_torch, train_finally, train_worked],
+}
+
+# What the browser test types into an exercise cell: exercise, source, key of the mistake.
+TYPED = (
+    "9.2",
+    """def learning_rate(step, warmup, total, peak, floor):
+    if step < warmup:
+        return peak * step / warmup
+    if step >= total:
+        return floor
+    done = (step - warmup) / (total - warmup)
+    return floor + (peak - floor) * (1 + math.cos(math.pi * done)) / 2
+""",
+    "nothing_at_step_0",
+)
