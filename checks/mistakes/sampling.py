@@ -170,8 +170,7 @@ def common(right: Keep) -> list[Mistake]:
             "one_too_few",
             keeping(
                 lambda logits, x: (
-                    right(logits, x)
-                    & (ranks(logits) < right(logits, x).sum(-1, keepdim=True) - 1)
+                    right(logits, x) & (ranks(logits) < right(logits, x).sum(-1, keepdim=True) - 1)
                 )
             ),
             "The last of those that should stay is removed too.",

@@ -1,0 +1,302 @@
+"""Lab 10: models made up for `generate`, what it asks of them, and what it hands out."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from checks.engine import Inputs, Wrong
+from checks.engine.compare import a_kind_of
+from checks.engine.devices import pretended_device
+from checks.probes.sampling_draws import look, seeded
+
+VOCABULARY = 29  # so many that two wrong rules rarely choose the same token
+TABLE = 11  # the made-up model has TABLE² different rows of logits
+MORE = 20  # tokens that are waited for beyond n_new
+
+
+class ToyCache:
+    """Stands for the cache of one layer: which tokens it has seen, and how many fit."""
+
+    def __init__(self, number: int, max_len: int) -> None:
+        self.number, self.max_len = number, max_len
+        self.known: list[int] = []
+
+    @property
+    def length(self) -> int:
+        """How many positions are written."""
+        return len(self.known)
+
+
+class Toy(nn.Module):
+    """A made-up model: the next token depends on all tokens before it and on their order.
+
+    `asked` records every call: shape and tokens, and which caches came with it.
+    """
+
+    def __init__(self, table: Tensor) -> None:
+        super().__init__()
+        self.table = nn.Parameter(table)  # (TABLE, TABLE, V), or (V,): the same always
+        self.asked: list[list] = []
+        self.gradients: list[bool] = []
+        self.made = 0
+        self.first: Tensor | None = None  # the very tensor that came first
+
+    def new_caches(self, batch: int, max_len: int) -> list[ToyCache]:
+        """Two layers' caches."""
+        self.made += 1
+        return [ToyCache(self.made, max_len) for _ in range(2)]
+
+    def forward(self, ids: Tensor, caches: list[ToyCache] | None = None) -> Tensor:
+        """ids: (1, T) → logits (1, T, V)."""
+        tokens = [int(token) for token in ids.flatten().tolist()]
+        self.first = ids if self.first is None else self.first
+        which = f"caches {caches[0].number}" if caches else "no caches"
+        self.asked.append([*ids.shape, *tokens, which])
+        self.gradients.append(torch.is_grad_enabled())
+        for cache in caches or ():
+            if cache.length + len(tokens) > cache.max_len:
+                raise ValueError(
+                    f"{cache.length + len(tokens)} positions do not fit into a cache of "
+                    f"{cache.max_len}"
+                )
+        known = list(caches[0].known) if caches else []
+        for cache in caches or ():
+            cache.known += tokens
+        if self.table.dim() == 1:
+            return self.table.expand(1, len(tokens), -1)
+        rows = []
+        for place, token in enumerate(tokens):
+            known.append(token)
+            loud = place % 3 == 1 and place < len(tokens) - 1  # the loudest row is not the last
+            rows.append(self.row(known) * (4 if loud else 1))
+        return torch.stack(rows)[None]
+
+    def row(self, known: list[int]) -> Tensor:
+        """The logits of what follows these tokens: (V,)."""
+        a, b = 1, 1
+        for token in known:
+            a, b = (a * 3 + token + 1) % 101, (b * 7 + token + 1) % 101
+        return self.table[a % TABLE, b % TABLE]
+
+
+class Counting(Toy):
+    """Makes t + 1 by far the likeliest token after t, round and round from 0 to 9."""
+
+    def __init__(self) -> None:
+        super().__init__(torch.eye(10).roll(1, dims=1) * 60 - 30)
+
+    def row(self, known: list[int]) -> Tensor:
+        """The logits of what follows these tokens: (10,)."""
+        return self.table[known[-1] % 10]
+
+
+def toy(inputs: Inputs) -> Toy:
+    """A model with random logits."""
+    return Toy(inputs.randn(TABLE, TABLE, VOCABULARY) * 3)
+
+
+def stream(answer: Any, *args: Any, **settings: Any) -> Iterator[Any]:
+    """Call `generate` and go through what it hands out; a sentence when it is no iterator."""
+    transcript = vars(answer)["_transcript"]
+    result = answer(*args, **settings)
+    if isinstance(result, Tensor | list | tuple | str | int | float | dict | set | None):
+        raise Wrong(
+            f"it returned {a_kind_of(result)}. Tokens are handed out one by one, each as soon as "
+            "it is drawn: `yield token` inside the loop, and no return value."
+        )
+    try:
+        yield from itertools.islice(result, args[2] + MORE)
+    except NotImplementedError as error:
+        if str(error).startswith("Exercise"):
+            transcript.unwritten = str(error)
+        raise
+
+
+def counting_up(answer: Any, inputs: Inputs) -> list:
+    """The worked example."""
+    return list(stream(answer, Counting(), torch.tensor([[5, 3]]), 3, temperature=0))
+
+
+def what_is_asked(answer: Any, inputs: Inputs) -> list:
+    """Prompts of several lengths, the likeliest token each time: tokens and calls."""
+    seen = []
+    for n_prompt, n_new, settings in (
+        (3, 5, {"temperature": 0}),
+        (1, 4, {"k": 1}),
+        (6, 2, {"temperature": 0.0, "k": 3, "p": 0.5}),
+        (9, 1, {"p": 0.0}),
+    ):
+        model = toy(inputs)
+        ids = inputs.integers(1, n_prompt, high=VOCABULARY)
+        tokens = list(stream(answer, model, ids, n_new, **settings))
+        kept = model.first is None or torch.equal(model.first, ids)
+        kinds = sorted({type(token).__name__ for token in tokens})
+        seen += [kinds, tokens, model.asked, "prompt kept" if kept else "prompt changed"]
+    return seen
+
+
+def as_it_comes(answer: Any, inputs: Inputs) -> list:
+    """How many calls have been made when each token arrives."""
+    model = toy(inputs)
+    ids = inputs.integers(1, 4, high=VOCABULARY)
+    return [len(model.asked) for _ in stream(answer, model, ids, 5, temperature=0)]
+
+
+def gradients_off(answer: Any, inputs: Inputs) -> list:
+    """Whether gradients are recorded inside, and still are outside, between two tokens."""
+    model, outside = toy(inputs), []
+    for _ in stream(answer, model, inputs.integers(1, 3, high=VOCABULARY), 3, temperature=0):
+        outside.append(torch.is_grad_enabled())
+    inside = "recorded inside" if any(model.gradients) else "off inside"
+    return [inside, "on outside" if all(outside) else "switched off outside as well"]
+
+
+def nothing_new(answer: Any, inputs: Inputs) -> list:
+    """n_new = 0."""
+    model = toy(inputs)
+    tokens = list(stream(answer, model, inputs.integers(1, 4, high=VOCABULARY), 0))
+    return [tokens, len(model.asked)]
+
+
+def stops(answer: Any, inputs: Inputs) -> list:
+    """Stop tokens in sets, lists and tuples; one that comes first; 0; one in the prompt."""
+    seen: list = []
+    for prompt, n_new, stop in (
+        ([5, 3], 6, {7}),
+        ([5, 3], 6, [9, 6]),
+        ([5, 3], 4, (4,)),
+        ([8], 5, {0}),
+        ([7, 2], 3, {7}),
+        ([1], 4, {5}),
+        ([1], 3, set()),
+        ([6, 6], 8, None),
+    ):
+        model = Counting()
+        tokens = list(stream(answer, model, torch.tensor([prompt]), n_new, 0, stop=stop))
+        seen += [tokens, len(model.asked)]
+    return seen
+
+
+def again(answer: Any, inputs: Inputs) -> list:
+    """The same call twice, and two texts in turns: each has caches of its own."""
+    model = toy(inputs)
+    one, two = (inputs.integers(1, n, high=VOCABULARY) for n in (3, 5))
+    seen: list = [list(stream(answer, model, one, 4, temperature=0)) for _ in range(2)]
+    both = zip(
+        stream(answer, model, one, 4, temperature=0),
+        stream(answer, model, two, 4, temperature=0),
+        strict=True,
+    )
+    return [*seen, [token for pair in both for token in pair]]
+
+
+def long_text(answer: Any, inputs: Inputs) -> list:
+    """A long prompt and many tokens."""
+    model = toy(inputs)
+    tokens = list(stream(answer, model, inputs.integers(1, 40, high=VOCABULARY), 30, k=1))
+    return [tokens, len(model.asked), model.made]
+
+
+def sound(answer: Any, inputs: Inputs) -> bool:
+    """A short text at temperature 0, to save the time for counting when the loop is wrong."""
+    model, ids = Counting(), torch.tensor([[5, 3]])
+    tokens = list(stream(answer, model, ids, 3, temperature=0))
+    calls = [[1, 2, 5, 3, "caches 1"], [1, 1, 4, "caches 1"], [1, 1, 5, "caches 1"]]
+    return tokens == [4, 5, 6] and model.asked == calls
+
+
+UNSOUND = ["already wrong at temperature 0"]
+FOUR = (-0.916, -1.204, -1.609, -2.303)  # 0.4, 0.3, 0.2, 0.1
+CLOSE = (1.0, 0.95, 0.9, 0.85)  # 0.27, 0.26, 0.24, 0.23
+
+
+def filtered(*cases: tuple[tuple[float, ...], dict[str, Any]]) -> Callable[[Any, Inputs], list]:
+    """A probe's run: which tokens come up at all in 60 draws, the likeliest being 0.
+
+    None that stays is rarer than 0.3, so that one is missed once in 10^9 times.
+    """
+
+    def run(answer: Any, inputs: Inputs) -> list:
+        if not sound(answer, inputs):
+            return UNSOUND
+        seen = []
+        for row, settings in cases:
+            order = inputs.uniform(len(row)).argsort()
+            model, ids = Toy(torch.tensor(row)[order]), torch.zeros(1, 2, dtype=torch.long)
+            tokens = stream(answer, model, ids, 60, **settings, generator=seeded(inputs))
+            seen.append(sorted({int(order[int(token)]) for token in tokens}))
+        return seen
+
+    return run
+
+
+one_filter = filtered(
+    (CLOSE, {"k": 3}), (CLOSE, {"p": 0.6}), (CLOSE, {"p": 0.0}), (CLOSE[:3], {"k": 9})
+)
+several_filters = filtered(
+    (FOUR, {"k": 2, "p": 0.5}),
+    (CLOSE, {"k": 3, "p": 0.5}),
+    ((3.0, 1.5, 1.2), {"temperature": 6.0, "p": 0.65}),
+    ((1.0, 0.6, 0.2), {"temperature": 0.2, "p": 0.7}),
+)
+
+
+def temperatures(answer: Any, inputs: Inputs) -> list:
+    """How often each token comes up: cold, hot, and without any setting."""
+    if not sound(answer, inputs):
+        return UNSOUND
+    seen = []
+    for temperature, row in (
+        (0.25, (0.5, 0.25, 0.0, -0.25)),
+        (4.0, (4.0, 2.0, 0.0, -2.0)),
+        (None, (2.0, 1.0, 0.0, -1.0)),
+    ):
+        settings: dict[str, Any] = {} if temperature is None else {"temperature": temperature}
+        model, ids = Toy(torch.tensor(row)), torch.zeros(1, 1, dtype=torch.long)
+        tokens = stream(answer, model, ids, 200, **settings, generator=seeded(inputs))
+        drawn = torch.tensor([int(token) for token in tokens], dtype=torch.long)
+        exact = torch.tensor(row) / (temperature or 1.0)
+        seen += [len(drawn), look(drawn, exact) if len(drawn) else "nothing"]
+    return seen
+
+
+def luck(answer: Any, inputs: Inputs) -> list:
+    """The same seed writes the same text; the generator moves on; without one, torch's own."""
+    if not sound(answer, inputs):
+        return UNSOUND
+    model, seed = Toy(torch.zeros(1000)), int(inputs.integers(1, high=2**30))
+
+    def text(generator: torch.Generator | None) -> list[int]:
+        ids = torch.zeros(1, 2, dtype=torch.long)
+        return [int(token) for token in stream(answer, model, ids, 8, generator=generator)]
+
+    first, second = (torch.Generator().manual_seed(seed) for _ in range(2))
+    torch.manual_seed(1)
+    texts = [text(first), text(first)]
+    untouched = torch.equal(torch.get_rng_state(), torch.Generator().manual_seed(1).get_state())
+    torch.manual_seed(2)
+    repeated = text(second)
+    torch.manual_seed(seed)
+    global_one, global_two = text(None), text(None)
+    torch.manual_seed(seed)
+    return [
+        "same seed, same beginning" if texts[0][:1] == repeated[:1] else "another beginning",
+        "same seed, same text" if texts[0] == repeated else "same seed, another text",
+        "then the same text" if texts[0] == texts[1] else "then another text",
+        "own generator only" if untouched else "torch's own generator was used",
+        "global seed, same text" if text(None) == global_one else "global seed, another text",
+        "then the same text" if global_two == global_one else "then another text",
+    ]
+
+
+def elsewhere(answer: Any, inputs: Inputs) -> list:
+    """On a GPU: does what the model is given lie where the prompt lies?"""
+    model, ids = toy(inputs), inputs.integers(1, 3, high=VOCABULARY)
+    held: list[bool] = []
+    with pretended_device() as device:
+        model.register_forward_pre_hook(lambda _, given: held.append(device.holds(given[0])))
+        list(stream(answer, model, ids, 3, temperature=0))
+    return ["on the prompt's device" if all(held) else "made on the CPU"]
