@@ -13,8 +13,12 @@ from . import GroupedQueryAttention, KVCache, RMSNorm, SwiGLU, rope_angles, rope
 class LlamaConfig:
     """The sizes of a Llama; the defaults are those of Llama 3 8B (2407.21783, table 3).
 
-    head_dim: dim / n_heads. hidden_dim: F, the width of SwiGLU. tie_embeddings: the output
-    projection is the embedding table itself.
+    A head has dim / n_heads features. hidden_dim: F of SwiGLU, the final number. max_seq_len: the
+    longest text it was trained on; no weight depends on it. tie_embeddings: the output projection
+    is the embedding table itself.
+
+    >>> LlamaConfig(dim=96, n_heads=4).n_kv_heads
+    8
     """
 
     dim: int = 4096
@@ -30,9 +34,17 @@ class LlamaConfig:
 
 
 class DecoderBlock(nn.Module):
-    """One of the n_layers blocks: attention, then SwiGLU, each normed before and added after.
+    """Attention, then SwiGLU: each reads a normed copy of the stream, and is added to the stream.
 
-    Its parts are `attention_norm`, `attention`, `ffn_norm` and `feed_forward`.
+    Its parts are `attention_norm` (RMSNorm), `attention` (GroupedQueryAttention), `ffn_norm`
+    (RMSNorm) and `feed_forward` (SwiGLU). Both norms have config.norm_eps.
+
+    >>> block = DecoderBlock(LlamaConfig(dim=2, n_heads=1, n_kv_heads=1, hidden_dim=3, norm_eps=0.0))
+    >>> for weight in block.attention.parameters():
+    ...     _ = nn.init.eye_(weight)   # attention gives back what it is given
+    >>> _ = nn.init.zeros_(block.feed_forward.w_down.weight)   # SwiGLU gives nothing
+    >>> block(torch.tensor([[[1.0, 7.0]]]), torch.zeros(1, 1)).detach()   # x + x / 5
+    tensor([[[1.2000, 8.4000]]])
     """
 
     def __init__(self, config: LlamaConfig) -> None:
@@ -43,7 +55,10 @@ class DecoderBlock(nn.Module):
         self.feed_forward = SwiGLU(config.dim, config.hidden_dim)
 
     def forward(self, x: Tensor, angles: Tensor, cache: KVCache | None = None) -> Tensor:
-        """x: (B, T, dim), angles: (T, d/2) of these T positions → (B, T, dim)."""
+        """x: (B, T, dim), angles: (T, d/2) of these T positions → (B, T, dim).
+
+        The cache, if there is one, is attention's.
+        """
         x = x + self.attention(self.attention_norm(x), angles, cache)
         return x + self.feed_forward(self.ffn_norm(x))
 
@@ -52,6 +67,14 @@ class Llama(nn.Module):
     """Token ids to logits: embedding, n_layers blocks, a last norm, the output projection.
 
     Its parts are `tok_embeddings`, `layers`, `norm` and, unless config.tie_embeddings, `output`.
+
+    >>> small = {"dim": 2, "n_heads": 1, "n_kv_heads": 1, "hidden_dim": 2, "norm_eps": 0.0}
+    >>> model = Llama(LlamaConfig(**small, n_layers=1, vocab_size=3, tie_embeddings=True))
+    >>> for weight in model.layers.parameters():
+    ...     _ = nn.init.zeros_(weight)   # a block that adds nothing
+    >>> model.tok_embeddings.weight.data = torch.tensor([[1.0, 7], [0, 5], [5, -5]])
+    >>> model(torch.tensor([[0]])).detach()   # (1, 7) / 5 times each row of the table
+    tensor([[[10.,  7., -6.]]])
     """
 
     def __init__(self, config: LlamaConfig) -> None:
@@ -90,6 +113,11 @@ class Llama(nn.Module):
 def count_parameters(config: LlamaConfig) -> int:
     """How many numbers a Llama of these sizes learns, without building it.
 
+    A tied table counts once. RoPE learns nothing.
+
+    >>> small = {"dim": 2, "n_layers": 1, "n_heads": 1, "n_kv_heads": 1, "hidden_dim": 4}
+    >>> count_parameters(LlamaConfig(**small, vocab_size=3))   # 16 + 24 + 2·2 + 2·6 + 2
+    58
     >>> count_parameters(LlamaConfig())   # Llama 3 8B
     8030261248
     """

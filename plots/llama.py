@@ -1,0 +1,241 @@
+"""Lab 08: the model as one picture, where it departs, how its stream grows, where its weights are.
+
+All numbers come from the learner's own model, run with hooks on its modules, and from their own
+`count_parameters`.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from assets import llama_reference as frozen
+from plots.cells import cell_key, cells
+from plots.flipbook import Flipbook, explore
+from plots.llama_map import architecture
+from plots.measures.llama import noise, shares
+from plots.style import BLUE, FAINT, GREEN, GREY, INK, ORANGE, PINK, number
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["architecture", "departures", "noise", "shares", "sizes", "stream"]
+
+Model = Callable[[Any], nn.Module]
+Config = Callable[..., Any]
+
+# name → what is done to the learner's own model before it is compared
+FAULTS = {
+    "nothing": "Your model as it is",
+    "rope_base 10,000": "Your model, told another rope_base",
+    "rows as in Hugging Face": "Your model, with wq and wk in the half-split order",
+    "norm_eps 1e-5": "Your model, told another norm_eps",
+    "one weight of block 1": "Your model, with one number changed in layers.1.attention.wo",
+    "ffn_norms left at 1": "Your model, with the weights of all ffn_norms forgotten",
+}
+
+
+def departures(Llama: Model, LlamaConfig: Config) -> Flipbook:
+    """Compare the learner's model with Hugging Face's, step by step and position by position."""
+
+    def compared(spoiled: str) -> list[frozen.Step]:
+        config, state = dict(frozen.CONFIGS["untied"]), frozen.weights("untied")
+        if spoiled.startswith("rope_base"):
+            config["rope_base"] = 10_000.0
+        if spoiled.startswith("norm_eps"):
+            config["norm_eps"] = 1e-5
+        for name in state:
+            if spoiled.startswith("rows") and name.endswith(("wq.weight", "wk.weight")):
+                heads = config["n_heads" if "wq" in name else "n_kv_heads"]
+                state[name] = state[name].unflatten(0, (heads, -1, 2)).transpose(1, 2).flatten(0, 2)
+            if spoiled.startswith("ffn_norms") and name.endswith("ffn_norm.weight"):
+                state[name] = torch.ones_like(state[name])
+        if spoiled.startswith("one weight"):
+            state["layers.1.attention.wo.weight"][5, 7] += 0.5
+        model = Llama(LlamaConfig(**config))
+        model.load_state_dict(state, strict=False)
+        return frozen.compare(model, "untied")
+
+    def draw(fig: Figure, spoiled: str) -> str:
+        found = compared(spoiled)
+        length = frozen.ids("untied").shape[1]
+        far = torch.stack([torch.zeros(length) if s.far is None else s.far for s in found])
+        states = [
+            ["empty" if s.far is None else "new" if x > frozen.TOLERANCE else "reused" for x in row]
+            for s, row in zip(found, far.tolist(), strict=True)
+        ]
+        depth = (far.clamp(1e-7, 10).log10() + 7) / 8  # 1e-7 is pale, 10 is full
+        axes = fig.add_axes((0.28, 0.1, 0.7, 0.81))
+        names, columns = [step.name for step in found], [str(i) for i in range(length)]
+        cells(axes, depth, states, limit=1.0, color=ORANGE, rows=names, columns=columns)
+        axes.set(aspect="auto", title="position")
+        axes.xaxis.tick_top()
+        labels = {"new": "departs", "reused": "the same", "empty": "not seen"}
+        cell_key(axes, "new", "reused", "empty", color=ORANGE, labels=labels)
+        first = next(((i, s) for i, s in enumerate(found) if s.departs), None)
+        if first is None:
+            largest = float(far.max())
+            return f"{FAULTS[spoiled]}: the same as Hugging Face's, up to {largest:.0e}."
+        row, step = first
+        axes.plot([step.position], [row], "s", markersize=15, color="none", gid="first")
+        axes.lines[-1].set(markeredgecolor=INK, markeredgewidth=2)
+        return f"{FAULTS[spoiled]}: {frozen.first_departure(found)}."
+
+    return explore(
+        draw, spoiled=list(FAULTS), labels={"spoiled": "what is spoiled"}, size=(7.2, 5.4)
+    )
+
+
+LINE = "To be, or not to be"
+NEW = {"dim": 96, "n_layers": 12, "n_heads": 6, "n_kv_heads": 2, "hidden_dim": 256}
+STREAMS = {"new": 1.0, "new, small table": 0.02, "trained": None}  # spread of the table's entries
+
+
+def stream(Llama: Model, LlamaConfig: Config) -> Flipbook:
+    """How long the stream's vectors are after each step, and what each part added."""
+
+    @functools.cache
+    def run(weights: str) -> tuple[dict[str, Tensor], int]:
+        from assets import shakespeare_llama as trained
+
+        ids = torch.tensor([[trained.VOCAB.index(character) for character in LINE]])
+        if weights == "trained":
+            model = Llama(LlamaConfig(**trained.CONFIG))
+            model.load_state_dict(trained.weights(), strict=False)
+            return frozen.observe(model, ids), trained.CONFIG["n_layers"]
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            model = Llama(LlamaConfig(**NEW, vocab_size=len(trained.VOCAB), tie_embeddings=True))
+            nn.init.normal_(model.tok_embeddings.weight, std=STREAMS[weights])
+            return frozen.observe(model, ids), NEW["n_layers"]
+
+    def draw(fig: Figure, weights: str, position: int) -> str:
+        seen, blocks = run(weights)
+        size = {step: value[0].square().mean(-1).sqrt() for step, value in seen.items()}
+        steps = ["tok_embeddings"]
+        steps += [f"layers.{i} {part} sum" for i in range(blocks) for part in ("first", "second")]
+        nan = torch.full((len(LINE),), math.nan)
+        lines = torch.stack([size.get(step, nan) for step in steps])  # (steps, T)
+        parts = ["attention", "feed_forward"] * blocks
+        names = [f"layers.{i // 2}.{part}" for i, part in enumerate(parts)]
+        added = torch.stack([size.get(name, nan)[position] for name in names])
+        axes = fig.add_axes((0.09, 0.2, 0.89, 0.68))
+        for other in lines.T:
+            axes.plot(range(len(steps)), other, "-", color=GREY, linewidth=0.8, alpha=FAINT * 1.6)
+        axes.plot(
+            range(len(steps)), lines[:, position], "o-", color=INK, markersize=4, gid="stream"
+        )
+        axes.lines[-1].set_label("the stream (others pale)")
+        for part, color, hatch in (("attention", PINK, ""), ("feed_forward", GREEN, "///")):
+            places = [i + 1 for i, name in enumerate(parts) if name == part]
+            heights = [float(added[i - 1]) for i in places]
+            look = {"edgecolor": color, "hatch": hatch, "label": f"added by {part}"}
+            axes.bar(places, heights, 0.6, color="none", gid=part, **look)
+        axes.set_xticks([0, *range(2, len(steps), 2)], ["table", *range(blocks)])
+        axes.set(xlabel="after block", ylabel="root mean square", ylim=(0, None))
+        axes.legend(ncols=3, loc="lower left", bbox_to_anchor=(0, 1.0), fontsize=9.5)
+        begins, ends = (float(lines[i, position]) for i in (0, -1))
+        return (
+            f"Weights: {weights}. {LINE[position]!r} at position {position}: the stream begins at "
+            f"{number(begins)} and leaves block {blocks - 1} at {number(ends)}. The largest part, "
+            f"{number(float(added.max()))}, was added by {names[int(added.nan_to_num().argmax())]}."
+        )
+
+    return explore(
+        draw,
+        weights=list(STREAMS),
+        position=range(0, len(LINE), 2),
+        start={"weights": "trained", "position": 4},
+        size=(7.2, 3.2),
+    )
+
+
+# dim, n_layers, n_heads, n_kv_heads, hidden_dim, vocab_size, tied; how many weights its files hold
+MODELS = {
+    "stories15M": ((288, 6, 6, 6, 768, 32_000, True), 15_191_712),
+    "SmolLM2 135M": ((576, 30, 9, 3, 1536, 49_152, True), 134_515_008),
+    "Llama 3.2 1B": ((2048, 16, 32, 8, 8192, 128_256, True), 1_235_814_400),
+    "Llama 3.2 3B": ((3072, 28, 24, 8, 8192, 128_256, True), 3_212_749_824),
+    "Llama 3 8B": ((4096, 32, 32, 8, 14_336, 128_256, False), 8_030_261_248),
+    "Llama 3 70B": ((8192, 80, 64, 8, 28_672, 128_256, False), 70_553_706_496),
+    "Llama 3.1 405B": ((16_384, 126, 128, 8, 53_248, 128_256, False), 405_853_388_800),
+}
+FIELDS = ("dim", "n_layers", "n_heads", "n_kv_heads", "hidden_dim", "vocab_size", "tie_embeddings")
+LOOKS = {
+    "embedding and output": (BLUE, ""),
+    "attention": (PINK, "\\\\\\"),
+    "SwiGLU": (GREEN, "///"),
+    "last norm": (GREY, ""),
+}
+
+
+def sizes(count_parameters: Callable[[Any], int], LlamaConfig: Config) -> Flipbook:
+    """Where the weights are, from 15 million to 405 billion, as the learner counts them."""
+
+    def share(config: Any) -> dict[str, int]:
+        """The parts, from how the count moves when one size is one larger."""
+        total = count_parameters(config)
+        per = {
+            name: count_parameters(replace(config, **{name: getattr(config, name) + 1})) - total
+            for name in ("vocab_size", "n_layers", "hidden_dim")
+        }
+        tables, blocks = per["vocab_size"] * config.vocab_size, per["n_layers"] * config.n_layers
+        swiglu = per["hidden_dim"] * config.hidden_dim
+        parts = (tables, blocks - swiglu, swiglu, total - tables - blocks)
+        return dict(zip(LOOKS, parts, strict=True))
+
+    counted = functools.cache(
+        lambda model: share(LlamaConfig(**dict(zip(FIELDS, MODELS[model][0], strict=True))))
+    )
+
+    def draw(fig: Figure, model: str) -> str:
+        here, known = counted(model), MODELS[model][1]
+        axes = fig.add_axes((0.2, 0.18, 0.77, 0.64))
+        for row, name in enumerate(MODELS):
+            _shares(axes, row, counted(name), name == model)
+        axes.set_yticks(range(len(MODELS)), list(MODELS))
+        axes.invert_yaxis()
+        axes.set(xlim=(0, 100), xlabel="% of the parameters")
+        axes.legend(*_legend(axes), ncols=3, loc="lower left", bbox_to_anchor=(-0.02, 1.0))
+        total = sum(here.values())
+        verdict = "as its files hold" if total == known else f"where its files hold {known:,}"
+        gigabytes = 2 * total / 1e9
+        size = f"{gigabytes:,.0f}" if gigabytes >= 10 else f"{gigabytes:.2f}"
+        parts = [100 * here[name] / total for name in LOOKS]
+        return (
+            f"{model}: your count is {total:,} parameters, {verdict}; {size} GB in 16-bit numbers. "
+            f"Tables {parts[0]:.1f} %, attention {parts[1]:.1f} %, SwiGLU {parts[2]:.1f} %."
+        )
+
+    return explore(
+        draw, model=list(MODELS), start={"model": "Llama 3 8B"}, play="model", size=(7.2, 3.3)
+    )
+
+
+def _shares(axes: Axes, row: int, parts: dict[str, int], lit: bool) -> None:
+    """One model as a bar of 100 %."""
+    from matplotlib.colors import to_rgba
+
+    left, total = 0.0, sum(parts.values())
+    for name, count in parts.items():
+        color, hatch = LOOKS[name]
+        width = 100 * count / total
+        face = to_rgba(color, 0.55 if lit else 0.12)
+        axes.barh([row], [width], 0.72, left=left, color=[face], edgecolor=color, hatch=hatch)
+        axes.patches[-1].set(gid=f"{name}-{row}", linewidth=1.4 if lit else 0.7)
+        left += width
+
+
+def _legend(axes: Axes) -> tuple[list, list[str]]:
+    from matplotlib.patches import Patch
+
+    shown = [name for name in LOOKS if name != "last norm"]
+    patches = [Patch(facecolor="none", edgecolor=LOOKS[n][0], hatch=LOOKS[n][1]) for n in shown]
+    return patches, shown
