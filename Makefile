@@ -14,7 +14,7 @@ TESTER = .venv/.tester
 COLABBER = .venv-colab/.tester
 ROOT_USER = $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: lab test test-colab grade labs check-labs publish bench-pictures bench-checks lint clean
+.PHONY: lab test test-colab grade labs check-labs publish bench-pictures bench-checks bench-training lint clean
 .DEFAULT_GOAL = lab
 
 lab: $(LEARNER)  ## open the labs in JupyterLab
@@ -43,6 +43,9 @@ bench-pictures: $(TESTER)  ## milliseconds from a slider's move to the repainted
 
 bench-checks: $(TESTER)  ## seconds that each check takes, on a machine that does nothing else
 	LLAMA_LAB_TIMING=1 $(BIN) -m pytest -q -s tests/test_checks.py -k is_fast $(ARGS)
+
+bench-training: $(TESTER)  ## held-out loss of lab 09's Llama after 60 s beside nanoGPT's CPU recipe; 20 minutes
+	$(BIN) -m tools.bench_training $(ARGS)
 
 lint: $(TESTER)
 	$(BIN) -m ruff format --check .

@@ -116,7 +116,7 @@ clip_grad_norm = Check(
     reference=reference.clip_grad_norm,
     probes=[
         in_place(
-            lambda inputs: ([torch.tensor([3.0]), torch.tensor([[0.0], [4.0]])], 1.0),
+            lambda inputs: ([torch.tensor([3.0]), torch.tensor([[0.0, 4.0]])], 1.0),
             title="worked example: what comes back, and the gradients afterwards",
         ),
         in_place(

@@ -1,0 +1,233 @@
+"""Lab 09: its pictures draw what the learner's functions compute, right or wrong."""
+
+import doctest
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor, nn
+
+from checks import training as check
+from plots import training as plot
+from plots.measures import training as measure
+from solutions.my_llama import Llama, LlamaConfig
+from solutions.my_llama import training as worked
+from tools import bench_training as bench
+
+SMALL = {"dim": 16, "n_layers": 1, "n_heads": 2, "n_kv_heads": 1, "hidden_dim": 16}
+VOCAB = list("\nabcdefgh")
+
+
+def small_llama() -> nn.Module:
+    torch.manual_seed(0)
+    sizes = {"vocab_size": len(VOCAB), "max_seq_len": 32, "rope_base": 10_000.0}
+    return Llama(LlamaConfig(**SMALL, **sizes))
+
+
+def some_text(length: int = 600) -> Tensor:
+    return torch.arange(length) % len(VOCAB)
+
+
+def find(figure: Figure, gid: str) -> Any:
+    """The artist with this gid."""
+    found = figure.findobj(lambda artist: artist.get_gid() == gid)
+    assert found, f"nothing in the picture has the gid {gid}"
+    return found[0]
+
+
+def mistake(name: str, key: str) -> Callable[..., Any]:
+    found = [m.wrong for m in getattr(check, name).mistakes if m.key == key]
+    return found[0]
+
+
+def test_worked_examples() -> None:
+    results = doctest.testmod(worked, extraglobs={"torch": torch})
+    assert results.attempted == 10
+    assert results.failed == 0
+
+
+def test_surprise_shows_loss_and_gradient() -> None:
+    picture = plot.surprise(worked.cross_entropy)
+    said = picture.caption(logit=8.0)
+    assert "sum of all five is 0.00" in said
+    curve = find(picture.figure(), "loss").get_ydata()
+    assert curve[0] == pytest.approx(20 + math.log(sum(map(math.exp, (1, -1, 0.5, -2)))), abs=0.01)
+
+
+def test_surprise_of_a_double_softmax_never_comes_near_zero() -> None:
+    wrong = plot.surprise(mistake("cross_entropy", "double_softmax"))
+    assert min(find(wrong.figure(), "loss").get_ydata()) > 0.7
+    cut = plot.surprise(mistake("cross_entropy", "detached"))
+    assert "down with 0.00 together" in cut.caption()
+
+
+def test_schedule_shows_the_rates() -> None:
+    picture = plot.schedule(worked.learning_rate)
+    assert "3e-05 at step 0, 0.003 at step 100" in picture.caption(warmup=100)
+    late = plot.schedule(mistake("learning_rate", "nothing_at_step_0"))
+    assert "0 at step 0" in late.caption(warmup=100)
+    up = plot.schedule(mistake("learning_rate", "wrong_end_of_the_cosine"))
+    assert find(up.figure(), "rate").get_ydata()[60] < 1.0
+
+
+def test_clipping_keeps_the_direction() -> None:
+    picture = plot.clipping(worked.clip_grad_norm)
+    said = picture.caption(length=3.0, angle=35)
+    assert "of length 1.00. The direction is the same. Returned: 3.00" in said
+    assert "of length 0.25. The direction" in picture.caption(length=0.25, angle=60)
+    each = plot.clipping(mistake("clip_grad_norm", "each_tensor_by_itself"))
+    assert "It turned by" in each.caption(length=3.0, angle=35)
+    longer = plot.clipping(mistake("clip_grad_norm", "always_scaled"))
+    assert "of length 1.00" in longer.caption(length=0.25, angle=35)
+
+
+def test_descent_does_not_feel_the_steepness() -> None:
+    picture = plot.descent(worked.adamw_step)
+    paths = [find(picture.figure(steep=s, step=20), "AdamW (yours)").get_xydata() for s in (1, 100)]
+    assert abs(paths[0] - paths[1]).max() < 1e-3
+    plain = plot.descent(mistake("adamw_step", "v_ignored"))
+    wild = find(plain.figure(steep=100, step=20), "AdamW (yours)").get_xydata()
+    assert abs(wild - paths[1]).max() > 1
+
+
+def test_milestones_are_entropies() -> None:
+    text = torch.tensor([0, 1] * 500)
+    found = list(plot.milestones(worked.cross_entropy, text, text[:100], 4).values())
+    assert found[0] == pytest.approx(math.log(4))
+    assert found[1] == pytest.approx(math.log(2), abs=0.01)
+    assert found[2] == pytest.approx(0, abs=0.01)
+
+
+def test_watch_collects_and_says_what_is_beaten(capsys: pytest.CaptureFixture[str]) -> None:
+    watched = plot.watch(4, lambda: "thou", {"letters": 3.0, "pairs": 1.0})
+    losses = [4.0, 3.0, 2.5, 2.0]
+    for step, loss in enumerate(losses, start=1):
+        watched(step, loss, 2.2 if step == 2 else None)
+    assert watched.losses == losses
+    assert watched.held_out == {2: 2.2}
+    assert list(watched.texts) == [1, 2, 4]
+    assert "Step 4 of 4" in watched.caption
+    assert watched.caption.endswith("Beaten: letters.")
+    assert "Step 4 of 4" in capsys.readouterr().out  # no notebook: the sentence alone
+    figure = Figure()
+    watched.draw(figure)
+    assert list(find(figure, "losses").get_ydata()) == losses
+    assert list(find(figure, "held").get_xdata()) == [2]
+    page = watched._html(None, "png")
+    assert page.count("<pre") == 3
+    assert '<progress value="1.000"' in page
+
+
+def test_train_learns_and_the_watch_sees_it() -> None:
+    model, text = small_llama(), some_text()
+    watched = plot.watch(30)
+    how = {"batch": 4, "context": 16, "warmup": 3, "every": 10, "peak": 0.02}
+    losses = worked.train(model, text, 30, text[:100], watch=watched, **how)
+    assert losses == watched.losses
+    assert losses[-1] < 0.5 * losses[0]
+    assert list(watched.held_out) == [10, 20, 30]
+
+
+def test_write_is_drawn_from_the_model_and_leaves_the_random_state() -> None:
+    model = small_llama()
+    state = torch.get_rng_state()
+    text = plot.write(model, VOCAB, "\na", length=20)
+    assert torch.equal(state, torch.get_rng_state())
+    assert len(text) == 20
+    assert set(text) <= set(VOCAB)
+    assert text == plot.write(model, VOCAB, "\na", length=20)
+    assert text != plot.write(model, VOCAB, "\na", length=20, seed=1)
+
+
+def test_steps_in_leaves_the_model_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measure, "SHORTER", 1)
+    model, text = small_llama(), some_text()
+    before = [p.clone() for p in model.parameters()]
+    steps = [plot.steps_in(s, worked.train, model, text, context=16) for s in (2.0, 20.0)]
+    assert 20 <= steps[0] < steps[1]
+    assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
+
+
+def test_a_contestant_s_schedule_ends_with_its_time() -> None:
+    rates: list[float] = []
+
+    def rate(done: float, _: int) -> float:
+        rates.append(done)
+        return 0.01
+
+    runs = [measure.Contestant(small_llama(), some_text(), 0.15, rate, context=16) for _ in "ab"]
+    before = runs[0].loss(some_text(200))
+    measure.take_turns(runs)
+    assert all(run.over and run.clock < 0.5 for run in runs)
+    assert min(rates) == 0
+    assert max(rates) < 1
+    assert runs[0].loss(some_text(200)) < before
+
+
+def test_parts_are_really_taken_out() -> None:
+    ids = some_text(12)[None]
+    whole = small_llama()(ids)
+    no_rope = measure.without(small_llama(), "no RoPE")
+    same = (
+        no_rope(torch.tensor([[1, 2, 3, 5]]))[0, -1] - no_rope(torch.tensor([[2, 1, 3, 5]]))[0, -1]
+    )
+    assert same.abs().max() < 1e-5  # without positions the order of earlier tokens is lost
+    no_norm = measure.without(small_llama(), "no norm")
+    assert not [name for name, _ in no_norm.named_parameters() if "norm" in name]
+    assert not torch.allclose(no_norm(ids), whole)
+    swiglu = 3 * measure.SMALL["dim"] * measure.SMALL["hidden_dim"]
+    relu = measure.TwoMatrices(measure.SMALL["dim"], measure.SMALL["hidden_dim"])
+    assert sum(p.numel() for p in relu.parameters()) == swiglu
+
+
+def test_ablations_compare_three_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measure, "ABLATION_SECONDS", 0.1)
+    text = some_text(3000)
+    picture = plot.ablations(Llama, LlamaConfig, worked.learning_rate, text, text[:300], len(VOCAB))
+    figure = picture.figure(shown="no norm")
+    for part in measure.LOOKS:
+        assert len(find(figure, part).get_xdata()) == 3
+    said = picture.caption(shown="no norm")
+    assert "whole" in said
+    assert "no norm" in said
+    found = {"whole": [(1.0, 9), (1.2, 9), (1.1, 9)], "x": [(1.3, 9), (1.4, 9), (1.5, 9)]}
+    assert "worse than every whole one" in measure._verdict(found, "x")
+    assert "overlap" in measure._verdict(found | {"x": [(1.15, 9), (2.0, 9), (2.0, 9)]}, "x")
+
+
+def test_the_bench_s_contestants_have_the_same_size() -> None:
+    options = type("Options", (), {"scale": 1.0, "seed": 0, "times": [1.0], "rates": [3e-3]})
+    table = bench.rows(some_text(200), 65, options)
+    sizes = [sum(p.numel() for p in row.runs[1.0].model.parameters()) for row in table]
+    assert sizes[0] == sizes[1]
+    assert 0.79e6 < sizes[0] < 0.82e6  # the recipe's 0.80 million, positions and all
+    assert sizes[2] == sizes[3]
+
+
+def test_the_bench_s_gpt_is_causal() -> None:
+    model = bench.GPT(9, 16, 2, 2, 32)
+    ids = some_text(10)[None]
+    changed = ids.clone()
+    changed[0, 6] += 1
+    same = model(ids)[0, :6] - model(changed)[0, :6]
+    assert same.abs().max() < 1e-5
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        lambda f: plot.surprise(f),
+        lambda f: plot.schedule(f),
+        lambda f: plot.clipping(f),
+        lambda f: plot.descent(f),
+        lambda f: plot.ablations(Llama, LlamaConfig, f, some_text(), some_text(), 9),
+    ],
+)
+def test_unwritten_function_draws_a_placeholder(picture: Any) -> None:
+    def unwritten(*_: Any, **__: Any) -> Tensor:
+        raise NotImplementedError("Exercise 9.1: cross_entropy")
+
+    assert "Exercise 9.1: cross_entropy" in picture(unwritten).first.caption

@@ -1,0 +1,191 @@
+"""The lab's Llama beside the classic CPU recipe: held-out loss after 60 and after 180 seconds.
+
+    python -m tools.bench_training            the whole table, about 20 minutes
+    python -m tools.bench_training --scale 0.1   a tenth of the time, to see that it runs
+
+All contestants train on the first nine tenths of assets/shakespeare.py, in one process and one
+thread, a fifth of a second each in turns, so that other work on the machine hits all alike. Each
+one's clock counts its own training steps only, in processor time, which in one thread is the time
+of a machine that does nothing else. Losses are means over the whole last tenth, in
+pieces of 64 characters.
+
+The recipe is the one for processors in nanoGPT's README: 4 layers, 4 heads, width 128, no biases,
+learned positions, LayerNorm, GELU, tied embeddings; batches of 12 pieces of 64, AdamW with betas
+0.9 and 0.99, 100 steps of warm-up to 1e-3, a cosine to 1e-4 at step 2000. It is written anew here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from assets import shakespeare
+from plots.measures.training import Contestant, take_turns
+from solutions.my_llama import Llama, LlamaConfig, build_vocab, encode, learning_rate
+
+SHORT, LONG = 60.0, 180.0  # seconds
+CONTEXT = 64
+Rate = Callable[[float, int], float]
+
+
+class GPTBlock(nn.Module):
+    """A block of GPT-2: LayerNorm, attention, LayerNorm, two matrices with GELU; no biases."""
+
+    def __init__(self, dim: int, n_heads: int, hidden_dim: int) -> None:
+        super().__init__()
+        self.n_heads = n_heads
+        self.first, self.second = nn.LayerNorm(dim, bias=False), nn.LayerNorm(dim, bias=False)
+        self.qkv, self.out = nn.Linear(dim, 3 * dim, False), nn.Linear(dim, dim, False)
+        self.up, self.down = nn.Linear(dim, hidden_dim, False), nn.Linear(hidden_dim, dim, False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, T, dim) → (B, T, dim)."""
+        heads = self.qkv(self.first(x)).unflatten(-1, (3, self.n_heads, -1))  # (B, T, 3, H, d)
+        q, k, v = heads.permute(2, 0, 3, 1, 4)
+        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        x = x + self.out(mixed.transpose(1, 2).flatten(2))
+        return x + self.down(F.gelu(self.up(self.second(x))))
+
+
+class GPT(nn.Module):
+    """GPT-2 in small: learned positions, embeddings that are the output projection as well."""
+
+    def __init__(self, vocab: int, dim: int, n_layers: int, n_heads: int, hidden: int) -> None:
+        super().__init__()
+        self.tokens, self.positions = nn.Embedding(vocab, dim), nn.Embedding(CONTEXT, dim)
+        self.blocks = nn.Sequential(*(GPTBlock(dim, n_heads, hidden) for _ in range(n_layers)))
+        self.norm = nn.LayerNorm(dim, bias=False)
+        for name, p in self.named_parameters():
+            if p.dim() > 1:  # GPT-2's way: smaller where a block adds to the residual
+                ends = name.endswith(("out.weight", "down.weight"))
+                nn.init.normal_(p, std=0.02 / math.sqrt(2 * n_layers) if ends else 0.02)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """(B, T) → logits (B, T, V)."""
+        x = self.tokens(ids) + self.positions.weight[: ids.shape[1]]
+        return F.linear(self.norm(self.blocks(x)), self.tokens.weight)
+
+
+@dataclass
+class Row:
+    """One line of the table: who, and its runs, of which some end after 60 s, some after 180 s."""
+
+    name: str
+    runs: dict[float, Contestant]
+    changed: str
+
+
+def by_time(peak: float) -> Rate:
+    """Warm-up in the first twentieth of the time, then a cosine to a thirtieth at its end."""
+    return lambda done, _: learning_rate(int(10_000 * done), 500, 10_000, peak, peak / 30)
+
+
+def recipe_rate(stretched: bool) -> Rate:
+    """The recipe's own rates: over 2,000 steps, or stretched over the time."""
+    if stretched:
+        return lambda done, _: learning_rate(int(10_000 * done), 500, 10_000, 1e-3, 1e-4)
+    return lambda _, step: learning_rate(step, 100, 2000, 1e-3, 1e-4)
+
+
+def rows(data: Tensor, vocab: int, options: argparse.Namespace) -> list[Row]:
+    """All contestants, new."""
+    scale, seed = options.scale, options.seed
+
+    def llama() -> nn.Module:
+        torch.manual_seed(seed)
+        sizes = {"dim": 96, "n_layers": 3, "n_heads": 4, "n_kv_heads": 2, "hidden_dim": 256}
+        return Llama(LlamaConfig(**sizes, vocab_size=vocab, max_seq_len=512, rope_base=10_000.0))
+
+    def gpt(small: bool) -> nn.Module:
+        torch.manual_seed(seed)
+        return GPT(vocab, *((96, 3, 4, 336) if small else (128, 4, 4, 512)))
+
+    def runs(model: Callable[[], nn.Module], rate: Rate, **how: object) -> dict[float, Contestant]:
+        times = how.pop("times", options.times)
+        return {
+            seconds: Contestant(model(), data, seconds * scale, rate, seed=seed, **how)
+            for seconds in times
+        }
+
+    recipe = {"batch": 12, "betas": (0.9, 0.99)}
+    tuned = [
+        Row(f"GPT-2, tuned: 3 × 96, rate {peak:g}", runs(lambda: gpt(True), by_time(peak)), "")
+        for peak in options.rates
+    ]
+    for row in tuned:
+        row.changed = "size, batch, rate, schedule as the Llama's"
+    published = runs(
+        lambda: gpt(False), recipe_rate(False), times=[max(options.times)], max_steps=2000, **recipe
+    )
+    return [
+        Row("the recipe as published", published, ""),
+        Row(
+            "the recipe, stretched",
+            runs(lambda: gpt(False), recipe_rate(True), **recipe),
+            "its schedule ends with the time",
+        ),
+        *tuned,
+        Row("the lab's Llama, rate 3e-3", runs(llama, by_time(3e-3)), "architecture"),
+    ]
+
+
+def main() -> None:
+    """Train all in turns, print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--scale", type=float, default=1.0, help="of the times")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--times", type=float, nargs="+", default=[SHORT, LONG], metavar="SECONDS")
+    parser.add_argument("--rates", type=float, nargs="+", default=[2e-3, 3e-3, 5e-3])
+    options = parser.parse_args()
+    if not shakespeare.is_complete():
+        raise SystemExit(shakespeare.MISSING)
+    torch.set_num_threads(1)
+    text = shakespeare.text()
+    vocab = build_vocab(text)
+    ids = torch.tensor(encode(text, vocab))
+    cut = len(ids) * 9 // 10
+    table = rows(ids[:cut], len(vocab), options)
+    last = max(options.times)
+    published = table[0].runs[last]
+    early: list[float] = []
+
+    def notice(contestant: Contestant) -> None:
+        """The recipe as published is one run of 2,000 steps: look at it after 60 s as well."""
+        if (
+            contestant is published
+            and not early
+            and contestant.clock >= options.times[0] * options.scale
+        ):
+            early.append(contestant.loss(ids[cut:]))
+
+    contestants = [run for row in table for run in row.runs.values()]
+    budget = sum(run.seconds for run in contestants)
+    print(f"{len(contestants)} runs, {budget / 60:.0f} minutes at most …", flush=True)
+    take_turns(contestants, notice)
+
+    heads = "".join(f"{seconds:9.0f} s" for seconds in options.times)
+    print(f"{'held-out loss after':40}{heads}   parameters  ms/step")
+    for row in table:
+        losses = {seconds: run.loss(ids[cut:]) for seconds, run in row.runs.items()}
+        if row is table[0] and early:
+            losses.setdefault(options.times[0], early[0])
+        shown = "".join(
+            f"{losses[seconds]:11.3f}" for seconds in options.times if seconds in losses
+        )
+        run = row.runs[last]
+        size = sum(p.numel() for p in run.model.parameters())
+        step = 1000 * statistics.median(run.times)
+        print(f"{row.name:40}{shown}{size:13,}{step:9.1f}   {row.changed}")
+    took, made = published.clock, published.steps
+    print(f"The recipe made {made:,} of its 2,000 steps, in {took:.0f} s.")
+
+
+if __name__ == "__main__":
+    main()
