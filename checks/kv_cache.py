@@ -1,6 +1,9 @@
 """Lab 05: KVCache, CachedAttention, greedy generation twice, count_scores, kv_cache_bytes."""
 
-from checks.engine import Check, Probe, values
+from collections.abc import Callable
+from typing import Any
+
+from checks.engine import Check, Inputs, Probe, values
 from checks.mistakes import kv_cache as mistakes_of_cache
 from checks.mistakes import kv_cache_attention as mistakes_of_attention
 from checks.mistakes import kv_cache_counts as mistakes_of_counts
@@ -9,6 +12,12 @@ from checks.probes import kv_cache as probes_of_cache
 from checks.probes import kv_cache_attention as probes_of_attention
 from checks.probes import kv_cache_generation as probes_of_generation
 from checks.reference import kv_cache as reference
+
+
+def int_type(*calls: tuple) -> Callable[[Any, Inputs], list[str]]:
+    """A probe's run: of which type is what these calls give?"""
+    return lambda answer, inputs: [type(answer(*args)).__name__ for args in calls]
+
 
 KVCache = Check(
     exercise="5.1",
@@ -193,6 +202,7 @@ count_scores = Check(
             lambda inputs: (6, 0, True),
             title="n_new = 0: step is never called",
         ),
+        Probe("a whole number, of type int", int_type((1, 3, False), (2, 4, True))),
     ],
     mistakes=mistakes_of_counts.SCORES,
     hints=(
@@ -223,6 +233,7 @@ kv_cache_bytes = Check(
             ),
         ),
         values(lambda inputs: (32, 8, 128, 8192), title="Llama 3 8B at its 8,192 positions"),
+        Probe("a whole number, of type int", int_type((3, 5, 7, 11), (3, 5, 7, 11, 2, 1))),
     ],
     mistakes=mistakes_of_counts.BYTES,
     hints=(

@@ -13,8 +13,8 @@ from checks.probes import swiglu as probes
 from checks.reference import swiglu as reference
 
 NOT_SMOOTH = (
-    "Far from zero the gradient is wrong. `x / (1 + torch.exp(-x))` gives NaN there: exp "
-    "overflows, and backwards that is inf · 0. Or something is clamped or detached on the way."
+    "At zero, or far from it, the gradient is wrong. `x / (1 + torch.exp(-x))` gives NaN far out: "
+    "exp overflows, and backwards that is inf · 0. Or something is clamped or detached on the way."
 )
 TAIL = (
     "float16 ends at 65,504, and e^11.4 is more than that, so that the tail becomes 0 or NaN. "
@@ -88,7 +88,11 @@ glu = Check(
             lambda inputs: (inputs.randn(3, 4) * 4, inputs.randn(3, 4)),
             lambda inputs: (inputs.randn(3, 3), inputs.randn(3, 3)),
         ),
-        values(lambda inputs: (probes.LARGE, inputs.randn(6) * 5), title="gates of up to ±10,000"),
+        values(
+            lambda inputs: (probes.LARGE, inputs.randn(6) * 500),
+            lambda inputs: (inputs.uniform(6, low=-13.0, high=-9.0), inputs.randn(6) * 500),
+            title="gates of up to ±10,000, gates that are nearly shut, large values",
+        ),
         gradients(lambda inputs: (inputs.randn(5), inputs.randn(5))),
         Probe(
             "gradients at gates of 0, ±95 and ±200",

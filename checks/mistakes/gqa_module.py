@@ -717,6 +717,11 @@ MODULE = [
         "The mask is inverted: a token sees only what comes after it.",
         lambda t, s: ~causal(t, s),
     ),
+    masked(
+        "window_of_sixteen",
+        "Only the last sixteen positions are seen. A text may be longer.",
+        lambda t, s: causal(t, s) & ~causal(t, s, -16),
+    ),
     Mistake(
         "caches_expanded",
         _CachesExpanded,

@@ -310,6 +310,25 @@ BOTH_ZEROS = (
 
 CACHE = [
     Mistake(
+        "full_prompt_refused",
+        _room(
+            lambda cache, k: cache.length + k.shape[2] <= cache.keys.shape[2] - (not cache.length)
+        ),
+        "A prompt that fills all the slots at once is refused, although there is room for it.",
+        ROOM,
+    ),
+    Mistake(
+        "first_returned_as_it_came",
+        _update(
+            give=lambda c, k, v, start, end: (
+                (k, v) if start == 0 else (c.keys[:, :, :end], c.values[:, :, :end])
+            )
+        ),
+        "The first update returns k and v as they came, in their own dtype. What is stored may "
+        "have another.",
+        GIVE,
+    ),
+    Mistake(
         "overwrites_the_start",
         _update(_write_at_start),
         "Every update is written to the first slots, over what stood there.",

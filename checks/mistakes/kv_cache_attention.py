@@ -358,8 +358,11 @@ def _not_itself(self: Any, n_queries: int, n_keys: int) -> Tensor:
     return seen
 
 
-def _window(self: Any, n_queries: int, n_keys: int) -> Tensor:
-    return _causal(n_queries, n_keys) & ~_causal(n_queries, n_keys, -4)
+def _window(size: int) -> Callable:
+    def may_look(self: Any, n_queries: int, n_keys: int) -> Tensor:
+        return _causal(n_queries, n_keys) & ~_causal(n_queries, n_keys, -size)
+
+    return may_look
 
 
 def _multiplied(self: Any, scores: Tensor, may_look: Tensor) -> Tensor:
@@ -614,8 +617,14 @@ ATTENTION = [
     ),
     Mistake(
         "window_of_four",
-        _layer(may_look=_window),
+        _layer(may_look=_window(4)),
         "Only the last four positions are seen.",
+        T_BY_S,
+    ),
+    Mistake(
+        "window_of_sixteen",
+        _layer(may_look=_window(16)),
+        "Only the last sixteen positions are seen. A text may be longer.",
         T_BY_S,
     ),
     Mistake(

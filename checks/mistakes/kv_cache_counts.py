@@ -27,6 +27,7 @@ def _right_scores(n_keys: int, cached: bool) -> int:
     return n_keys if cached else n_keys**2
 
 
+FLOAT = "The number is right, but it is a float: somewhere a `/` or a 2.0 has come in."
 RECTANGLE = "Each call computes T × S scores: T queries (those of the call), S keys (all so far)."
 CALLS = "There are n_new calls; before call i there are n_prompt + i tokens."
 
@@ -168,6 +169,12 @@ SCORES = [
         "It counts everything twice. A score is one q·k.",
         RECTANGLE,
     ),
+    Mistake(
+        "returns_float",
+        lambda n_prompt, n_new, cached: float(right.count_scores(n_prompt, n_new, cached)),
+        FLOAT,
+        "`//` divides whole numbers into whole numbers.",
+    ),
 ]
 
 
@@ -287,6 +294,12 @@ BYTES = [
         "in_gib",
         _bytes(lambda L, K, d, S, B, b: 2 * L * K * d * S * B * b / 2**30),
         "It gives GiB. Bytes are asked for.",
+        PRODUCT,
+    ),
+    Mistake(
+        "returns_float",
+        _bytes(lambda L, K, d, S, B, b: 2.0 * L * K * d * S * B * b),
+        FLOAT,
         PRODUCT,
     ),
     Mistake(

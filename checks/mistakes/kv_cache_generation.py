@@ -126,6 +126,13 @@ def _shared_mistakes(cached: bool) -> list[Mistake]:
             take,
         ),
         Mistake(
+            "rounded_logits",
+            make(choose=lambda logits: logits[:, -1:].half().argmax(-1)),
+            "The logits are rounded before the largest one is taken: two that are close become "
+            "equal, and the first of them wins.",
+            take,
+        ),
+        Mistake(
             "argmax_of_all",
             make(choose=lambda logits: logits.argmax().reshape(1, 1) % logits.shape[-1]),
             "argmax looks at the logits of all positions together.",

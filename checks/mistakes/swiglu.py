@@ -416,6 +416,18 @@ GLU = [
         "Nothing needs to be clamped: torch.sigmoid is safe for all numbers.",
     ),
     wrong(
+        "value_clamped",
+        lambda gate, value: S(gate) * value.clamp(-100, 100),
+        "The value is clamped. It goes through as it is, however large.",
+        GATED,
+    ),
+    wrong(
+        "shut_too_early",
+        lambda gate, value: S(gate) * value * (gate > -8),
+        "Below some gate nothing passes at all. A sigmoid is never quite 0.",
+        GATED,
+    ),
+    wrong(
         "gate_detached",
         lambda gate, value: S(gate).detach() * value,
         "The gate is cut off from the gradient, so that it never learns when to open.",

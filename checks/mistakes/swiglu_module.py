@@ -97,6 +97,13 @@ def swapped(layer: nn.Module, dim: int, hidden_dim: int) -> None:
     layer.w_down.weight = nn.Parameter(torch.randn(hidden_dim, dim))
 
 
+class _Mixes(Layer):
+    """Takes dimension 1 of (B, T, D) for features."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x - x.mean(1, keepdim=True) if x.dim() == 3 else x)
+
+
 class _Dropout(Layer):
     def forward(self, x: Tensor) -> Tensor:
         return F.dropout(super().forward(x), 0.5, self.training)
@@ -208,6 +215,12 @@ MODULE = [
         "ffn_hidden_dim is applied inside. hidden_dim is the final size.",
         LINEAR,
         resized(lambda dim, hidden_dim: right.ffn_hidden_dim(dim)),
+    ),
+    Mistake(
+        "tokens_of_a_text_mixed",
+        _Mixes,
+        "In a batch of texts (B, T, D) each token feels the others of its text.",
+        "The last dimension is the only one that is mixed: no mean, no softmax over dim 1.",
     ),
     Mistake(
         "dropout",

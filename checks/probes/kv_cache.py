@@ -116,12 +116,12 @@ def refusal(call: Callable[[], Any]) -> str | None:
 
 
 def overflow_errors(answer: Any, inputs: Inputs) -> list[str | None]:
-    """Update with too much, with exactly enough, and once more."""
-    cache = answer.empty(**SIZES)
-    names = [refusal(lambda: cache.update(*new(inputs, 10)))]
-    cache = answer.empty(**SIZES)
-    for length in (5, 5, 4, 1):
-        names.append(refusal(lambda length=length: cache.update(*new(inputs, length))))
+    """Update with too much, with exactly enough, and once more; in one piece and in several."""
+    names = []
+    for lengths in ((10,), (5, 5, 4, 1), (9, 1)):
+        cache = answer.empty(**SIZES)
+        for length in lengths:
+            names.append(refusal(lambda c=cache, n=length: c.update(*new(inputs, n))))
     return names
 
 
@@ -156,6 +156,6 @@ def lower_precision(answer: Any, inputs: Inputs) -> list[Tensor]:
     seen = []
     for dtype in (torch.bfloat16, torch.float16, torch.float64):
         cache = answer.empty(**SIZES, dtype=dtype)
-        cache.update(*new(inputs, 2))
-        seen += both(cache.update(*new(inputs, 1)))
+        for length in (2, 1):
+            seen += [part.clone() for part in both(cache.update(*new(inputs, length)))]
     return seen

@@ -11,6 +11,7 @@ from checks.engine.devices import pretended_device
 from checks.reference.kv_cache import KVCache
 
 DIM, HEADS = 12, 3  # d = 4
+LONG = 40  # positions of a text in which a limit that somebody built in shows
 NAMES = ("wq", "wk", "wv", "wo")
 
 
@@ -54,10 +55,10 @@ def running_mean(answer: Any, inputs: Inputs) -> list[Tensor]:
 
 @torch.no_grad()
 def without_cache(answer: Any, inputs: Inputs) -> list[Tensor]:
-    """Whole sequences: three heads of four, and a batch with two heads of six."""
+    """Whole sequences: three heads of four, and a long one with two heads of six."""
     return [
-        layer(answer, inputs)(inputs.randn(1, 3, DIM), turns(0, 3)),
-        layer(answer, inputs, 12, 2)(inputs.randn(3, 5, 12), turns(0, 5, 6)),
+        layer(answer, inputs)(inputs.randn(3, 3, DIM), turns(0, 3)),
+        layer(answer, inputs, 12, 2)(inputs.randn(1, LONG, 12), turns(0, LONG, 6)),
     ]
 
 
@@ -82,31 +83,32 @@ def one_by_one(answer: Any, inputs: Inputs) -> list[Tensor]:
 
 @torch.no_grad()
 def random_chunks(answer: Any, inputs: Inputs) -> list[Tensor]:
-    """Two chunkings of one sequence, the second one drawn."""
-    module, x = layer(answer, inputs), inputs.randn(2, 6, DIM)
-    seen = feed(module, x, (3, 2), memory())
-    return seen + feed(module, x, inputs.integers(2, low=1, high=4).tolist(), memory())
+    """Two chunkings of one long sequence, the second one drawn."""
+    module, x = layer(answer, inputs), inputs.randn(1, LONG, DIM)
+    seen = feed(module, x, (3, 2), memory(1))
+    drawn = inputs.integers(2, low=1, high=4).tolist()
+    return seen + feed(module, x, (*drawn, LONG - sum(drawn)), memory(1, LONG))
 
 
 @torch.no_grad()
 def chunk_is_causal(answer: Any, inputs: Inputs) -> bool:
     """Change the last token of a second chunk, and watch those before it."""
-    module, x = layer(answer, inputs), inputs.randn(2, 7, DIM)
+    module, x = layer(answer, inputs), inputs.randn(1, 7, DIM)
     other = x.clone()
     other[:, -1] += 2
-    one, two = (feed(module, tokens, (3, 4), memory())[1] for tokens in (x, other))
-    return agrees(two[:, :-1], one[:, :-1])
+    one, two = feed(module, torch.cat([x, other]), (3, 4), memory())[1]
+    return agrees(two[:-1], one[:-1])
 
 
 @torch.no_grad()
 def given_angles(answer: Any, inputs: Inputs) -> list[Tensor]:
-    """Angles that no position has, and a cache that somebody else has filled."""
+    """Angles that no position has, and a cache that somebody else has filled.
+
+    One call, in which nearly every mistake shows: the cheapest probe to tell them by.
+    """
     module, cache = layer(answer, inputs), memory()
     cache.update(inputs.randn(2, HEADS, 2, 4), inputs.randn(2, HEADS, 2, 4))
-    return [
-        module(inputs.randn(2, length, DIM), inputs.randn(length, 2) * 3, cache)
-        for length in (2, 1, 3)
-    ]
+    return [module(inputs.randn(2, 3, DIM), inputs.randn(3, 2) * 3, cache)]
 
 
 @torch.no_grad()
@@ -133,15 +135,11 @@ def cache_content(answer: Any, inputs: Inputs) -> list:
 
 @torch.no_grad()
 def poisoned_slots(answer: Any, inputs: Inputs) -> list[Tensor]:
-    """A cache whose unused slots hold NaN, and one where they hold huge numbers."""
-    seen = []
-    module, x = layer(answer, inputs), inputs.randn(2, 4, DIM)
-    for poison in (torch.nan, 1e9):
-        cache = memory()
-        cache.keys.fill_(poison)
-        cache.values.fill_(poison)
-        seen += feed(module, x, (1, 3), cache)
-    return seen
+    """A cache whose unused slots hold huge keys, and values that are no numbers."""
+    module, cache = layer(answer, inputs), memory()
+    cache.keys.fill_(1e9)
+    cache.values.fill_(torch.nan)
+    return feed(module, inputs.randn(2, 4, DIM), (1, 3), cache)
 
 
 @torch.no_grad()

@@ -63,15 +63,19 @@ def generation(cached: bool, ties: bool = False) -> Any:
 
 
 class Counts:
-    """A model that makes t + by the likeliest token after t, round and round from 0 to 9."""
+    """A model that makes t + by the likeliest token after t, round and round from 0 to 9.
+
+    But t + by + 7 is nearly as likely, and rounding to half precision makes the two alike.
+    """
 
     def __init__(self, by: int = 1) -> None:
         self.by, self.asked = by, []
+        self.follows = torch.eye(10).roll(by, dims=1) + 0.9999 * torch.eye(10).roll(by + 7, dims=1)
 
     def __call__(self, ids: Tensor) -> Tensor:
         """ids: (1, T) → logits (1, T, 10)."""
         self.asked.append(list(ids.shape))
-        return torch.eye(10).roll(self.by, dims=1)[ids.long() % 10]
+        return self.follows[ids.long() % 10]
 
 
 def counting_up(answer: Any, inputs: Inputs) -> Tensor:

@@ -114,7 +114,7 @@ def new_module(answer: Any, inputs: Inputs) -> list[bool]:
 
 def loaded_module(answer: Any, inputs: Inputs) -> list[Tensor]:
     """Load weights, and look at the output for several sizes."""
-    sizes = (((3,), 3, 2), ((2, 4), 4, 7), ((1, 2, 3, 5), 5, 3))
+    sizes = (((3,), 3, 2), ((2, 3, 4), 4, 7), ((1, 2, 3, 5), 5, 3))
     return [loaded(answer, inputs, d, f)(inputs.randn(*shape)) for shape, d, f in sizes]
 
 
