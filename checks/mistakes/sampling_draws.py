@@ -202,7 +202,7 @@ SAMPLE = [
     Mistake(
         "logits_as_weights",
         weighted(lambda x: x),
-        "The logits themselves are given to multinomial, which wants weights: none may be negative.",
+        "The logits themselves are given to multinomial, which wants weights, none below 0.",
         SOFTMAX,
     ),
     Mistake(

@@ -517,7 +517,9 @@ GENERATE = [
     ),
     Mistake(
         "stops_at_zero",
-        changed_settings(lambda asked: asked | {"stop": {0} if asked["stop"] is None else asked["stop"]}),
+        changed_settings(
+            lambda asked: asked | {"stop": {0} if asked["stop"] is None else asked["stop"]}
+        ),
         "Without stop tokens it stops at token 0.",
         STOP,
     ),
@@ -622,4 +624,3 @@ GENERATE = [
         "`torch.tensor([[token]], device=ids.device)`, or keep the tensor that sample gives.",
     ),
 ]
-

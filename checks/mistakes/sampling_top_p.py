@@ -83,8 +83,8 @@ CROSSING = (
     "`cumsum - probabilities < p`."
 )
 TAIL = (
-    "Add up from the small end: sort ascending and remove what has `cumsum <= 1 - p`. Small numbers "
-    "first is how a sum keeps them. Or leave the logits alone when p is 1."
+    "Add up from the small end: sort ascending and remove what has `cumsum <= 1 - p`. Small "
+    "numbers first is how a sum keeps them. Or leave the logits alone when p is 1."
 )
 TOP_P = [
     *common(keep_top_p),

@@ -152,6 +152,20 @@ def several_calls(answer: Any, inputs: Inputs) -> list[Tensor]:
     return [module(x[:, :1], angles[:1]), module(x, angles), module(x.flip(1), angles)]
 
 
+def two_layers(answer: Any, inputs: Inputs) -> list[Tensor]:
+    """Call a layer after another one, with other heads, has been made; then in eval mode."""
+    module, x, angles = module_and_input(answer, inputs, 1, 2, 2, 2)
+    other, *_ = module_and_input(answer, inputs, 1, 1, 1, 4)
+    between, wide = module(x, angles), inputs.uniform(2, 2)
+    return [between, other(x, wide), module.eval()(x, angles)]
+
+
+def long_text(answer: Any, inputs: Inputs) -> Tensor:
+    """Run over twenty tokens: a mask of a fixed size may be too small, or a window."""
+    module, x, angles = module_and_input(answer, inputs, 1, 20, 1, 2)
+    return module(x, angles)
+
+
 def large_inputs(answer: Any, inputs: Inputs) -> Tensor:
     """Scores of ±100000, in many rows all of them negative."""
     module, x, angles = module_and_input(answer, inputs, 6, 3, 2, 4)
@@ -181,6 +195,16 @@ def module_in_half(answer: Any, inputs: Inputs) -> list:
             return [got]
         seen += [got.flatten()[:0], near(got, exact)]
     return seen
+
+
+def far_in_half(answer: Any, inputs: Inputs) -> list:
+    """Compare bfloat16 with float32 where the angles are those of position 1000."""
+    module, x, angles = module_and_input(answer, inputs, 1, 4, 1, 4)
+    angles = angles + 1000
+    exact = module(x, angles)
+    half = module.to(torch.bfloat16)
+    got = believed(lambda: half(x.to(torch.bfloat16), angles))
+    return [near(got, exact)] if isinstance(got, Tensor) else [got]
 
 
 def module_elsewhere(answer: Any, inputs: Inputs) -> str:

@@ -28,6 +28,11 @@ def ids_of(*draws: Any, title: str) -> Probe:
     return Probe(title, lambda answer, inputs: [plain_ints(answer, *d(inputs)) for d in draws])
 
 
+def large_vocab(inputs: Inputs) -> list[str]:
+    """Draw a vocabulary of 300 characters: more than eight bits can number."""
+    return draw_vocab(inputs, [chr(i) for i in range(0x4E00, 0x4E00 + 300)])
+
+
 def draw_text(inputs: Inputs, length: int, characters: list[str]) -> str:
     """Draw a text of `length` characters."""
     places = inputs.integers(length, high=len(characters)).tolist()
@@ -48,13 +53,24 @@ def draw_ids(inputs: Inputs, length: int, high: int) -> list[int]:
 def unknown_characters(answer: Any, inputs: Inputs) -> list:
     """Encode texts with one character too many; look at the exception and what it names."""
     seen = []
-    for text, strangers in (("%", "%"), ("caféc", "é"), ("abcab😀", "😀"), ("abYcZa", "YZ")):
+    texts = (
+        ("%", "%"),
+        ("caféc", "é"),
+        ("abcab😀", "😀"),
+        ("abYcZa", "YZ"),
+        ("aBc", "B"),
+        ("a3", "3"),
+    )
+    for text, strangers in (*texts, ("a b", " "), ("ab\n", "\n")):
         try:
             seen.append(["no error", answer(text, list("acfbex"))])
         except Crash as crash:
-            named = any(stranger in str(crash.original) for stranger in strangers)
-            names = "names" if named else "does not name"
-            seen.append([f"{type(crash.original).__name__} that {names} the character", None])
+            error, says = crash.original, str(crash.original)
+            named = any(s in says or repr(s)[1:-1] in says for s in strangers)
+            kind = "ValueError" if isinstance(error, ValueError) else type(error).__name__
+            seen.append(
+                [f"{kind} that {'names' if named else 'does not name'} the character", None]
+            )
     return seen
 
 

@@ -255,9 +255,9 @@ def block_in_half(answer: Any, inputs: Inputs) -> list:
 
 def block_elsewhere(answer: Any, inputs: Inputs) -> str:
     """Move a block and its input to another device."""
-    x, angles = inputs.randn(2, 3, 24), turns(0, 3)
+    x, angles, state = inputs.randn(2, 3, 24), turns(0, 3), drawn(inputs, shapes_of_block(sizes()))
     with pretended_device() as device:
-        module = answer(sizes())
+        module = fitted(answer(sizes()), state)
         device.take([*module.parameters(), *module.buffers()])
         out = module(x, angles)
     stays = isinstance(out, Tensor) and not device.holds(out)

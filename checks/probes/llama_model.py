@@ -133,16 +133,26 @@ def model_gradients(answer: Any, inputs: Inputs) -> list[Tensor]:
 
 
 def new_caches(answer: Any, inputs: Inputs) -> list:
-    """How many there are, their sizes and dtypes, and whether each has memory of its own."""
+    """One for each layer, of these sizes and dtypes, each with memory of its own."""
     seen: list = []
-    for dtype, changes in ((torch.float32, {}), (torch.bfloat16, {"n_kv_heads": 3, "n_layers": 1})):
-        module = model(answer, inputs, **changes).to(dtype)
-        caches = [*empty(module, 2, 7), *empty(module, 2, 7)]
-        stores = {cache.keys.data_ptr() for cache in caches}
-        stores |= {cache.values.data_ptr() for cache in caches}
-        seen.append([len(caches) // 2, len({id(cache) for cache in caches}), len(stores)])
-        seen += [[list(c.keys.shape), list(c.values.shape), c.length] for c in caches]
-        seen += [[str(cache.keys.dtype), str(cache.values.dtype)] for cache in caches]
+    for dtype, layers, heads in ((torch.float32, 2, 2), (torch.bfloat16, 1, 3)):
+        module = model(answer, inputs, n_layers=layers, n_kv_heads=heads).to(dtype)
+        caches, more = empty(module, 3, 7), empty(module, 3, 7)
+        if len(caches) != layers:
+            raise Wrong(f"new_caches makes {len(caches)} caches for a model of {layers} layers.")
+        for cache in caches:
+            found = tuple(cache.keys.shape), tuple(cache.values.shape)
+            if found != ((3, heads, 7, 4),) * 2:
+                raise Wrong(
+                    f"new_caches(3, 7) makes keys {found[0]} and values {found[1]}, expected "
+                    f"(3, {heads}, 7, 4): (batch, n_kv_heads, max_len, head_dim)."
+                )
+            if (cache.keys.dtype, cache.values.dtype) != (dtype, dtype):
+                raise Wrong(f"new_caches makes {cache.keys.dtype} for weights in {dtype}.")
+        parts = [part for cache in (*caches, *more) for part in (cache.keys, cache.values)]
+        if len({part.data_ptr() for part in parts}) < len(parts):
+            raise Wrong("new_caches makes caches that share their memory. Each needs its own.")
+        seen += [cache.length for cache in caches]
     return seen
 
 
@@ -153,14 +163,17 @@ def one_by_one(answer: Any, inputs: Inputs) -> list[Tensor]:
 
 
 def in_chunks(answer: Any, inputs: Inputs) -> list:
-    """Two chunks of drawn sizes, and what then stands in each layer's cache."""
-    sizes = inputs.integers(2, low=2, high=5).tolist()
-    module, ids = model(answer, inputs), text(inputs, 2, sum(sizes))
-    caches = empty(module, 2, 9)
-    seen: list = feed(module, ids, sizes, caches)
+    """Chunks of drawn sizes, a long one first; then what stands in each layer's cache."""
+    lengths = [
+        int(inputs.integers(1, low=17, high=29)),
+        *inputs.integers(2, low=1, high=5).tolist(),
+    ]
+    module, ids = model(answer, inputs), text(inputs, 1, sum(lengths))
+    caches = empty(module, 1, 40)
+    seen: list = feed(module, ids, lengths, caches)
     for cache in caches:
-        seen += [cache.length, cache.keys[:, :, : sum(sizes)].detach().clone()]
-        seen.append(cache.values[:, :, : sum(sizes)].detach().clone())
+        seen += [cache.length, cache.keys[:, :, : sum(lengths)].detach().clone()]
+        seen.append(cache.values[:, :, : sum(lengths)].detach().clone())
     return seen
 
 
@@ -229,9 +242,10 @@ def far_from_the_start(answer: Any, inputs: Inputs) -> list:
 
 def model_elsewhere(answer: Any, inputs: Inputs) -> str:
     """Move a model and its tokens to another device, and make caches there."""
-    ids = text(inputs, 2, 3)
+    config, ids = sizes(n_layers=1), text(inputs, 2, 3)
+    state = drawn(inputs, shapes(config))
     with pretended_device() as device:
-        module = answer(sizes(n_layers=1))
+        module = fitted(answer(config), state)
         device.take([*module.parameters(), *module.buffers()])
         caches = empty(module, 2, 4)
         parts = [part for cache in caches for part in (cache.keys, cache.values)]

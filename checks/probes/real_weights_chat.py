@@ -93,16 +93,18 @@ class Parrot(nn.Module):
         for cache in caches or []:
             seen = cache.update(new)
         self.read = list(seen)
-        logits = torch.zeros(1, len(new), self.vocab)
-        for row in range(len(new)):
-            likeliest = self._next(seen[: len(seen) - len(new) + row + 1])
-            logits[0, row, [self.lost, self.lost + 1, likeliest]] = torch.tensor([5.0, -5.0, 9.0])
-        return logits
+        start = len(seen) - len(new)
+        likeliest = [self._next(seen, end) for end in range(start + 1, len(seen) + 1)]
+        logits = torch.zeros(len(new), self.vocab)
+        logits[:, self.lost], logits[:, self.lost + 1] = 5.0, -5.0
+        logits[torch.arange(len(new)), likeliest] = 9.0
+        return logits[None]
 
-    def _next(self, seen: list[int]) -> int:
+    def _next(self, seen: list[int], end: int) -> int:
+        """The likeliest token after the first `end` of those seen."""
         for prompt, answer in self.texts:
-            place = len(seen) - len(prompt)
-            if 0 <= place < len(answer) and seen == [*prompt, *answer][: len(seen)]:
+            place = end - len(prompt)
+            if 0 <= place < len(answer) and seen[:end] == [*prompt, *answer[:place]]:
                 return answer[place]
         return self.lost
 

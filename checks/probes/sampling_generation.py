@@ -120,6 +120,13 @@ def counting_up(answer: Any, inputs: Inputs) -> list:
     return list(stream(answer, Counting(), torch.tensor([[5, 3]]), 3, temperature=0))
 
 
+def calls(answer: Any, inputs: Inputs) -> list:
+    """What the model of the worked example is asked."""
+    model = Counting()
+    list(stream(answer, model, torch.tensor([[5, 3]]), 3, temperature=0))
+    return model.asked
+
+
 def what_is_asked(answer: Any, inputs: Inputs) -> list:
     """Prompts of several lengths, the likeliest token each time: tokens and calls."""
     seen = []
@@ -201,14 +208,19 @@ def long_text(answer: Any, inputs: Inputs) -> list:
 
 
 def sound(answer: Any, inputs: Inputs) -> bool:
-    """A short text at temperature 0, to save the time for counting when the loop is wrong."""
-    model, ids = Counting(), torch.tensor([[5, 3]])
-    tokens = list(stream(answer, model, ids, 3, temperature=0))
-    calls = [[1, 2, 5, 3, "caches 1"], [1, 1, 4, "caches 1"], [1, 1, 5, "caches 1"]]
-    return tokens == [4, 5, 6] and model.asked == calls
+    """Short texts without luck, to save the time for counting when something else is wrong."""
+    model, ids, seen = Counting(), torch.tensor([[5, 3]]), []
+    for token in stream(answer, model, ids, 9, temperature=0, stop=[0, 7]):
+        seen.append((token, type(token), len(model.asked), torch.is_grad_enabled()))
+    expected = [(token, int, token - 3, True) for token in (4, 5, 6)]
+    calls = [[1, 2, 5, 3, "caches 1"], *([1, 1, token, "caches 1"] for token in (4, 5, 6))]
+    fine = seen == expected and model.asked == calls and not any(model.gradients)
+    short = list(stream(answer, model, ids, 1, temperature=0, k=1, p=0.5))
+    none = list(stream(answer, model, ids, 0))
+    return fine and short == [4] and none == [] and len(model.asked) == 5
 
 
-UNSOUND = ["already wrong at temperature 0"]
+UNSOUND = ["already wrong without luck"]
 FOUR = (-0.916, -1.204, -1.609, -2.303)  # 0.4, 0.3, 0.2, 0.1
 CLOSE = (1.0, 0.95, 0.9, 0.85)  # 0.27, 0.26, 0.24, 0.23
 
@@ -250,13 +262,13 @@ def temperatures(answer: Any, inputs: Inputs) -> list:
         return UNSOUND
     seen = []
     for temperature, row in (
-        (0.25, (0.5, 0.25, 0.0, -0.25)),
-        (4.0, (4.0, 2.0, 0.0, -2.0)),
+        (0.1, (0.1, 0.05, 0.0, -0.05)),
+        (8.0, (8.0, 4.0, 0.0, -4.0)),
         (None, (2.0, 1.0, 0.0, -1.0)),
     ):
         settings: dict[str, Any] = {} if temperature is None else {"temperature": temperature}
         model, ids = Toy(torch.tensor(row)), torch.zeros(1, 1, dtype=torch.long)
-        tokens = stream(answer, model, ids, 200, **settings, generator=seeded(inputs))
+        tokens = stream(answer, model, ids, 120, **settings, generator=seeded(inputs))
         drawn = torch.tensor([int(token) for token in tokens], dtype=torch.long)
         exact = torch.tensor(row) / (temperature or 1.0)
         seen += [len(drawn), look(drawn, exact) if len(drawn) else "nothing"]

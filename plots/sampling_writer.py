@@ -1,0 +1,114 @@
+"""Lab 10: a desk to write at. Type a beginning, choose the settings, and watch the text come."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import nn
+
+from assets.shakespeare_llama import CONTEXT, VOCAB
+from plots.flipbook import person_is_present
+from plots.show import once_written
+
+Generate = Callable[..., Iterator[int]]
+
+PROMPT = "JULIET:\nO, "
+TEMPERATURES = [0.0, 0.3, 0.6, 0.8, 1.0, 1.3, 2.0]
+KS: list[int | None] = [None, 1, 3, 5, 10, 20]
+PS: list[float | None] = [None, 0.5, 0.8, 0.9, 0.95]
+BREAK = "⏎"  # how a line break is typed into a box of one line
+PAGE = (
+    '<pre style="max-width:46em;min-height:9em;white-space:pre-wrap;line-height:1.45">'
+    "<b>{}</b>{}</pre>"
+)
+
+
+class Writer:
+    """A box for the beginning, menus for the settings, and the text as it comes."""
+
+    def __init__(self, generate: Generate, model: nn.Module) -> None:
+        self._generate, self._model = generate, model
+        self.seed = 0
+
+    def tokens(self, prompt: str, **settings: Any) -> Iterator[str]:
+        """What follows the prompt, letter by letter, up to the model's context."""
+        ids = torch.tensor([[VOCAB.index(c) for c in prompt]])
+        generator = torch.Generator().manual_seed(self.seed)
+        room = CONTEXT - ids.shape[1]
+        for token in self._generate(self._model, ids, room, **settings, generator=generator):
+            yield VOCAB[int(token)]
+
+    def widget(self) -> Any:
+        """Settings over text; only what ipywidgets 7.7.1 and 8 share."""
+        import ipywidgets
+
+        def menu(name: str, values: list[Any], value: Any) -> Any:
+            options = [("off" if x is None else f"{x:g}", x) for x in values]
+            narrow = ipywidgets.Layout(width="11em")
+            style = {"description_width": "initial"}
+            return ipywidgets.Dropdown(
+                options=options, value=value, description=name, layout=narrow, style=style
+            )
+
+        wide = ipywidgets.Layout(width="30em", max_width="100%")
+        self.prompt = ipywidgets.Text(
+            value=PROMPT.replace("\n", BREAK), description="begin with", layout=wide
+        )
+        self.settings = {
+            "temperature": menu("temperature", TEMPERATURES, 0.8),
+            "k": menu("k", KS, None),
+            "p": menu("p", PS, None),
+        }
+        self.button = ipywidgets.Button(description="Write")
+        self.button.on_click(lambda _: self.write())
+        self.page = ipywidgets.HTML(PAGE.format(html.escape(PROMPT), ""))
+        row = ipywidgets.HBox(
+            [*self.settings.values(), self.button],
+            layout=ipywidgets.Layout(flex_flow="row wrap"),
+        )
+        return ipywidgets.VBox([self.prompt, row, self.page])
+
+    def write(self) -> None:
+        """Write once more, with other luck; what goes wrong is said on the page."""
+        prompt = self.prompt.value.replace(BREAK, "\n")
+        strange = sorted({c for c in prompt if c not in VOCAB})
+        if strange or not prompt or len(prompt) >= CONTEXT:
+            self.page.value = PAGE.format("", html.escape(_no(prompt, strange)))
+            return
+        self.seed += 1
+        text = ""
+        settings = {name: box.value for name, box in self.settings.items()}
+        try:
+            for letter in self.tokens(prompt, **settings):
+                text += letter
+                self.page.value = PAGE.format(html.escape(prompt), html.escape(text))
+        except KeyboardInterrupt:
+            self.page.value = PAGE.format(html.escape(prompt), html.escape(text) + " …")
+        except Exception as error:
+            says = html.escape(f"{text}\n\n{type(error).__name__}: {error}")
+            self.page.value = PAGE.format(html.escape(prompt), says)
+
+
+@once_written
+def writer(generate: Generate, model: nn.Module) -> None:
+    """Show the desk; where nobody sits at it, print one text instead."""
+    desk = Writer(generate, model)
+    if person_is_present():
+        next(desk.tokens(PROMPT), None)  # an unwritten exercise says so now
+        from IPython.display import display
+
+        display(desk.widget())
+        desk.write()
+        return
+    print(PROMPT + "".join(desk.tokens(PROMPT, temperature=0.8)))
+
+
+def _no(prompt: str, strange: list[str]) -> str:
+    if strange:
+        return f"The model does not know {' '.join(strange)}. It reads: {''.join(VOCAB).strip()}"
+    if not prompt:
+        return "It needs a beginning, if only one letter."
+    return f"It reads {CONTEXT} characters at most, and this beginning has {len(prompt)}."
