@@ -65,35 +65,33 @@ def chat_prompt(messages: list[dict[str, str]]) -> str:
     return text + "<|im_start|>assistant\n"
 
 
-def _linear(n_in: int, n_out: int) -> nn.Linear:
-    return nn.Linear(n_in, n_out, bias=False, device="meta")
+class _Weight(nn.Module):
+    """A linear map, a table or a norm: what all of them have."""
+
+    def __init__(self, *shape: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(shape, device="meta"))
 
 
 class _Attention(nn.Module):
     def __init__(self, dim: int, narrow: int) -> None:
         super().__init__()
-        self.wq, self.wo = _linear(dim, dim), _linear(dim, dim)
-        self.wk, self.wv = _linear(dim, narrow), _linear(dim, narrow)
+        self.wq, self.wo = _Weight(dim, dim), _Weight(dim, dim)
+        self.wk, self.wv = _Weight(narrow, dim), _Weight(narrow, dim)
 
 
 class _FeedForward(nn.Module):
     def __init__(self, dim: int, hidden: int) -> None:
         super().__init__()
-        self.w_gate, self.w_up = _linear(dim, hidden), _linear(dim, hidden)
-        self.w_down = _linear(hidden, dim)
-
-
-class _Norm(nn.Module):
-    def __init__(self, dim: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.empty(dim, device="meta"))
+        self.w_gate, self.w_up = _Weight(hidden, dim), _Weight(hidden, dim)
+        self.w_down = _Weight(dim, hidden)
 
 
 class _Block(nn.Module):
     def __init__(self, config: dict[str, Any]) -> None:
         super().__init__()
         dim = config["dim"]
-        self.attention_norm, self.ffn_norm = _Norm(dim), _Norm(dim)
+        self.attention_norm, self.ffn_norm = _Weight(dim), _Weight(dim)
         self.attention = _Attention(dim, dim // config["n_heads"] * config["n_kv_heads"])
         self.feed_forward = _FeedForward(dim, config["hidden_dim"])
 
@@ -104,11 +102,11 @@ class Llama(nn.Module):
     def __init__(self, config: dict[str, Any]) -> None:
         super().__init__()
         self.config = config
-        self.tok_embeddings = nn.Embedding(config["vocab_size"], config["dim"], device="meta")
+        self.tok_embeddings = _Weight(config["vocab_size"], config["dim"])
         self.layers = nn.ModuleList(_Block(config) for _ in range(config["n_layers"]))
-        self.norm = _Norm(config["dim"])
+        self.norm = _Weight(config["dim"])
         if not config["tie_embeddings"]:
-            self.output = _linear(config["dim"], config["vocab_size"])
+            self.output = _Weight(config["vocab_size"], config["dim"])
 
     def forward(self, ids: Tensor) -> Tensor:
         """ids: (B, T) → logits (B, T, V) float32."""
@@ -122,7 +120,7 @@ class Llama(nn.Module):
         table = self.tok_embeddings if self.config["tie_embeddings"] else self.output
         return (self._normed(x, self.norm) @ table.weight.double().T).float()
 
-    def _normed(self, x: Tensor, norm: _Norm) -> Tensor:
+    def _normed(self, x: Tensor, norm: _Weight) -> Tensor:
         root = (x.square().mean(-1, keepdim=True) + self.config["norm_eps"]).sqrt()
         return x / root * norm.weight.double()
 

@@ -1,0 +1,286 @@
+"""Lab 11: what the file holds, whether the model is the same one, and how fast it writes."""
+
+from __future__ import annotations
+
+import gc
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from plots.show import once_written
+
+if TYPE_CHECKING:
+    from assets.gguf import File
+
+GRADING = "LLAMA_LAB_GRADING" in os.environ  # wants a run, not the result
+WAITS = "This cell waits for the real model: the cell that loads it says why."
+REFERENCE = "real_weights_reference.json"
+BYTES = {"F32": 4.0, "F16": 2.0, "Q8_0": 34 / 32, "Q4_1": 20 / 32}  # for one number
+
+
+def opened(path: Path | None) -> File | None:
+    """The file, if there is one."""
+    from assets import gguf
+
+    return gguf.read(path) if path else None
+
+
+def contents(path: Path | None) -> None:
+    """Print what a file spends its bytes on."""
+    file = opened(path)
+    if file is None:
+        print(WAITS)
+        return
+    kinds: dict[str, list[int]] = {}
+    for stored in file.tensors.values():
+        row = kinds.setdefault(stored.kind, [0, 0, 0])
+        row[0] += 1
+        row[1] += int(torch.tensor(stored.shape).prod())
+        row[2] += stored.blocks.numel()
+    size = file.path.stat().st_size
+    print("kind   tensors       numbers         bytes   bits a number   such as")
+    for kind, (count, n, n_bytes) in sorted(kinds.items(), key=lambda item: -item[1][2]):
+        names = [name for name, stored in file.tensors.items() if stored.kind == kind]
+        print(f"{kind:6}{count:8}{n:14,}{n_bytes:14,}{8 * n_bytes / n:16.1f}   {names[0]}")
+    n = sum(row[1] for row in kinds.values())
+    rest = size - sum(row[2] for row in kinds.values())
+    print(f"facts, tokens and the table {rest:21,}")
+    print(f"{'all':6}{len(file.tensors):8}{n:14,}{size:14,}{8 * size / n:16.1f}")
+
+
+@once_written
+def places(
+    rename_weight: Callable[[str], str], Llama: Any, LlamaConfig: Any, path: Path | None
+) -> None:
+    """Print how many of the file's tensors find a place of their shape in the learner's Llama."""
+    file = opened(path)
+    if file is None:
+        print(WAITS)
+        return
+    with torch.device("meta"):
+        model = Llama(LlamaConfig(**file.config()))
+    mine = {name: tuple(weight.shape) for name, weight in model.state_dict().items()}
+    if file.config()["tie_embeddings"]:
+        mine.pop("output.weight", None)
+    theirs = {rename_weight(name): stored.shape for name, stored in file.tensors.items()}
+    fit = sum(mine.get(name) == shape for name, shape in theirs.items())
+    print(f"{fit} of {len(file.tensors)} tensors have a place of their shape in your Llama;")
+    print(f"{len(mine.keys() - theirs.keys())} of its {len(mine)} places stay empty.")
+
+
+def loaded(
+    load_llama: Callable[[Path], nn.Module], path: Path | None
+) -> tuple[nn.Module | None, Any]:
+    """Load the model with the learner's function; return it and the tokenizer, or (None, None).
+
+    What it took is printed, or why there is no model.
+    """
+    from assets import gguf, smollm2
+
+    if path is None:
+        print("There is no model to load: the first cell of the lab says why.")
+        return None, None
+    before, start = _resident(), time.perf_counter()
+    try:
+        model = load_llama(path)
+    except NotImplementedError as error:
+        print(f"✎ {error} is not written yet")
+        return None, None
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "alloc" not in str(error):
+            raise
+        print("The memory was not enough. Shut down other kernels, restart this one, try again;")
+        print("or go on without the model: every exercise and its check works.")
+        return None, None
+    seconds = time.perf_counter() - start
+    gc.collect()
+    count = sum(weight.numel() for weight in {id(w): w for w in model.parameters()}.values())
+    print(f"{count:,} weights, {4 * count / 1e6:,.0f} MB in float32")
+    more = _resident() - before
+    print(f"loaded in {seconds:.1f} s; this program has grown by {more / 1e6:,.0f} MB")
+    return model, smollm2.tokenizer(gguf.read(path))
+
+
+def _resident() -> int:
+    """Bytes of memory that this process has now; 0 where it cannot be asked."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except (OSError, ValueError, IndexError):
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def reference() -> list[dict[str, Any]]:
+    """Ten conversations: messages, ids of the prompt, the answer of transformers in ids."""
+    import json
+
+    import assets
+
+    text = Path(assets.__file__).with_name(REFERENCE).read_text(encoding="utf-8")
+    return json.loads(text)["conversations"]
+
+
+@torch.no_grad()
+def same_tokens(model: nn.Module, ids: list[int], answer: list[int]) -> list[bool]:
+    """Whether the model's likeliest token is the answer's, at each of its places."""
+    logits = model(torch.tensor([[*ids, *answer[:-1]]]))[0, len(ids) - 1 :]  # (n, V)
+    return (logits.argmax(-1) == torch.tensor(answer)).tolist()
+
+
+def same_answers(model: nn.Module | None) -> None:
+    """Print on how many tokens the model and transformers agree, conversation by conversation."""
+    if model is None:
+        print(WAITS)
+        return
+    talks = reference()[:3] if GRADING else reference()
+    total = agreed = 0
+    print("tokens that agree   to the question")
+    for talk in talks:
+        same = same_tokens(model, talk["ids"], talk["answer"])
+        total, agreed = total + len(same), agreed + sum(same)
+        question = " ".join(talk["messages"][-1]["content"].split())
+        parts = "" if all(same) else f", from token {same.index(False) + 1} on another answer"
+        print(f"{sum(same):9} of {len(same)}      {question}{parts}")
+    print(f"{agreed:9} of {total}")
+
+
+def pieces(text: str, path: Path | None) -> None:
+    """Print the tokens of a text, each decoded by itself."""
+    file = opened(path)
+    if file is None:
+        print(WAITS)
+        return
+    from assets import smollm2
+
+    known = smollm2.tokenizer(file)
+    ids = known.encode(text).ids
+    print(f"{text!r}: {len(ids)} tokens")
+    for i, token in enumerate(ids):
+        alone, so_far = known.decode([token]), known.decode(ids[: i + 1])
+        print(f"{token:6}   alone {alone!r:8} all so far {so_far!r}")
+
+
+def text_of(file: File) -> Callable[[list[dict[str, str]]], str]:
+    """What the file's own chat template writes, for its form only: no Jinja is needed.
+
+    The template is cut at its quotes: what stands between them is the text that it puts together.
+    """
+    template = file.metadata["tokenizer.chat_template"]
+    default = template.split("{{ '", 1)[1].split("' }}", 1)[0]
+
+    def written(messages: list[dict[str, str]]) -> str:
+        text = default if messages[0]["role"] != "system" else ""
+        for message in messages:
+            text += "<|im_start|>" + message["role"] + "\n" + message["content"] + "<|im_end|>\n"
+        return text + template.rsplit("{{ '", 1)[1].split("' }}", 1)[0]
+
+    return written
+
+
+@torch.no_grad()
+def written(model: nn.Module, ids: list[int], n_new: int) -> list[int]:
+    """The likeliest continuation, with caches: n_new ids."""
+    caches, new, found = model.new_caches(1, len(ids) + n_new), ids, []
+    for _ in range(n_new):
+        new = [int(model(torch.tensor([new]), caches)[0, -1].argmax())]
+        found += new
+    return found
+
+
+@torch.no_grad()
+def next_tokens(
+    model: nn.Module, ids: list[int], n_new: int
+) -> list[tuple[list[int], list[float]]]:
+    """The five likeliest tokens and their probabilities at each step, until <|im_end|>."""
+    caches, new, found = model.new_caches(1, len(ids) + n_new), ids, []
+    for _ in range(n_new):
+        shares, tokens = model(torch.tensor([new]), caches)[0, -1].softmax(-1).topk(5)
+        found.append((tokens.tolist(), shares.tolist()))
+        new = [int(tokens[0])]
+        if new == [2]:
+            break
+    return found
+
+
+@once_written
+def with_and_without(
+    chat_prompt: Callable[..., str], model: nn.Module | None, tokenizer: Any
+) -> None:
+    """Print how the model goes on after a bare question, and after the same one in its form."""
+    if model is None:
+        print(WAITS)
+        return
+    question = "What is the capital of France?"
+    forms = {
+        "the bare question": question,
+        "in its form": chat_prompt([{"role": "user", "content": question}]),
+    }
+    for name, text in forms.items():
+        ids = written(model, tokenizer.encode(text).ids, 24)
+        print(f"{name}: {tokenizer.decode(ids, skip_special_tokens=False)!r}")
+
+
+def speed(model: nn.Module | None, tokenizer: Any, n_new: int = 32) -> None:
+    """Print how many tokens a second the model writes, and how many bytes it reads for that."""
+    if model is None:
+        print(WAITS)
+        return
+    n_new = 8 if GRADING else n_new
+    ids = tokenizer.encode("The quick brown fox jumps over the lazy dog. " * 3).ids
+    times: list[float] = []
+    with torch.no_grad():
+        caches, new = model.new_caches(1, len(ids) + n_new + 1), torch.tensor([ids])
+        for _ in range(n_new + 1):
+            start = time.perf_counter()
+            new = model(new, caches)[:, -1:].argmax(-1)
+            times.append(time.perf_counter() - start)
+    median = sorted(times[1:])[n_new // 2]
+    read = 4 * sum(weight.numel() for weight in model.parameters())
+    print(f"the prompt, {len(ids)} tokens at once: {times[0] * 1e3:7.0f} ms")
+    print(f"one new token: {median * 1e3:22.0f} ms, {1 / median:.1f} tokens a second")
+    print(f"weights read for it: {read / 1e6:13,.0f} MB, {read / median / 1e9:.1f} GB a second")
+
+
+def heads(
+    model: nn.Module,
+    ids: list[int],
+    apply_rope: Callable[..., Tensor],
+    weights: Callable[..., Tensor],
+) -> list[Tensor]:
+    """The attention weights of every layer on a text: (H, T, T) each, by the learner's functions."""
+    seen: list[Tensor] = []
+
+    def look(layer: nn.Module, args: tuple, kwargs: dict) -> None:
+        x, angles = [*args, *kwargs.values()][:2]
+        d = 2 * angles.shape[-1]
+        q, k = (part(x).unflatten(-1, (-1, d)).transpose(1, 2) for part in (layer.wq, layer.wk))
+        q, k = apply_rope(q, angles), apply_rope(k, angles)
+        k = k.repeat_interleave(q.shape[1] // k.shape[1], 1)
+        mask = torch.ones(q.shape[2], q.shape[2], dtype=torch.bool).tril()
+        seen.append(weights(q, k, mask)[0])
+
+    hooks = [
+        layer.attention.register_forward_pre_hook(look, with_kwargs=True) for layer in model.layers
+    ]
+    try:
+        with torch.no_grad():
+            model(torch.tensor([ids]))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return seen
+
+
+def faster(path: Path | None, model: nn.Module | None) -> None:
+    """Print what half precision, joined maps and 4-bit weights gain, and what they cost."""
+    if path is None or model is None:
+        print(WAITS)
+        return
+    from plots.measures.real_weights_faster import faster as compare
+
+    compare(path, model)
