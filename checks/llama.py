@@ -77,12 +77,7 @@ Llama = Check(
             model.model_gradients,
             "A wrong gradient, or none, arrives at one of the weights.",
         ),
-        Probe(
-            "new_caches: one for each layer, of the right size and dtype",
-            model.new_caches,
-            "new_caches: the number of caches, their sizes (B, K, max_len, d), their dtype or "
-            "their memory is not right. Each layer has a new cache of its own.",
-        ),
+        Probe("new_caches: one for each layer, of the right size and dtype", model.new_caches),
         Probe("one token at a time, with caches", model.one_by_one),
         Probe("chunks, and what stands in each layer's cache", model.in_chunks),
         Probe("slots that are not written yet hold NaN, or 1e9", model.poisoned_slots),

@@ -308,13 +308,13 @@ class _OnCpu(Llama):
         return positions[:, None].float() * self.config.rope_base ** -(torch.arange(0, d, 2) / d)
 
 
-def _cache(m: Any, batch: int, max_len: int, **changes: Any) -> KVCache:
+def _cache(m: Any, texts: int, room: int, **changes: Any) -> KVCache:
     """The right cache with some of its sizes changed."""
     config, weight = m.config, m.tok_embeddings.weight
     sizes = {
-        "batch": batch,
+        "batch": texts,
         "n_kv_heads": config.n_kv_heads,
-        "max_len": max_len,
+        "max_len": room,
         "head_dim": config.dim // config.n_heads,
         "dtype": weight.dtype,
         "device": weight.device,
@@ -718,6 +718,12 @@ MODEL_MISTAKES = [
         lambda p, start: p[-1:].expand(len(p)),
     ),
     placed(
+        "positions_from_one",
+        "The first token stands at position 1. Only distances count, so the logits are the same; "
+        "but the keys in the cache are not those of anybody else.",
+        lambda p, start: p + 1,
+    ),
+    placed(
         "positions_backwards",
         "The positions run backwards.",
         lambda p, start: p.flip(0),
@@ -767,6 +773,14 @@ MODEL_MISTAKES = [
         _OneCache,
         "All layers write into the first cache, one behind the other.",
         LOOP,
+    ),
+    model(
+        "caches_reversed",
+        "The last layer gets the first cache. Cache i belongs to layer i.",
+        LOOP,
+        through=lambda m, x, angles, caches: Llama.through(
+            m, x, angles, caches[::-1] if caches else None
+        ),
     ),
     Mistake(
         "keeps_caches",

@@ -232,11 +232,8 @@ def far_from_the_start(answer: Any, inputs: Inputs) -> list:
         got = module(ids, caches)
         if not isinstance(got, Tensor):
             return [got]
-        if right is None:
-            right = got
-            seen.append(got)
-        else:
-            seen += half(got, right)
+        seen += half(got, right if right is not None else got)
+        right = got if right is None else right
     return seen
 
 
