@@ -52,8 +52,8 @@ def attention(
         itself = float(later[:, 1:].diagonal().mean()) if len(later) else 1.0
         return (
             f"Layer {layer}, head {head}: on average {100 * first:.0f} % of a token's attention "
-            f"goes to the first token, {100 * before:.0f} % to the one before, {100 * itself:.0f} % to "
-            "itself."
+            f"goes to the first token, {100 * before:.0f} % to the one before, "
+            f"{100 * itself:.0f} % to itself."
         )
 
     config = [len(model.layers), heads_of(model)]

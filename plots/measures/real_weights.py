@@ -252,7 +252,7 @@ def heads(
     apply_rope: Callable[..., Tensor],
     weights: Callable[..., Tensor],
 ) -> list[Tensor]:
-    """The attention weights of every layer on a text: (H, T, T) each, by the learner's functions."""
+    """Return every layer's attention weights on a text, (H, T, T), by the learner's functions."""
     seen: list[Tensor] = []
 
     def look(layer: nn.Module, args: tuple, kwargs: dict) -> None:
