@@ -308,6 +308,19 @@ def test_a_piece_that_needs_what_only_the_notebook_has_stops_the_build(course: P
         build.build(course)
 
 
+def test_a_given_piece_is_exported_and_stays_whole_in_the_lab(course: Path):
+    given = "# GIVEN · Scale\nclass Scale:\n    by = 2\n\n# %%\n# EXERCISE 2.1"
+    edit(course / "solutions/02_double.py", "# EXERCISE 2.1", given)
+    edit(course / "solutions/02_double.py", "x + x", "x * Scale.by")
+    build.build(course)
+    init = (course / "solutions/my_llama/__init__.py").read_text()
+    assert "from .double import Scale, double, quadruple" in init
+    worked = (course / "solutions/my_llama/double.py").read_text()
+    assert "class Scale:\n    by = 2" in worked and "GIVEN" not in worked
+    sources = [cell.source for cell in read(course / "labs/02_double.ipynb").cells]
+    assert "# GIVEN · Scale\nclass Scale:\n    by = 2" in sources
+
+
 def test_a_lab_that_was_worked_in_is_not_overwritten(course: Path):
     path = course / "labs/02_double.ipynb"
     nb = read(path)
@@ -408,6 +421,24 @@ BROKEN = {
         "\nimport os\n# EXERCISE 2.2",
         "EXERCISE 2.2",
         "first line of its cell",
+    ),
+    "given misspelt": (
+        'print("seen", flush=True)',
+        "# GIVEN Scale\nclass Scale:\n    by = 2",
+        "# GIVEN",
+        "a piece that is given is announced by the first line",
+    ),
+    "given not first": (
+        'print("seen", flush=True)',
+        "import os\n# GIVEN · Scale\nclass Scale:\n    by = 2",
+        "# GIVEN",
+        "a piece that is given is announced by the first line",
+    ),
+    "given another": (
+        'print("seen", flush=True)',
+        "# GIVEN · Scale\nclass Size:\n    by = 2",
+        "# GIVEN",
+        "no function or class called Scale",
     ),
     "syntax": ("import time", "import tyme as", "import math", "not valid Python"),
     "header": ('# %% id="save"', "# %% save", "# %% save", "header is not understood"),

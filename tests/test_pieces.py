@@ -151,6 +151,38 @@ def test_a_cell_that_lost_its_first_line_is_still_found(kernel):
     )
 
 
+GIVEN = """
+GIVEN = "# GIVEN · Scale\\nclass Scale:\\n    by = 2"
+SCALED = "# EXERCISE 2.1 · double\\ndef double(x):\\n    return Scale.by * x"
+"""
+
+
+def test_a_given_piece_is_saved_with_the_exercise_that_is_finished(kernel):
+    printed = kernel(
+        GIVEN
+        + """
+run(GIVEN, SCALED); pieces.save(check)
+from my_llama import Scale, double
+assert double(4) == 8 and Scale.__module__ == "my_llama.double"
+print(module.read_text())
+"""
+    )
+    assert printed.index("# GIVEN · Scale") < printed.index("# EXERCISE 2.1 · double")
+    assert printed.count("✓ saved") == 1  # it is no exercise
+
+
+def test_a_given_piece_stays_when_another_exercise_is_saved_later(kernel):
+    printed = kernel(GIVEN + "run(GIVEN, SCALED); pieces.save(check)")
+    printed = kernel("run(QUADRUPLE); pieces.save(check); print(module.read_text())")
+    assert "# GIVEN · Scale" in printed and "quadruple  ✓ saved" in printed
+    assert kernel("from my_llama import quadruple; print(quadruple(3))") == "12\n"
+
+
+def test_a_given_piece_alone_is_not_saved(kernel):
+    kernel(GIVEN + "run(GIVEN); pieces.save(check); assert not module.exists()")
+    kernel(GIVEN + "run(GIVEN, WRONG); pieces.save(check); assert not module.exists()")
+
+
 def test_the_newest_version_wins(kernel):
     printed = kernel("""
 run(WRONG, DOUBLE, "# EXERCISE 2.1 · double\\ndef double(x):\\n    return 2 * x  # newest")
@@ -261,10 +293,10 @@ print(double.__module__)
 @pytest.mark.parametrize("path", [pytest.param(p, id=p.stem) for p in sources(ROOT)])
 def test_the_worked_solution_of_every_lab_can_be_saved(path: Path, tmp_path: Path):
     """Nothing that an exercise needs stands in a cell that is not saved."""
-    for folder in ("checks", "plots", "solutions"):
+    for folder in ("assets", "checks", "plots", "solutions"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
     lab = parse(path, ROOT)
-    cells = [lab.cell("imports").solved, *(cell.solved for cell in lab.exercises)]
+    cells = [lab.cell("imports").solved, *(cell.solved for cell in lab.pieces.values())]
     code = f"""
 import sys, IPython
 sys.path.insert(0, {str(tmp_path)!r})

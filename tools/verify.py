@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Mapping
 
-from tools.source import BEGIN, CHECK, END, BuildError, Cell, Lab
+from tools.source import BEGIN, CHECK, END, GIVEN, BuildError, Cell, Lab
 
 
 def verify(lab: Lab) -> None:
@@ -33,21 +33,24 @@ def verify_code(cell: Cell, lab_number: str) -> None:
         if re.match(r"#\s*EXERCISE\b", line.strip()) and not (i == 0 and cell.exercise):
             meant = "the first line of its cell, `# EXERCISE 3.5 · name`."
             raise cell.error(i, f"an exercise is announced by {meant}")
+        if re.match(r"#\s*GIVEN\b", line.strip()) and not (i == 0 and GIVEN.fullmatch(line)):
+            meant = "the first line of its cell, `# GIVEN · Name`."
+            raise cell.error(i, f"a piece that is given is announced by {meant}")
     for version, source in (("", cell.solved), (" without its solution", cell.stub)):
         try:
             tree = ast.parse(source)
         except SyntaxError as error:
             what = f"{error.msg}: `{(error.text or '').strip()}`"
             raise cell.error(0, f"this cell{version} is not valid Python, {what}.") from None
+    defined = {n.name for n in tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef)}
+    if cell.piece and cell.piece not in defined:
+        raise cell.error(0, f"this cell defines no function or class called {cell.piece}.")
     if cell.exercise:
-        number, name = cell.exercise
-        defined = {n.name for n in tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef)}
+        number, _ = cell.exercise
         if number.split(".")[0] != lab_number:
             raise cell.error(0, f"exercise {number} stands in lab {lab_number}.")
         if not cell.solutions():
             raise cell.error(0, f"exercise {number} has no solution between {BEGIN} and {END}.")
-        if name not in defined:
-            raise cell.error(0, f"this cell defines no function or class called {name}.")
     elif cell.lines[0].startswith("check.") and not CHECK.fullmatch(cell.text):
         raise cell.error(0, "a check cell is exactly one line, `check.name(name)`.")
 
