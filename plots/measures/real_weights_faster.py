@@ -1,0 +1,119 @@
+"""Lab 11: what each step towards a fast decoder gains on this machine, and what it costs."""
+
+from __future__ import annotations
+
+import copy
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from assets import smollm2
+from assets.gguf import File
+from plots.measures import decoders
+
+GRADING = "LLAMA_LAB_GRADING" in os.environ  # wants a run, not the result
+PROMPT, PLACES, TURN = (8, 4, 2) if GRADING else (32, 100, 10)  # TURN: tokens until the next row's
+FEWEST = 20  # places, on a machine where all of them would take too long
+PATIENCE = 12.0  # seconds for them, of all rows together
+SAMPLE = Path(smollm2.__file__).with_name("shakespeare_sample.txt")
+
+
+@dataclass
+class Row:
+    """One way to decode, how long it took for each token, and what it would have written there."""
+
+    name: str
+    model: Callable[[Tensor, Any], Tensor]  # (ids, caches) → logits
+    n_bytes: float  # of weights, read for each token
+    caches: Any = None
+    seconds: list[float] = field(default_factory=list)
+    choices: list[int] = field(default_factory=list)
+
+    def read(self, ids: Tensor) -> None:
+        """Take in ids (1, T), and note the time and the likeliest next token."""
+        start = time.perf_counter()
+        choice = int(self.model(ids, self.caches)[0, -1].argmax())
+        self.seconds.append(time.perf_counter() - start)
+        self.choices.append(choice)
+
+    @property
+    def median(self) -> float:
+        """Seconds for a token."""
+        return sorted(self.seconds)[len(self.seconds) // 2]
+
+
+def faster(path: Path, model: nn.Module | None = None) -> None:
+    """Print tokens per second and agreement, step by step, from float32 to the file's nibbles.
+
+    path: the GGUF file. model: the learner's Llama with the file's weights; without one the table
+    begins with the joined maps. Every row reads the same text, token by token, and says at each
+    place what it would have written; the first row's choices are what the others are held against.
+    """
+    file = smollm2.read(path)
+    ids = smollm2.tokenizer(file).encode(SAMPLE.read_text(encoding="utf-8")).ids
+    rows = steps(file, model)
+    with torch.inference_mode():
+        measure(rows, torch.tensor([ids[: PROMPT + PLACES]]))
+    print(table(rows))
+    if not decoders.kernel_works():
+        print("This torch has no 4-bit kernel; the last row computes with float16 instead.")
+
+
+def steps(file: File, model: nn.Module | None = None) -> list[Row]:
+    """The rows of the table. In the last one the layers are in 4 bits; the table is in float16."""
+    config = SimpleNamespace(**file.config())
+    weights = decoders.unpacked_weights(file) if model is None else model.state_dict()
+    layers = sum(w.numel() for name, w in weights.items() if name.startswith("layers."))
+    table = weights.get("output.weight", weights["tok_embeddings.weight"]).numel()
+    packed = 5 / 8 if decoders.kernel_works() else 2  # bytes for a number
+    joined = "joined maps, angles known"
+    rows = [Row(f"{joined}, float32", decoders.fused(config, weights), 4 * (layers + table))]
+    if model is not None:
+        halves = copy.deepcopy(model).half()  # a copy: the learner's own stays as it is
+        rows.insert(0, Row("your Llama, float32", model, 4 * (layers + table)))
+        rows.append(Row("your Llama, all in float16", halves, 2 * (layers + table)))
+    halved, four_bit = decoders.halved(config, weights), decoders.four_bit(file)
+    rows.append(Row(f"{joined}, float16 weights", halved, 2 * (layers + table)))
+    rows.append(Row(f"{joined}, 4-bit weights", four_bit, packed * layers + 2 * table))
+    return rows
+
+
+def measure(rows: list[Row], ids: Tensor) -> None:
+    """Let the rows read ids (1, T) in turns: the prompt at once, then some tokens, one by one."""
+    for row in rows:
+        row.caches = row.model.new_caches(1, ids.shape[1])
+        row.model(ids[:, :PROMPT], row.caches)
+    begun, last = time.perf_counter(), ids.shape[1]
+    for start in range(PROMPT, last, TURN):
+        spent = time.perf_counter() - begun
+        if start - PROMPT >= FEWEST and spent > PATIENCE:
+            break
+        for row in rows:
+            for at in range(start, min(start + TURN, last)):
+                row.read(ids[:, at : at + 1])
+
+
+def table(rows: list[Row]) -> str:
+    """What was measured. Gain: against the first row, and against the one before."""
+    first, before, places = rows[0], rows[0], len(rows[0].choices)
+    lines = [
+        f"{'':41}tokens    gain over      weights  the same",
+        f"{'':41}a second  1st   before   read     choice",
+    ]
+    for row in rows:
+        same = sum(a == b for a, b in zip(row.choices, first.choices, strict=True))
+        lines.append(
+            f"{row.name:41}{1 / row.median:7.1f}{first.median / row.median:6.1f}×"
+            f"{before.median / row.median:6.1f}×{row.n_bytes / 1e6:7.0f} MB{same:6} of {places}"
+        )
+        before = row
+    threads = torch.get_num_threads()
+    lines.append(f"Medians of {places} tokens, in turns, {threads} thread{'s' * (threads > 1)}.")
+    return "\n".join(lines)

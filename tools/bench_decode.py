@@ -1,0 +1,335 @@
+"""Tokens per second: the worked Llama and lab 11's decoders beside transformers and llama.cpp.
+
+    python -m tools.bench_decode            the whole table: about ten minutes
+    python -m tools.bench_decode --rounds 2 --new 16 --prompts 32
+
+All write greedily from the same file (SmolLM2-135M-Instruct, Q4_1), in one run, in turns: each
+round every row reads the prompt and writes some tokens. A row's number is the median over all its
+tokens after the first one of each round; the first one's time, with the prompt, stands beside it.
+"top-1": at how many of the places of a text the row would write the same as float32.
+Ends with 1 when a goal is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import importlib
+import itertools
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+ROUNDS, NEW, PROMPTS, PLACES = 5, 48, (32, 512), 300
+TRANSFORMERS, PLAIN, LLAMA_CPP = "transformers", "worked Llama", "llama.cpp"
+FAST = ("joined, float32", "joined, float16 weights", "the file's nibbles")
+BASE = f"{TRANSFORMERS} float32"
+DTYPES = ("float32", "bfloat16", "float16")
+HEAD = (
+    "prompt {prompt:4}                 tokens/s  × transformers  × transformers  × llama  "
+    "first token,  top-1 of\n"
+    "                                             float32      same dtype     .cpp  "
+    "  prompt, ms {places:10}"
+)
+COMPILE_LOG = ROOT / ".venv-decode" / "llama-cpp.log"
+
+
+@dataclass
+class Row:
+    """One way to decode: write(ids, n) → n + 1 time stamps, of the start and of each token."""
+
+    name: str
+    write: Callable[[list[int], int], list[float]]
+    choices: Callable[[list[int]], list[int]]  # what it would write after each place of a text
+    tokens: dict[int, list[float]] = field(default_factory=dict)  # prompt → seconds for each token
+    first: dict[int, list[float]] = field(default_factory=dict)  # prompt → until the first token
+    agreement: float = float("nan")
+
+    def speed(self, prompt: int) -> float:
+        """Tokens per second after that prompt."""
+        return 1 / statistics.median(self.tokens[prompt])
+
+
+# --- our own --------------------------------------------------------------------------------------
+
+
+def own(name: str, model: Any) -> Row:
+    """A row for what is called like Llama."""
+    import torch
+
+    def read(ids: list[int], caches: Any) -> int:
+        return int(model(torch.tensor([ids]), caches)[0, -1].argmax())
+
+    def write(ids: list[int], n: int) -> list[float]:
+        with torch.inference_mode():
+            stamps, new = [time.perf_counter()], ids
+            caches = model.new_caches(1, len(ids) + n)
+            for _ in range(n):
+                new = [read(new, caches)]
+                stamps.append(time.perf_counter())
+        return stamps
+
+    def choices(ids: list[int]) -> list[int]:  # as it decodes: one by one
+        with torch.inference_mode():
+            caches = model.new_caches(1, len(ids))
+            return [read([one], caches) for one in ids]
+
+    return Row(name, write, choices)
+
+
+def own_rows(file: Any) -> list[Row]:
+    """The worked Llama in three dtypes, and the decoders of lab 11."""
+    import torch
+
+    from plots.measures import decoders
+
+    sys.path.insert(0, str(ROOT / "solutions"))
+    pieces = importlib.import_module("my_llama")
+    config = pieces.LlamaConfig(**file.config())
+    weights = decoders.unpacked_weights(file)
+    with torch.device("meta"):
+        model = pieces.Llama(config)
+    model.load_state_dict(weights, assign=True)
+    model.eval().requires_grad_(False)
+    rows = []
+    for dtype in DTYPES:
+        same = model if dtype == "float32" else copy.deepcopy(model).to(getattr(torch, dtype))
+        rows.append(own(f"{PLAIN} {dtype}", same))
+    makes = (
+        lambda: decoders.fused(config, weights),
+        lambda: decoders.halved(config, weights),
+        lambda: decoders.four_bit(file),
+    )
+    return rows + [own(name, make()) for name, make in zip(FAST, makes, strict=True)]
+
+
+# --- transformers ---------------------------------------------------------------------------------
+
+
+def transformers_rows(path: Path) -> list[Row]:
+    """`generate` of transformers, on the same file, in three dtypes."""
+    import torch
+    from transformers import AutoModelForCausalLM, StoppingCriteria, StoppingCriteriaList
+
+    class Stamp(StoppingCriteria):
+        """Notes when each token is there; stops nothing."""
+
+        def __init__(self) -> None:
+            self.stamps = [time.perf_counter()]
+
+        def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
+            self.stamps.append(time.perf_counter())
+            return torch.zeros(len(input_ids), dtype=torch.bool)
+
+    loaded = AutoModelForCausalLM.from_pretrained(
+        path.parent, gguf_file=path.name, dtype=torch.float32
+    ).eval()
+    loaded.generation_config.eos_token_id = None  # write on, whatever comes
+
+    def row(dtype: str) -> Row:
+        model = loaded if dtype == "float32" else copy.deepcopy(loaded).to(getattr(torch, dtype))
+
+        def write(ids: list[int], n: int) -> list[float]:
+            prompt, stamp = torch.tensor([ids]), Stamp()
+            model.generate(
+                prompt,
+                attention_mask=torch.ones_like(prompt),
+                max_new_tokens=n,
+                do_sample=False,
+                pad_token_id=0,
+                stopping_criteria=StoppingCriteriaList([stamp]),
+            )
+            return stamp.stamps
+
+        def choices(ids: list[int]) -> list[int]:
+            with torch.inference_mode():
+                return model(torch.tensor([ids])).logits[0].argmax(-1).tolist()
+
+        return Row(f"{TRANSFORMERS} {dtype}", write, choices)
+
+    return [row(dtype) for dtype in DTYPES]
+
+
+# --- llama.cpp, in a process of its own, since its threads and torch's would wait for each other --
+
+
+def llama_cpp_row(path: Path, threads: int) -> Row:
+    """The same file through llama-cpp-python."""
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "tools.bench_decode", "--worker", str(path), str(threads)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+    def ask(*question: Any) -> Any:
+        assert worker.stdin and worker.stdout
+        print(json.dumps(question), file=worker.stdin, flush=True)
+        answer = worker.stdout.readline()
+        if not answer:
+            raise RuntimeError("llama.cpp's process has ended")
+        return json.loads(answer)
+
+    return Row(LLAMA_CPP, lambda ids, n: ask("write", ids, n), lambda ids: ask("choices", ids, 0))
+
+
+def llama_cpp_worker(path: str, threads: int) -> None:
+    """Answer the questions on stdin until it closes."""
+    import llama_cpp
+    import numpy as np
+
+    model = llama_cpp.Llama(
+        path, n_ctx=1024, n_threads=threads, n_threads_batch=threads, verbose=False
+    )
+
+    def read(ids: list[int]) -> int:
+        model.eval(ids)
+        logits = llama_cpp.llama_get_logits_ith(model.ctx, -1)
+        return int(np.ctypeslib.as_array(logits, (model.n_vocab(),)).argmax())
+
+    for line in sys.stdin:
+        what, ids, n = json.loads(line)
+        model.reset()
+        if what == "choices":
+            print(json.dumps([read([one]) for one in ids]), flush=True)
+            continue
+        stamps, new = [time.perf_counter()], ids
+        for _ in range(n):
+            new = [read(new)]
+            stamps.append(time.perf_counter())
+        print(json.dumps(stamps), flush=True)
+
+
+def why_no_llama_cpp() -> str:
+    """Say why llama.cpp is not in the table."""
+    if not COMPILE_LOG.is_file():
+        return "llama-cpp-python is not installed (make bench-decode compiles it)"
+    lines = COMPILE_LOG.read_text(encoding="utf-8", errors="replace").splitlines()
+    telling = [line.strip() for line in lines if "error" in line.lower()] or lines[-1:] or ["?"]
+    return f"llama-cpp-python could not be compiled: {telling[0][:200]} (see {COMPILE_LOG.name})"
+
+
+# --- the run --------------------------------------------------------------------------------------
+
+
+def measure(rows: list[Row], text: list[int], prompts: list[int], rounds: int, new: int) -> None:
+    """Let every row write after every prompt, in turns."""
+    for prompt in prompts:
+        for turn in range(rounds + 1):
+            for row in rows:
+                stamps = row.write(text[:prompt], new if turn else 4)
+                if turn == 0:  # unmeasured: everything is cold
+                    continue
+                took = [b - a for a, b in itertools.pairwise(stamps)]
+                row.first.setdefault(prompt, []).append(took[0])
+                row.tokens.setdefault(prompt, []).extend(took[1:])
+            print(f"\rprompt {prompt}: round {turn} of {rounds}", end="", file=sys.stderr)
+        print(file=sys.stderr)
+
+
+def agree(rows: list[Row], ids: list[int]) -> None:
+    """Compare what each row would write after each of ids with float32's choice."""
+    wanted = next(row for row in rows if row.name == f"{PLAIN} float32").choices(ids)
+    for row in rows:
+        pairs = zip(row.choices(ids), wanted, strict=True)
+        row.agreement = sum(a == b for a, b in pairs) / len(ids)
+
+
+def table(rows: list[Row], prompts: list[int], places: int) -> str:
+    """What was measured, and its ratios."""
+    by_name, lines = {row.name: row for row in rows}, []
+    for prompt in prompts:
+        base = by_name[BASE].speed(prompt)
+        lines.append(HEAD.format(prompt=prompt, places=places))
+        for row in rows:
+            speed, dtype = row.speed(prompt), row.name.rpartition(" ")[2]
+            peer = by_name.get(f"{TRANSFORMERS} {dtype}") if row.name.startswith(PLAIN) else None
+            cpp = by_name.get(LLAMA_CPP)
+            lines.append(
+                f"{row.name:28}{speed:9.1f}{speed / base:15.2f}×"
+                + (f"{speed / peer.speed(prompt):15.2f}×" if peer else f"{'–':>16}")
+                + (f"{speed / cpp.speed(prompt):8.2f}×" if cpp else f"{'–':>9}")
+                + f"{1e3 * statistics.median(row.first[prompt]):14.0f}{row.agreement:12.1%}"
+            )
+        lines.append("")
+    return "\n".join(lines)
+
+
+def goals(rows: list[Row], prompts: list[int]) -> list[tuple[bool, str]]:
+    """What the course promises, and whether it holds here."""
+    by_name = {row.name: row for row in rows}
+    fast = [by_name[name] for name in FAST]
+    said = []
+    for prompt in prompts:
+        base, best = by_name[BASE].speed(prompt), max(row.speed(prompt) for row in fast)
+        plain = by_name[f"{PLAIN} float32"].speed(prompt)
+        ratios = [("worked Llama, float32, over transformers float32", plain / base, 1.0)]
+        ratios.append(("the lab's fastest over transformers float32", best / base, 5.0))
+        if LLAMA_CPP in by_name:
+            cpp = by_name[LLAMA_CPP].speed(prompt)
+            ratios.append(("the lab's fastest over llama.cpp", best / cpp, 0.9))
+        for what, ratio, goal in ratios:
+            said.append((ratio >= goal, f"prompt {prompt}: {what}: {ratio:.2f} (goal {goal})"))
+    return said
+
+
+def main() -> int:
+    """Measure, print, and say which goals are met."""
+    if sys.argv[1:2] == ["--worker"]:
+        llama_cpp_worker(sys.argv[2], int(sys.argv[3]))
+        return 0
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--new", type=int, default=NEW, help="tokens to write each round")
+    parser.add_argument("--prompts", type=int, nargs="+", default=list(PROMPTS))
+    parser.add_argument("--places", type=int, default=PLACES, help="of the text, for top-1")
+    parser.add_argument("--threads", type=int, help="of torch and llama.cpp; default: torch's")
+    options = parser.parse_args()
+
+    import torch
+
+    from assets import smollm2
+
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    threads = torch.get_num_threads()
+    path = smollm2.path()
+    file = smollm2.read(path)
+    words = (ROOT / "assets" / "shakespeare_sample.txt").read_text(encoding="utf-8")
+    text = smollm2.tokenizer(file).encode(words).ids
+    rows = transformers_rows(path) + own_rows(file)
+    missing = ""
+    if find_spec("llama_cpp"):
+        rows.append(llama_cpp_row(path, threads))
+    else:
+        missing = why_no_llama_cpp()
+    measure(rows, text, options.prompts, options.rounds, options.new)
+    agree(rows, text[: options.places])
+
+    print(table(rows, options.prompts, options.places))
+    print(
+        f"{options.rounds} rounds of {options.new} tokens, in turns; {threads} threads, "
+        f"{os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}; torch {torch.__version__}"
+    )
+    if missing:
+        print(f"No llama.cpp in the table: {missing}")
+    met = goals(rows, options.prompts)
+    for holds, what in met:
+        print("✓" if holds else "✗", what)
+    return 0 if all(holds for holds, _ in met) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
