@@ -97,7 +97,7 @@ class _CenteredNorm(RMSNorm):
     """LayerNorm without a bias: same names, another norm."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.layer_norm(x.float(), x.shape[-1:], self.weight, eps=self.eps).to(x.dtype)
+        return F.layer_norm(x.float(), x.shape[-1:], self.weight.float(), eps=self.eps).to(x.dtype)
 
 
 def _centered(block: Any, config: Any) -> None:
@@ -490,15 +490,10 @@ BLOCK_MISTAKES = [
     ),
     configured(
         "kv_heads_ignored",
-        "config.n_kv_heads is not used: there are as many kv heads as query heads.",
+        "Attention has as many kv heads as query heads. It gets config.n_heads and "
+        "config.n_kv_heads, in this order.",
         ATTEND,
         lambda config: {"n_kv_heads": config.n_heads},
-    ),
-    configured(
-        "kv_heads_for_heads",
-        "The attention is made with n_kv_heads query heads as well, so a head is too wide.",
-        ATTEND,
-        lambda config: {"n_heads": config.n_kv_heads},
     ),
     configured(
         "hidden_four_times",

@@ -207,7 +207,7 @@ def _frozen_table(m: Any, config: Any) -> None:
 
 class _LayerNorm(RMSNorm):
     def forward(self, x: Tensor) -> Tensor:
-        return F.layer_norm(x.float(), x.shape[-1:], self.weight, eps=self.eps).to(x.dtype)
+        return F.layer_norm(x.float(), x.shape[-1:], self.weight.float(), eps=self.eps).to(x.dtype)
 
 
 def _last_layer_norm(m: Any, config: Any) -> None:

@@ -159,7 +159,7 @@ def new_caches(answer: Any, inputs: Inputs) -> list:
 def one_by_one(answer: Any, inputs: Inputs) -> list[Tensor]:
     """One token at a time, with caches."""
     module = model(answer, inputs)
-    return feed(module, text(inputs, 2, 3), [1] * 3, empty(module, 2, 3))
+    return feed(module, text(inputs, 2, 3), [1] * 3, empty(module, 2, 9))
 
 
 def in_chunks(answer: Any, inputs: Inputs) -> list:
@@ -169,7 +169,7 @@ def in_chunks(answer: Any, inputs: Inputs) -> list:
         *inputs.integers(2, low=1, high=5).tolist(),
     ]
     module, ids = model(answer, inputs), text(inputs, 1, sum(lengths))
-    caches = empty(module, 1, 40)
+    caches = empty(module, 1, 64)
     seen: list = feed(module, ids, lengths, caches)
     for cache in caches:
         seen += [cache.length, cache.keys[:, :, : sum(lengths)].detach().clone()]
