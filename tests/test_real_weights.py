@@ -1,0 +1,365 @@
+"""Lab 11: the model is the one that transformers runs, and its pictures draw what the learner's code makes of it."""
+
+import doctest
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import make_real_weights_reference as theirs
+import pytest
+import torch
+from course import ROOT
+from matplotlib.figure import Figure
+from torch import Tensor, nn
+
+from assets import smollm2
+from checks.mistakes import real_weights as mistakes
+from checks.mistakes import real_weights_loading as mistakes_of_loading
+from plots import real_weights as plot
+from plots import real_weights_live as live
+from plots.measures import real_weights as measure
+from solutions.my_llama import LlamaConfig, apply_rope, attention_weights, count_parameters
+from solutions.my_llama import real_weights as worked
+
+WRONG = {mistake.key: mistake.wrong for mistake in (*mistakes.DEQUANTIZE, *mistakes.PROMPT)}
+WRONG_MODELS = {mistake.key: mistake.wrong for mistake in mistakes_of_loading.LOADING}
+TALKS = measure.reference()
+
+
+@pytest.fixture(scope="module")
+def path() -> Path:
+    return smollm2.path()
+
+
+@pytest.fixture(scope="module")
+def model(path: Path) -> nn.Module:
+    return worked.load_llama(path)
+
+
+@pytest.fixture(scope="module")
+def tokenizer(path: Path) -> Any:
+    return smollm2.tokenizer(smollm2.read(path))
+
+
+def find(figure: Figure, gid: str) -> Any:
+    """The artist with this gid."""
+    found = figure.findobj(lambda artist: artist.get_gid() == gid)
+    assert found, f"nothing in the picture has the gid {gid}"
+    return found[0]
+
+
+def unwritten(*_: Any, **__: Any) -> Any:
+    raise NotImplementedError("Exercise 11.1: dequantize_q4_1")
+
+
+# the model
+
+
+def test_worked_examples() -> None:
+    results = doctest.testmod(worked, extraglobs={"torch": torch})
+    assert results.attempted >= 8
+    assert results.failed == 0
+
+
+def test_the_model_has_the_parameters_that_lab_08_counts(path: Path, model: nn.Module) -> None:
+    config = LlamaConfig(**smollm2.read(path).config())
+    assert count_parameters(config) == 134_515_008
+    assert sum(weight.numel() for weight in model.parameters()) == 134_515_008
+    assert {weight.dtype for weight in model.parameters()} == {torch.float32}
+    assert (config.rope_base, config.tie_embeddings) == (100_000.0, True)
+    assert config.norm_eps == pytest.approx(1e-5)
+
+
+def test_its_prompts_are_those_of_transformers(tokenizer: Any) -> None:
+    assert len(TALKS) == 10
+    for talk in TALKS:
+        assert worked.chat_prompt(talk["messages"]) == talk["prompt"]
+        assert tokenizer.encode(talk["prompt"]).ids == talk["ids"]
+        assert len(talk["answer"]) == theirs.N_NEW == 64
+    assert [talk["messages"] for talk in TALKS] == theirs.CONVERSATIONS
+
+
+def test_its_prompts_are_those_of_the_file_s_template(path: Path) -> None:
+    jinja2 = pytest.importorskip("jinja2")
+    file = smollm2.read(path)
+    template = jinja2.Template(file.metadata["tokenizer.chat_template"])
+    shown = measure.text_of(file)
+    for messages in (*theirs.CONVERSATIONS, *plot.conversations().values()):
+        right = template.render(messages=messages, add_generation_prompt=True)
+        assert worked.chat_prompt(messages) == right
+        assert shown(messages) == right
+
+
+@pytest.mark.slow
+def test_all_640_tokens_are_those_of_transformers(model: nn.Module) -> None:
+    """The likeliest token at each place: by induction the greedy answer is the same."""
+    for talk in TALKS:
+        assert all(measure.same_tokens(model, talk["ids"], talk["answer"]))
+
+
+@pytest.mark.slow
+def test_answers_written_with_caches_are_those_of_transformers(model: nn.Module) -> None:
+    for talk in TALKS:
+        assert measure.written(model, talk["ids"], theirs.N_NEW) == talk["answer"]
+
+
+@pytest.mark.slow
+def test_transformers_says_the_same_today(model: nn.Module, tokenizer: Any) -> None:
+    for package in ("transformers", "accelerate", "gguf"):
+        pytest.importorskip(package)
+    reference, known = theirs.load()
+    for text in (
+        "Hello world",
+        "  a\n\n\tb 12345",
+        "naïve 東京 🙂🐉",
+        TALKS[9]["prompt"],
+        "don't I'll",
+    ):
+        assert tokenizer.encode(text).ids == known(text)["input_ids"]
+    for talk in TALKS[1:9:3]:
+        assert theirs.answer(reference, talk["ids"], 24) == talk["answer"][:24]
+    ids = torch.tensor([TALKS[9]["ids"] + TALKS[9]["answer"]])
+    with torch.no_grad():
+        far = (model(ids) - reference(ids).logits).abs().max()
+    assert far < 1e-3
+
+
+def test_a_wrong_model_is_seen_among_the_answers(
+    path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measure, "reference", lambda: TALKS[:1])
+    wrong = WRONG_MODELS["eps_1e_6"](path)
+    measure.same_answers(wrong)
+    right = worked.load_llama(path)
+    measure.same_answers(right)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1].split() == ["64", "of", "64"]
+    permuted = WRONG_MODELS["permuted_again"](path)
+    assert sum(measure.same_tokens(permuted, TALKS[0]["ids"], TALKS[0]["answer"])) < 40
+
+
+def test_chat_answers_and_stops(model: nn.Module, tokenizer: Any) -> None:
+    pieces = list(worked.chat(model, tokenizer, TALKS[0]["messages"]))
+    assert "".join(pieces) == "The capital of France is Paris."
+    assert len(pieces) == 7
+
+
+@pytest.mark.slow
+def test_loading_and_talking_stays_far_below_3_gb() -> None:
+    code = (
+        "import resource; from assets import smollm2; from solutions.my_llama import real_weights as w\n"
+        "path = smollm2.path(); model = w.load_llama(path)\n"
+        "known = smollm2.tokenizer(smollm2.read(path))\n"
+        "''.join(w.chat(model, known, [{'role': 'user', 'content': 'Hi ' * 200}], 4))\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert int(result.stdout) / 1e6 < 1.6, result.stderr  # GB; ru_maxrss is in kB on Linux
+
+
+# pictures
+
+
+def test_block_stands_on_its_ladder(path: Path) -> None:
+    picture = plot.block(worked.dequantize_q4_1, path)
+    assert "each weight is on one" in picture.caption(block=3)
+    assert "outside" not in picture.caption(block=3)
+    dots = find(picture.figure(block=3), "weights-o").get_ydata()
+    assert len(dots) == 16
+    wrong = plot.block(WRONG["high_nibbles_first"], path)
+    assert list(find(wrong.figure(block=3), "weights-s").get_ydata()) == list(dots)
+    assert "lie outside" in plot.block(WRONG["signed_nibbles"], path).caption(block=3)
+    assert "NOT on them" in plot.block(WRONG["middle_of_the_step"], path).caption(block=3)
+
+
+def test_an_outlier_costs_the_others_their_detail() -> None:
+    picture = plot.outlier(worked.dequantize_q4_1)
+    assert "off by 0.057" in picture.caption(times=1)
+    assert "off by 0.424" in picture.caption(times=10)
+    assert "off by 0.057" not in plot.outlier(WRONG["minimum_left_out"]).caption(times=1)
+
+
+def test_weights_are_a_peak_around_zero(path: Path) -> None:
+    picture = plot.weights(worked.dequantize_q4_1, path)
+    assert "331,776 weights: mean 0.000" in picture.caption(layer=0, part="wq")
+    assert "884,736" in picture.caption(layer=29, part="w_down")
+    wrong = plot.weights(WRONG["minimum_left_out"], path).caption(layer=0, part="wq")
+    assert "mean 0.000" not in wrong
+
+
+def test_prompt_is_shown_token_by_token(path: Path) -> None:
+    picture = plot.prompt_tokens(worked.chat_prompt, path)
+    assert "37 tokens" in picture.caption(conversation="a question")
+    assert "the same text as the file's own" in picture.caption(conversation="three turns")
+    wrong = plot.prompt_tokens(WRONG["no_newline_after_role"], path)
+    assert "NOT what the file's own template writes" in wrong.caption()
+    assert "system" in wrong.caption()
+
+
+def test_next_token_shows_five_that_were_likely(model: nn.Module, tokenizer: Any) -> None:
+    picture = plot.next_token(worked.chat_prompt, model, tokenizer)
+    figure = picture.figure(token=0)
+    shares = [find(figure, f"share-{i}").get_width() for i in range(5)]
+    assert shares == sorted(shares, reverse=True)
+    assert 0.2 < sum(shares) <= 1.0001
+    assert "'The'" in picture.caption(token=0)
+    so_far = find(picture.figure(token=5), "so-far").get_text()
+    assert so_far.startswith("The sky blue is a")
+
+
+def test_attention_of_a_real_head(model: nn.Module, tokenizer: Any) -> None:
+    picture = plot.attention(model, tokenizer, apply_rope, attention_weights)
+    assert (
+        "Layer 16, head 0: on average 20 % of a token's attention goes to the first token, 75 %"
+        in (picture.caption)
+    )
+    still = plot.attention(model, tokenizer, lambda x, angles: x, attention_weights)
+    assert still.caption != picture.caption
+
+
+def test_heads_give_what_the_model_itself_uses(model: nn.Module) -> None:
+    ids = TALKS[0]["ids"][:12]
+    weights = measure.heads(model, ids, apply_rope, attention_weights)
+    assert [w.shape for w in weights] == [(9, 12, 12)] * 30
+    assert torch.allclose(weights[4].sum(-1), torch.ones(9, 12), atol=1e-5)
+    assert weights[4].triu(1).abs().max() == 0
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        lambda path: plot.block(unwritten, path),
+        lambda path: plot.outlier(unwritten),
+        lambda path: plot.weights(unwritten, path),
+        lambda path: plot.prompt_tokens(unwritten, path),
+        lambda path: plot.next_token(unwritten, object(), None),
+    ],
+)
+def test_unwritten_function_draws_a_placeholder(picture: Any, path: Path) -> None:
+    class Known:
+        pass
+
+    assert "Exercise 11.1" in picture(path).first.caption
+
+
+def test_without_the_model_everything_waits(capsys: pytest.CaptureFixture) -> None:
+    for picture in (
+        plot.block(worked.dequantize_q4_1, None),
+        plot.weights(worked.dequantize_q4_1, None),
+        plot.prompt_tokens(worked.chat_prompt, None),
+        plot.next_token(worked.chat_prompt, None, None),
+        plot.attention(None, None, apply_rope, attention_weights),
+    ):
+        assert "The model is not here" in picture.first.caption
+    assert plot.loaded(worked.load_llama, None) == (None, None)
+    assert "There is no model to load" in capsys.readouterr().out
+    plot.contents(None)
+    plot.places(worked.rename_weight, None, None, None)
+    plot.same_answers(None)
+    plot.pieces("a", None)
+    plot.with_and_without(worked.chat_prompt, None, None)
+    plot.speed(None, None)
+    plot.chat_box(worked.chat, None, None)
+    plot.faster(None, None)
+    assert capsys.readouterr().out == (measure.WAITS + "\n") * 8
+
+
+def test_loading_without_memory_says_so(path: Path, capsys: pytest.CaptureFixture) -> None:
+    def full(_: Path) -> nn.Module:
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp:1] can't allocate memory: 113246208")
+
+    assert plot.loaded(full, path) == (None, None)
+    assert "The memory was not enough" in capsys.readouterr().out
+    assert plot.loaded(unwritten, path) == (None, None)
+    assert "✎ Exercise 11.1" in capsys.readouterr().out
+
+    def broken(_: Path) -> nn.Module:
+        raise RuntimeError("size mismatch for norm.weight")
+
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        plot.loaded(broken, path)
+
+
+def test_loading_is_measured(path: Path, model: nn.Module, capsys: pytest.CaptureFixture) -> None:
+    found, known = plot.loaded(lambda _: model, path)
+    assert found is model
+    assert known.encode("Hi").ids
+    assert "134,515,008 weights, 538 MB in float32" in capsys.readouterr().out
+
+
+def test_contents_and_places(path: Path, capsys: pytest.CaptureFixture) -> None:
+    from solutions.my_llama import Llama
+
+    plot.contents(path)
+    said = capsys.readouterr().out
+    assert "Q4_1       210   106,168,320    66,355,200             5.0" in said
+    assert "134,515,008    98,362,432             5.9" in said
+    plot.places(worked.rename_weight, Llama, LlamaConfig, path)
+    assert "272 of 272 tensors have a place" in capsys.readouterr().out
+    plot.places(lambda name: name, Llama, LlamaConfig, path)
+    assert "0 of 272" in capsys.readouterr().out
+
+
+# the chat box
+
+
+def test_chat_box_streams_and_remembers() -> None:
+    pytest.importorskip("ipywidgets")
+    seen: list[str] = []
+
+    def answer(messages: list[dict[str, str]]) -> Iterator[str]:
+        for piece in ("You said ", messages[-1]["content"], f", message {len(messages)}."):
+            seen.append(box.page.value)
+            yield piece
+
+    box = live.ChatBox(answer)
+    _ = box.widget
+    box.box.value = "<b>Hi</b>"
+    assert [message["role"] for message in box.messages] == ["user", "assistant"]
+    assert box.messages[1]["content"] == "You said <b>Hi</b>, message 1."
+    assert "You said " in seen[1] and "You said " not in seen[0]
+    assert "&lt;b&gt;Hi" in box.page.value and "<b>" not in box.page.value
+    assert box.box.value == ""
+    box.box.value = "Again"
+    assert box.messages[3]["content"] == "You said Again, message 3."
+    box.new.click()
+    assert box.messages == []
+    box.send.click()  # nothing was typed
+    assert box.messages == []
+
+
+def test_chat_box_shows_what_goes_wrong() -> None:
+    def answer(_: list[dict[str, str]]) -> Iterator[str]:
+        yield "So far"
+        raise ValueError("9 positions do not fit into a cache of 8")
+
+    box = live.ChatBox(answer)
+    _ = box.widget
+    box.ask("Hi")
+    assert "So far" in box.page.value
+    assert "ValueError: 9 positions do not fit" in box.page.value
+
+
+def test_chat_box_in_a_batch_prints_one_answer(
+    model: nn.Module, tokenizer: Any, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "N_NEW", 5)
+    plot.chat_box(worked.chat, model, tokenizer)
+    assert capsys.readouterr().out.startswith("You: Why is the sky blue?\nSmolLM2: The answer")
+    plot.chat_box(unwritten, model, tokenizer)
+    assert "✎ Exercise 11.1" in capsys.readouterr().out
+
+
+def test_speed_is_measured(model: nn.Module, tokenizer: Any, capsys: pytest.CaptureFixture) -> None:
+    plot.speed(model, tokenizer, n_new=2)
+    said = capsys.readouterr().out
+    assert "tokens a second" in said
+    assert "538 MB" in said
+
+
+def test_quantized_rows_come_back_within_half_a_rung() -> None:
+    row = torch.randn(32, generator=torch.Generator().manual_seed(1))
+    made: Tensor = worked.dequantize_q4_1(plot.quantized(row)[None])[0]
+    assert (made - row).abs().max() <= (row.max() - row.min()) / 30 * 1.02
