@@ -14,6 +14,11 @@ from checks.mistakes import attention_module as mistakes_of_module
 from checks.probes import attention as probes
 from checks.reference import attention as reference
 
+FAR = (
+    "In half precision it goes wrong where angles are large: bfloat16 has steps of 4 at 1000, so "
+    "that neighbours get the same angle. Hand the angles to apply_rope as they are, in float32."
+)
+
 causal_mask = Check(
     exercise="4.1",
     name="causal_mask",
@@ -26,7 +31,8 @@ causal_mask = Check(
             lambda inputs: (1, 1),
             lambda inputs: (1, 6),
             lambda inputs: (6, 8),
-            title="as many queries as keys, fewer, a single one",
+            lambda inputs: (2, 150),
+            title="as many queries as keys, fewer, a single one, 150 keys",
         ),
         Probe(
             "more queries than keys: ValueError",
@@ -191,7 +197,9 @@ split_heads = Check(
             lambda inputs: (inputs.randn(2, 3, 10), 1),
             lambda inputs: (inputs.randn(4, 1, 6), 2),
             lambda inputs: (inputs.randn(3, 3, 9), 3),
-            title="shape and values on six random inputs",
+            lambda inputs: (inputs.randn(2, 5, 12), 3),
+            lambda inputs: (inputs.randn(1, 2, 12), 2),
+            title="shape and values on eight random inputs",
         ),
         values(
             lambda inputs: (inputs.randn(2, 3, 4).half(), 2),
@@ -273,6 +281,8 @@ MultiHeadAttention = Check(
             "change, it must not. Are both queries and keys rotated, and nothing else?",
         ),
         Probe("several calls of different lengths", probes.several_calls),
+        Probe("a second layer beside it, and eval mode", probes.two_layers),
+        Probe("twenty tokens", probes.long_text),
         Probe("inputs 300 times larger, scores of ±100000", probes.large_inputs),
         Probe(
             "gradients reach the input and all four weights",
@@ -280,6 +290,7 @@ MultiHeadAttention = Check(
             "No gradient, or a wrong one, arrives at the input, wq, wk, wv or wo.",
         ),
         Probe("float16 and bfloat16", probes.module_in_half, HALF),
+        Probe("bfloat16, far into a text: angles of 1000", probes.far_in_half, FAR),
         Probe(
             "works on the device of its input",
             probes.module_elsewhere,

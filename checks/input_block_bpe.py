@@ -60,11 +60,13 @@ count_pairs = Check(
             lambda inputs: (draw_ids(inputs, 12, 0, 3),),
             lambda inputs: (draw_ids(inputs, 90, 250, 262),),
             lambda inputs: (draw_ids(inputs, 40, 0, 500),),
-            title="values on 3 random lists",
+            lambda inputs: (draw_ids(inputs, 300, 0, 128_256),),
+            title="values on 4 random lists, ids as large as Llama's",
         ),
         values(
             lambda inputs: ([7, 7, 7],),
             lambda inputs: ([7] * 6 + [8, 8],),
+            lambda inputs: ([7] * 100,),
             title="pairs may overlap: 7 7 7 holds two",
         ),
         values(
@@ -93,7 +95,8 @@ merge_pair = Check(
             lambda inputs: (draw_ids(inputs, 12, 0, 2), (0, 1), 256),
             lambda inputs: (draw_ids(inputs, 80, 254, 258), (256, 255), 300),
             lambda inputs: (draw_ids(inputs, 50, 0, 3), (2, 0), 17),
-            title="values on 3 random lists",
+            lambda inputs: (draw_ids(inputs, 50, 70_000, 70_003), (70_002, 70_000), 128_255),
+            title="values on 4 random lists, ids as large as Llama's",
         ),
         ids_of(
             lambda inputs: ([5, 5, 5], (5, 5), 9),
@@ -104,6 +107,8 @@ merge_pair = Check(
         ids_of(
             lambda inputs: ([11, 21, 1, 2, 31, 23, 12, 1, 2], (1, 2), 312),
             lambda inputs: ([2, 1, 2, 2, 1, 1], (1, 2), 256),
+            lambda inputs: ([1, 23, 11, 2, 1, 2], (1, 2), 256),
+            lambda inputs: ([3, 1, 2, 3], (1, 2), 0),
             title="whole ids, in this order: 11 21 and 2 1 are not 1 2",
         ),
         ids_of(
@@ -141,6 +146,7 @@ train_bpe = Check(
             lambda inputs: ("zyzy axax", 3),
             lambda inputs: ("xyabxy ab", 4),
             lambda inputs: ("cbacba dcbd", 6),
+            lambda inputs: ("axbdbdacac", 1),
             title="a tie goes to the pair that occurs first in the text",
         ),
         values(
@@ -149,6 +155,11 @@ train_bpe = Check(
             lambda inputs: ("aaaaa bcbc bc", 3),
             lambda inputs: ("xaaaaaaa", 4),
             title="runs of equal letters",
+        ),
+        values(
+            lambda inputs: ("b\na b\na\nab\na", 2),
+            lambda inputs: ("a b a ba b", 2),
+            title="the text is one piece: pairs with a line break or a blank count, too",
         ),
         values(
             lambda inputs: (draw_words(inputs, 12, WIDE), 12),
@@ -186,7 +197,11 @@ encode_bpe = Check(
         ids_of(
             lambda inputs: (draw_words(inputs, 4, WORDS), draw_merges(inputs, 12)),
             lambda inputs: (draw_words(inputs, 20, WORDS), draw_merges(inputs, 30)),
-            title="values on 2 random texts",
+            lambda inputs: ("there and there", [(116, 104), (256, 101)]),
+            lambda inputs: ("there and there", [(114, 101), (101, 256)]),
+            lambda inputs: ("a\nb a\nb" * 12, [(10, 98), (97, 256), (257, 32)]),
+            lambda inputs: ("ab" * 70, [(98, 97)]),
+            title="values on 2 random texts; the same text with two tokenizers",
         ),
         ids_of(
             lambda inputs: ("abcd", [(97, 98), (98, 99), (99, 100)]),
@@ -211,6 +226,7 @@ encode_bpe = Check(
             lambda inputs: ("b", [(97, 98)]),
             lambda inputs: ("hello", []),
             lambda inputs: ("xyz xab", [(104, 105), (97, 98)]),
+            lambda inputs: ("a\r\n\ufeff\0ab\n", [(13, 10)]),
             title="an empty text, one letter, no merges, merges that do not occur",
         ),
     ],
@@ -249,8 +265,9 @@ decode_bpe = Check(
         values(
             lambda inputs: ([], [(97, 98)]),
             lambda inputs: ([32, 10, 97, 10], []),
+            lambda inputs: ([239, 187, 191, 0, 97, 13, 10, 0], []),
             lambda inputs: ([258], [(97, 97), (256, 97), (257, 256)]),
-            title="nothing at all, white space, merges of merges",
+            title="nothing at all, white space, byte order mark, zero bytes, merges of merges",
         ),
         Probe(
             "an id that does not exist is an error",

@@ -90,7 +90,8 @@ mean_square = Check(
             lambda inputs: (inputs.randn(4, 4),),
             lambda inputs: (inputs.randn(2, 5, 6).transpose(1, 2),),
             lambda inputs: (with_outliers(inputs),),
-            title="one vector (D,), sizes of 1, D × D, transposed, 150 columns with outliers",
+            lambda inputs: (torch.arange(1.0, 1301) * (torch.arange(1300) % 7 - 3),),
+            title="one vector (D,), sizes of 1, D × D, transposed, 150 and 1,300 columns",
         ),
         values(
             lambda inputs: (-inputs.uniform(3, 5),),

@@ -121,6 +121,17 @@ ODD = {
 }
 
 
+def test_a_list_of_plain_things_that_is_reordered_in_place_is_noticed() -> None:
+    def backwards(ids: list[int]) -> int:
+        ids.reverse()
+        return ids[-1]
+
+    first = Probe("first", lambda answer, inputs: answer([1, 2, 3]))
+    check = check_of(reference=lambda ids: ids[0], probes=[first], mistakes=[])
+    assert "changes its input `ids` in place" in check.run(backwards).text
+    assert check.run(lambda ids: min(ids)).result == "passed"
+
+
 @pytest.mark.parametrize("name", ODD)
 @pytest.mark.filterwarnings("ignore")
 def test_odd_answers_get_a_sentence(name: str) -> None:

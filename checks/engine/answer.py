@@ -194,6 +194,8 @@ def _same(value: Any, after: Any) -> bool:
         return len(value) == len(after) and all(map(_same, value, after))
     if type(value) is dict:
         return value.keys() == after.keys() and all(_same(value[k], after[k]) for k in value)
+    if isinstance(value, str | int | float):
+        return value is after or value == after  # the first for nan
     return True
 
 

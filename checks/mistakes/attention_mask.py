@@ -30,6 +30,12 @@ ALIGN = "Query row 0 stands at position S - T: `tril(diagonal=S - T)`."
 BOOL = "Compare positions, `key <= query`, or call `.bool()`."
 CAUSAL_MASK = [
     Mistake(
+        "fixed_size",
+        lambda t, s: lower(64, 64, 0)[s - t : s, :s] if t <= s else lower(t, s, 0),
+        "It cuts a mask of a fixed size, and the text is longer.",
+        "Make the mask for the T and S of this call.",
+    ),
+    Mistake(
         "top_left",
         lambda t, s: lower(t, s, 0),
         "It takes the queries for the FIRST positions. With a cache they are the last ones: a "

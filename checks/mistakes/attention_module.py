@@ -193,6 +193,22 @@ def _upper(n: int, diagonal: int = 0) -> Tensor:
     return torch.ones(n, n, dtype=torch.bool).triu(diagonal)
 
 
+class _HeadsOfTheClass(Layer):
+    made_last = 1
+
+    def __init__(self, dim: int, n_heads: int) -> None:
+        super().__init__(dim, n_heads)
+        _HeadsOfTheClass.made_last = n_heads
+
+    def split(self, x: Tensor) -> Tensor:
+        return right.split_heads(x, self.made_last)
+
+
+class _TrainingOnly(Layer):
+    def out(self, x: Tensor) -> Tensor:
+        return super().out(x) if self.training else 0.9 * super().out(x)
+
+
 class _ReturnsBoth(Layer):
     def forward(self, x: Tensor, angles: Tensor) -> tuple[Tensor, Tensor]:
         return super().forward(x, angles), x
@@ -261,6 +277,43 @@ IN_MODULE = {
     "fill_too_small",
 }
 MODULE = [
+    module(
+        "angles_in_half",
+        "The angles are rounded to x's dtype. At position 1000 bfloat16 has steps of 4, so that "
+        "neighbours get the same angle.",
+        "Hand the angles to apply_rope as they came, in float32.",
+        "huggingface/transformers#29285, KellerJordan/modded-nanogpt#39",
+        turn=lambda layer, q, k, v, angles: (
+            turned(q, angles.to(q.dtype)),
+            turned(k, angles.to(k.dtype)),
+            v,
+        ),
+    ),
+    Mistake(
+        "heads_of_the_class",
+        _HeadsOfTheClass,
+        "The number of heads is kept outside of the module, so that the layer made last decides "
+        "for all.",
+        "`self.n_heads = n_heads` in `__init__`.",
+    ),
+    module(
+        "fixed_mask",
+        "The mask has a fixed size of 16 positions, and the text is longer.",
+        "Make it in forward, for the T of this x.",
+        mask=lambda layer, n: right.causal_mask(16, 16)[:n, :n],
+    ),
+    module(
+        "sliding_window",
+        "A query sees the nearest 16 positions only. Here it sees all that came before.",
+        MASK,
+        mask=lambda layer, n: right.causal_mask(n, n) & _upper(n, -15),
+    ),
+    Mistake(
+        "training_only",
+        _TrainingOnly,
+        "In eval mode it does something else than in training.",
+        "Nothing here depends on `self.training`.",
+    ),
     built("with_bias", "The linear maps have biases. Llama's have none.", LINEAR, _biases),
     built("bias_in_wo", "wo has a bias. Llama's has none.", LINEAR, _bias_at_the_end),
     built(

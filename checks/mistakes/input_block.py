@@ -175,6 +175,26 @@ def unknown_checked_first(text: str, vocab: list[str]) -> list[int]:
 
 ENCODE = [
     Mistake(
+        "eight_bits",
+        lambda text, vocab: [i % 256 for i in right.encode(text, vocab)],
+        "The ids are squeezed into eight bits: the character at place 256 gets the id 0.",
+        "Plain Python ints have no limit.",
+    ),
+    Mistake(
+        "other_case",
+        lambda text, vocab: right.encode(
+            [c if c in vocab or c.lower() not in vocab else c.lower() for c in text], vocab
+        ),
+        "A capital that is not in the vocabulary gets the id of its small letter.",
+        VALUE_ERROR,
+    ),
+    Mistake(
+        "unknown_blanks_skipped",
+        lambda text, vocab: right.encode([c for c in text if c in vocab or not c.isspace()], vocab),
+        "Blanks and line breaks that are not in the vocabulary are left out without a word.",
+        VALUE_ERROR,
+    ),
+    Mistake(
         "own_vocabulary",
         lambda text, vocab: encoded(lambda c, _: stop(ValueError, c))(text, sorted(set(text))),
         "It builds a vocabulary from the text itself: the same character has another id in each "
@@ -455,6 +475,12 @@ DECODE = [
 
 EMBED = [
     Mistake(
+        "sixteen_bits",
+        lambda ids, table: table[ids.to(torch.int16).long()],
+        "The ids are squeezed into int16, which ends at 32,767.",
+        "Leave the ids as they are.",
+    ),
+    Mistake(
         "one_up",
         lambda ids, table: table.roll(-1, 0)[ids],
         "Each id gets the row after its own.",
@@ -605,6 +631,12 @@ def batch_of(change: Callable[..., tuple[Tensor, Tensor]]) -> Callable[..., Any]
 
 
 MAKE_BATCH = [
+    Mistake(
+        "eight_bits",
+        lambda data, starts, context: right.make_batch(data, starts % 256, context),
+        "The starts are squeezed into eight bits: what lies beyond place 255 is never read.",
+        "Leave the starts as they are, or make them `long`.",
+    ),
     Mistake(
         "not_shifted",
         batch_of(lambda data, at, starts: (data[at], data[at])),

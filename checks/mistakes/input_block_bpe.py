@@ -44,6 +44,12 @@ def count_disjoint(ids: list[int]) -> dict[Pair, int]:
 
 COUNT_PAIRS = [
     Mistake(
+        "packed",
+        counted(lambda ids: (divmod(a * 1000 + b, 1000) for a, b in itertools.pairwise(ids))),
+        "It packs a pair into one number, a · 1000 + b, and ids from 1000 on get mixed up.",
+        "A tuple `(a, b)` is a good key of a dictionary.",
+    ),
+    Mistake(
         "without_overlap",
         count_disjoint,
         "In 7 7 7 it counts the pair 7 7 once. Neighbours: the first two, and the last two.",
@@ -272,6 +278,18 @@ def merge_where(test: Callable[[int, int, Pair], bool]) -> Merge:
 
 MERGE_PAIR = [
     Mistake(
+        "sixteen_bits",
+        lambda ids, pair, new_id: [i % 65536 for i in right.merge_pair(ids, pair, new_id)],
+        "The ids are squeezed into sixteen bits, and Llama 3 has 128,256 tokens.",
+        "Plain Python ints have no limit.",
+    ),
+    Mistake(
+        "id_0_is_false",
+        lambda ids, pair, new_id: right.merge_pair(ids, pair, new_id or ids[0]),
+        "A new id of 0 is taken for none.",
+        "0 is an id as well: no `or`, no `if new_id`.",
+    ),
+    Mistake(
         "all_at_once",
         merge_all_at_once,
         "5 5 5 becomes a single 9: every overlapping place was merged at once, and an id is lost.",
@@ -465,7 +483,43 @@ def tie(key: Callable[[Pair], Any]) -> Callable[[dict[Pair, int]], Pair]:
     return lambda counts: max(counts, key=lambda pair: (counts[pair], key(pair)))
 
 
+def train_lines(text: str, n_merges: int) -> list[Pair]:
+    """Count and merge within lines only."""
+    lines, merges = [list(line.encode()) for line in text.splitlines(keepends=True)], []
+    for new_id in range(256, 256 + n_merges):
+        counts = Counter(pair for ids in lines for pair in itertools.pairwise(ids))
+        if not counts:
+            break
+        merges.append(max(counts, key=counts.get))
+        lines = [right.merge_pair(ids, merges[-1], new_id) for ids in lines]
+    return merges
+
+
+def train_by_first_half(text: str, n_merges: int) -> list[Pair]:
+    """Break a tie by where the first token of the pair occurs, with or without the second."""
+    ids, merges = list(text.encode()), []
+    for new_id in range(256, 256 + n_merges):
+        counts = right.count_pairs(ids)
+        if not counts:
+            break
+        merges.append(max(counts, key=lambda p, c=counts, i=ids: (c[p], -i.index(p[0]))))
+        ids = right.merge_pair(ids, merges[-1], new_id)
+    return merges
+
+
 TRAIN_BPE = [
+    Mistake(
+        "lines",
+        train_lines,
+        "It never merges across a line break. Here the text is one piece, line breaks included.",
+        "All the bytes in one list.",
+    ),
+    Mistake(
+        "tie_by_first_half",
+        train_by_first_half,
+        "In a tie it takes the pair whose first token occurs earliest, not the pair itself.",
+        "`max(counts, key=counts.get)`: the keys came in the order in which the pairs occur.",
+    ),
     Mistake(
         "tie_last",
         training(choose=lambda counts: max(reversed(list(counts)), key=counts.get)),
@@ -770,6 +824,14 @@ def encode_and_empty(text: str, merges: list[Pair]) -> list[int]:
 
 ENCODE_BPE = [
     Mistake(
+        "lines",
+        lambda text, merges: [
+            i for line in text.splitlines(keepends=True) for i in right.encode_bpe(line, merges)
+        ],
+        "It encodes each line by itself, so that no merge crosses a line break.",
+        "All the bytes in one list.",
+    ),
+    Mistake(
         "text_order",
         encode_by_text_order,
         "It merges what comes first in the text. What was learned first has to be merged first.",
@@ -982,6 +1044,24 @@ def leading(tokens: list[bytes]) -> list[bytes]:
 
 
 DECODE_BPE = [
+    Mistake(
+        "byte_order_mark",
+        lambda ids, merges: right.decode_bpe(ids, merges).removeprefix("\ufeff"),
+        "A byte order mark at the beginning is dropped.",
+        'Decode as "utf-8", not as "utf-8-sig".',
+    ),
+    Mistake(
+        "line_ends",
+        lambda ids, merges: right.decode_bpe(ids, merges).replace("\r\n", "\n"),
+        "It turns the line end 13 10 into 10. What was encoded must come back as it was.",
+        "Join, decode, return; change nothing.",
+    ),
+    Mistake(
+        "without_id_0",
+        lambda ids, merges: right.decode_bpe([i for i in ids if i], merges),
+        "Token 0 is left out. It is a byte like any other.",
+        "No `if i`: 0 is false.",
+    ),
     Mistake(
         "token_by_token",
         decode_each("replace"),
