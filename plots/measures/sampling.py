@@ -27,7 +27,7 @@ Generate = Callable[..., Iterator[int]]
 
 GRADING = "LLAMA_LAB_GRADING" in os.environ  # wants a run, not the result
 PROMPT = "ROMEO:\n"
-BEGINNINGS = [PROMPT, "GLOUCESTER:\nO, ", "MIRANDA:\nMy lord, ", "First Citizen:\n", "JULIET:\nT"]
+BEGINNINGS = [PROMPT, "MIRANDA:\nMy lord, ", "GLOUCESTER:\nO, "]
 FILTERS: dict[str, dict[str, Any]] = {"none": {}, "k = 5": {"k": 5}, "p = 0.9": {"p": 0.9}}
 COLUMNS, ROWS = 52, 12  # of a page of text
 SURPRISE = 0.02  # a character that the model had given less is marked
@@ -38,7 +38,7 @@ def regrow(generate: Generate, model: nn.Module) -> Flipbook:
 
     def draw(fig: Figure, temperature: float, filter: str) -> str:
         shown, marks, texts = "", [], []
-        for beginning in (BEGINNINGS[0], BEGINNINGS[2]):
+        for beginning in BEGINNINGS[:2]:
             tokens = write(generate, model, beginning, temperature, 1, **FILTERS[filter])
             texts.append("".join(VOCAB[i] for i in tokens))
             odd = [x < SURPRISE for x in given(model, beginning, tokens)]
@@ -66,8 +66,8 @@ def regrow(generate: Generate, model: nn.Module) -> Flipbook:
     )
 
 
-HEATS = [0, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 2]
-TEXTS = 3 if GRADING else 5  # at each temperature
+HEATS = [0, 0.25, 0.5, 0.75, 1, 1.5, 2]
+TEXTS = 2 if GRADING else 3  # at each temperature
 
 
 def degeneration(generate: Generate, model: nn.Module) -> Flipbook:
@@ -165,8 +165,8 @@ def words_of(text: str) -> list[str]:
 def repeated(text: str, size: int = 5) -> float:
     """The share of pieces of `size` characters that have occurred before in the text.
 
-    >>> repeated("to be to be to be")
-    0.46153846153846156
+    >>> repeated("abcabc", size=3)   # abc, bca, cab, and abc again
+    0.25
     """
     pieces = [text[i : i + size] for i in range(len(text) - size + 1)]
     return 1 - len(set(pieces)) / max(len(pieces), 1)

@@ -1,0 +1,272 @@
+"""Lab 10: its pictures draw what the learner's functions compute, right or wrong."""
+
+import doctest
+import itertools
+import types
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor, nn
+
+from assets import shakespeare_llama
+from checks import sampling as check
+from checks.engine import exercises_of
+from checks.probes import sampling_draws as probes
+from plots import sampling as plot
+from plots import sampling_writer
+from plots.measures import sampling as measure
+from solutions.my_llama import sampling as worked
+
+
+def find(figure: Figure, gid: str) -> list[Any]:
+    """The artists whose gid begins so."""
+    return figure.findobj(lambda artist: (artist.get_gid() or "").startswith(gid))
+
+
+@pytest.fixture(scope="module")
+def model() -> nn.Module:
+    """The small Shakespeare model, run by the worked Llama."""
+    from solutions.my_llama import Llama, LlamaConfig
+
+    llama = Llama(LlamaConfig(**shakespeare_llama.CONFIG))
+    llama.load_state_dict(shakespeare_llama.weights())
+    return llama
+
+
+def drops_crossing(logits: Tensor, p: float) -> Tensor:
+    values, order = logits.softmax(-1).sort(-1, descending=True)
+    keep = values.cumsum(-1) <= p
+    return torch.where(torch.zeros_like(keep).scatter(-1, order, keep), logits, -torch.inf)
+
+
+def upside_down(logits: Tensor, generator: Any = None) -> Tensor:
+    return worked.sample(-logits.where(logits.isfinite(), torch.inf), generator)
+
+
+def test_worked_examples() -> None:
+    results = doctest.testmod(worked, extraglobs={"torch": torch})
+    assert results.attempted == 12
+    assert results.failed == 0
+    assert doctest.testmod(measure).failed == 0
+
+
+def test_entropy_rises_with_temperature(model: nn.Module) -> None:
+    picture = plot.temperature(worked.apply_temperature, model)
+    curve = find(picture.figure(read="O, th"), "entropy")[0].get_ydata()
+    assert curve[0] == 0
+    assert all(a < b for a, b in itertools.pairwise(curve))
+    assert "probability 1.00, the entropy is 0.00" in picture.caption(temperature=0, read="The ")
+    cold = plot.temperature(lambda logits, t: logits * t, model)
+    assert cold.caption(temperature=2) == picture.caption(temperature=0.5).replace("0.5", "2")
+    broken = plot.temperature(lambda logits, t: logits / t, model)
+    assert "not numbers" in broken.caption(temperature=0)
+
+
+def test_the_same_k_keeps_different_shares(model: nn.Module) -> None:
+    picture = plot.filter_k(worked.top_k, model)
+    assert "5 tokens stay of 64, with 100.0 %" in picture.caption(k=5, read="O, the q")
+    assert "with 37." in picture.caption(k=5, read="The ")
+    assert "64 tokens stay of 64" in picture.caption(k=100)
+    figure = picture.figure(k=3, read="O, th")
+    assert len(find(figure, "kept-")) == 3
+    assert sum(bar.get_height() for bar in find(figure, "kept-")) == pytest.approx(1)
+    assert find(figure, "removed-")[0].get_hatch()
+
+
+def test_a_nucleus_without_its_last_token_is_seen(model: nn.Module) -> None:
+    right, wrong = (plot.filter_p(rule, model) for rule in (worked.top_p, drops_crossing))
+    assert "4 tokens stay" in right.caption(p=0.9, read="O, th")
+    assert "3 tokens stay" in wrong.caption(p=0.9, read="O, th")
+    assert "cannot be drawn from" in wrong.caption(p=0.9, read="O, the q")
+    assert "64 tokens stay" in right.caption(p=1.0, read="O, the q")
+    short = plot.filter_p(lambda logits, p: logits[:, :3], model)
+    assert "shape (1, 3)" in short.caption(p=0.9)
+
+
+def test_min_p_is_strict_where_top_p_is_not(model: nn.Module) -> None:
+    rules = (worked.min_p, worked.top_p, worked.apply_temperature)
+    said = plot.filter_min_p(*rules, model).caption(p=0.1, temperature=3)
+    assert "7 tokens stay" in said
+    assert "top_p would keep 30" in said
+    to_one = plot.filter_min_p(drops_crossing, *rules[1:], model).caption(p=0.1, temperature=3)
+    assert "cannot be drawn from" in to_one
+
+
+def test_draws_fill_the_bars_and_no_others(model: nn.Module) -> None:
+    rules = (worked.apply_temperature, worked.top_k, worked.top_p)
+    figure = plot.draws(*rules, worked.sample, model).figure()
+    drawn = {bar.get_gid(): bar.get_height() for bar in find(figure, "drawn-")}
+    assert sum(drawn.values()) == pytest.approx(1)
+    for bar in find(figure, "kept-"):
+        share = drawn[bar.get_gid().replace("kept", "drawn")]
+        assert share == pytest.approx(bar.get_height(), abs=0.1)
+    uniform = plot.draws(*rules, lambda logits, generator: logits.argmin(-1) * 0 + 63, model)
+    assert "500 draws are of removed tokens" in uniform.caption()
+    wrong = plot.draws(*rules, upside_down, model).caption(p=1.0, k=64)
+    assert wrong != plot.draws(*rules, worked.sample, model).caption(p=1.0, k=64)
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Texts of a few characters."""
+    monkeypatch.setattr(measure, "CONTEXT", 40)
+    monkeypatch.setattr(measure, "HEATS", [0, 0.75, 2])
+    monkeypatch.setattr(measure, "TEXTS", 2)
+
+
+def test_texts_regrow(model: nn.Module, short: None) -> None:
+    picture = plot.regrow(worked.generate, model)
+    assert "0 of 55 characters (underlined)" in picture.caption(temperature=0)
+    hot = picture.figure(temperature=2, filter="none")
+    assert find(hot, "marked-")
+    lines = [text.get_text() for text in find(picture.figure(temperature=0), "line-")]
+    assert lines[0] == "ROMEO:"
+    assert "MIRANDA:" in lines
+    assert picture.caption(temperature=2) != picture.caption(temperature=1)
+
+
+def test_cold_repeats_and_hot_babbles(model: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measure, "HEATS", [0, 0.75, 2])
+    monkeypatch.setattr(measure, "TEXTS", 1)
+    figure = plot.degeneration(worked.generate, model).figure(filter="none")
+    repeats, babble = (find(figure, name)[0].get_ydata() for name in ("repeats", "babble"))
+    assert repeats[0] > 20 > repeats[2]
+    assert babble[0] < 5
+    assert babble[2] > 40
+
+    def ignores_temperature(*args: Any, **settings: Any) -> Iterator[int]:
+        return worked.generate(*args, **settings | {"temperature": 0})
+
+    flat = plot.degeneration(ignores_temperature, model).figure(filter="none")
+    assert len(set(find(flat, "repeats")[0].get_ydata())) == 1
+
+
+def test_waiting_prints_a_ratio(
+    model: nn.Module, short: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plot.waiting(worked.generate, model)
+    said = capsys.readouterr().out
+    assert "first of 33 tokens" in said
+    assert "times as long" in said
+
+
+def test_the_desk_writes(model: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("ipywidgets")
+    monkeypatch.setattr(sampling_writer, "CONTEXT", 30)
+    desk = sampling_writer.Writer(worked.generate, model)
+    desk.widget()
+    desk.settings["temperature"].value = 0.0
+    desk.prompt.value = "ROMEO:⏎I will"
+    desk.button.click()
+    assert desk.page.value.startswith(sampling_writer.PAGE[:20])
+    assert "<b>ROMEO:\nI will</b>" in desk.page.value
+    written = desk.page.value
+    desk.button.click()
+    assert desk.page.value == written  # temperature 0: no luck in it
+    desk.prompt.value = "naïve"
+    desk.button.click()
+    assert "does not know ï" in desk.page.value
+    desk.prompt.value = "a" * 40
+    desk.button.click()
+    assert "this beginning has 40" in desk.page.value
+    desk.prompt.value = ""
+    desk.button.click()
+    assert "needs a beginning" in desk.page.value
+
+
+def test_the_desk_says_what_went_wrong(model: nn.Module) -> None:
+    pytest.importorskip("ipywidgets")
+
+    def breaks(*_: Any, **__: Any) -> Iterator[int]:
+        yield 20
+        raise ValueError("6 positions do not fit")
+
+    desk = sampling_writer.Writer(breaks, model)
+    desk.widget()
+    desk.button.click()
+    assert "ValueError: 6 positions do not fit" in desk.page.value
+
+
+def test_without_a_person_the_desk_prints(
+    model: nn.Module, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sampling_writer, "CONTEXT", 24)
+    plot.writer(worked.generate, model)
+    assert capsys.readouterr().out.startswith("JULIET:\nO, ")
+
+
+def test_right_samplers_stay_far_from_the_bound() -> None:
+    """No seed of a grader's may reject a right answer: the bound is far beyond what luck does."""
+    torch.manual_seed(0)
+    worst = 0.0
+    for size in (4, 6, 8, 12):
+        for _ in range(100):
+            expected = torch.randn(size, dtype=torch.float64).softmax(-1)
+            drawn = torch.multinomial(expected, 2000, replacement=True)
+            counts = torch.bincount(drawn, minlength=size).double()
+            worst = max(worst, probes.chi_square(counts, expected * 2000) / probes.bound(size))
+    assert 0.1 < worst < 0.7
+
+
+def test_a_list_in_place_of_a_stream_is_told_in_words() -> None:
+    report = check.generate.run(lambda model, ids, n_new, *a, **b: [4, 5, 6])
+    assert report.result == "failed"
+    assert "a list" in report.text
+    assert "yield" in report.text
+
+
+def test_an_unwritten_piece_of_generate_is_no_mistake() -> None:
+    def generate(*_: Any, **__: Any) -> Iterator[int]:
+        raise NotImplementedError("Exercise 10.2: top_k")
+        yield
+
+    assert check.generate.run(generate).result == "todo"
+
+
+def test_no_draw_is_shown_as_a_counterexample() -> None:
+    """What a right sampler draws differs from what the reference draws, and proves nothing."""
+
+    def short(logits: Tensor, generator: Any = None) -> Tensor:
+        return worked.sample(logits, generator).int()
+
+    report = check.sample.run(short)
+    assert report.mistake == "short_integers"
+    assert report.counterexample is None or len(report.counterexample.got) < 10
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        lambda f, m: plot.temperature(f, m),
+        lambda f, m: plot.filter_k(f, m),
+        lambda f, m: plot.filter_p(f, m),
+        lambda f, m: plot.filter_min_p(f, f, f, m),
+        lambda f, m: plot.draws(f, f, f, f, m),
+        lambda f, m: plot.regrow(f, m),
+        lambda f, m: plot.degeneration(f, m),
+    ],
+)
+def test_unwritten_function_draws_a_placeholder(picture: Any, model: nn.Module) -> None:
+    def unwritten(*_: Any, **__: Any) -> Tensor:
+        raise NotImplementedError("Exercise 10.1: apply_temperature")
+
+    assert "Exercise 10.1: apply_temperature" in picture(unwritten, model).first.caption
+
+
+def test_unwritten_generate_is_not_measured(
+    model: nn.Module, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def unwritten(*_: Any, **__: Any) -> Iterator[int]:
+        raise NotImplementedError("Exercise 10.6: generate")
+
+    plot.waiting(unwritten, model)
+    plot.writer(unwritten, model)
+    assert capsys.readouterr().out.count("Exercise 10.6: generate") == 2
+
+
+def test_all_six_exercises_are_checked() -> None:
+    assert isinstance(check, types.ModuleType)
+    assert [c.exercise for c in exercises_of(check)] == [f"10.{i}" for i in range(1, 7)]
