@@ -59,13 +59,13 @@ def masks(causal_mask: Mask, n_keys: int = 6) -> Flipbook:
             columns = range(seen.shape[1])
             cells(axes, seen, states, limit=2, rows=positions, columns=columns, gid=name)
             axes.xaxis.tick_top()
-            axes.set(title=name, ylabel="query at position" if place == 0 else None)
+            axes.set(
+                title=f"{name}\nkey at position", ylabel=None if place else "query at position"
+            )
             counts = seen.sum(-1)
             said.append(f"{name}: " + ", ".join(f"{count}" for count in counts))
-        return (
-            f"The last {queries} of {n_keys} positions ask. How many keys each sees: "
-            f"{'; '.join(said)}. Column: the key's position."
-        )
+        who = "The last position asks" if queries == 1 else f"The last {queries} positions ask"
+        return f"{who}, of {n_keys}. How many keys each sees: {'; '.join(said)}."
 
     return explore(draw, queries=range(1, n_keys + 1), start={"queries": 2}, play="queries")
 
@@ -106,8 +106,8 @@ def scale(attention_weights: Weights, n_keys: int = 12) -> Flipbook:
             f"d = {d}: q·k has a standard deviation of {number(deviation, 1)}, and √d is "
             f"{number(math.sqrt(d), 1)}. Over 64 queries the largest of {n_keys} weights is "
             f"{number(yours.max(-1).mean())} in yours and {number(plain.max(-1).mean())} without "
-            f"the division; a small change of a score moves the weights by "
-            f"{number(slope(yours))} and {number(slope(plain))}."
+            f"the division. w·(1 − w), what a score still moves, adds up to "
+            f"{number(slope(yours))} over a row of yours and {number(slope(plain))} without it."
         )
 
     return explore(draw, d=sizes, start={"d": 128}, play="d", labels={"d": "head size d"})
@@ -148,7 +148,7 @@ def softmax_direction(attention_weights: Weights, causal_mask: Mask) -> Flipbook
             )
         return f"Token {token} was changed. {'; '.join(said)}. Outlined cells moved."
 
-    return explore(draw, token=range(5), start={"token": 4}, labels={"token": "changed token"})
+    return explore(draw, token=range(1, 5), start={"token": 4}, labels={"token": "changed token"})
 
 
 LOOKUP = {"a": (0, 10), "b": (72, 20), "c": (144, 30), "d": (216, 40), "e": (288, 50)}
@@ -170,7 +170,7 @@ def lookup(attention: Weights) -> Flipbook:
         plane(left, 1.75)
         for name, tip in zip(LOOKUP, k[:, :2], strict=True):
             arrow(left, tip, KEY, name, linestyle="--")
-        arrow(left, q[0, :2] / max(length, 1e-9) * (1.4 if length else 0), QUERY, "query")
+        arrow(left, q[0, :2] * 1.4 / (length or 1), QUERY, "query" if length else "")
         right.bar(range(5), weights, color=GREEN, alpha=0.6, gid="weights")
         for place, weight in enumerate(weights):
             right.text(place, weight + 0.02, number(weight), ha="center", fontsize=10)
@@ -179,8 +179,9 @@ def lookup(attention: Weights) -> Flipbook:
         right.set(ylim=(0, 1.1), ylabel="weight", title=f"answer {number(answer, 1)}")
         best = list(LOOKUP)[int(weights.argmax())]
         spread = "All keys weigh the same" if np.ptp(weights) < MOVED else f"Key {best} gets most"
+        points = f"points to {direction}°" if length else "points nowhere"
         return (
-            f"A query of length {length:g} points to {direction}°. {spread}, "
+            f"A query of length {length:g} {points}. {spread}, "
             f"{number(weights.max())}; the answer is {number(answer, 1)}."
         )
 
@@ -277,6 +278,7 @@ def _draw_sentence(fig: Figure, parts: tuple, text: str, head: str, mask: bool, 
     best = int(last.argmax())
     cut = " (the first 12 words)" if len(text.split()) > MOST_WORDS else ""
     return (
+        f"Each row is a word that asks, each column one that it looks at. "
         f"Head “{head}”{cut}: the last word, “{words[row]}”, looks most at word {best + 1}, "
         f"“{words[best]}”, with weight {number(last[best])}. Entropy {number(bits.mean())} bits on "
         f"average, {'with' if mask else 'without'} mask, {'with' if scale else 'without'} 1/√d."

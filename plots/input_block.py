@@ -86,7 +86,7 @@ def merging(count_pairs: Callable[..., Any], merge_pair: Callable[..., Any]) -> 
         )
         _frame(top, len(ABRACADABRA), (-0.7, 0.9))
         best = sorted(counts, key=counts.get, reverse=True)[:5]
-        low = fig.add_axes((0.24, 0.12, 0.6, 0.46))
+        low = fig.add_axes((0.35, 0.12, 0.55, 0.46))
         for place, pair in enumerate(best):
             color = BLUE if place == 0 else GREY
             low.barh([place], [counts[pair]], 0.7, color=color, alpha=0.6, gid=f"count-{place}")
@@ -94,7 +94,7 @@ def merging(count_pairs: Callable[..., Any], merge_pair: Callable[..., Any]) -> 
         low.set_yticks(range(len(best)), shown)
         low.set(xlim=(0, 4.3), ylim=(4.6, -0.6), xlabel="how often", xticks=range(5))
         low.tick_params(length=0)
-        state = f"After {merges} merges: {len(ids)} tokens for {len(ABRACADABRA)} letters."
+        state = f"After {merges} merges: {len(ids)} tokens for {len(ABRACADABRA)} characters."
         if not best:
             return f"{state} No pair is left."
         a, b = best[0]

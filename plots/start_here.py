@@ -177,7 +177,7 @@ def _shares(axes: Axes, counted: tuple[str, ...]) -> None:
 VECTORS = torch.tensor([[3.0, 3.0, 3.0, 3.0], [3.0, -3.0, 3.0, -3.0], [6.0, 0.0, 0.0, 0.0]])
 NAMES = "abc"
 COLORS = (BLUE, ORANGE, GREEN)
-TIMES = [0.25, 0.5, 0.75, 1.0]
+TIMES = [0.5, 0.75, 1.0]
 
 
 def bars(mean_square: Callable[[Tensor], Tensor]) -> Flipbook:
@@ -205,13 +205,12 @@ def bars(mean_square: Callable[[Tensor], Tensor]) -> Flipbook:
         below = (levels[:, None] - squares).clip(0).sum()
         said = ", ".join(f"{n} {number(v)}" for n, v in zip(NAMES, levels, strict=True))
         fits = abs((squares - levels[:, None]).sum(1)).max() < 1e-3
-        rises = f"{number(above)} of the squares rise above your lines"
-        verdict = (
-            f"{rises}, which is just what is missing below: a mean levels out"
-            if fits
-            else f"{rises}, and {number(below)} are missing below: no mean of them lies there"
+        verdict = "a mean levels out" if fits else "no mean of them lies there"
+        return (
+            f"The bars are the squares of the numbers below them, the thick lines your results: "
+            f"{said}. Bars rise above the lines by {number(above)} in all, and below "
+            f"{number(below)} are missing (hatched): {verdict}."
         )
-        return f"Your lines: {said}. {verdict}."
 
     return explore(draw, times=TIMES, start={"times": 1.0}, labels={"times": "x times"})
 

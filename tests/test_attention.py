@@ -94,7 +94,7 @@ def test_softmax_direction_shows_rows_that_move() -> None:
     wrong = plot.softmax_direction(over_queries, worked.causal_mask)
     assert "yours: rows sum to 0.08 … 3.06, and 4 of the 4" in wrong.caption(token=4)
     leaking = plot.softmax_direction(mask_ignored, worked.causal_mask)
-    assert count(leaking.figure(token=0), "yours-masked") == 0
+    assert count(leaking.figure(token=4), "yours-masked") == 0
 
 
 def test_lookup_answers_with_an_average() -> None:

@@ -97,7 +97,7 @@ def boxes_spread(figure: Figure) -> float:
 
 def test_merging_counts_what_the_learner_counts() -> None:
     right = plot.merging(worked.count_pairs, worked.merge_pair)
-    assert "After 0 merges: 23 tokens for 23 letters" in right.caption(merges=0)
+    assert "After 0 merges: 23 tokens for 23 characters" in right.caption(merges=0)
     assert "“abr” + “a” (4 of 14 pairs); it becomes token 258" in right.caption(merges=2)
     assert len(boxes_of(right.figure(merges=2), "box")) == 15
     assert "No pair is left" not in right.caption(merges=8)

@@ -102,7 +102,7 @@ def test_bars_draw_the_learner_s_level() -> None:
         figure = picture.figure(times=times)
         for name in "abc":
             assert find(figure, f"{name}-level").get_ydata()[0] == pytest.approx(level)
-    assert "just what is missing below" in picture.caption()
+    assert "by 27.00 in all, and below 27.00 are missing (hatched): a mean" in picture.caption()
     assert find(picture.figure(), "c-0").get_height() == 36
 
 

@@ -77,6 +77,8 @@ def leak_detector(attention_module: Callable[[int, int], nn.Module]) -> Flipbook
         if module != YOURS:
             right.plot(curve, "--", color=ORANGE, label=LEAKS[module], gid="other")
         right.axhline(math.log(VOCABULARY), color=GREY, linewidth=1, linestyle=":", gid="floor")
+        guess = f"ln {VOCABULARY}: guessing"
+        right.text(0.02 * STEPS, math.log(VOCABULARY) + 0.1, guess, fontsize=10, color=GREY)
         right.set(xlabel="steps", ylabel="loss", ylim=(0, 3.2), xlim=(0, STEPS))
         right.legend(loc="center right", fontsize=10)
         whose = "Your module" if module == YOURS else f"With {LEAKS[module]} a module"
