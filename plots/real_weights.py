@@ -55,7 +55,7 @@ __all__ = [
 Dequantize = Callable[[Tensor], Tensor]
 
 MATRIX = "blk.0.attn_q.weight"  # whose first blocks are shown
-N_BLOCKS = 24
+N_BLOCKS = 16
 PARTS = {
     "wq": "attn_q",
     "wk": "attn_k",
@@ -65,7 +65,7 @@ PARTS = {
     "w_up": "ffn_up",
     "w_down": "ffn_down",
 }
-LAYERS = [0, 5, 10, 15, 20, 25, 29]
+LAYERS = [0, 10, 20, 29]
 
 
 def block(dequantize_q4_1: Dequantize, path: Path | None) -> Flipbook:

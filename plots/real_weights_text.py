@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 QUESTION = [{"role": "user", "content": "What is the capital of France?"}]
 HESITATING = [{"role": "user", "content": "Why is the sky blue? Answer in two sentences."}]
-STEPS = 28  # tokens of an answer that are looked at
+STEPS = 24  # tokens of an answer that are looked at
 
 
 def prompt_tokens(chat_prompt: Callable[..., str], path: Path | None) -> Flipbook:
@@ -93,9 +93,10 @@ def next_token(chat_prompt: Callable[..., str], model: Any, tokenizer: Any) -> F
     if model is None:
         return waiting()
     try:
-        prompt = tokenizer.encode(chat_prompt(HESITATING)).ids
+        asked = chat_prompt(HESITATING)
     except NotImplementedError:
         return explore(lambda fig: chat_prompt(HESITATING))
+    prompt = tokenizer.encode(asked).ids
     steps = next_tokens(model, prompt, STEPS)
     chosen = [ids[0] for ids, _ in steps]
 

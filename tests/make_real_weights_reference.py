@@ -71,10 +71,13 @@ def main() -> None:
     import transformers
 
     model, tokenizer = load()
+    known = smollm2.tokenizer(smollm2.read(smollm2.path()))
     entries = []
     for messages in CONVERSATIONS:
         prompt = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-        ids = tokenizer(prompt)["input_ids"]
+        # Not transformers' own ids: from a GGUF file it does not learn that digits stand alone,
+        # and merges several spaces before one otherwise than the model has learned.
+        ids = known.encode(prompt).ids
         answered = answer(model, ids)
         entries.append({"messages": messages, "prompt": prompt, "ids": ids, "answer": answered})
         print(tokenizer.decode(answered), "\n---")

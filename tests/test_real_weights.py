@@ -19,6 +19,7 @@ from checks.mistakes import real_weights as mistakes
 from checks.mistakes import real_weights_loading as mistakes_of_loading
 from plots import real_weights as plot
 from plots import real_weights_live as live
+from plots import real_weights_text as text
 from plots.measures import real_weights as measure
 from solutions.my_llama import LlamaConfig, apply_rope, attention_weights, count_parameters
 from solutions.my_llama import real_weights as worked
@@ -86,7 +87,7 @@ def test_its_prompts_are_those_of_the_file_s_template(path: Path) -> None:
     file = smollm2.read(path)
     template = jinja2.Template(file.metadata["tokenizer.chat_template"])
     shown = measure.text_of(file)
-    for messages in (*theirs.CONVERSATIONS, *plot.conversations().values()):
+    for messages in (*theirs.CONVERSATIONS, *text.conversations().values()):
         right = template.render(messages=messages, add_generation_prompt=True)
         assert worked.chat_prompt(messages) == right
         assert shown(messages) == right
@@ -110,14 +111,14 @@ def test_transformers_says_the_same_today(model: nn.Module, tokenizer: Any) -> N
     for package in ("transformers", "accelerate", "gguf"):
         pytest.importorskip(package)
     reference, known = theirs.load()
-    for text in (
+    for words in (
         "Hello world",
-        "  a\n\n\tb 12345",
+        "  a\n\n\tb 12345 3.14",
         "naïve 東京 🙂🐉",
         TALKS[9]["prompt"],
         "don't I'll",
     ):
-        assert tokenizer.encode(text).ids == known(text)["input_ids"]
+        assert tokenizer.encode(words).ids == known(words)["input_ids"]
     for talk in TALKS[1:9:3]:
         assert theirs.answer(reference, talk["ids"], 24) == talk["answer"][:24]
     ids = torch.tensor([TALKS[9]["ids"] + TALKS[9]["answer"]])
@@ -234,13 +235,10 @@ def test_heads_give_what_the_model_itself_uses(model: nn.Module) -> None:
         lambda path: plot.outlier(unwritten),
         lambda path: plot.weights(unwritten, path),
         lambda path: plot.prompt_tokens(unwritten, path),
-        lambda path: plot.next_token(unwritten, object(), None),
+        lambda path: plot.next_token(unwritten, object(), object()),
     ],
 )
 def test_unwritten_function_draws_a_placeholder(picture: Any, path: Path) -> None:
-    class Known:
-        pass
-
     assert "Exercise 11.1" in picture(path).first.caption
 
 
@@ -295,7 +293,7 @@ def test_contents_and_places(path: Path, capsys: pytest.CaptureFixture) -> None:
     plot.contents(path)
     said = capsys.readouterr().out
     assert "Q4_1       210   106,168,320    66,355,200             5.0" in said
-    assert "134,515,008    98,362,432             5.9" in said
+    assert "134,515,008    98,362,432             5.8" in said
     plot.places(worked.rename_weight, Llama, LlamaConfig, path)
     assert "272 of 272 tensors have a place" in capsys.readouterr().out
     plot.places(lambda name: name, Llama, LlamaConfig, path)

@@ -181,3 +181,5 @@ def test_the_tokenizer_gives_back_what_it_got() -> None:
         assert known.decode(known.encode(text).ids, skip_special_tokens=False) == text
     assert known.encode("<|im_start|>1984<|im_end|>").ids == [1, 33, 41, 40, 36, 2]
     assert known.token_to_id(smollm2.END) == 2
+    apart = [known.decode([i]) for i in known.encode("a  12\n\n3").ids]
+    assert apart == ["a", "  ", "1", "2", "\n\n", "3"]  # digits stand alone, spaces together
