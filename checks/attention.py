@@ -14,11 +14,6 @@ from checks.mistakes import attention_module as mistakes_of_module
 from checks.probes import attention as probes
 from checks.reference import attention as reference
 
-FAR = (
-    "In half precision it goes wrong where angles are large: bfloat16 has steps of 4 at 1000, so "
-    "that neighbours get the same angle. Hand the angles to apply_rope as they are, in float32."
-)
-
 causal_mask = Check(
     exercise="4.1",
     name="causal_mask",
@@ -269,11 +264,7 @@ MultiHeadAttention = Check(
             probes.future_changed,
             LEAK,
         ),
-        Probe(
-            "the sentences of a batch do not see each other",
-            probes.sentences_apart,
-            "The first sentence of a batch was changed, and the second one moved.",
-        ),
+        Probe("the sentences of a batch stay apart", probes.sentences_apart, probes.TOGETHER),
         Probe(
             "only distances count: move the sentence, nothing changes",
             probes.shifted_positions,
@@ -290,7 +281,7 @@ MultiHeadAttention = Check(
             "No gradient, or a wrong one, arrives at the input, wq, wk, wv or wo.",
         ),
         Probe("float16 and bfloat16", probes.module_in_half, HALF),
-        Probe("bfloat16, far into a text: angles of 1000", probes.far_in_half, FAR),
+        Probe("bfloat16, far into a text: angles of 1000", probes.far_in_half, probes.FAR),
         Probe(
             "works on the device of its input",
             probes.module_elsewhere,

@@ -13,6 +13,12 @@ from checks.engine.devices import pretended_device
 
 Draw = Callable[[Inputs], tuple]
 
+FAR = (
+    "In half precision it goes wrong where angles are large: bfloat16 has steps of 4 at 1000, so "
+    "that neighbours get the same angle. Hand the angles to apply_rope as they are, in float32."
+)
+TOGETHER = "The first sentence of a batch was changed, and the second one moved."
+
 
 def qk(inputs: Inputs, *lead: int, t: int, s: int, d: int, scale: float = 1.0) -> tuple:
     """Queries and keys: (*lead, T, d), (*lead, S, d)."""
