@@ -79,8 +79,8 @@ def block(dequantize_q4_1: Dequantize, path: Path | None) -> Flipbook:
         row = blocks[block : block + 1]
         made = numbers(dequantize_q4_1(row))[0]
         scale, lowest = numbers(row[0, :4].view(torch.float16))
-        _bytes(fig.add_axes((0.1, 0.8, 0.88, 0.2)), row[0].tolist())
-        axes = fig.add_axes((0.1, 0.1, 0.88, 0.66))
+        _bytes(fig.add_axes((0.12, 0.8, 0.86, 0.2)), row[0].tolist())
+        axes = fig.add_axes((0.12, 0.1, 0.86, 0.66))
         rungs = lowest + scale * np.arange(16)
         for rung in rungs:
             axes.axhline(rung, color=GREY, linewidth=0.6, alpha=0.6)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
 
 PATIENCE = 60  # seconds: torch takes its time to import on a busy machine
+WHOLE_LAB = 600  # seconds: some labs train a model, or talk to one
 CHROMIUM_OPTIONS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
@@ -151,7 +152,7 @@ class NotebookPage:
     def wait_idle(self) -> None:
         """Wait until the kernel has nothing to do."""
         idle = "() => jupyterapp.shell.currentWidget.context.sessionContext.session.kernel.status"
-        self.page.wait_for_function(f"({idle})() === 'idle'")
+        self.page.wait_for_function(f"({idle})() === 'idle'", timeout=WHOLE_LAB * 1000)
 
     def command(self, name: str) -> None:
         """Do what a menu entry does."""
