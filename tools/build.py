@@ -119,9 +119,7 @@ def exercises_of_labs(root: Path, labs: list[Lab]) -> dict[str, dict[str, tuple[
 
 def worked_module(lab: Lab) -> str:
     """The lab's solutions as a module of the worked package."""
-    pieces = {
-        name: "\n".join(cell.solved.splitlines()[1:]) for name, cell in lab.pieces.items()
-    }
+    pieces = {name: "\n".join(cell.solved.splitlines()[1:]) for name, cell in lab.pieces.items()}
     source = module_source(
         f"{lab.title} (made from {lab.path} by tools/build.py).",
         [lab.cell("imports").solved],
