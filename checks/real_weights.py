@@ -267,10 +267,10 @@ chat = Check(
     mistakes=mistakes_of_chat.CHAT,
     hints=(
         "What is given to the model first, and what after that?",
-        "The prompt's ids with new caches, then each new token. Decode the whole answer so far and "
-        "yield what is new in it, unless it ends in half a character.",
-        "Under `torch.no_grad()`: `token = model(new, caches)[0, -1].argmax().item()`; stop at "
-        '`tokenizer.token_to_id("<|im_end|>")`; `text = tokenizer.decode(answer)`; if it does not '
-        'end in "\\ufffd", `yield text[len(shown):]`.',
+        "`generate` of lab 10 takes the prompt's ids and gives token after token. Decode the whole "
+        "answer so far and yield what is new in it, unless it ends in half a character.",
+        '`end = tokenizer.token_to_id("<|im_end|>")`, and for each token of `generate(model, '
+        "torch.tensor([ids]), n_new, temperature=0, stop={end})`: append it to `answer`; `text = "
+        "tokenizer.decode(answer)`; if it does not end in '\\ufffd', `yield text[shown:]`.",
     ),
 )
