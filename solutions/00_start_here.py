@@ -25,8 +25,11 @@ from plots.show import show
 #
 # Llama 3 8B is a stack of 32 equal blocks, and all it has learned are 8,030,261,248 numbers, its parameters.
 #
-# **Predict.** Where are most of them: in the table with a vector for each of the 128,256 tokens, in attention, or in SwiGLU? Then run the
-# cell, and move the slider from lab to lab.
+# You need not know yet what its parts do. Three of them hold nearly all parameters: a table with one vector for each of the 128,256
+# tokens (pieces of text), **attention**, in which tokens look at each other, and **SwiGLU**, which works on each token by itself.
+#
+# **Predict.** Where are most of the parameters: in the table, in attention, or in SwiGLU? Then run the cell, and move the slider from
+# lab to lab.
 
 # %% id="plot-map"
 plot.model_map()
@@ -34,11 +37,12 @@ plot.model_map()
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# In SwiGLU: 70.2 %, see lab 07 on the slider. Attention, of which everybody speaks, has 16.7 %, the table 6.5 %.
+# In SwiGLU: 70.2 %, the longest piece of the bar. Attention, of which everybody speaks, has 16.7 %, the table 6.5 %, and the output
+# projection as many again.
 #
 # </details>
 #
-# Sliders work at once, with the arrow keys too, and even without Python running.
+# The sliders obey the arrow keys as well, and go on working where no Python runs.
 
 # %% [markdown]
 # ## 0.1 The loop
@@ -47,12 +51,12 @@ plot.model_map()
 #
 # $$\mathrm{ms}(x) = \frac1D \sum_{k=1}^{D} x_k^2$$
 #
-# In words: square each number, then take the mean. It tells how large a vector is, whatever the signs of its numbers. In lab 02 it
-# becomes the heart of RMSNorm.
+# In words: square each number, then take the mean. It tells how large a vector is, whatever the signs of its numbers. In lab 02 you
+# divide by its root, and that is RMSNorm.
 #
 # **Predict.** Which of these has the largest mean square?
-# a = (3, 3, 3, 3), b = (3, −3, 3, −3), c = (6, 0, 0, 0), or are all three equal? The answer comes in a moment. A wrong guess is worth
-# more than none: you remember what surprised you.
+# a = (3, 3, 3, 3), b = (3, −3, 3, −3), c = (6, 0, 0, 0), or are all three equal? Decide now, even if you have to guess; the picture
+# below answers.
 #
 # **Write.** An exercise is a function with its text, and an example to do by hand. `(..., D) → (...)` says that x may have any number of
 # dimensions, and that the last one goes. Put your code in the place of `raise NotImplementedError(…)` and run the cell.
@@ -93,13 +97,14 @@ plot.bars(mean_square)
 # <details><summary>Answer</summary>
 #
 # All three are equal: 9. Signs do not count, so b is as large as a; and c has its 36 in one place, but there are four places to share
-# it with. (The mean alone would say 3, 0 and 1.5.) Half of x has a quarter of the mean square: move the slider.
+# it with. (The mean without squares would say 3, 0 and 1.5.) Half of x has a quarter of the mean square: move the slider.
 #
 # </details>
 #
 # One trap is the same in all labs. Models compute in 16-bit numbers, and float16 ends at 65,504.
 #
-# **Predict.** The square of 300 is 90,000, the mean below 22,500. What comes out if everything stays in float16: about 22,500, the largest number 65,504, or infinity?
+# **Predict.** The vector is (300, 0, 0, 0). The square of 300 is 90,000, and the mean of the four squares 22,500. What comes out if
+# every step is done in float16: about 22,500, the largest number 65,504, or infinity?
 
 # %% id="half-precision"
 # show prints what the lambda returns, or which exercise is missing
@@ -139,8 +144,8 @@ doctor.report()
 #
 # </details>
 #
-# The first block of the map turns text into numbers. A model multiplies matrices, and "dog bites man" is none: how do three words become
-# tensors, and who decides what a word is? The next lab, **01 · Input block**, does that.
+# The first block of the map turns text into numbers. A model multiplies matrices, and "dog bites man" is not a matrix: how do three words
+# become tensors, and who decides what a word is? The next lab, **01 · Input block**, does that.
 #
 # Three cells are left. The first stands at the end of every lab: it **saves** your finished functions into `my_llama/`, your own package, from
 # which later labs import them. Where one is missing, the worked one stands in and says so. The second shows your **progress** in the

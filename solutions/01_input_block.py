@@ -2,7 +2,7 @@
 # # 01 · Input block
 #
 # A language model multiplies matrices. Between what you type and the first multiplication stands the input block: it cuts a
-# text into tokens, gives each token a number, and each number a vector. In this lab you write it, first with single
+# text into pieces, the **tokens**, gives each token a number, and each number a vector. In this lab you write it, first with single
 # characters, where you can see through everything, and then as Llama 3 does:
 #
 # text → characters → ids → **vectors**, and then text → bytes → **byte-pair encoding** → ids.
@@ -179,7 +179,7 @@ show("naïve", lambda: there_and_back("naïve"))
 #
 # $$x = \mathrm{onehot}(i)\, E, \qquad \mathrm{onehot}(i) \in \mathbb{R}^{V},\ E \in \mathbb{R}^{V \times D}$$
 #
-# onehot(i) is a row of V zeros with a 1 at place i, V is the size of the vocabulary and D the width of the model: 128 in this course's
+# x is the vector of token i, onehot(i) a row of V zeros with a 1 at place i, V is the size of the vocabulary and D the width of the model: 128 in this course's
 # small models, 4,096 in Llama 3 8B. Nobody multiplies by all these zeros; a lookup gives the same row.
 #
 # The rows start as random numbers, and training moves them: the gradient flows into the table.
@@ -382,10 +382,10 @@ plot.merging(count_pairs, merge_pair)
 # `train_bpe` is that loop. What it returns is the list of merges in the order in which they were learned: merge 0 makes token 256, merge 1
 # makes token 257. That list *is* the tokenizer.
 #
-# When several pairs are equally frequent, the rule is: the one that occurs first in the text. A rule there must be, or two people
+# When several pairs are equally frequent, the one that occurs first in the text is taken. Without such a rule two people
 # would train two tokenizers from the same text. (`max` keeps the first of equals, and a dictionary keeps the order in which its keys came.)
 #
-# **Predict.** Which pair of bytes is the most frequent in English verse: `th`, `he`, or `e` and the blank after it?
+# **Predict.** Which pair of bytes is the most frequent in these plays: `th`, `he`, or `e` and the blank after it?
 
 
 # %%
@@ -437,7 +437,7 @@ plot.training(train_bpe)
 # %% [markdown]
 # ## 1.7 Encoding with the merges
 #
-# In a new text nothing is counted any more. The merges are applied to it in the order in which they were learned, each of them to
+# A new text is not counted. The merges are applied to it in the order in which they were learned, each of them to
 # the whole text before the next one has its turn.
 
 
@@ -522,7 +522,7 @@ show("whole", lambda: decode_bpe([99, 97, 102, 195, 169], []))
 # Your tokenizer, from no merges to 256. Filled boxes are merged tokens, with their ids below; empty ones are single bytes.
 #
 # **Predict.** The curve below counts characters per token on 10,000 characters, once from the text that the merges were learned from,
-# and once from a play that they never saw. Which curve is higher, and is it by much?
+# and once from a play that they never saw. At 256 merges, how much higher is the first curve: not at all, by an eighth, or twice?
 
 # %%
 plot.tokens(train_bpe, encode_bpe, decode_bpe)
@@ -530,24 +530,33 @@ plot.tokens(train_bpe, encode_bpe, decode_bpe)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The one it was trained on: 2.10 characters per token against 1.86 (with the whole corpus). Tokens such as `CORIOLANUS` are of no use in
+# By an eighth: 2.10 characters per token on the text it was trained on, 1.86 on the other (with the whole corpus). Tokens such as `CORIOLANUS` are of no use in
 # The Tempest. A tokenizer is trained, so it can be overfitted, and it favours the languages that it has seen.
 #
 # </details>
 #
-# Look at `the` with its blank, and at `there`. The same three letters are two different tokens, with two different vectors. And é takes two
+# Look at `the` with its blank, and at the `ther` of `there`. The same three letters stand in two different tokens, with two different vectors. And é takes two
 # tokens, since 100,000 characters of Shakespeare had none to merge. Text unlike the training text costs more tokens.
 
 # %% [markdown]
-# What does the shorter sequence cost? Encoding itself is slower. On your machine:
+# What does the shorter sequence cost?
+#
+# **Predict.** The two ways to encode the same 2,000 characters: is yours for BPE about as fast as a look-up per character, some ten
+# times slower, or hundreds of times?
 
 # %% id="measure-speed"
 plot.speed(encode, encode_bpe, train_bpe)
 
 # %% [markdown]
+# <details><summary>Answer</summary>
+#
+# Hundreds of times, if it is written plainly: each of the 256 merges walks through the whole text.
+#
+# </details>
+#
 # That is the price, and it is paid once per text. (Fast tokenizers keep the pairs in a queue, and remember words that they have
 # seen.) The gain comes back in every layer of the model: the sequence has about half the length T, and attention's table of T × T
-# scores little more than a quarter of the entries.
+# scores (lab 04) little more than a quarter of the entries.
 
 # %% [markdown]
 # ## 1.10 Where it lives in Llama 3
@@ -577,8 +586,8 @@ plot.speed(encode, encode_bpe, train_bpe)
 # ```
 #
 # `<|begin_of_text|>` is *one* token, id 128000, and `<|eot_id|>` (end of turn) is 128009. The program that builds the prompt inserts these ids; the model
-# answers until it writes 128009 itself. Two mistakes are common: the first token is inserted twice, by the prompt and by
-# the tokenizer, or not at all. The model answers anyway, only worse.
+# answers until it writes 128009 itself. A common mistake is to insert the first token twice, by the prompt and by
+# the tokenizer, or not at all. No error says so.
 #
 # **Predict.** A user types the letters `<|eot_id|>` into the chat. What does your `encode_bpe` make of them: one special token, an error, or plain text?
 

@@ -57,7 +57,8 @@ for sentence in sentences:
 #
 # $$\mathrm{Attention}(Q, K, V) = \mathrm{softmax}\!\left(\frac{QK^T}{\sqrt{d}}\right)V$$
 #
-# Q holds one query per row (T of them), K and V one key and one value per row (S of them), and d is the length of a query.
+# Q holds one query per row (T of them), K and V one key and one value per row (S of them), and d is the number of components of a query (the
+# paper's d_k).
 # You write it from the inside out: who may look, how much, and what comes back.
 
 # %% [markdown]
@@ -128,7 +129,8 @@ plot.masks(causal_mask)
 #
 # $$w_{ts} = \frac{e^{z_{ts}}}{\sum_{s'} e^{z_{ts'}}}, \qquad z_{ts} = \frac{q_t \cdot k_s}{\sqrt d}$$
 #
-# The sum runs over the keys s′ of *one* query t. But why the √d? The paper's argument (section 3.2.1, footnote 4): if the
+# q_t is the query at position t, k_s the key at position s, z_ts their score after the division, and w_ts the weight that query t
+# gives to key s. The sum runs over the keys s′ of *one* query t. But why the √d? The paper's argument (section 3.2.1, footnote 4): if the
 # components of q and k are independent with mean 0 and variance 1, then q·k is a sum of d such products, and its variance
 # is d.
 #
@@ -224,19 +226,20 @@ plot.softmax_direction(attention_weights, causal_mask)
 #
 # ### A row that sees nothing
 #
-# **Predict.** All keys of a row are hidden. What are its weights: zeros, NaN, or all equal?
+# **Predict.** All keys of a row are hidden, each by −∞. What does the softmax make of this row: zeros, NaN, or equal weights?
 
 # %% id="show-empty-row"
 q, k, v = torch.randn(3, 1, 2, 4, generator=torch.Generator().manual_seed(0))
 nothing = torch.tensor([[False, False], [True, True]])
-show("yours", lambda: attention_weights(q, k, nothing)[0, 0])
+show("yours                   ", lambda: attention_weights(q, k, nothing)[0, 0])
+print("softmax of -inf:         ", torch.full((2,), -torch.inf).softmax(-1))
 print("filled with -1e9 instead:", torch.full((2,), -1e9).softmax(-1))
 print("torch's fused attention: ", attend(q, k, v, attn_mask=nothing)[0, 0])
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# All three have been somebody's answer. With −∞ it is 0/0, NaN. With −1e9 the row pretends to see everything alike. torch's
+# NaN: it is 0/0. With −1e9 in place of −∞ the row pretends to see everything alike, and torch's
 # own function returns zeros today and returned NaN until 2024 ([pytorch#103749](https://github.com/pytorch/pytorch/issues/103749)). A row that sees
 # nothing has no right weights, so do not make one: that is why your `causal_mask` refuses T > S. The check does not test
 # such rows.
@@ -308,7 +311,7 @@ print("head 0 by view alone:", x.view(1, 2, 2, 2)[0, 0].tolist())
 # <details><summary>Answer</summary>
 #
 # `[[0, 1], [2, 3]]`: both rows are of token 0. `view` cuts in the order of memory. The shape is right, no error appears, and the
-# heads mix up tokens ([hyunwoongko/transformer#15](https://github.com/hyunwoongko/transformer/issues/15)).
+# heads mix up tokens ([FuxiCTR#30](https://github.com/reczoo/FuxiCTR/issues/30)).
 #
 # </details>
 
@@ -379,7 +382,11 @@ plot.heads(split_heads, merge_heads)
 # Four matrices make it a layer. $W_q$, $W_k$ and $W_v$ make queries, keys and values of all heads at once. $W_o$ mixes what the heads
 # found: without it, head 3 could never tell anything to the features of head 5.
 #
-# $$\mathrm{MultiHead}(x) = \mathrm{Concat}(\mathrm{head}_1, \dots, \mathrm{head}_H)\,W_o$$
+# $$\mathrm{MultiHead}(x) = \mathrm{Concat}(\mathrm{head}_1, \dots, \mathrm{head}_H)\,W_o, \qquad
+# \mathrm{head}_h = \mathrm{Attention}(Q_h, K_h, V_h)$$
+#
+# Q_h, K_h and V_h are the h-th pieces, d columns each, of $xW_q$, $xW_k$ and $xW_v$; Concat puts the heads side by side again. (`nn.Linear`
+# keeps each matrix transposed, and computes the same product.)
 #
 # And here lab 03 comes in. Attention itself does not know any order; a score is a dot product, wherever the two tokens stand. So
 # queries and keys are rotated by their positions, in every head, after the split. Values are not: *where* a token stands decides
@@ -453,7 +460,8 @@ show("8 heads", lambda: parameters(8))
 # them induction heads ([2209.11895](https://arxiv.org/abs/2209.11895)) and give evidence that much of what a model learns from its
 # prompt comes from them.
 #
-# **Predict.** In the head "what came next", which word does the last "dog" look at?
+# **Predict.** The sentence is "the dog bit the man and then the dog". In the head "what came next", which word does the last "dog" look
+# at: the first "dog", "bit", or "the"?
 
 # %% id="plot-4-7"
 plot.sentence(attention_weights, causal_mask, apply_rope)
@@ -461,11 +469,14 @@ plot.sentence(attention_weights, causal_mask, apply_rope)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# At "bit": the last time there was a dog, "bit" came next. Now take the mask away: each "the" looks
-# at whatever follows any "the", ahead as well as back. Then put it back, choose "near words", and take the division by √d away: each word wavered between its
-# neighbours, and now it looks at itself. The bars on the right are the entropies, row by row.
+# At "bit": the last time there was a dog, "bit" came next. (A word that comes for the first time finds
+# nothing to repeat, and its row is spread out.)
 #
 # </details>
+#
+# Two things to try. Take the mask away: each "the" now looks at whatever follows any "the", ahead as well as back. Then put it back,
+# choose "near words", and take the division by √d away: each word wavered between its neighbours, and now it looks at itself. The bars
+# on the right are the entropies, row by row.
 #
 # Type a sentence of your own, with words that repeat:
 
@@ -482,7 +493,8 @@ plot.your_sentence(attention_weights, causal_mask, apply_rope)
 #   ln V, the loss of guessing. If it falls, the model has seen the answer. A public refactoring once removed the mask, and was
 #   found out like this ([transformers#48745](https://github.com/huggingface/transformers/issues/48745)).
 #
-# Your layer is trained for 200 steps on 16 random tokens, beside four layers that leak.
+# Your layer is trained for 200 steps on random texts over a vocabulary of 16 tokens, beside four layers that leak. On the left stands who
+# sees whom (orange: what must not be seen), on the right the loss.
 #
 # **Predict.** With the softmax over the queries, and a right mask: does the loss stay at ln 16 = 2.77?
 
@@ -492,7 +504,7 @@ plot.leak_detector(MultiHeadAttention)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# No. It falls slowly, to about 2.6 in 200 steps, since the future is only in the normalisation. Training finds it nevertheless. The
+# No: choose "queries" above the picture. It falls slowly, to about 2.6 in 200 steps, since the future is only in the normalisation. Training finds it nevertheless. The
 # mask that is off by one leaks a single diagonal, and it is as bad as no mask: the one token too many is the answer.
 #
 # </details>
@@ -502,7 +514,8 @@ plot.leak_detector(MultiHeadAttention)
 #
 # Every query meets every key: T² scores per head.
 #
-# **Predict.** A text twice as long: does attention take 2, 4 or 8 times as long?
+# **Predict.** A text is twice as long. How many times as much has attention to compute: 2, 4 or 8 times? In brackets the cell prints how
+# your time grew.
 
 # %% id="measure-timing"
 plot.timing(attention, causal_mask)
@@ -510,7 +523,8 @@ plot.timing(attention, causal_mask)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The work is 4 times as much, since there are 4 times as many scores. Your time may grow by more: when the weights no longer fit
+# 4 times, since there are 4 times as many scores. The time of short texts grows by less, since every call has a fixed cost, and that of
+# long ones by more: when the weights no longer fit
 # into the processor's cache, it waits for the memory. The column "weights" is the matrix that your function builds. torch's fused
 # function never builds it: it walks over the keys in blocks and keeps a running maximum and sum, as FlashAttention does
 # ([2205.14135](https://arxiv.org/abs/2205.14135)). The result and the arithmetic are the same; the traffic is not.
@@ -574,8 +588,8 @@ print(f"scores for 1000 tokens, all again at each step: {sum(t * t for t in rang
 print(f"scores for 1000 tokens, one new row at a time:  {sum(range(1, 1001)):,}")
 
 # %% [markdown]
-# Nothing changes, because of the mask. Everything that was computed for the past is computed again, and thrown away again, 667
-# times too much. What would have to be kept? That is **05 · KV cache**.
+# Nothing changes, because of the mask. Everything that was computed for the past is computed again, and thrown away again: 667
+# times as many scores as are needed. What would have to be kept? That is **05 · KV cache**.
 
 # %% id="save"
 from checks import pieces
