@@ -60,7 +60,7 @@ def fan(repeat_kv: Function) -> Flipbook:
         axes.set(xlim=(-0.7, HEADS - 0.3), ylim=(-0.32, 1.15))
         axes.axis("off")
         name = NAMES.get(kv_heads, f"groups of {HEADS // kv_heads}")
-        return f"{HEADS} query heads, {kv_heads} kv heads: {name}. {_reading(reads, kv_heads)}"
+        return f"{HEADS} query heads, {_kv(kv_heads)}: {name}. {_reading(reads, kv_heads)}"
 
     return explore(
         draw, kv_heads=[8, 4, 2, 1], start={"kv_heads": 4}, play="kv_heads", size=(7.2, 2.9)
@@ -78,7 +78,9 @@ def memory(repeat_kv: Function, kv_cache_bytes: Callable[..., int]) -> Flipbook:
         left.plot(range(heads), [1] * heads, "s", color=QUERY, markersize=3)
         spots = [_place(j, kv_heads, heads) for j in range(kv_heads)]
         left.plot(spots, [0] * kv_heads, "s", color=KEY, markersize=4)
-        left.set(xlim=(-1, heads), ylim=(-0.08, 1.08), title=f"{heads} query, {kv_heads} kv heads")
+        left.set(
+            xlim=(-1, heads), ylim=(-0.08, 1.08), title=f"{heads} query heads, {_kv(kv_heads)}"
+        )
         left.axis("off")
 
         choices = [heads >> i for i in range(heads.bit_length())]  # MHA … MQA
@@ -93,12 +95,11 @@ def memory(repeat_kv: Function, kv_cache_bytes: Callable[..., int]) -> Flipbook:
         right.set(xlabel="GiB of cache for 8,192 tokens", title=model, xlim=(0, 1.1 * sizes[0]))
         here = kv_cache_bytes(layers, kv_heads, HEAD_DIM, 1) / 1024
         full = kv_cache_bytes(layers, heads, HEAD_DIM, 1) / 1024
+        said = f"{model} with {_kv(kv_heads)} keeps {here:,.0f} KiB for each token"
+        if kv_heads != heads:
+            said += f"; with one for each of its {heads} query heads it would be {full:,.0f} KiB"
         own = " This is how it was built." if kv_heads == 8 else ""
-        return (
-            f"{model} with {kv_heads} kv heads keeps {here:,.0f} KiB for each token; with one for "
-            f"each of its {heads} query heads it would be {full:,.0f} KiB.{own} "
-            f"{_crossed(reads)}"
-        )
+        return f"{said}.{own} {_crossed(reads)}"
 
     return explore(
         draw,
@@ -138,7 +139,7 @@ def moves(grouped_query_attention: Function) -> Flipbook:
         own = all(outs == [head] for head, outs in enumerate(by_query))
         asks = "Each query moves its own output only." if own else "Queries move others' outputs."
         return (
-            f"Output heads o0 to o{HEADS - 1}, {kv_heads} kv heads. {asks} kv head 0 moves "
+            f"Output heads o0 to o{HEADS - 1}, {_kv(kv_heads)}. {asks} kv head 0 moves "
             f"{_listed(by_kv[0])}."
         )
 
@@ -191,6 +192,10 @@ def pooled(mean_pool_heads: Function, heads: int = 16, head_dim: int = 8) -> Fli
         )
 
     return explore(draw, alike=[0, 25, 50, 75, 90, 100], start={"alike": 50}, size=(7.2, 2.9))
+
+
+def _kv(count: int) -> str:
+    return "1 kv head" if count == 1 else f"{count} kv heads"
 
 
 def _heads_read(repeat_kv: Function, heads: int, kv_heads: int) -> list[int]:

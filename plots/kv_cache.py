@@ -221,9 +221,9 @@ def heatmaps(CachedAttention: Layer, KVCache: Any) -> Flipbook:
         cell_key(key, NEW, WASTED, REUSED, MASKED, EMPTY, labels=labels)
         verdict = "the same" if same else f"DIFFERENT, by up to {number(seen.off(n))}"
         return (
-            f"Step {step}, “{WORDS[n]}”: without a cache {step} × {step} = {step**2} scores, with "
-            f"it 1 × {step}. So far {seen.without[n]} against {seen.cached[n]}. The last row is "
-            f"{verdict}.{_leak(square, n)}"
+            f"Step {step}, “{WORDS[n]}”: without a cache {step} × {step} = {_scores(step**2)}, "
+            f"with it 1 × {step}. So far {seen.without[n]} against {seen.cached[n]}. The last row "
+            f"is {verdict}.{_leak(square, n)}"
         )
 
     return explore(draw, step=range(1, N + 1), start={"step": 5}, play="step", size=TALL)
@@ -270,6 +270,10 @@ def _panel(
         _merged(axes)
 
 
+def _scores(count: int) -> str:
+    return "1 score" if count == 1 else f"{count} scores"
+
+
 def _merged(axes: Axes) -> None:
     """Make all cells of one look a single path: a hundred small squares are slow to repaint."""
     from matplotlib.patches import PathPatch
@@ -289,5 +293,5 @@ def _counters(fig: Figure, name: str, counts: list[int], n: int) -> None:
     """The numbers beside a heatmap."""
     low, now = LOW[name], counts[n] - (counts[n - 1] if n else 0)
     fig.text(0.65, low + 0.355, f"{name} cache", weight="bold", fontsize=12)
-    for line, text in enumerate((f"this step: {now} scores", f"so far: {counts[n]}")):
+    for line, text in enumerate((f"this step: {_scores(now)}", f"so far: {counts[n]}")):
         fig.text(0.65, low + 0.265 - 0.04 * line, text, gid=f"{name}-count-{line}")

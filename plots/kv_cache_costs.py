@@ -106,7 +106,8 @@ def memory(kv_cache_bytes: Callable[..., int]) -> Flipbook:
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=10)
         sequences = "one sequence" if batch == 1 else f"{batch} sequences"
         beyond = [name for name, m in MODELS.items() if context > m.trained]
-        note = f" (Longer than {', '.join(beyond)} was trained for.)" if beyond else ""
+        verb = "was" if len(beyond) == 1 else "were"
+        note = f" (Longer than {', '.join(beyond)} {verb} trained for.)" if beyond else ""
         return (
             f"{sequences.capitalize()} of {context:,} positions: {', '.join(said)}. The weights of "
             f"Llama 3 8B take {_gib(WEIGHTS_8B)}.{note}"

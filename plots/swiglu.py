@@ -109,11 +109,11 @@ def gate(glu: Callable[..., Tensor], swiglu: Callable[..., Tensor]) -> Flipbook:
         right.plot(SIDE.tolist(), cut, "-", color=GREEN, linewidth=2.5, gid="cut")
         right.set(title=f"the cut at gate = {number(at, 1)}", xlabel="value", ylabel="output")
         right.set(xlim=(-4, 4), ylim=(-10, 10))
-        minus, plus = float(cut[8]), float(cut[24])  # at the values -2 and 2
-        straight = abs(plus + minus) < 1e-3 and abs(cut[-1] - 2 * plus) < 1e-3
+        minus, plus = float(cut[4]), float(cut[28])  # at the values -3 and 3
+        straight = abs(plus + minus) < 1e-3 and abs(3 * cut[-1] - 4 * plus) < 1e-3
         says = "a straight line: the gate sets how much passes" if straight else "no straight line"
         return (
-            f"{kind}, gate {number(at, 1)}: the value 2 becomes {number(plus)}, −2 becomes "
+            f"{kind}, gate {number(at, 1)}: the value 3 becomes {number(plus)}, −3 becomes "
             f"{number(minus)}; {says}."
         )
 

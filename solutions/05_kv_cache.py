@@ -180,7 +180,7 @@ plot.slots(KVCache)
 # Then it puts the new keys and values into the cache and takes out all S. The T queries meet S keys: the scores are a
 # rectangle, T × S. Your `causal_mask(n_queries, n_keys)` of lab 04 was made for that: its queries are the *last* T of the S positions.
 #
-# | | T | S | called |
+# | | T | S | is called |
 # |---|---|---|---|
 # | without cache | all | all | training |
 # | the prompt | all of it | the same | prefill |
@@ -190,7 +190,33 @@ plot.slots(KVCache)
 # With T = 1 the mask hides nothing. With a chunk it is needed again: leaving it out as soon as there is a cache is a well-known
 # mistake, and with one token at a time nobody sees it.
 #
-# **Predict.** RoPE turns a key by its position. When later tokens come, must the old keys in the cache be turned again?
+# **Predict.** RoPE turns a key by its position, and the cache keeps the turned key. Four more tokens come. Must the old keys be
+# turned on by four positions, too?
+
+
+# %% id="turned-once"
+def score(query_at: int, key_at: int) -> float:
+    """The same query times the same key, each turned by the position given."""
+    q, k = torch.randn(2, 1, 16, generator=torch.Generator().manual_seed(0))
+    places = (torch.tensor([at]) for at in (query_at, key_at))
+    q, k = (
+        apply_rope(x, rope_angles(at, frequencies)) for x, at in zip((q, k), places, strict=True)
+    )
+    return round((q * k).sum().item(), 3)
+
+
+show("query at 5, key at 2, distance 3           ", lambda: score(5, 2))
+show("query at 9, key left alone at 2, distance 7", lambda: score(9, 2))
+show("query at 9, key turned on to 6             ", lambda: score(9, 6))
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# No. A key is turned once, by its own position, and that never changes. The new query is turned further, and the score sees the
+# difference of the two angles: the distance, now 7. Turn the old key on, and the score is that of the distance 3 again, as if
+# the key had moved along with the query.
+#
+# </details>
 
 
 # %%
@@ -238,13 +264,6 @@ class CachedAttention(nn.Module):
 check.CachedAttention(CachedAttention)
 
 # %% [markdown]
-# <details><summary>Answer</summary>
-#
-# No. A key is turned by its own position, and that never changes. The new query is turned further, and the score sees the
-# difference of the two angles: the distance. Turning an old key again would move it to another position.
-#
-# </details>
-#
 # Your layer reads a sentence word by word. On top without a cache: in each step the whole square of scores, and all keys and
 # values. At the bottom the same layer with your cache. The numbers in the newest row are your layer's attention weights.
 #
@@ -387,6 +406,23 @@ def generate_greedy_cached(step: Callable[[Tensor], Tensor], ids: Tensor, n_new:
 
 # %%
 check.generate_greedy_cached(generate_greedy_cached)
+
+
+# %% id="calls"
+def asked(generate: Callable) -> str:
+    """How often a generation calls step, and how many tokens it hands over in all."""
+    lengths = []
+
+    def step(ids: Tensor) -> Tensor:
+        lengths.append(ids.shape[1])
+        return torch.zeros(1, ids.shape[1], 128)
+
+    generate(step, prompt, 12)
+    return f"{len(lengths)} calls, {sum(lengths)} tokens"
+
+
+show("with caches    ", lambda: asked(generate_greedy_cached))
+show("without a cache", lambda: asked(generate_greedy))
 
 # %% [markdown]
 # <details><summary>Answer</summary>

@@ -69,8 +69,11 @@ show("with 1", lambda: conversations(1))
 # Attention from lab 04 wants as many keys as queries. So give it copies: each kv head is repeated n_rep = H / K times. With 4 query
 # heads and 2 kv heads, head 0 and head 1, two orders are possible: 0, 0, 1, 1 or 0, 1, 0, 1.
 #
-# **Predict.** A model trained from scratch can live with either. Llama's weights are given. Which order do they need: neighbours
-# together (0, 0, 1, 1), or taking turns (0, 1, 0, 1)?
+# A model that is trained from scratch can live with either. Llama's weights are given, and they were trained with neighbours together:
+# 0, 0, 1, 1.
+#
+# **Predict.** Llama 3 8B has 32 query heads and 8 kv heads. Somebody takes turns instead, and all the shapes are right. How many of the
+# 32 query heads still find their own kv head: 16, 8, 4, or none?
 
 
 # %%
@@ -92,22 +95,33 @@ def repeat_kv(x: Tensor, n_rep: int) -> Tensor:
 # %%
 check.repeat_kv(repeat_kv)
 
+
+# %% id="own-kv-head"
+def at_home(heads: Tensor) -> str:
+    """How many of Llama 3 8B's query heads get the kv head that they were trained with."""
+    return f"{sum(int(heads[0, h, 0, 0]) == h // 4 for h in range(32))} of 32"
+
+
+kv = torch.arange(8.0).reshape(1, 8, 1, 1)  # each kv head is its own number
+show("yours       ", lambda: at_home(repeat_kv(kv, 4)))
+show("taking turns", lambda: at_home(torch.cat([kv] * 4, dim=1)))
+
 # %% [markdown]
+# <details><summary>Answer</summary>
+#
+# 4: heads 0, 10, 21 and 31, by chance. The other 28 ask their questions of a stranger, and a real model writes noise. The right rule is: query
+# head h reads kv head h // n_rep. Torch has both orders, `repeat_interleave` and `repeat`, and the mix-up has been made in public at least
+# five times ([axlearn#842](https://github.com/apple/axlearn/issues/842), [onnx#7274](https://github.com/onnx/onnx/issues/7274), …).
+#
+# </details>
+#
 # Here your function is given heads that consist of their own number. The lines show what came out: which query head was handed which
-# key and value. Eight kv heads are MHA, one is MQA, 4 and 2 are GQA with groups of two and of four.
+# key and value. Eight kv heads are MHA, one is MQA, 4 and 2 are GQA with groups of two and of four. If the lines cross, heads take turns.
 
 # %%
 plot.fan(repeat_kv)
 
 # %% [markdown]
-# <details><summary>Answer</summary>
-#
-# Neighbours together: query head h reads kv head h // n_rep. That is how Llama was trained, and it is what `repeat_interleave` does. With
-# `repeat`, which takes turns, the lines cross, and a real model writes noise. This mistake has been made in public at least
-# five times ([axlearn#842](https://github.com/apple/axlearn/issues/842), [onnx#7274](https://github.com/onnx/onnx/issues/7274), …).
-#
-# </details>
-#
 # The same at the size of Llama 3, and beside it the cache:
 
 # %% id="plot-6-1-llama"
@@ -196,7 +210,7 @@ plot.decode_step(grouped_query_attention, repeat_kv)
 # `q.reshape(B, K, n_rep * T, d)`
 #
 # Then there are as many heads of queries as of keys, and `attention` does the rest, without a copy. A mask (T × S) has to follow: once for each query of the
-# group. Try it in the cell above; the check takes both, and the lab goes on with yours. (Torch's `F.scaled_dot_product_attention(…, enable_gqa=True)` and
+# group. Try it in the cell of exercise 6.2; the check takes both, and the lab goes on with yours. (Torch's `F.scaled_dot_product_attention(…, enable_gqa=True)` and
 # the kernels on a GPU do the same inside.)
 
 # %% [markdown]
@@ -327,8 +341,8 @@ plot.pooled(mean_pool_heads)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# More than 50 %. The mean is the best of the three ways at every point. So it is in the paper (figure 4), where after further training
-# about one point of the score lies between the best and the worst way. But by itself the mean does not make a good model.
+# More than 50 %. The mean is the best of the three ways at every point, and new heads are the worst. The paper finds the same order after
+# further training (figure 4). But by itself the mean does not make a good model.
 #
 # </details>
 #
@@ -361,7 +375,7 @@ plot.uptraining(GroupedQueryAttention, mean_pool_heads)
 # bytes: 295 operations in the time of one byte. Whoever does less with each byte waits.
 #
 # The attention of one new token, in one layer: each of H query heads takes a dot product with S keys, and then averages S values. That is 2·H·d·S
-# FLOPs (a multiplication and an addition for each number), twice. What it has to read are K heads of S keys and S values, two bytes for each number.
+# floating-point operations, or FLOPs (a multiplication and an addition for each number), twice. What it has to read are K heads of S keys and S values, two bytes for each number.
 #
 # **Predict.** A text of 131,072 tokens instead of 8,192 is 16 times as long. What happens to the FLOPs per byte: 16 times more, the same, or
 # 16 times fewer?
@@ -398,7 +412,8 @@ plot.intensity(decode_intensity)
 # </details>
 #
 # A larger batch does not help either, since every text has its own cache. It helps with the weights, which are read once for all texts.
-# Shazeer put both into one formula. For a layer of width d that writes n tokens for b texts, the ratio of numbers read to operations is
+# Shazeer put both into one formula. For a layer of width d (our D, not the head size) that writes n tokens for b texts, the ratio of numbers
+# read to operations is
 #
 # $$\Theta\left(\frac nd + \frac 1b\right)$$
 #

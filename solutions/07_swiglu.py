@@ -108,6 +108,9 @@ def swish(x: Tensor, beta: float = 1.0) -> Tensor:
 check.swish(swish)
 
 # %%
+show("at -1 and -5", lambda: swish(torch.tensor([-1.0, -5.0])))
+
+# %%
 plot.curves(swish)
 
 # %% [markdown]
@@ -194,8 +197,9 @@ show("gate -4, value 10", lambda: glu(torch.tensor([-4.0]), torch.tensor([10.0])
 #
 # $$\mathrm{FFN}_{\mathrm{SwiGLU}}(x) = \big(\mathrm{Swish}_1(x W) \odot x V\big)\, W_2$$
 #
-# There are three matrices now. W makes the gates, V the values, W₂ brings the hidden units back to D numbers. In Llama's code, and
-# in ours, they are stored as (out, in) and called `w_gate` (F, D), `w_up` (F, D) and `w_down` (D, F).
+# There are three matrices now. W makes the gates, V the values, W₂ brings the hidden units back to D numbers. `nn.Linear` stores a matrix
+# as (out, in), and we call them `w_gate` (F, D), `w_up` (F, D) and `w_down` (D, F). (Meta's code says w1, w3 and w2, Hugging Face's
+# `gate_proj`, `up_proj` and `down_proj`.)
 #
 # **Predict.** In one hidden unit the gate is −1 and the value −3. With ReLU instead of Swish the unit would be 0. What
 # is it with Swish: 0, negative, or positive?
@@ -252,9 +256,10 @@ plot.dead_units(swish, swiglu)
 
 # %% [markdown]
 # No unit of Swish or SwiGLU is ever without a gradient. But look at the circles: without the norm most of the units fall silent all the
-# same, their gates below zero for every text. And look at the loss in the caption: when this lab was written, it was 2.49, 2.50 and 2.50
-# after 240 steps, with 96 of the 192 ReLUs dead. (At this learning rate it jumps by 0.1 and more from one mark to the next, and
-# there is one run of each: such differences mean nothing.) Dead units are not what SwiGLU wins by.
+# same, their gates below zero for every text. And look at the losses in the caption. When this lab was written, half of the ReLUs were
+# dead in the end, and the losses of ReLU, Swish and SwiGLU were 2.49, 2.50 and 2.50 after 240 steps, and 2.48, 2.58 and 2.75 after 300.
+# At this learning rate they jump from one mark to the next, and there is one run of each, so that the last three prove nothing against
+# SwiGLU. They prove nothing for it either: not dying is not what SwiGLU wins by.
 
 # %% [markdown]
 # ## 7.4 Three matrices for the price of two
@@ -387,9 +392,9 @@ plot.race(swiglu)
 # | SwiGLU | Swish | 1.944 (0.010) | 1.636 |
 # | GEGLU | GELU | 1.942 (0.004) | 1.633 |
 #
-# Read it from top to bottom. Without a gate it does not matter how one bends. With a gate every layer is better than all of the
-# former, even the one that bends nothing: the product does it. SwiGLU and GEGLU are closer than one standard deviation of the short
-# training. Why does it work? The paper's last sentence says: "We offer no explanation as to why these architectures seem to work; we
+# Read the last column from top to bottom. Without a gate it hardly matters how one bends. With a gate every layer is better than all of
+# the former, even the one that bends nothing: the product does it. (After the short training GLU and GELU were still level.) SwiGLU and
+# GEGLU are closer than one standard deviation of the short training. Why does it work? The paper's last sentence says: "We offer no explanation as to why these architectures seem to work; we
 # attribute their success, as all else, to divine benevolence."
 #
 # And what does it cost in time? As many parameters, as many multiplications:
@@ -414,9 +419,10 @@ plot.timing(swiglu)
 # | place | after attention: x + SwiGLU(norm(x)) |
 #
 # PaLM had it before ([2204.02311](https://arxiv.org/abs/2204.02311), section 2), LLaMA took it from there
-# ([2302.13971](https://arxiv.org/abs/2302.13971), section 2.2), and Mistral ([2310.06825](https://arxiv.org/abs/2310.06825)) and Qwen
-# ([2309.16609](https://arxiv.org/abs/2309.16609)) have it as well. In a batch of tokens it is the largest matrix product of each block: when people
-# say that a language model multiplies matrices, this is mostly what they mean.
+# ([2302.13971](https://arxiv.org/abs/2302.13971), section 2.2), and Qwen ([2309.16609](https://arxiv.org/abs/2309.16609)) has it as well. Mistral
+# 7B kept Llama's layer, with 14,336 hidden units ([2310.06825](https://arxiv.org/abs/2310.06825), table 1), as many as Llama 3 8B has. In
+# a batch of tokens it is the largest matrix product of each block: when people say that a language model multiplies matrices, this is
+# mostly what they mean.
 
 # %% [markdown]
 # ## What you built

@@ -63,7 +63,7 @@ def test_the_cut_is_a_straight_line_unless_swish_is_on_the_wrong_branch() -> Non
     for kind in ("GLU", "SwiGLU"):
         for at in (-4.0, -1.0, 0.0, 2.0):
             assert "a straight line" in picture.caption(kind=kind, at=at)
-    assert "the value 2 becomes 3.52, −2 becomes −3.52" in picture.caption(kind="SwiGLU", at=2.0)
+    assert "the value 3 becomes 5.28, −3 becomes −5.28" in picture.caption(kind="SwiGLU", at=2.0)
     value, out = find(picture.figure(kind="GLU", at=-1.0), "cut").get_data()
     assert out.tolist() == pytest.approx([0.26894 * v for v in value], abs=1e-4)
     wrong = plot.gate(lambda gate, value: torch.sigmoid(value) * gate, swish_on_up)

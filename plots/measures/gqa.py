@@ -244,9 +244,10 @@ def intensity(decode_intensity: Callable[..., float]) -> Flipbook:
         axes.set_yticks(range(len(MACHINES)), list(MACHINES))
         axes.set(xlim=(0, 1), xlabel="share of the time", ylim=(-0.6, len(MACHINES) - 0.4))
         axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25 %", "50 %", "75 %", "100 %"])
+        plural = "s" * (kv_heads > 1)
         return (
-            f"32 query heads, {kv_heads} kv heads, {context:,} tokens: {number(ratio, 1)} FLOPs "
-            f"for each byte read. An H100 could do {989e12 / 3.35e12:.0f} in that time; it "
+            f"32 query heads, {kv_heads} kv head{plural}, {context:,} tokens: {number(ratio, 1)} "
+            f"FLOPs for each byte read. An H100 could do {989e12 / 3.35e12:.0f} in that time; it "
             f"computes for {100 * busy['H100 SXM']:.1f} % of it."
         )
 
