@@ -11,7 +11,7 @@ from course import ROOT
 from torch import nn
 
 from assets.gguf import File, Stored
-from plots.measures import decoders, real_weights_faster
+from plots.measures import decoders, linear_maps, real_weights_faster
 from plots.measures.real_weights_faster import Row, measure, table
 from solutions.my_llama import Llama, LlamaConfig
 
@@ -27,10 +27,11 @@ SIZES = {
 needs_kernel = pytest.mark.skipif(not decoders.kernel_works(), reason="torch has no 4-bit kernel")
 
 
-def llama(tied: bool = True, seed: int = 0) -> Llama:
+def llama(tied: bool = True, seed: int = 0, vocab_size: int = 101) -> Llama:
     """A small random Llama whose norms are no ones, and whose logits are far apart."""
     torch.manual_seed(seed)
-    model = Llama(LlamaConfig(**SIZES, rope_base=1000.0, tie_embeddings=tied)).eval()
+    sizes = SIZES | {"vocab_size": vocab_size}
+    model = Llama(LlamaConfig(**sizes, rope_base=1000.0, tie_embeddings=tied)).eval()
     for name, weight in model.named_parameters():
         nn.init.normal_(weight, 1.0 if weight.dim() == 1 else 0.0, 0.3 if "norm" in name else 0.2)
     return model.requires_grad_(False)
@@ -116,9 +117,9 @@ def by_hand(block: list[int]) -> list[float]:
     return low + [scale * (byte // 16) + minimum for byte in block[4:]]
 
 
-def tiny_file(tied: bool = True) -> tuple[File, Llama]:
+def tiny_file(tied: bool = True, vocab_size: int = 101) -> tuple[File, Llama]:
     """A file that exists in memory only, and the plain Llama with its numbers in float32."""
-    model = llama(tied)
+    model = llama(tied, vocab_size=vocab_size)
     weights, tensors = model.state_dict(), {}
 
     def plain(name: str, weight: torch.Tensor) -> None:
@@ -203,6 +204,52 @@ def test_the_tolerance_of_four_bits_tells_a_wrong_decoder(monkeypatch: pytest.Mo
     assert (got - wanted).norm() > 0.1 * wanted.norm()
 
 
+def test_quantized_weights_are_off_by_half_a_rung_at_most() -> None:
+    torch.manual_seed(0)
+    weight = torch.randn(6, 96)
+    weight[2, 32:64] = 0.5  # a group without any spread
+    nibbles, scales = linear_maps.quantized(weight)
+    assert nibbles.dtype == torch.uint8
+    assert nibbles.max() == 15
+    off = (decoders.unpacked(nibbles, scales) - weight).abs().unflatten(1, (-1, 32)).amax(2)
+    assert (off <= 0.501 * scales[..., 0] + 1e-6).all()
+
+
+@needs_kernel
+def test_a_shortlist_has_the_likeliest_token_first_and_all_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    torch.manual_seed(0)
+    monkeypatch.setattr(linear_maps, "SHORT", 8)
+    table = torch.randn(1024, 64)
+    head, rough_wins = linear_maps.Shortlist(table), 0
+    for _ in range(50):
+        x = torch.randn(1, 64)
+        wanted, got = x @ table.T, head(x)
+        assert got.argmax() == wanted.argmax()
+        rough = head.rough(x).float()
+        rough_wins += bool(rough.argmax() == wanted.argmax())
+        exact = ((got - wanted).abs() < 0.02).sum()
+        assert exact >= 8
+        assert (got - wanted).norm() < 0.15 * wanted.norm()
+    assert rough_wins < 50  # without the second look it would be wrong sometimes
+    several = torch.randn(3, 64)
+    torch.testing.assert_close(head(several), several @ table.half().float().T)
+    assert torch.equal(head.rows(torch.tensor([5])), table[[5]].half().float())
+
+
+@needs_kernel
+@pytest.mark.parametrize("vocab_size", [101, 1024])  # the kernel takes multiples of 16 only
+def test_shortlisted_writes_what_four_bit_writes(vocab_size: int) -> None:
+    file, _ = tiny_file(vocab_size=vocab_size)
+    ids, cuts = torch.randint(0, 101, (1, 23)), list(range(1, 23))
+    four_bit, shortlisted = decoders.four_bit(file), decoders.shortlisted(file)
+    assert isinstance(shortlisted.output, linear_maps.Shortlist) == (vocab_size == 1024)
+    one, other = chunked(four_bit, ids, cuts), chunked(shortlisted, ids, cuts)
+    assert torch.equal(one.argmax(-1), other.argmax(-1))
+    assert (one - other).norm() < 0.1 * one.norm()
+
+
 def missing(*_: object) -> None:
     raise AttributeError("no such operation")
 
@@ -221,8 +268,9 @@ def test_without_the_kernel_weights_are_float16(
     file, model = tiny_file()
     ids = torch.randint(0, 101, (1, 23))
     wanted = model(ids)
-    got = chunked(decoders.four_bit(file), ids, [1, 2, 11])
-    assert (got - wanted).norm() < 3e-3 * wanted.norm()
+    for make in (decoders.four_bit, decoders.shortlisted):
+        got = chunked(make(file), ids, [1, 2, 11])
+        assert (got - wanted).norm() < 3e-3 * wanted.norm()
 
 
 def test_without_the_packing_too(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -318,6 +366,9 @@ def test_the_real_model(smollm2: tuple[File, Llama]) -> None:
     assert (nibbles - plain).norm() < 0.03 * plain.norm()
     assert (nibbles.argmax(-1) == plain.argmax(-1)).float().mean() > 0.9
 
+    listed = chunked(decoders.shortlisted(file), ids, cuts)
+    assert torch.equal(listed.argmax(-1), nibbles.argmax(-1))
+
 
 @real
 @pytest.mark.slow
@@ -331,9 +382,9 @@ def test_the_table_of_the_real_model(
     assert model.tok_embeddings.weight.dtype == torch.float32
     lines = capsys.readouterr().out.splitlines()
     assert [line.split("MB")[-1].split() for line in lines[2:4]] == [["4", "of", "4"]] * 2
-    read = [int(line.split(" MB")[0].split()[-1]) for line in lines[2:7]]
+    read = [int(line.split(" MB")[0].split()[-1]) for line in lines[2:8]]
     assert read[:4] == [538, 538, 269, 269]
-    assert read[4] == (123 if decoders.kernel_works() else 269)
+    assert read[4:] == ([123, 84] if decoders.kernel_works() else [269, 269])
 
     real_weights_faster.faster(file.path)
     assert len(capsys.readouterr().out.splitlines()) == len(lines) - 2

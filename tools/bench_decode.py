@@ -33,7 +33,7 @@ sys.path.insert(0, str(ROOT))
 
 ROUNDS, NEW, PROMPTS, PLACES = 5, 48, (32, 512), 300
 TRANSFORMERS, PLAIN, LLAMA_CPP = "transformers", "worked Llama", "llama.cpp"
-FAST = ("joined, float32", "joined, float16 weights", "the file's nibbles")
+FAST = ("joined, float32", "joined, float16 weights", "the file's nibbles", "… and a shortlist")
 BASE = f"{TRANSFORMERS} float32"
 DTYPES = ("float32", "bfloat16", "float16")
 HEAD = (
@@ -110,6 +110,7 @@ def own_rows(file: Any) -> list[Row]:
         lambda: decoders.fused(config, weights),
         lambda: decoders.halved(config, weights),
         lambda: decoders.four_bit(file),
+        lambda: decoders.shortlisted(file),
     )
     return rows + [own(name, make()) for name, make in zip(FAST, makes, strict=True)]
 
@@ -121,6 +122,7 @@ def transformers_rows(path: Path) -> list[Row]:
     """`generate` of transformers, on the same file, in three dtypes."""
     import torch
     from transformers import AutoModelForCausalLM, StoppingCriteria, StoppingCriteriaList
+    from transformers.utils.logging import disable_progress_bar
 
     class Stamp(StoppingCriteria):
         """Notes when each token is there; stops nothing."""
@@ -132,6 +134,7 @@ def transformers_rows(path: Path) -> list[Row]:
             self.stamps.append(time.perf_counter())
             return torch.zeros(len(input_ids), dtype=torch.bool)
 
+    disable_progress_bar()
     loaded = AutoModelForCausalLM.from_pretrained(
         path.parent, gguf_file=path.name, dtype=torch.float32
     ).eval()

@@ -8,6 +8,7 @@ small stays in float32: the residual stream, the norms, attention and its cache.
     fused(config, weights)    four bytes a weight, exactly the plain model
     halved(config, weights)   two bytes a weight
     four_bit(file)            5/8 of a byte: the nibbles of a Q4_1 file, as they are
+    shortlisted(file)         and 5/8 of a byte for the output table, too, except for 64 tokens
 """
 
 from __future__ import annotations
@@ -23,9 +24,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from assets.gguf import File, Stored
+from assets.gguf import File
+from plots.measures.linear_maps import (
+    FourBit,
+    Full,
+    Half,
+    Shortlist,
+    kernel_works,
+    nibbles_of,
+    unpacked,
+)
 
-GROUP = 32  # numbers in a Q4_1 block, which share a scale and a minimum
 NAMES = {  # a layer's matrices here and in the file
     "attention.wq": "attn_q",
     "attention.wk": "attn_k",
@@ -37,90 +46,6 @@ NAMES = {  # a layer's matrices here and in the file
 }
 NORMS = {"attention_norm": "attn_norm", "ffn_norm": "ffn_norm"}
 Linear = Callable[[Tensor], Tensor]  # (T, in) → (T, out)
-
-
-class Full:
-    """A linear map in float32."""
-
-    def __init__(self, weight: Tensor) -> None:
-        self.weight = weight
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """x: (T, in) → (T, out), float32."""
-        return F.linear(x, self.weight)
-
-    def rows(self, ids: Tensor) -> Tensor:
-        """The embeddings of some tokens, (T, out), float32."""
-        return self.weight[ids]
-
-
-class Half:
-    """A linear map in float16: half the bytes to read."""
-
-    def __init__(self, weight: Tensor) -> None:
-        self.weight = weight.half()
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """x: (T, in) → (T, out), float32."""
-        if len(x) > 1:  # a prompt: a matrix of inputs is slow in float16
-            return F.linear(x, self.weight.float())
-        return F.linear(x.half(), self.weight).float()
-
-    def rows(self, ids: Tensor) -> Tensor:
-        """The embeddings of some tokens, (T, out), float32."""
-        return self.weight[ids].float()
-
-
-class FourBit:
-    """A linear map whose weights are nibbles: weight = scale · nibble + minimum, in groups of 32.
-
-    Computed by a kernel of torch's own use, which may be missing: see `kernel_works`.
-    """
-
-    def __init__(self, nibbles: Tensor, scales: Tensor) -> None:
-        """nibbles: (out, in) uint8, scales: (out, in / 32, 2), each group's scale and minimum."""
-        scale, minimum = scales.float().unbind(-1)
-        # The kernel computes scale · (nibble − 8) + zero, with bfloat16 numbers only fast.
-        pairs = torch.stack((scale, minimum + 8 * scale), dim=-1).transpose(0, 1)
-        self.scales = pairs.bfloat16().contiguous()  # (in / 32, out, 2)
-        self.packed = torch._convert_weight_to_int4pack_for_cpu(nibbles.int(), 1)
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """x: (T, in) → (T, out), bfloat16."""
-        multiply = torch.ops.aten._weight_int4pack_mm_for_cpu
-        return multiply(x.bfloat16(), self.packed, GROUP, self.scales)
-
-
-def kernel_works() -> bool:
-    """Whether this torch has the 4-bit kernel, and it does what FourBit expects of it."""
-    nibbles = torch.arange(64 * 64).reshape(64, 64).remainder(16).to(torch.uint8)
-    scales = torch.tensor([0.5, -2.0]).repeat(64, 2, 1)
-    scales[:, 1] = torch.tensor([0.25, 1.0])
-    x = torch.arange(64.0)[None] / 64
-    try:
-        got = FourBit(nibbles, scales)(x)
-    except (AttributeError, RuntimeError, NotImplementedError):
-        return False
-    return torch.allclose(got.float(), F.linear(x, unpacked(nibbles, scales)), atol=0.5)
-
-
-def nibbles_of(stored: Stored) -> tuple[Tensor, Tensor]:
-    """Take the blocks of a Q4_1 tensor apart: (out, in) nibbles and (out, in / 32, 2) scales.
-
-    A block: float16 scale, float16 minimum, 16 bytes; their low halves are the numbers 0 to 15, the
-    high halves 16 to 31.
-    """
-    rows = stored.shape[0]
-    scales = stored.blocks[:, :4].contiguous().view(torch.float16)
-    halves = stored.blocks[:, 4:]
-    nibbles = torch.cat((halves & 15, halves >> 4), dim=1)  # (n, 32)
-    return nibbles.reshape(rows, -1), scales.reshape(rows, -1, 2)
-
-
-def unpacked(nibbles: Tensor, scales: Tensor) -> Tensor:
-    """The weights that nibbles and scales stand for, (out, in), float32."""
-    scale, minimum = scales.float().repeat_interleave(GROUP, dim=1).unbind(-1)
-    return scale * nibbles + minimum
 
 
 def unpacked_weights(file: File) -> dict[str, Tensor]:
@@ -253,10 +178,12 @@ def fused(config: Any, weights: Mapping[str, Tensor], linear: type[Full | Half] 
 halved = functools.partial(fused, linear=Half)
 
 
-def four_bit(file: File) -> Decoder:
+def four_bit(file: File, table: type[Half] = Half) -> Decoder:
     """Decode with the nibbles of a Q4_1 file, unchanged; float16 where torch lacks the kernel."""
     config = SimpleNamespace(**file.config())
     works = kernel_works()
+    if not works or config.vocab_size % 16:  # the kernel's own condition
+        table = Half
 
     def join(*names: str) -> Linear:
         stored = [file.tensors[_in_file(name)] for name in names]
@@ -268,11 +195,14 @@ def four_bit(file: File) -> Decoder:
     for i in range(config.n_layers):
         for here, there in NORMS.items():
             norms[f"layers.{i}.{here}.weight"] = file.tensors[f"blk.{i}.{there}.weight"].plain()
-    table = file.tensors["token_embd.weight"].plain()
+    embeddings = file.tensors["token_embd.weight"].plain()
     if config.tie_embeddings:
-        return Decoder(config, norms, join, Half(table))
-    norms["tok_embeddings.weight"] = table
-    return Decoder(config, norms, join, Half(file.tensors["output.weight"].plain()))
+        return Decoder(config, norms, join, table(embeddings))
+    norms["tok_embeddings.weight"] = embeddings
+    return Decoder(config, norms, join, table(file.tensors["output.weight"].plain()))
+
+
+shortlisted = functools.partial(four_bit, table=Shortlist)
 
 
 def _in_file(name: str) -> str:

@@ -63,11 +63,11 @@ def faster(path: Path, model: nn.Module | None = None) -> None:
         measure(rows, torch.tensor([ids[: PROMPT + PLACES]]))
     print(table(rows))
     if not decoders.kernel_works():
-        print("This torch has no 4-bit kernel; the last row computes with float16 instead.")
+        print("This torch has no 4-bit kernel; the last rows compute with float16 instead.")
 
 
 def steps(file: File, model: nn.Module | None = None) -> list[Row]:
-    """The rows of the table. In the last one the layers are in 4 bits; the table is in float16."""
+    """The rows of the table, most of them with one thing that the one before has not."""
     config = SimpleNamespace(**file.config())
     weights = decoders.unpacked_weights(file) if model is None else model.state_dict()
     layers = sum(w.numel() for name, w in weights.items() if name.startswith("layers."))
@@ -79,9 +79,11 @@ def steps(file: File, model: nn.Module | None = None) -> list[Row]:
         halves = copy.deepcopy(model).half()  # a copy: the learner's own stays as it is
         rows.insert(0, Row("your Llama, float32", model, 4 * (layers + table)))
         rows.append(Row("your Llama, all in float16", halves, 2 * (layers + table)))
-    halved, four_bit = decoders.halved(config, weights), decoders.four_bit(file)
+    halved = decoders.halved(config, weights)
     rows.append(Row(f"{joined}, float16 weights", halved, 2 * (layers + table)))
-    rows.append(Row(f"{joined}, 4-bit weights", four_bit, packed * layers + 2 * table))
+    four_bit, shortlisted = decoders.four_bit(file), decoders.shortlisted(file)
+    rows.append(Row("… the layers left in 4 bits", four_bit, packed * layers + 2 * table))
+    rows.append(Row("… and a 4-bit shortlist of tokens", shortlisted, packed * (layers + table)))
     return rows
 
 

@@ -1,0 +1,129 @@
+"""Lab 11: linear maps whose weights take 4, 2 or 5/8 bytes each, for `Decoder`."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from assets.gguf import Stored
+
+GROUP = 32  # numbers in a Q4_1 block, which share a scale and a minimum
+SHORT = 64  # tokens on a Shortlist
+
+
+class Full:
+    """A linear map in float32."""
+
+    def __init__(self, weight: Tensor) -> None:
+        self.weight = weight
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """x: (T, in) → (T, out), float32."""
+        return F.linear(x, self.weight)
+
+    def rows(self, ids: Tensor) -> Tensor:
+        """The embeddings of some tokens, (T, out), float32."""
+        return self.weight[ids]
+
+
+class Half:
+    """A linear map in float16: half the bytes to read."""
+
+    def __init__(self, weight: Tensor) -> None:
+        self.weight = weight.half()
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """x: (T, in) → (T, out), float32."""
+        if len(x) > 1:  # a prompt: a matrix of inputs is slow in float16
+            return F.linear(x, self.weight.float())
+        return F.linear(x.half(), self.weight).float()
+
+    def rows(self, ids: Tensor) -> Tensor:
+        """The embeddings of some tokens, (T, out), float32."""
+        return self.weight[ids].float()
+
+
+class FourBit:
+    """A linear map whose weights are nibbles: weight = scale · nibble + minimum, in groups of 32.
+
+    Computed by a kernel of torch's own use, which may be missing: see `kernel_works`.
+    """
+
+    def __init__(self, nibbles: Tensor, scales: Tensor) -> None:
+        """nibbles: (out, in) uint8, scales: (out, in / 32, 2), each group's scale and minimum."""
+        scale, minimum = scales.float().unbind(-1)
+        # The kernel computes scale · (nibble − 8) + zero, with bfloat16 numbers only fast.
+        pairs = torch.stack((scale, minimum + 8 * scale), dim=-1).transpose(0, 1)
+        self.scales = pairs.bfloat16().contiguous()  # (in / 32, out, 2)
+        self.packed = torch._convert_weight_to_int4pack_for_cpu(nibbles.int(), 1)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """x: (T, in) → (T, out), bfloat16."""
+        multiply = torch.ops.aten._weight_int4pack_mm_for_cpu
+        return multiply(x.bfloat16(), self.packed, GROUP, self.scales)
+
+
+class Shortlist(Half):
+    """An output table that is read in 4 bits; the 64 likeliest tokens are computed in float16.
+
+    4 bits are too few to choose by: their logits are off by half a unit. But the right token is
+    among the first ones, so its row is read again, and 63 others. The rest stay approximate.
+    """
+
+    def __init__(self, weight: Tensor) -> None:
+        super().__init__(weight)
+        self.rough = FourBit(*quantized(weight))
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """x: (T, in) → (T, out), float32."""
+        if len(x) > 1:
+            return super().__call__(x)
+        logits = self.rough(x).float()
+        likeliest = logits.topk(min(SHORT, logits.shape[1])).indices[0]
+        logits[0, likeliest] = torch.mv(self.rows(likeliest), x[0])
+        return logits
+
+
+def kernel_works() -> bool:
+    """Whether this torch has the 4-bit kernel, and it does what FourBit expects of it."""
+    nibbles = torch.arange(64 * 64).reshape(64, 64).remainder(16).to(torch.uint8)
+    scales = torch.tensor([0.5, -2.0]).repeat(64, 2, 1)
+    scales[:, 1] = torch.tensor([0.25, 1.0])
+    x = torch.arange(64.0)[None] / 64
+    try:
+        got = FourBit(nibbles, scales)(x)
+    except (AttributeError, RuntimeError, NotImplementedError):
+        return False
+    return torch.allclose(got.float(), F.linear(x, unpacked(nibbles, scales)), atol=0.5)
+
+
+def nibbles_of(stored: Stored) -> tuple[Tensor, Tensor]:
+    """Take the blocks of a Q4_1 tensor apart: (out, in) nibbles and (out, in / 32, 2) scales.
+
+    A block: float16 scale, float16 minimum, 16 bytes; their low halves are the numbers 0 to 15, the
+    high halves 16 to 31.
+    """
+    rows = stored.shape[0]
+    scales = stored.blocks[:, :4].contiguous().view(torch.float16)
+    halves = stored.blocks[:, 4:]
+    nibbles = torch.cat((halves & 15, halves >> 4), dim=1)  # (n, 32)
+    return nibbles.reshape(rows, -1), scales.reshape(rows, -1, 2)
+
+
+def unpacked(nibbles: Tensor, scales: Tensor) -> Tensor:
+    """The weights that nibbles and scales stand for, (out, in), float32."""
+    scale, minimum = scales.float().repeat_interleave(GROUP, dim=1).unbind(-1)
+    return scale * nibbles + minimum
+
+
+def quantized(weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Round weights to 16 rungs between each group's least and greatest: nibbles and scales.
+
+    weight: (out, in) → (out, in) uint8, (out, in / 32, 2).
+    """
+    groups = weight.unflatten(1, (-1, GROUP))
+    low, high = groups.aminmax(dim=2, keepdim=True)
+    scale = ((high - low) / 15).clamp(min=1e-12)
+    nibbles = ((groups - low) / scale).round().to(torch.uint8)
+    return nibbles.flatten(1), torch.cat((scale, low), dim=2)
