@@ -151,8 +151,8 @@ def stream(Llama: Model, LlamaConfig: Config) -> Flipbook:
     return explore(
         draw,
         weights=list(STREAMS),
-        position=range(0, len(LINE), 2),
-        start={"weights": "trained", "position": 4},
+        position=range(0, len(LINE), 3),
+        start={"weights": "trained", "position": 3},
         size=(7.2, 3.2),
     )
 
@@ -228,8 +228,11 @@ def _shares(axes: Axes, row: int, parts: dict[str, int], lit: bool) -> None:
         color, hatch = LOOKS[name]
         width = 100 * count / total
         face = to_rgba(color, 0.55 if lit else 0.12)
-        axes.barh([row], [width], 0.72, left=left, color=[face], edgecolor=color, hatch=hatch)
+        axes.barh([row], [width], 0.72, left=left, color=[face], edgecolor=color)
         axes.patches[-1].set(gid=f"{name}-{row}", linewidth=1.4 if lit else 0.7)
+        if hatch:  # by itself: a filled bar loses it in the browser
+            axes.barh([row], [width], 0.72, left=left, color="none", edgecolor=color, hatch=hatch)
+            axes.patches[-1].set(linewidth=0)
         left += width
 
 

@@ -283,7 +283,7 @@ plot.architecture(Llama, LlamaConfig)
 #
 # One spoiler is the most frequent one of all. Hugging Face stores wq and wk for the other layout of RoPE (lab 03, `apply_rope_half`): the same rows in another order.
 #
-# **Predict.** Somebody loads them into your model as they are. At which positions do the logits become wrong: at all, at all but the first, or only later in the text, since small angles hardly turn?
+# **Predict.** Somebody loads them into your model as they are. Which positions get wrong logits: every one, every one but the first, or only those far back in the text, since small angles hardly turn?
 
 # %% id="plot-8-2-departures"
 plot.departures(Llama, LlamaConfig)
@@ -291,7 +291,7 @@ plot.departures(Llama, LlamaConfig)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# At all but the first. The token at position 0 has nothing to choose from: it sees one key, itself, with weight 1, whatever the query says. So nothing in wq, wk or RoPE can be wrong there, and a test that looks at the first token only finds
+# Every one but the first. The token at position 0 has nothing to choose from: it sees one key, itself, with weight 1, whatever the query says. So nothing in wq, wk or RoPE can be wrong there, and a test that looks at the first token only finds
 # nothing ([TinyLlama#24](https://github.com/jzhang38/TinyLlama/issues/24), [LLMs-from-scratch#747](https://github.com/rasbt/LLMs-from-scratch/pull/747)). In this small model every later position departs at once. With a real
 # model's slow frequencies the first words can look well and the text then goes astray.
 #
@@ -314,7 +314,7 @@ plot.stream(Llama, LlamaConfig)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# More than ten times: from 0.13 to 3.6 at position 4. Nothing ever makes it shorter, except a part that writes the opposite of what is there. That is why the last norm is needed, and why the parts need
+# More than ten times: from 0.12 to 4.7 at position 3. Nothing ever makes it shorter, except a part that writes the opposite of what is there. That is why the last norm is needed, and why the parts need
 # theirs: the same vector would be ten times as loud to the last block as to the first.
 #
 # </details>
@@ -400,7 +400,7 @@ plot.shares(Llama, LlamaConfig)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# More: when this lab was written, 23 times. SwiGLU, norms and output do the same for each token, eight times as much for eight times as many. In attention every token meets every earlier one: 64 times as many scores. With a
+# More: when this lab was written, about twenty times. SwiGLU, norms and output do the same for each token, eight times as much for eight times as many. In attention every token meets every earlier one: 64 times as many scores. With a
 # tenth of the weights it took a quarter of the time at 128 tokens and three quarters at 1,024. (Kernels for long texts keep the scores out of memory, but compute them all the same.)
 #
 # </details>
@@ -441,7 +441,7 @@ plot.noise(Llama, LlamaConfig, generate_greedy_cached)
 # | tie_embeddings | yes | no | no | no |
 # | parameters | 1,235,814,400 | 8,030,261,248 | 70,553,706,496 | 405,853,388,800 |
 #
-# These are all the differences ([2407.21783](https://arxiv.org/abs/2407.21783), table 3, with the hidden sizes that the weights have, see lab 07), and your class builds each of them. From Llama 3.1 on, the RoPE frequencies are scaled as well, for longer texts: lab 13.
+# These are all the differences ([2407.21783](https://arxiv.org/abs/2407.21783), table 3, with the hidden sizes that the weights have, see lab 07; 1B from its own config), and your class builds each of them. From Llama 3.1 on, the RoPE frequencies are scaled as well, for longer texts: lab 13.
 #
 # The same parts in three places:
 #
