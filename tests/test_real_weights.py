@@ -1,8 +1,10 @@
 """Lab 11: the model is the one that transformers runs, and its pictures draw what the learner's code makes of it."""
 
 import doctest
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from torch import Tensor, nn
 from assets import smollm2
 from checks.mistakes import real_weights as mistakes
 from checks.mistakes import real_weights_loading as mistakes_of_loading
+from checks.probes import real_weights as files
 from plots import real_weights as plot
 from plots import real_weights_live as live
 from plots import real_weights_text as text
@@ -158,6 +161,25 @@ def test_loading_and_talking_stays_far_below_3_gb() -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert int(result.stdout) / 1e6 < 1.6, result.stderr  # GB; ru_maxrss is in kB on Linux
+
+
+def test_the_clock_stands_still_while_torch_prepares_the_meta_device(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A slow machine needs longer for that import than an answer may take."""
+    fired: list[int] = []
+    monkeypatch.setattr(torch.nn, "Embedding", lambda *_, **__: time.sleep(0.4))
+    before = signal.signal(signal.SIGALRM, lambda *_: fired.append(1))
+    files.meta_is_ready.cache_clear()
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        files.meta_is_ready()
+        assert fired == []
+        assert 0 < signal.getitimer(signal.ITIMER_REAL)[0] <= 0.2
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        files.meta_is_ready.cache_clear()
 
 
 # pictures
