@@ -241,12 +241,10 @@ train = Check(
     probes=[
         Probe("three steps on a text with one piece: losses and weights", loop.trained(steps=3)),
         Probe(
-            "warm-up, cosine, floor: nine steps",
-            loop.trained(steps=9, warmup=4, peak=0.4, floor=0.1),
+            "warm-up, cosine, floor: eight steps",
+            loop.trained(steps=8, warmup=3, peak=0.4, floor=0.1),
         ),
-        Probe(
-            "a norm of 1e-7 at most", loop.trained(steps=4, max_norm=1e-7, weight_decay=0.0)
-        ),
+        Probe("a norm of 1e-7 at most", loop.trained(steps=4, max_norm=1e-7, weight_decay=0.0)),
         Probe(
             "no limit to the norm; a large weight decay",
             loop.trained(steps=4, scale=6.0, max_norm=1e9, weight_decay=3.0),

@@ -34,7 +34,7 @@ def write(
 ) -> str:
     """Let a model write: one character after the other, drawn by its probabilities.
 
-    It sees the last CONTEXT characters, as many as it has been trained on. How to choose well is the
+    It sees the last CONTEXT characters, as many as it was trained on. How to choose well is the
     subject of lab 10; here it is only a look at what has been learned.
     """
     generator = torch.Generator().manual_seed(seed)
@@ -116,7 +116,7 @@ class Watch:
         top = max([*self.milestones.values(), *y[:1], 2.0])
         axes.set(xlim=(0, self.steps), ylim=(1.2, min(top, 5.0) + 0.25))
         axes.set(xlabel="step", ylabel="loss")
-        axes.legend(loc="upper right", bbox_to_anchor=(1.0, 0.83), fontsize=9)
+        axes.legend(loc="upper left", bbox_to_anchor=(0.3, 0.86), fontsize=9)
         return self.caption
 
     def show(self) -> None:
@@ -131,6 +131,7 @@ class Watch:
         png = page.png()
         bundle = {
             "text/html": self._html(page.svg() if person_is_present() else None, png),
+            "image/png": png,
             "text/plain": "\n\n".join([page.caption, *map("{0[0]}: {0[1]}".format, self._said())]),
         }
         if self.handle is None:

@@ -186,7 +186,7 @@ def _both_names(self: Training, step: int) -> None:
 
 def _clip_each(self: Training) -> None:
     for p in self.parameters:
-        nn.utils.clip_grad_norm_([p], self.max_norm)
+        right.quick_clip([p], self.max_norm)
 
 
 def _last_measured(self: Training, step: int) -> float | None:
@@ -385,7 +385,7 @@ LOOP = [
     ),
     Mistake(
         "constant_max_norm",
-        loop(clip=lambda self: nn.utils.clip_grad_norm_(self.parameters, 1.0)),
+        loop(clip=lambda self: right.quick_clip(self.parameters, 1.0)),
         "The gradients are clipped to 1 whatever max_norm is.",
         ORDER,
     ),

@@ -286,4 +286,3 @@ class _Note:
     def __exit__(self, *_: object) -> None:
         if self.handle:
             self.handle.update({"text/plain": ""}, raw=True)
-

@@ -30,7 +30,7 @@ def learning_rate(step: int, warmup: int, total: int, peak: float, floor: float)
     peak · (step + 1) / warmup while step < warmup; from there half a cosine from peak to floor,
     which is reached at step = total; floor afterwards.
 
-    >>> [learning_rate(step, 2, 6, 1.0, 0.0) for step in range(8)]
+    >>> [round(learning_rate(step, 2, 6, 1.0, 0.0), 3) for step in range(8)]
     [0.5, 1.0, 1.0, 0.854, 0.5, 0.146, 0.0, 0.0]
     """
     if step < warmup:
@@ -46,11 +46,11 @@ def clip_grad_norm(grads: list[Tensor], max_norm: float) -> float:
 
     The norm is that of all the numbers of all the tensors together. Returns it as it was before.
 
-    >>> grads = [torch.tensor([3.0]), torch.tensor([[0.0], [4.0]])]
+    >>> grads = [torch.tensor([3.0]), torch.tensor([[0.0, 4.0]])]
     >>> clip_grad_norm(grads, max_norm=1.0)
     5.0
     >>> grads
-    [tensor([0.6000]), tensor([[0.0000], [0.8000]])]
+    [tensor([0.6000]), tensor([[0.0000, 0.8000]])]
     """
     norm = math.sqrt(sum(grad.float().square().sum().item() for grad in grads))
     if norm > max_norm:
