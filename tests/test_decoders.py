@@ -3,7 +3,6 @@
 import copy
 from importlib.util import find_spec
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -251,7 +250,7 @@ def test_shortlisted_writes_what_four_bit_writes(vocab_size: int) -> None:
 
 
 def missing(*_: object) -> None:
-    raise AttributeError("no such operation")
+    raise RuntimeError("no such operation")
 
 
 def wrong(x: torch.Tensor, packed: torch.Tensor, group: int, scales: torch.Tensor) -> torch.Tensor:
@@ -262,8 +261,7 @@ def wrong(x: torch.Tensor, packed: torch.Tensor, group: int, scales: torch.Tenso
 def test_without_the_kernel_weights_are_float16(
     monkeypatch: pytest.MonkeyPatch, instead: object
 ) -> None:
-    operations = SimpleNamespace(aten=SimpleNamespace(_weight_int4pack_mm_for_cpu=instead))
-    monkeypatch.setattr(decoders.torch, "ops", operations)
+    monkeypatch.setattr(torch, "_weight_int4pack_mm_for_cpu", instead)
     assert not decoders.kernel_works()
     file, model = tiny_file()
     ids = torch.randint(0, 101, (1, 23))
@@ -273,8 +271,11 @@ def test_without_the_kernel_weights_are_float16(
         assert (got - wanted).norm() < 3e-3 * wanted.norm()
 
 
-def test_without_the_packing_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decoders.torch, "_convert_weight_to_int4pack_for_cpu", missing)
+@pytest.mark.parametrize(
+    "name", ["_weight_int4pack_mm_for_cpu", "_convert_weight_to_int4pack_for_cpu"]
+)
+def test_without_the_name_too(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.delattr(torch, name, raising=False)
     assert not decoders.kernel_works()
 
 

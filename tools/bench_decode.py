@@ -185,6 +185,7 @@ def llama_cpp_row(path: Path, threads: int) -> Row:
             raise RuntimeError("llama.cpp's process has ended")
         return json.loads(answer)
 
+    ask("choices", [1], 0)  # fails here, if it does
     return Row(LLAMA_CPP, lambda ids, n: ask("write", ids, n), lambda ids: ask("choices", ids, 0))
 
 
@@ -314,10 +315,12 @@ def main() -> int:
     text = smollm2.tokenizer(file).encode(words).ids
     rows = transformers_rows(path) + own_rows(file)
     missing = ""
-    if find_spec("llama_cpp"):
+    try:
+        if find_spec("llama_cpp") is None:
+            raise RuntimeError(why_no_llama_cpp())
         rows.append(llama_cpp_row(path, threads))
-    else:
-        missing = why_no_llama_cpp()
+    except (RuntimeError, OSError) as error:
+        missing = str(error)
     measure(rows, text, options.prompts, options.rounds, options.new)
     agree(rows, text[: options.places])
 

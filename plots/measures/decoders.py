@@ -144,7 +144,8 @@ class Decoder:
         """x: (T, dim) → (T, dim); for one token in two operations instead of seven."""
         if len(x) > 1:
             return F.rms_norm(x, weight.shape, weight, self.config.norm_eps)
-        mean_square = torch.dot(x[0], x[0]).item() / self.config.dim
+        flat = x.view(-1)
+        mean_square = flat.dot(flat).item() / self.config.dim
         scale = 1 / math.sqrt(mean_square + self.config.norm_eps)
         return torch.addcmul(self.zero, x, weight, value=scale)  # 0 + scale · x · weight
 

@@ -60,8 +60,7 @@ class FourBit:
 
     def __call__(self, x: Tensor) -> Tensor:
         """x: (T, in) → (T, out), bfloat16."""
-        multiply = torch.ops.aten._weight_int4pack_mm_for_cpu
-        return multiply(x.bfloat16(), self.packed, GROUP, self.scales)
+        return torch._weight_int4pack_mm_for_cpu(x.bfloat16(), self.packed, GROUP, self.scales)
 
 
 class Shortlist(Half):

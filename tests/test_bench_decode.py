@@ -1,0 +1,93 @@
+"""What `make bench-decode` says of its measurements; the measuring itself is too long for a test."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from solutions.my_llama import Llama, LlamaConfig
+from tools import bench_decode as bench
+from tools.bench_decode import Row
+
+
+def row(name: str, seconds: float, choices: list[int] = (1, 2, 3, 4)) -> Row:
+    """A row that writes a token in so many seconds, and takes ten times as long for the prompt."""
+    stamps = [0.0, 10 * seconds]
+    for _ in range(5):
+        stamps.append(stamps[-1] + seconds)
+    return Row(name, lambda ids, n: stamps[: n + 1], lambda ids: list(choices))
+
+
+def rows(plain: float = 0.1, fast: float = 0.015) -> list[Row]:
+    return [
+        row("transformers float32", 0.1),
+        row("transformers float16", 0.05),
+        row("worked Llama float32", plain),
+        row("worked Llama float16", 0.04, [1, 2, 3, 9]),
+        *(row(name, fast) for name in bench.FAST),
+        row("llama.cpp", 0.016),
+    ]
+
+
+def test_the_table_has_the_ratios() -> None:
+    all_rows = rows()
+    bench.measure(all_rows, [1] * 32, [8], rounds=2, new=6)
+    bench.agree(all_rows, [1] * 4)
+    lines = {
+        line[:28].strip(): line[28:].split() for line in bench.table(all_rows, [8], 4).splitlines()
+    }
+    assert lines["transformers float32"] == ["10.0", "1.00×", "–", "0.16×", "1000", "100.0%"]
+    assert lines["worked Llama float16"] == ["25.0", "2.50×", "1.25×", "0.40×", "400", "75.0%"]
+    assert lines["the file's nibbles"] == ["66.7", "6.67×", "–", "1.07×", "150", "100.0%"]
+
+
+@pytest.mark.parametrize(
+    ("plain", "fast", "held"),
+    [
+        (0.1, 0.015, [True, True, True]),
+        (0.11, 0.015, [False, True, True]),
+        (0.1, 0.021, [True, False, False]),
+        (0.1, 0.019, [True, True, False]),
+    ],
+)
+def test_goals(plain: float, fast: float, held: list[bool]) -> None:
+    all_rows = rows(plain, fast)
+    bench.measure(all_rows, [1] * 32, [8], rounds=1, new=6)
+    assert [holds for holds, _ in bench.goals(all_rows, [8])] == held
+
+
+def test_without_llama_cpp_the_reason_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench, "COMPILE_LOG", tmp_path / "llama-cpp.log")
+    assert "make bench-decode" in bench.why_no_llama_cpp()
+    bench.COMPILE_LOG.write_text(
+        "Collecting\nCMake Error: no C++ compiler\nFailed building wheel\n"
+    )
+    assert "CMake Error: no C++ compiler" in bench.why_no_llama_cpp()
+
+
+def test_own_rows_write_greedily_with_the_cache() -> None:
+    torch.manual_seed(0)
+    sizes = {"dim": 32, "n_layers": 2, "n_heads": 4, "n_kv_heads": 2, "vocab_size": 50}
+    model = Llama(LlamaConfig(**sizes, hidden_dim=48)).eval()
+    calls = []
+
+    class Watched:
+        new_caches = model.new_caches
+
+        def __call__(self, ids: torch.Tensor, caches: object) -> torch.Tensor:
+            calls.append(ids[0].tolist())
+            return model(ids, caches)
+
+    ids = torch.randint(0, 50, (9,)).tolist()
+    mine = bench.own("worked Llama float32", Watched())
+    stamps = mine.write(ids, 5)
+    assert len(stamps) == 6
+    assert stamps == sorted(stamps)
+    assert [len(call) for call in calls] == [9, 1, 1, 1, 1]
+    written = ids + [call[0] for call in calls[1:]]
+    with torch.no_grad():
+        wanted = model(torch.tensor([written]))[0].argmax(-1).tolist()
+    assert written[9:] == wanted[8:-1]
+    assert mine.choices(written) == wanted
