@@ -8,7 +8,7 @@ import torch
 from assets import gguf
 from torch import Tensor
 
-from . import Llama, LlamaConfig
+from . import Llama, LlamaConfig, generate
 
 
 def dequantize_q4_1(blocks: Tensor) -> Tensor:
@@ -120,17 +120,10 @@ def chat(
     """
     ids = tokenizer.encode(chat_prompt(messages)).ids
     end = tokenizer.token_to_id("<|im_end|>")
-    caches = model.new_caches(1, len(ids) + n_new)
-    new, answer, shown = ids, [], 0
-    for _ in range(n_new):
-        with torch.no_grad():
-            logits = model(torch.tensor([new]), caches)  # (1, T, V)
-        token = int(logits[0, -1].argmax())
-        if token == end:
-            return
+    answer, shown = [], 0
+    for token in generate(model, torch.tensor([ids]), n_new, temperature=0, stop={end}):
         answer.append(token)
         text = tokenizer.decode(answer)
         if not text.endswith("\N{REPLACEMENT CHARACTER}"):
             yield text[shown:]
             shown = len(text)
-        new = [token]
