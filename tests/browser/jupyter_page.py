@@ -203,7 +203,7 @@ class NotebookPage:
             "  const late = new Promise((_, fail) => setTimeout(fail, patience, new Error('too late')));"
             "  return { value: await Promise.race([work, late]) };"
             "}",
-            [cell_id, text, PATIENCE * 1000],
+            [cell_id, text, WHOLE_LAB * 1000],
         )
         if "missing" in answer:
             raise LookupError(f"The notebook has no cell with the id {cell_id!r}.")
