@@ -11,6 +11,7 @@ from checks.reference import input_block as reference
 Merges = list[tuple[int, int]]
 
 WORDS = ["the", "then", "there", "other", "thee", "her", "here", "three", "banana", "The", "café"]
+ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 WIDE = ["ééé", "e\u0301t", "語語語", "😀😀", "ñandú", "—…", "été"]
 
 
@@ -173,6 +174,7 @@ train_bpe = Check(
             lambda inputs: ("", 5),
             lambda inputs: ("x", 5),
             lambda inputs: ("hello", 0),
+            lambda inputs: ("  x\n\n", 4),
             title="stops early when no pair is left; no merges for 0",
         ),
     ],
@@ -201,6 +203,7 @@ encode_bpe = Check(
             lambda inputs: ("there and there", [(114, 101), (101, 256)]),
             lambda inputs: ("a\nb a\nb" * 12, [(10, 98), (97, 256), (257, 32)]),
             lambda inputs: ("ab" * 70, [(98, 97)]),
+            lambda inputs: (ALPHABET, [(97, 98), *((256 + i, 99 + i) for i in range(24))]),
             title="values on 2 random texts; the same text with two tokenizers",
         ),
         ids_of(
@@ -219,6 +222,7 @@ encode_bpe = Check(
         ids_of(
             lambda inputs: (draw_words(inputs, 8, WIDE), draw_merges(inputs, 20, WIDE)),
             lambda inputs: ("é語😀", [(169, 232), (195, 169)]),
+            lambda inputs: ("e\u0301é", [(101, 204)]),
             title="bytes, not characters",
         ),
         ids_of(

@@ -204,7 +204,7 @@ def module_in_half(answer: Any, inputs: Inputs) -> list:
 
 def far_in_half(answer: Any, inputs: Inputs) -> list:
     """Compare bfloat16 with float32 where the angles are those of position 1000."""
-    module, x, angles = module_and_input(answer, inputs, 1, 3, 1, 4)
+    module, x, angles = module_and_input(answer, inputs, 2, 5, 1, 4)
     angles = angles + 1000
     exact = module(x, angles)
     half = module.to(torch.bfloat16)

@@ -76,6 +76,17 @@ def encode_translate(text: str, vocab: list[str]) -> list[int]:
     return ids
 
 
+class UnknownCharacter(ValueError):
+    """An error of one's own, which is a ValueError."""
+
+
+def encode_own_error(text: str, vocab: list[str]) -> list[int]:
+    """Look for strangers first, and raise an error class of one's own that lists all of them."""
+    if strangers := sorted(set(text) - set(vocab)):
+        raise UnknownCharacter(", ".join(map(repr, strangers)))
+    return list(map(vocab.index, text))
+
+
 def decode_dictionary(ids: list[int], vocab: list[str]) -> str:
     """nanoGPT's itos."""
     itos = dict(enumerate(vocab))
@@ -245,6 +256,13 @@ def merge_characters(ids: list[int], pair: Pair, new_id: int) -> list[int]:
     """One character per id, so that str.replace does it."""
     text = "".join(map(chr, ids))
     return [ord(c) for c in text.replace(chr(pair[0]) + chr(pair[1]), chr(new_id))]
+
+
+def merge_digits(ids: list[int], pair: Pair, new_id: int) -> list[int]:
+    """Replace in a text of numbers, each with blanks of its own on both sides."""
+    text = " " + "  ".join(map(str, ids)) + " "
+    text = text.replace(f" {pair[0]}  {pair[1]} ", f" {new_id} ")
+    return [int(number) for number in text.split()]
 
 
 def merge_recursive(ids: list[int], pair: Pair, new_id: int) -> list[int]:
@@ -433,7 +451,13 @@ class EmbeddingModule:
 
 ACCEPTED = {
     "build_vocab": [vocab_karpathy, vocab_insertion, vocab_groups, vocab_counter],
-    "encode": [encode_index, encode_dictionary, encode_set_first, encode_translate],
+    "encode": [
+        encode_index,
+        encode_dictionary,
+        encode_set_first,
+        encode_translate,
+        encode_own_error,
+    ],
     "decode": [decode_dictionary, decode_plus, decode_map],
     "embed": [
         embed_builtin,
@@ -453,6 +477,7 @@ ACCEPTED = {
         merge_copy,
         merge_characters,
         merge_recursive,
+        merge_digits,
     ],
     "train_bpe": [train_minbpe, train_counter, train_sorted, train_loop, train_recursive],
     "encode_bpe": [encode_in_order, encode_minbpe, encode_tiktoken, encode_heap],
