@@ -151,16 +151,18 @@ def test_chat_answers_and_stops(model: nn.Module, tokenizer: Any) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")
 def test_loading_and_talking_stays_far_below_3_gb() -> None:
     code = (
-        "import resource; from assets import smollm2; from solutions.my_llama import real_weights as w\n"
+        "from assets import smollm2; from solutions.my_llama import real_weights as w\n"
         "path = smollm2.path(); model = w.load_llama(path)\n"
         "known = smollm2.tokenizer(smollm2.read(path))\n"
         "''.join(w.chat(model, known, [{'role': 'user', 'content': 'Hi ' * 200}], 4))\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        "print(open('/proc/self/status').read().split('VmHWM:')[1].split()[0])"
     )
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert int(result.stdout) / 1e6 < 1.6, result.stderr  # GB; ru_maxrss is in kB on Linux
+    # In GB. The highest of this process alone: getrusage would count what pytest had at the fork.
+    assert int(result.stdout) / 1e6 < 1.4, result.stderr
 
 
 def test_the_clock_stands_still_while_torch_prepares_the_meta_device(
@@ -300,6 +302,14 @@ def test_loading_without_memory_says_so(path: Path, capsys: pytest.CaptureFixtur
 
     with pytest.raises(RuntimeError, match="size mismatch"):
         plot.loaded(broken, path)
+
+
+def test_too_little_memory_for_the_last_section_is_said(
+    path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(smollm2, "free_memory", lambda: 900_000_000)
+    plot.faster(path, nn.Linear(1, 1))
+    assert "takes 1.6 GB more, and there are 0.9 GB" in capsys.readouterr().out
 
 
 def test_loading_is_measured(path: Path, model: nn.Module, capsys: pytest.CaptureFixture) -> None:

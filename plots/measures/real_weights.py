@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 GRADING = "LLAMA_LAB_GRADING" in os.environ  # wants a run, not the result
 WAITS = "This cell waits for the real model: the cell that loads it says why."
+FASTER = 1.6e9  # bytes that the decoders of the last section need beside the model
 REFERENCE = "real_weights_reference.json"
 BYTES = {"F32": 4.0, "F16": 2.0, "Q8_0": 34 / 32, "Q4_1": 20 / 32}  # for one number
 
@@ -281,6 +282,13 @@ def faster(path: Path | None, model: nn.Module | None) -> None:
     if path is None or model is None:
         print(WAITS)
         return
+    from assets import smollm2
     from plots.measures.real_weights_faster import faster as compare
 
+    free = smollm2.free_memory()
+    if free is not None and free < FASTER:
+        print(
+            f"This comparison takes {FASTER / 1e9:.1f} GB more, and there are {free / 1e9:.1f} GB."
+        )
+        return
     compare(path, model)
