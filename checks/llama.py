@@ -65,12 +65,12 @@ Llama = Check(
     probes=[
         Probe("worked example: a block that adds nothing", model.worked_model),
         Probe("a new model: names and shapes, untied and tied", model.new_model),
+        Probe("the logits of Hugging Face's Llama, untied", model.hugging_face("untied")),
+        Probe("the logits of Hugging Face's Llama, tied", model.hugging_face("tied")),
         Probe("one block", model.one_layer),
         Probe("two blocks", model.two_layers),
         Probe("tied: the output is the table", model.tied),
         Probe("other heads, sizes, eps and base", model.other_sizes),
-        Probe("the logits of Hugging Face's Llama, untied", model.hugging_face("untied")),
-        Probe("the logits of Hugging Face's Llama, tied", model.hugging_face("tied")),
         Probe("no token sees a later one, no text another", model.future_changed, block.LEAK),
         Probe(
             "gradients reach every weight",

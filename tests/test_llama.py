@@ -167,8 +167,8 @@ def test_the_check_s_panel_names_the_first_departure() -> None:
     model = with_blocks(Doubled)
     report = check.Llama.run(model)
     assert report.result == "failed"
-    says = [row.says for row in report.rows if row.says and "Hugging" in row.title]
-    assert says[0].startswith("layers.0 first sum departs first, at position 0")
+    assert report.summary.startswith("Llama: layers.0 first sum departs first, at position 0")
+    assert "layers.0 first sum departs first, at position 0" in report.html
 
 
 def test_a_tie_by_a_second_name_is_accepted_and_a_copy_is_told() -> None:

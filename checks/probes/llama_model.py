@@ -101,7 +101,7 @@ def hugging_face(name: str) -> Callable[[Any, Inputs], bool]:
     def run(answer: Any, inputs: Inputs) -> bool:
         module = fitted(answer(LlamaConfig(**frozen.CONFIGS[name])), frozen.weights(name))
         if says := frozen.first_departure(frozen.compare(module, name)):
-            raise Wrong(f"{says}.")
+            raise Wrong(f"{says}. Before that, all is as in Hugging Face's Llama.")
         return True
 
     return run
