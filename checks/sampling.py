@@ -142,7 +142,8 @@ top_k = Check(
         values(
             lambda inputs: (behind_another(inputs), 3),
             lambda inputs: (behind_another(inputs) - 2e4, 2),
-            title="behind another filter, and with logits of -20000",
+            lambda inputs: (uneven(inputs, 3, 8) * 200, 4),
+            title="behind another filter, with logits of -20000, and with steep ones",
         ),
         gradients(lambda inputs: (uneven(inputs, 3, 6), 2)),
         half_precision(lambda inputs: (shuffled(inputs, STEPS, 3), 7)),
@@ -245,6 +246,7 @@ min_p = Check(
         values(
             lambda inputs: with_clear_share(inputs, inputs.uniform(3, 30), 0.5),
             lambda inputs: with_clear_share(inputs, inputs.uniform(2, 60), 0.9),
+            lambda inputs: with_clear_share(inputs, inputs.uniform(1, 40) / 5, 0.98),
             title="nearly flat: no probability reaches p itself",
         ),
         values(

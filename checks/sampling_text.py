@@ -45,10 +45,10 @@ sample = Check(
             "their shares.",
         ),
         Probe(
-            "400 equally likely tokens, in bfloat16",
+            "400 tokens, nearly equally likely, in bfloat16",
             draws.many_tokens,
-            "Of 400 equally likely tokens many were never drawn, or some too often. Are they all "
-            "there, and is the sum in float32?",
+            "Of 400 tokens, nearly equally likely, many were never drawn, or some too "
+            "often. Are they all there, and is the sum in float32?",
         ),
         Probe(
             "the generator: same seed, same tokens; it moves on",
@@ -84,7 +84,7 @@ generate = Check(
             generation.calls,
             CALLS,
         ),
-        Probe("tokens and calls, for prompts of four lengths", generation.what_is_asked, CALLS),
+        Probe("tokens and calls, for prompts of five lengths", generation.what_is_asked, CALLS),
         Probe(
             "streams: each token comes after one call more",
             generation.as_it_comes,
@@ -101,9 +101,15 @@ generate = Check(
         Probe("the same text twice, and two texts in turns", generation.again),
         Probe("a long prompt, many tokens", generation.long_text),
         Probe(
-            "temperature: 0.1, 8, and none given",
+            "temperature 0.1 and 8",
             generation.temperatures,
             "The tokens do not come up as often as they should at this temperature.",
+        ),
+        Probe(
+            "no settings: temperature 1, no filter",
+            generation.no_settings,
+            "With nothing but model, ids and n_new (and a generator) the tokens do not come up as "
+            "the softmax says. The defaults are temperature 1, no k and no p.",
         ),
         Probe(
             "k alone, p alone, p = 0, k above V",

@@ -97,7 +97,7 @@ def filter_min_p(
     def draw(fig: Figure, p: float, temperature: float) -> str:
         logits = apply_temperature(next_logits(model, OPEN)[None], temperature)[0]
         result = min_p(logits[None], p)
-        axes = fig.add_axes((0.08, 0.18, 0.9, 0.74))
+        axes = fig.add_axes((0.08, 0.12, 0.9, 0.83))
         says = _kept_and_removed(axes, logits, result)
         limit = p * float(logits.softmax(-1).max())
         axes.axhline(limit, color=INK, linestyle="--", linewidth=1, gid="threshold")
@@ -110,7 +110,7 @@ def filter_min_p(
         p=[0.02, 0.05, 0.1, 0.2, 0.5, 1.0],
         temperature=[1, 1.5, 2, 3],
         start={"p": 0.1, "temperature": 3},
-        size=(7.2, 2.8),
+        size=(7.2, 2.7),
     )
 
 
@@ -129,7 +129,7 @@ def draws(
         generator = torch.Generator().manual_seed(0)
         tokens = sample(left.expand(DRAWS, -1), generator).flatten().long()
         counts = torch.bincount(tokens.clamp(0, len(logits) - 1), minlength=len(logits))
-        axes = fig.add_axes((0.08, 0.18, 0.9, 0.74))
+        axes = fig.add_axes((0.08, 0.12, 0.9, 0.83))
         says = _kept_and_removed(axes, logits, left)
         order = by_size(logits)[:SHOWN]
         shares = (counts / DRAWS)[order]
@@ -154,7 +154,7 @@ def draws(
         k=[3, 10, 64],
         p=[0.5, 0.9, 1.0],
         start={"temperature": 1, "k": 10, "p": 0.9},
-        size=(7.2, 2.8),
+        size=(7.2, 2.7),
     )
 
 
@@ -163,7 +163,7 @@ def _filter(rule: Function, model: nn.Module, name: str, values: list[Any], star
 
     def draw(fig: Figure, read: str, **setting: Any) -> str:
         logits = next_logits(model, read)
-        axes = fig.add_axes((0.08, 0.18, 0.9, 0.74))
+        axes = fig.add_axes((0.08, 0.12, 0.9, 0.83))
         says = _kept_and_removed(axes, logits, rule(logits[None], setting[name]))
         return f"After {said(read)}, {name} = {setting[name]:g}: {says}"
 
@@ -174,7 +174,7 @@ def _filter(rule: Function, model: nn.Module, name: str, values: list[Any], star
         start={name: start, "read": OPEN},
         play=name,
         labels={"read": "read so far: …"},
-        size=(7.2, 2.8),
+        size=(7.2, 2.7),
     )
 
 

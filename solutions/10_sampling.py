@@ -455,7 +455,7 @@ plot.writer(generate, model)
 # %% [markdown]
 # ### Between stammer and babble
 #
-# Your `generate` writes a few texts at each of seven temperatures. Counted are the pieces of five characters that had occurred before in the same text, and the words that stand nowhere in the
+# Your `generate` writes two texts at each of seven temperatures, with and without a filter. Counted are the pieces of five characters that had occurred before in the same text, and the words that stand nowhere in the
 # plays. The dotted line is Shakespeare himself, in pieces of the same length.
 #
 # **Predict.** At temperature 0, how much of the text has occurred in it before: about as much as with Shakespeare, ten times as much, or more than twenty times as much?

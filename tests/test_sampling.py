@@ -114,7 +114,6 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Texts of a few characters."""
     monkeypatch.setattr(measure, "CONTEXT", 40)
     monkeypatch.setattr(measure, "HEATS", [0, 0.75, 2])
-    monkeypatch.setattr(measure, "TEXTS", 2)
 
 
 def test_texts_regrow(model: nn.Module, short: None) -> None:
@@ -130,7 +129,6 @@ def test_texts_regrow(model: nn.Module, short: None) -> None:
 
 def test_cold_repeats_and_hot_babbles(model: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measure, "HEATS", [0, 0.75, 2])
-    monkeypatch.setattr(measure, "TEXTS", 1)
     figure = plot.degeneration(worked.generate, model).figure(filter="none")
     repeats, babble = (find(figure, name)[0].get_ydata() for name in ("repeats", "babble"))
     assert repeats[0] > 20 > repeats[2]

@@ -115,17 +115,15 @@ def _flat(logits: Tensor, generator: Generator | None = None) -> Tensor:
     return torch.multinomial(flat, len(logits), True, generator=generator) % logits.shape[-1]
 
 
-def _largest(logits: Tensor) -> Tensor:
-    return (logits == logits.amax(-1, keepdim=True)).float()
+def _in_place(logits: Tensor, generator: Generator | None = None) -> Tensor:
+    logits -= logits.amax(-1, keepdim=True)
+    return weighted(_softmax)(logits, generator)
 
 
 def _best(n: int) -> Callable[[Tensor], Tensor]:
     def weights(logits: Tensor) -> Tensor:
-        least = logits.topk(min(n, logits.shape[-1])).values[:, -1:]
-        places = torch.arange(logits.shape[-1]) if n == 50 else torch.zeros(logits.shape[-1])
-        alive = logits.where((logits >= least) & (places < n), -torch.inf)
-        alone = alive.isfinite().any(-1, keepdim=True)
-        return torch.where(alone, alive, logits).softmax(-1)
+        ranks = logits.argsort(dim=-1, descending=True).argsort(-1)
+        return logits.softmax(-1) * (ranks < n)
 
     return weights
 
@@ -341,9 +339,9 @@ SAMPLE = [
         SOFTMAX,
     ),
     Mistake(
-        "first_fifty",
+        "fifty_likeliest",
         weighted(_best(50)),
-        "Only the first fifty of equally likely tokens are ever drawn.",
+        "Only the fifty likeliest are ever drawn. top_k is another function's business.",
         SOFTMAX,
     ),
     Mistake(
@@ -375,6 +373,12 @@ SAMPLE = [
         _flat,
         "All rows are thrown into one and drawn from together.",
         "multinomial takes (B, V) and draws for each row.",
+    ),
+    Mistake(
+        "logits_changed",
+        _in_place,
+        "It changes the logits that it was given, in place.",
+        SOFTMAX,
     ),
     Mistake(
         "dimension_left",

@@ -398,6 +398,35 @@ GENERATE = [
         ORDER,
     ),
     Mistake(
+        "zero_is_small",
+        changed_settings(lambda asked: asked | {"temperature": max(asked["temperature"], 0.05)}),
+        "Temperature 0 counts as 0.05. Where two logits are close, luck decides; 0 is greedy.",
+        ORDER,
+    ),
+    Mistake(
+        "default_temperature",
+        changed_settings(
+            lambda asked: (
+                asked
+                | {"temperature": 0.8 if asked["temperature"] == 1.0 else asked["temperature"]}
+            )
+        ),
+        "With no temperature given it takes one below 1. The default is 1.0.",
+        "`temperature: float = 1.0`",
+    ),
+    Mistake(
+        "default_k",
+        changed_settings(lambda asked: asked | {"k": 50 if asked["k"] is None else asked["k"]}),
+        "With no k given it takes 50. The default is None, all tokens.",
+        "`k: int | None = None`",
+    ),
+    Mistake(
+        "default_p",
+        changed_settings(lambda asked: asked | {"p": 0.9 if asked["p"] is None else asked["p"]}),
+        "With no p given it takes 0.9. The default is None, all tokens.",
+        "`p: float | None = None`",
+    ),
+    Mistake(
         "never_above_one",
         changed_settings(lambda asked: asked | {"temperature": min(asked["temperature"], 1.0)}),
         "Temperatures above 1 count as 1.",
@@ -584,6 +613,12 @@ GENERATE = [
         "It returns a tensor when all is done. The reader should see each token as soon as it is "
         "drawn: `yield`.",
         "`yield` in place of `torch.cat` and `return`.",
+    ),
+    Mistake(
+        "prints",
+        collected(lambda tokens: print(tokens, end=" ")),
+        "It prints the tokens and returns nothing. A token belongs to the caller.",
+        "`yield` in place of `print`.",
     ),
     Mistake(
         "all_at_the_end",

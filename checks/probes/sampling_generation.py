@@ -93,9 +93,9 @@ class Counting(Toy):
         return self.table[known[-1] % 10]
 
 
-def toy(inputs: Inputs) -> Toy:
+def toy(inputs: Inputs, steepness: float = 3.0) -> Toy:
     """A model with random logits."""
-    return Toy(inputs.randn(TABLE, TABLE, VOCABULARY) * 3)
+    return Toy(inputs.randn(TABLE, TABLE, VOCABULARY) * steepness)
 
 
 def stream(answer: Any, *args: Any, **settings: Any) -> Iterator[Any]:
@@ -103,8 +103,9 @@ def stream(answer: Any, *args: Any, **settings: Any) -> Iterator[Any]:
     transcript = vars(answer)["_transcript"]
     result = answer(*args, **settings)
     if isinstance(result, Tensor | list | tuple | str | int | float | dict | set | None):
+        kind = "nothing" if result is None else a_kind_of(result)
         raise Wrong(
-            f"it returned {a_kind_of(result)}. Tokens are handed out one by one, each as soon as "
+            f"it returned {kind}. Tokens are handed out one by one, each as soon as "
             "it is drawn: `yield token` inside the loop, and no return value."
         )
     try:
@@ -130,13 +131,14 @@ def calls(answer: Any, inputs: Inputs) -> list:
 def what_is_asked(answer: Any, inputs: Inputs) -> list:
     """Prompts of several lengths, the likeliest token each time: tokens and calls."""
     seen = []
-    for n_prompt, n_new, settings in (
-        (3, 5, {"temperature": 0}),
-        (1, 4, {"k": 1}),
-        (6, 2, {"temperature": 0.0, "k": 3, "p": 0.5}),
-        (9, 1, {"p": 0.0}),
+    for n_prompt, n_new, steepness, settings in (
+        (3, 5, 3.0, {"temperature": 0}),
+        (1, 4, 3.0, {"k": 1}),
+        (6, 2, 3.0, {"temperature": 0.0, "k": 3, "p": 0.5}),
+        (9, 1, 3.0, {"p": 0.0}),
+        (2, 6, 0.01, {"temperature": 0.0}),
     ):
-        model = toy(inputs)
+        model = toy(inputs, steepness)
         ids = inputs.integers(1, n_prompt, high=VOCABULARY)
         tokens = list(stream(answer, model, ids, n_new, **settings))
         kept = model.first is None or torch.equal(model.first, ids)
@@ -257,22 +259,36 @@ several_filters = filtered(
 
 
 def temperatures(answer: Any, inputs: Inputs) -> list:
-    """How often each token comes up: cold, hot, and without any setting."""
+    """How often each token comes up, cold and hot."""
     if not sound(answer, inputs):
         return UNSOUND
     seen = []
     for temperature, row in (
         (0.1, (0.1, 0.05, 0.0, -0.05)),
         (8.0, (8.0, 4.0, 0.0, -4.0)),
-        (None, (2.0, 1.0, 0.0, -1.0)),
     ):
-        settings: dict[str, Any] = {} if temperature is None else {"temperature": temperature}
         model, ids = Toy(torch.tensor(row)), torch.zeros(1, 1, dtype=torch.long)
-        tokens = stream(answer, model, ids, 120, **settings, generator=seeded(inputs))
+        tokens = stream(answer, model, ids, 120, temperature=temperature, generator=seeded(inputs))
         drawn = torch.tensor([int(token) for token in tokens], dtype=torch.long)
-        exact = torch.tensor(row) / (temperature or 1.0)
-        seen += [len(drawn), look(drawn, exact) if len(drawn) else "nothing"]
+        seen += [len(drawn), look(drawn, torch.tensor(row) / temperature)]
     return seen
+
+
+def no_settings(answer: Any, inputs: Inputs) -> list:
+    """Nothing asked for: temperature 1 and no filter.
+
+    Token 0 has half of the probability, 200 others share the rest; the least likely of these, 4 %
+    of everything, come up as well. Any temperature or filter moves one or the other.
+    """
+    if not sound(answer, inputs):
+        return UNSOUND
+    others = torch.linspace(0.2, -0.2, 200)
+    logits = torch.cat([others.logsumexp(0)[None], others])
+    ids = torch.zeros(1, 1, dtype=torch.long)
+    tokens = stream(answer, Toy(logits), ids, 500, generator=seeded(inputs))
+    drawn = torch.tensor([int(token) for token in tokens], dtype=torch.long)
+    tail = "the tail comes up" if (drawn > 179).any() else "the tail never comes up"
+    return [len(drawn), look((drawn > 0).long(), torch.zeros(2)), tail]
 
 
 def luck(answer: Any, inputs: Inputs) -> list:

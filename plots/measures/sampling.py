@@ -27,7 +27,7 @@ Generate = Callable[..., Iterator[int]]
 
 GRADING = "LLAMA_LAB_GRADING" in os.environ  # wants a run, not the result
 PROMPT = "ROMEO:\n"
-BEGINNINGS = [PROMPT, "MIRANDA:\nMy lord, ", "GLOUCESTER:\nO, "]
+BEGINNINGS = [PROMPT, "MIRANDA:\nMy lord, "]
 FILTERS: dict[str, dict[str, Any]] = {"none": {}, "k = 5": {"k": 5}, "p = 0.9": {"p": 0.9}}
 COLUMNS, ROWS = 52, 12  # of a page of text
 SURPRISE = 0.02  # a character that the model had given less is marked
@@ -38,7 +38,7 @@ def regrow(generate: Generate, model: nn.Module) -> Flipbook:
 
     def draw(fig: Figure, temperature: float, filter: str) -> str:
         shown, marks, texts = "", [], []
-        for beginning in BEGINNINGS[:2]:
+        for beginning in BEGINNINGS:
             tokens = write(generate, model, beginning, temperature, 1, **FILTERS[filter])
             texts.append("".join(VOCAB[i] for i in tokens))
             odd = [x < SURPRISE for x in given(model, beginning, tokens)]
@@ -58,7 +58,7 @@ def regrow(generate: Generate, model: nn.Module) -> Flipbook:
 
     return explore(
         draw,
-        temperature=[0, 0.4, 0.7, 1, 1.4, 2],
+        temperature=[0, 0.5, 1, 1.5, 2],
         filter=list(FILTERS),
         start={"temperature": 1, "filter": "none"},
         play="temperature",
@@ -67,7 +67,6 @@ def regrow(generate: Generate, model: nn.Module) -> Flipbook:
 
 
 HEATS = [0, 0.25, 0.5, 0.75, 1, 1.5, 2]
-TEXTS = 2 if GRADING else 3  # at each temperature
 
 
 def degeneration(generate: Generate, model: nn.Module) -> Flipbook:
@@ -78,10 +77,10 @@ def degeneration(generate: Generate, model: nn.Module) -> Flipbook:
         repeats, babble = [], []
         for heat in HEATS:
             texts = []
-            for seed, beginning in enumerate(BEGINNINGS[:TEXTS]):
+            for seed, beginning in enumerate(BEGINNINGS):
                 tokens = write(generate, model, beginning, heat, seed, **FILTERS[filter])
                 texts.append("".join(VOCAB[i] for i in tokens))
-            repeats.append(100 * sum(map(repeated, texts)) / TEXTS)
+            repeats.append(100 * sum(map(repeated, texts)) / len(texts))
             words = [word for text in texts for word in words_of(text)]
             strange = sum(word not in vocabulary() for word in words)
             babble.append(100 * strange / max(len(words), 1))
@@ -188,12 +187,18 @@ def human() -> float:
 
 def letters(axes: Axes, text: str, marked: list[bool]) -> None:
     """Print a text with its line breaks; marked letters in orange, underlined."""
-    rows: list[list[tuple[str, bool]]] = [[]]
-    for letter, mark in zip(text, marked, strict=True):
-        if letter == "\n" or len(rows[-1]) == COLUMNS:
-            rows.append([])
-        if letter != "\n":
-            rows[-1].append((letter, mark))
+    rows: list[list[tuple[str, bool]]] = []
+    left = list(zip(text, marked, strict=True))
+    while left:
+        line = "".join(letter for letter, _ in left).partition("\n")[0]
+        end = len(line)
+        if end > COLUMNS:
+            end = line.rfind(" ", 0, COLUMNS + 1)
+            end = COLUMNS if end < 0 else end
+        rows.append(left[:end])
+        left = left[end:]
+        if left and left[0][0] in " \n":
+            left = left[1:]
     blank = "\N{NO-BREAK SPACE}"
     look = {"family": "monospace", "fontsize": 10.5, "va": "top", "clip_on": True}
     for place, row in enumerate(rows[:ROWS]):
