@@ -2,6 +2,7 @@
 
     python -m tools.bench_decode            the whole table: about ten minutes
     python -m tools.bench_decode --rounds 2 --new 16 --prompts 32
+    python -m tools.bench_decode --cpu      one thread's computing time: for a busy machine
 
 All write greedily from the same file (SmolLM2-135M-Instruct, Q4_1), in one run, in turns: each
 round every row reads the prompt and writes some tokens. A row's number is the median over all its
@@ -42,7 +43,13 @@ HEAD = (
     "                                             float32      same dtype     .cpp  "
     "  prompt, ms {places:10}"
 )
+CPU = "BENCH_DECODE_CPU"  # in the environment, so that llama.cpp's process has it, too
 COMPILE_LOG = ROOT / ".venv-decode" / "llama-cpp.log"
+
+
+def clock() -> float:
+    """Seconds, of the clock on the wall, or with --cpu those that this process has computed."""
+    return time.process_time() if CPU in os.environ else time.perf_counter()
 
 
 @dataclass
@@ -73,11 +80,11 @@ def own(name: str, model: Any) -> Row:
 
     def write(ids: list[int], n: int) -> list[float]:
         with torch.inference_mode():
-            stamps, new = [time.perf_counter()], ids
+            stamps, new = [clock()], ids
             caches = model.new_caches(1, len(ids) + n)
             for _ in range(n):
                 new = [read(new, caches)]
-                stamps.append(time.perf_counter())
+                stamps.append(clock())
         return stamps
 
     def choices(ids: list[int]) -> list[int]:  # as it decodes: one by one
@@ -128,10 +135,10 @@ def transformers_rows(path: Path) -> list[Row]:
         """Notes when each token is there; stops nothing."""
 
         def __init__(self) -> None:
-            self.stamps = [time.perf_counter()]
+            self.stamps = [clock()]
 
         def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
-            self.stamps.append(time.perf_counter())
+            self.stamps.append(clock())
             return torch.zeros(len(input_ids), dtype=torch.bool)
 
     disable_progress_bar()
@@ -209,10 +216,10 @@ def llama_cpp_worker(path: str, threads: int) -> None:
         if what == "choices":
             print(json.dumps([read([one]) for one in ids]), flush=True)
             continue
-        stamps, new = [time.perf_counter()], ids
+        stamps, new = [clock()], ids
         for _ in range(n):
             new = [read(new)]
-            stamps.append(time.perf_counter())
+            stamps.append(clock())
         print(json.dumps(stamps), flush=True)
 
 
@@ -300,7 +307,12 @@ def main() -> int:
     parser.add_argument("--prompts", type=int, nargs="+", default=list(PROMPTS))
     parser.add_argument("--places", type=int, default=PLACES, help="of the text, for top-1")
     parser.add_argument("--threads", type=int, help="of torch and llama.cpp; default: torch's")
+    parser.add_argument(
+        "--cpu", action="store_true", help="one thread's computing time: for a busy machine"
+    )
     options = parser.parse_args()
+    if options.cpu:
+        os.environ[CPU], options.threads = "1", 1
 
     import torch
 
@@ -327,7 +339,8 @@ def main() -> int:
     print(table(rows, options.prompts, options.places))
     print(
         f"{options.rounds} rounds of {options.new} tokens, in turns; {threads} threads, "
-        f"{os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}; torch {torch.__version__}"
+        f"{'computing time, ' * options.cpu}{os.cpu_count()} CPUs, "
+        f"load {os.getloadavg()[0]:.1f}; torch {torch.__version__}"
     )
     if missing:
         print(f"No llama.cpp in the table: {missing}")
