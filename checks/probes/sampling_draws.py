@@ -167,7 +167,9 @@ def many_tokens(answer: Any, inputs: Inputs) -> list:
     drawn = draw(answer, logits.expand(1500, -1).clone(), seeded(inputs))
     eighths = logits.double().softmax(-1).reshape(8, 50).sum(-1).log()
     shares = look((drawn // 50).clamp(-1, 8), eighths)
-    return [shares, "all" if len(drawn.unique()) > 355 else "many never drawn"]
+    found = len(drawn.unique())
+    missing = "many never drawn" if found > 150 else "most never drawn"
+    return [shares, "all" if found > 355 else missing]
 
 
 @judged
