@@ -86,7 +86,7 @@ def tied(answer: Any, inputs: Inputs) -> Tensor:
 def other_sizes(answer: Any, inputs: Inputs) -> list[Tensor]:
     """Other heads, widths, vocabularies, eps and base; MQA and MHA."""
     seen = []
-    for heads, kv_heads, d, base in ((6, 3, 2, 3.0), (3, 1, 8, 500_000.0)):
+    for heads, kv_heads, d, base in ((6, 3, 4, 3.0), (3, 1, 8, 500_000.0)):
         changes = {"dim": heads * d, "n_heads": heads, "n_kv_heads": kv_heads, "rope_base": base}
         module = model(
             answer, inputs, n_layers=1, vocab_size=13, hidden_dim=9, norm_eps=0.7, **changes
