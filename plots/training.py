@@ -128,7 +128,7 @@ def clipping(clip_grad_norm: Callable[[Grads, float], float]) -> Flipbook:
         arrow(axes, before, GREY, "before", linestyle="--", gid="before")
         arrow(axes, after, GREEN, gid="after")
         axes.text(0.8, -0.8, "max_norm = 1", color=INK, fontsize=9)
-        axes.text(-1.3, 4.0, "gradient of the second tensor ↑, of the first →", fontsize=9)
+        axes.text(0.15, 4.05, "gradient of the second tensor ↑, of the first →", fontsize=9)
         size = math.hypot(*after)
         turned = abs(math.degrees(math.atan2(after[1], after[0])) - angle) if size else 0.0
         way = "The direction is the same." if turned < 0.5 else f"It turned by {turned:.0f}°."

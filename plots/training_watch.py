@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from plots.flipbook import asset, person_is_present
+from plots.measure import one_thread
 from plots.page import draw_page
 from plots.style import BLUE, GREY, ORANGE, number
 
@@ -39,7 +40,7 @@ def write(
     """
     generator = torch.Generator().manual_seed(seed)
     ids = [vocab.index(character) for character in start]
-    with torch.no_grad():
+    with torch.no_grad(), one_thread():
         for _ in range(length):
             logits = model(torch.tensor([ids[-CONTEXT:]]))[0, -1] / temperature
             ids.append(torch.multinomial(logits.softmax(-1), 1, generator=generator).item())
