@@ -111,7 +111,7 @@ class ChatBox:
         try:
             for count, piece in enumerate(self._answer(self.messages), start=1):
                 answer += piece
-                note = f"{count / (time.perf_counter() - start):.0f} pieces a second"
+                note = f"{count / (time.perf_counter() - start):.1f} pieces a second"
                 self.page.value = self.html(answer, note)
         except KeyboardInterrupt:
             note = "interrupted"

