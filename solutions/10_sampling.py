@@ -447,7 +447,8 @@ plot.regrow(generate, model)
 #
 # </details>
 #
-# Write yourself: your own beginning, your own settings, as often as you like. (⏎ stands for a new line. The model reads only the letters and signs of the plays.)
+# Write yourself: your own beginning, your own settings, as often as you like. (⏎ stands for a new line. The model reads only the letters and signs of the plays.) The
+# text ends at 128 characters, since the model has never seen more at once. What comes beyond you can see with `write("ROMEO:\n", 300)`; it is the subject of lab 13.
 
 # %% id="write-yourself"
 plot.writer(generate, model)
@@ -466,7 +467,7 @@ plot.degeneration(generate, model)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# More than twenty times as much: over 40 % of the pieces, and 1 or 2 % with Shakespeare. Between 0.5 and 1 the model repeats itself hardly more than he does. But there the invented words begin, and at
+# More than twenty times as much: over 40 % of the pieces, and 1 or 2 % with Shakespeare. Between 0.5 and 1 the model repeats itself little more than he does. But there the invented words begin, and at
 # 2 most words are none. No setting is right in both: what a small model has not learned, no way of choosing gives it. The filter moves the orange curve down and to the right: it buys heat.
 #
 # </details>
@@ -491,7 +492,7 @@ plot.waiting(generate, model)
 # | streaming | not in Meta's code; everywhere else | `yield` |
 #
 # 0.6 and 0.9 are the defaults of Meta's [generation.py](https://github.com/meta-llama/llama3/blob/main/llama/generation.py), and stand in the file `generation_config.json` that comes with the
-# weights, where every program finds them. Its `sample_top_p` keeps a token while the likelier ones have *at most* p together. Yours asks for less than p; they differ only when a sum is p to the last bit.
+# weights (in that of Llama 3.1 8B Instruct, for example), where every program finds them. Its `sample_top_p` keeps a token while the likelier ones have *at most* p together. Yours asks for less than p; they differ only when a sum is p to the last bit.
 #
 # For chatting and for stories people draw. Where one answer is right, in arithmetic or code, many take temperature 0. And even then two runs may differ: lab 05 ended with the reason.
 
