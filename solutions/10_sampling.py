@@ -467,7 +467,7 @@ plot.degeneration(generate, model)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# More than twenty times as much: over 40 % of the pieces, and 1 or 2 % with Shakespeare. Between 0.5 and 1 the model repeats itself little more than he does. But there the invented words begin, and at
+# More than twenty times as much: about a third of the pieces, and 1 or 2 % with Shakespeare. Between 0.5 and 1 the model repeats itself little more than he does. But there the invented words begin, and at
 # 2 most words are none. No setting is right in both: what a small model has not learned, no way of choosing gives it. The filter moves the orange curve down and to the right: it buys heat.
 #
 # </details>
