@@ -50,6 +50,9 @@ from .gqa import (
 )
 from .swiglu import swish, glu, swiglu, ffn_hidden_dim, SwiGLU
 from .llama import LlamaConfig, DecoderBlock, Llama, count_parameters
+from .training import cross_entropy, learning_rate, clip_grad_norm, adamw_step, held_out_loss, train
+from .sampling import apply_temperature, top_k, top_p, min_p, sample, generate
+from .real_weights import dequantize_q4_1, rename_weight, chat_prompt, weight_of, load_llama, chat
 
 __all__ = [
     "mean_square",
@@ -101,4 +104,22 @@ __all__ = [
     "DecoderBlock",
     "Llama",
     "count_parameters",
+    "cross_entropy",
+    "learning_rate",
+    "clip_grad_norm",
+    "adamw_step",
+    "held_out_loss",
+    "train",
+    "apply_temperature",
+    "top_k",
+    "top_p",
+    "min_p",
+    "sample",
+    "generate",
+    "dequantize_q4_1",
+    "rename_weight",
+    "chat_prompt",
+    "weight_of",
+    "load_llama",
+    "chat",
 ]
