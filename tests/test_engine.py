@@ -224,6 +224,25 @@ def test_a_mistake_is_looked_at_once_for_each_seed(monkeypatch: pytest.MonkeyPat
     assert first > 0 and counts == [first, first, 2 * first]
 
 
+def test_mistakes_are_ruled_out_by_few_calls() -> None:
+    """The probe of fewest calls comes first, whatever its place and however busy the machine."""
+    seen: list[int] = []
+
+    def cubes(x: Tensor, by: float = 2.0) -> Tensor:
+        seen.append(x.numel())
+        return x**3
+
+    def rows(count: int, times: int) -> Probe:
+        return values(*[lambda inputs: (inputs.randn(count, 10),)] * times)
+
+    check = check_of(
+        probes=[rows(1, times=3), rows(2, times=1), rows(3, times=2)],
+        mistakes=[Mistake("cubes", cubes, "It cubes.")],
+    )
+    check.run(lambda x, by=2.0: x + 2)
+    assert set(seen[:1]) == {20}
+
+
 def test_every_run_draws_alike() -> None:
     """An answer that draws its first weights shows the same at every run, as a mistake does."""
     draws = check_of(

@@ -4,7 +4,6 @@ A probe runs an implementation and returns what it saw. What the reference lets 
 """
 
 import inspect
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -114,7 +113,7 @@ class Check:
 
     def _observe(self, implementation: Any, probe: Probe) -> Outcome:
         outcome = Outcome()
-        target, start = Answer(implementation, outcome.seen), time.perf_counter()
+        target = Answer(implementation, outcome.seen)
         try:
             with surroundings(outcome.seen.printed, TIME_LIMIT):
                 outcome.value = probe.run(target, Inputs(self.exercise, probe.title))
@@ -127,7 +126,6 @@ class Check:
         except Exception as error:
             if outcome.seen.unwritten is None:  # the probe stumbled over what the answer returned
                 outcome.crash = Crash(error)
-        outcome.seconds = time.perf_counter() - start
         return outcome
 
     def _recall(self, ours: Any, probe: Probe) -> Outcome:

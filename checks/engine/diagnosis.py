@@ -26,7 +26,6 @@ class Outcome:
     crash: Crash | None = None
     complaint: str = ""
     hangs: bool = False
-    seconds: float = 0.0
     seen: Transcript = field(default_factory=Transcript)
 
     def is_like(self, other: "Outcome", right: "Outcome", noisy: bool) -> bool:
@@ -79,14 +78,12 @@ def diagnose(
         return Diagnosis()
     only_crashes = all(outcomes[i].crash for i in failing)
     rich = next((i for i in failing if _is_rich(probes[i], outcomes[i], expected[i])), None)
-    # The cheapest probe with many numbers first, passed or not: it rules out most of them. Those
-    # that are left pass much of what the answer passes, so they meet next what it fails.
-    seconds = [outcome.seconds for outcome in outcomes]
-    tellers = [i for i, outcome in enumerate(outcomes) if _tells(outcome)]
-    quickest = min(tellers, key=seconds.__getitem__, default=None)
-    order = sorted(
-        range(len(outcomes)), key=lambda i: (i != quickest, i not in failing, seconds[i])
-    )
+    # The probe of fewest calls with many numbers first, passed or not: it rules out most of them.
+    # Those that are left pass much of what the answer passes, so they meet next what it fails.
+    calls = [len(outcome.seen.calls) for outcome in outcomes]
+    tellers = [i for i, mine in enumerate(outcomes) if _tells(mine) and not probes[i].noisy]
+    quickest = min(tellers, key=calls.__getitem__, default=None)
+    order = sorted(range(len(outcomes)), key=lambda i: (i != quickest, i not in failing, calls[i]))
 
     def reproduces(mistake: "Mistake", i: int) -> bool:
         mine, again = outcomes[i], observe(mistake.wrong, probes[i])
