@@ -1,6 +1,8 @@
 """The checks are checked: every known mistake is rejected and named, every right answer passes."""
 
+import dataclasses
 import inspect
+import math
 import os
 import time
 from typing import Any
@@ -17,7 +19,7 @@ WRONG = [
     for mistake in check.mistakes
 ]
 LIMIT = 0.3  # seconds for one check
-TRIES = 3  # the fastest counts
+TRIES = 3  # the fastest counts; one below the limit is enough
 
 
 def accepted(name: str, exercise: str) -> list[Any]:
@@ -105,7 +107,10 @@ def test_the_signature_is_the_syllabus_s(check: Check) -> None:
 def test_a_check_is_fast_for_right_and_wrong_answers(check: Check) -> None:
     seconds = {}
     for key, answer in [("right", check.reference), *((m.key, m.wrong) for m in check.mistakes)]:
-        seconds[key] = min(_seconds(check, answer) for _ in range(TRIES))
+        for _ in range(TRIES):
+            seconds[key] = min(_seconds(check, answer), seconds.get(key, math.inf))
+            if seconds[key] < LIMIT:
+                break
     slowest = max(seconds, key=seconds.__getitem__)
     print(
         f"{check.exercise} {check.name}: {seconds['right']:.3f} s, {slowest} {seconds[slowest]:.3f}"
@@ -114,6 +119,7 @@ def test_a_check_is_fast_for_right_and_wrong_answers(check: Check) -> None:
 
 
 def _seconds(check: Check, answer: Any) -> float:
+    check = dataclasses.replace(check)  # one that remembers nothing of an earlier run
     start = time.perf_counter()
     check.run(answer)
     return time.perf_counter() - start
