@@ -17,7 +17,7 @@ from checks.engine.failures import CheckFailed, NotAttempted, person_present, qu
 from checks.engine.inputs import Inputs, seed
 from checks.engine.records import keep
 from checks.engine.report import Report, Row
-from checks.engine.surroundings import KEPT_OUTPUT, Hangs, surroundings
+from checks.engine.surroundings import KEPT_OUTPUT, Hangs, seeds_kept, surroundings
 
 TIME_LIMIT = 5.0  # seconds for all the calls of one probe
 
@@ -101,6 +101,10 @@ class Check:
         """Try `answer` on every probe and diagnose it, without showing anything."""
         if says := self._wrong_thing(answer):
             return Report(self.exercise, self.name, "failed", says, kind="wrong_thing")
+        with seeds_kept():
+            return self._tried(answer)
+
+    def _tried(self, answer: Any) -> Report:
         outcomes: list[Outcome] = []
         for probe in self.probes:
             outcomes.append(self._observe(answer, probe))

@@ -49,18 +49,28 @@ def surroundings(output: Output, seconds: float) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def seeds_kept() -> Iterator[None]:
+    """Put back, after the block, what the random generators were: once for a whole check."""
+    seeds = random.getstate(), numpy.random.get_state()
+    try:
+        with torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        random.setstate(seeds[0])
+        numpy.random.set_state(seeds[1])
+
+
+@contextlib.contextmanager
 def _torch_as_new() -> Iterator[None]:
-    """Set torch's global modes to their defaults, and put back what they and the seeds were."""
+    """Set torch's global modes to their defaults and the seeds to 0; put the modes back."""
     dtype, device = torch.get_default_dtype(), torch.get_default_device()
     threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    seeds = random.getstate(), numpy.random.get_state()
     torch.set_default_dtype(torch.float32)
     if device.type != "cpu":
         torch.set_default_device(None)
     torch.set_num_threads(1)  # for small tensors, waiting for a second thread takes longest
     try:
         with (
-            torch.random.fork_rng(devices=[]),
             torch.inference_mode(False),
             torch.enable_grad(),
             torch.autocast("cpu", enabled=False),
@@ -77,8 +87,6 @@ def _torch_as_new() -> Iterator[None]:
         torch.set_num_threads(threads)
         if torch.are_deterministic_algorithms_enabled() != strict:  # to set it takes seconds
             torch.use_deterministic_algorithms(strict)
-        random.setstate(seeds[0])
-        numpy.random.set_state(seeds[1])
 
 
 @contextlib.contextmanager
