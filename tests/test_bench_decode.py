@@ -7,6 +7,7 @@ import torch
 
 from solutions.my_llama import Llama, LlamaConfig
 from tools import bench_decode as bench
+from tools import bench_llama_cpp
 from tools.bench_decode import Row
 
 
@@ -59,12 +60,12 @@ def test_goals(plain: float, fast: float, held: list[bool]) -> None:
 def test_without_llama_cpp_the_reason_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bench, "COMPILE_LOG", tmp_path / "llama-cpp.log")
-    assert "make bench-decode" in bench.why_no_llama_cpp()
-    bench.COMPILE_LOG.write_text(
+    monkeypatch.setattr(bench_llama_cpp, "COMPILE_LOG", tmp_path / "llama-cpp.log")
+    assert "make bench-decode" in bench_llama_cpp.why_not()
+    bench_llama_cpp.COMPILE_LOG.write_text(
         "Collecting\nCMake Error: no C++ compiler\nFailed building wheel\n"
     )
-    assert "CMake Error: no C++ compiler" in bench.why_no_llama_cpp()
+    assert "CMake Error: no C++ compiler" in bench_llama_cpp.why_not()
 
 
 def test_own_rows_write_greedily_with_the_cache() -> None:

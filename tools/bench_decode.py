@@ -17,20 +17,17 @@ import argparse
 import copy
 import importlib
 import itertools
-import json
 import os
 import statistics
-import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+from tools import bench_llama_cpp
+from tools.bench_llama_cpp import CPU, ROOT, clock
 
 ROUNDS, NEW, PROMPTS, PLACES = 5, 48, (32, 512), 300
 TRANSFORMERS, PLAIN, LLAMA_CPP = "transformers", "worked Llama", "llama.cpp"
@@ -43,13 +40,6 @@ HEAD = (
     "                                             float32      same dtype     .cpp  "
     "  prompt, ms {places:10}"
 )
-CPU = "BENCH_DECODE_CPU"  # in the environment, so that llama.cpp's process has it, too
-COMPILE_LOG = ROOT / ".venv-decode" / "llama-cpp.log"
-
-
-def clock() -> float:
-    """Seconds, of the clock on the wall, or with --cpu those that this process has computed."""
-    return time.process_time() if CPU in os.environ else time.perf_counter()
 
 
 @dataclass
@@ -171,67 +161,6 @@ def transformers_rows(path: Path) -> list[Row]:
     return [row(dtype) for dtype in DTYPES]
 
 
-# --- llama.cpp, in a process of its own, since its threads and torch's would wait for each other --
-
-
-def llama_cpp_row(path: Path, threads: int) -> Row:
-    """The same file through llama-cpp-python."""
-    worker = subprocess.Popen(
-        [sys.executable, "-m", "tools.bench_decode", "--worker", str(path), str(threads)],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-
-    def ask(*question: Any) -> Any:
-        assert worker.stdin and worker.stdout
-        print(json.dumps(question), file=worker.stdin, flush=True)
-        answer = worker.stdout.readline()
-        if not answer:
-            raise RuntimeError("llama.cpp's process has ended")
-        return json.loads(answer)
-
-    ask("choices", [1], 0)  # fails here, if it does
-    return Row(LLAMA_CPP, lambda ids, n: ask("write", ids, n), lambda ids: ask("choices", ids, 0))
-
-
-def llama_cpp_worker(path: str, threads: int) -> None:
-    """Answer the questions on stdin until it closes."""
-    import llama_cpp
-    import numpy as np
-
-    model = llama_cpp.Llama(
-        path, n_ctx=1024, n_threads=threads, n_threads_batch=threads, verbose=False
-    )
-
-    def read(ids: list[int]) -> int:
-        model.eval(ids)
-        logits = llama_cpp.llama_get_logits_ith(model.ctx, -1)
-        return int(np.ctypeslib.as_array(logits, (model.n_vocab(),)).argmax())
-
-    for line in sys.stdin:
-        what, ids, n = json.loads(line)
-        model.reset()
-        if what == "choices":
-            print(json.dumps([read([one]) for one in ids]), flush=True)
-            continue
-        stamps, new = [clock()], ids
-        for _ in range(n):
-            new = [read(new)]
-            stamps.append(clock())
-        print(json.dumps(stamps), flush=True)
-
-
-def why_no_llama_cpp() -> str:
-    """Say why llama.cpp is not in the table."""
-    if not COMPILE_LOG.is_file():
-        return "llama-cpp-python is not installed (make bench-decode compiles it)"
-    lines = COMPILE_LOG.read_text(encoding="utf-8", errors="replace").splitlines()
-    telling = [line.strip() for line in lines if "error" in line.lower()] or lines[-1:] or ["?"]
-    return f"llama-cpp-python could not be compiled: {telling[0][:200]} (see {COMPILE_LOG.name})"
-
-
 # --- the run --------------------------------------------------------------------------------------
 
 
@@ -298,9 +227,6 @@ def goals(rows: list[Row], prompts: list[int]) -> list[tuple[bool, str]]:
 
 def main() -> int:
     """Measure, print, and say which goals are met."""
-    if sys.argv[1:2] == ["--worker"]:
-        llama_cpp_worker(sys.argv[2], int(sys.argv[3]))
-        return 0
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--new", type=int, default=NEW, help="tokens to write each round")
@@ -329,8 +255,8 @@ def main() -> int:
     missing = ""
     try:
         if find_spec("llama_cpp") is None:
-            raise RuntimeError(why_no_llama_cpp())
-        rows.append(llama_cpp_row(path, threads))
+            raise RuntimeError(bench_llama_cpp.why_not())
+        rows.append(Row(LLAMA_CPP, *bench_llama_cpp.started(path, threads)))
     except (RuntimeError, OSError) as error:
         missing = str(error)
     measure(rows, text, options.prompts, options.rounds, options.new)
