@@ -1,11 +1,17 @@
 """Timing two or more things so that they can be compared: in turns, in one thread, in one run."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
+
+
+def short() -> bool:
+    """Tell whether a measurement should be quick: graded and tested labs want a run, no result."""
+    return bool(os.environ.keys() & {"LLAMA_LAB_GRADING", "LLAMA_LAB_SHORT"})
 
 
 @contextmanager

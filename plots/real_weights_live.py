@@ -12,7 +12,8 @@ from torch import nn
 from plots.cells import cells
 from plots.flipbook import Flipbook, explore, person_is_present
 from plots.live import Live, live
-from plots.measures.real_weights import GRADING, WAITS, heads
+from plots.measure import short
+from plots.measures.real_weights import WAITS, heads
 from plots.style import GREY
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ SENTENCE = "The dog that chased the cat is tired, and the cat is not."
 START = (16, 0)  # layer and head shown first
 MOST = 18  # tokens of a sentence that are shown
 QUESTION = "Why is the sky blue?"
-N_NEW = 24 if GRADING else 96  # tokens of the answer where nobody asks
+N_NEW = 24 if short() else 96  # tokens of the answer where nobody asks
 
 STYLE = (
     "<style>.llama-chat{max-width:46em;line-height:1.45}.llama-chat p{margin:.35em 0;"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import math
-import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from torch.nn import functional as F
 
 from plots.cells import MASKED, NEW, WASTED, cells
 from plots.flipbook import Flipbook, explore
-from plots.measure import medians, one_thread
+from plots.measure import medians, one_thread, short
 from plots.show import once_written
 from plots.style import BLUE, GREY, ORANGE, number, numbers
 
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
 DIM, HEADS, VOCABULARY = 32, 2, 16
 LENGTH, BATCH = 9, 16  # tokens of a text, texts of a step
-STEPS = 20 if "LLAMA_LAB_GRADING" in os.environ else 200  # grading wants a run, not the result
+STEPS = 20 if short() else 200
 SMOOTH = 10  # steps that one point of a curve averages
 NOTHING = 1e-5  # of the largest gradient: rounding
 YOURS = "yours"
@@ -127,7 +126,7 @@ def train(module: nn.Module) -> list[float]:
 @once_written
 def timing(attention: Callable[..., Tensor], causal_mask: Callable[[int, int], Tensor]) -> None:
     """Print how attention's time and its matrix of weights grow with the length of the text."""
-    lengths = (64, 128) if "LLAMA_LAB_GRADING" in os.environ else (256, 512, 1024, 2048)
+    lengths = (64, 128) if short() else (256, 512, 1024, 2048)
     heads, d, before = 4, 64, 0.0
     print(f"{heads} heads of {d}      yours             fused    ratio    weights")
     for length in lengths:

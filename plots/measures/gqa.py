@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from plots.flipbook import Flipbook, explore
-from plots.measure import one_thread
+from plots.measure import one_thread, short
 from plots.show import once_written
 from plots.style import BLUE, GREEN, GREY, ORANGE, number
 
@@ -23,8 +22,7 @@ if TYPE_CHECKING:
 Function = Callable[..., Tensor]
 Layer = Callable[[int, int, int], nn.Module]  # dim, n_heads, n_kv_heads
 
-GRADING = "LLAMA_LAB_GRADING" in os.environ  # wants a run, not the result
-ROUNDS = 4 if GRADING else 12
+ROUNDS = 4 if short() else 12
 
 
 def fastest(*runs: Callable[[], Any]) -> list[float]:
@@ -153,7 +151,7 @@ def _step(layer: nn.Module, cache: Any) -> None:
     cache.length = length
 
 
-STEPS = 45 if GRADING else 150
+STEPS = 45 if short() else 150
 EVERY = 15
 SMALL, SMALL_HEADS = 64, 8
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,14 +12,13 @@ import torch
 from torch import Tensor
 
 from plots.flipbook import Flipbook, explore
-from plots.measure import one_thread
+from plots.measure import one_thread, short
 from plots.style import BLUE, PINK
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-GRADING = "LLAMA_LAB_GRADING" in os.environ  # wants a run, not its result
-LENGTH = 64 if GRADING else 512
+LENGTH = 64 if short() else 512
 EVERY = 16  # positions from one measurement without a cache to the next
 
 

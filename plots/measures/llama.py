@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -12,11 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from plots.measure import one_thread
+from plots.measure import one_thread, short
 from plots.show import once_written
 
-GRADING = "LLAMA_LAB_GRADING" in os.environ  # wants a run, not the result
-ROUNDS = 2 if GRADING else 5
+ROUNDS = 2 if short() else 5
 # The proportions of Llama 3.2 1B: hidden_dim 4 · dim, a quarter of the heads for keys and values.
 SIZES = {"dim": 256, "n_layers": 4, "n_heads": 8, "n_kv_heads": 2, "hidden_dim": 1024}
 CONTEXTS = (128, 1024)

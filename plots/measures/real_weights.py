@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from plots.measure import short
 from plots.show import once_written
 
 if TYPE_CHECKING:
     from assets.gguf import File
 
-GRADING = "LLAMA_LAB_GRADING" in os.environ  # wants a run, not the result
 WAITS = "This cell waits for the real model: the cell that loads it says why."
 FASTER = 1.6e9  # bytes that the decoders of the last section need beside the model
 REFERENCE = "real_weights_reference.json"
@@ -138,7 +138,7 @@ def same_answers(model: nn.Module | None) -> None:
     if model is None:
         print(WAITS)
         return
-    talks = reference()[:3] if GRADING else reference()
+    talks = reference()[:3] if short() else reference()
     total = agreed = 0
     print("tokens that agree   to the question")
     for talk in talks:
@@ -231,7 +231,7 @@ def speed(model: nn.Module | None, tokenizer: Any, n_new: int = 32) -> None:
     if model is None:
         print(WAITS)
         return
-    n_new = 8 if GRADING else n_new
+    n_new = 8 if short() else n_new
     ids = tokenizer.encode("The quick brown fox jumps over the lazy dog. " * 3).ids
     times: list[float] = []
     with torch.no_grad():

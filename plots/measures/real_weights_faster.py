@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,10 +15,10 @@ from torch import Tensor, nn
 
 from assets import smollm2
 from assets.gguf import File
+from plots.measure import short
 from plots.measures import decoders
 
-GRADING = "LLAMA_LAB_GRADING" in os.environ  # wants a run, not the result
-PROMPT, PLACES, TURN = (8, 4, 2) if GRADING else (32, 100, 10)  # TURN: tokens until the next row's
+PROMPT, PLACES, TURN = (8, 4, 2) if short() else (32, 100, 10)  # TURN: tokens until the next row's
 FEWEST = 20  # places, on a machine where all of them would take too long
 PATIENCE = 12.0  # seconds for them, of all rows together
 SAMPLE = Path(smollm2.__file__).with_name("shakespeare_sample.txt")

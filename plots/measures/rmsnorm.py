@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import math
-import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ import torch
 from torch import Tensor
 
 from plots.flipbook import Flipbook, explore
-from plots.measure import medians, one_thread
+from plots.measure import medians, one_thread, short
 from plots.show import once_written
 from plots.style import BLUE, GREEN, GREY, ORANGE, number, numbers
 
@@ -23,7 +22,7 @@ Norm = Callable[..., Tensor]
 
 # The training run: 5 gains × 3 seeds of a small network at once, as one batch of networks.
 GAINS, SEEDS = (0.25, 0.5, 1.0, 2.0, 4.0), 3
-STEPS = 20 if "LLAMA_LAB_GRADING" in os.environ else 100  # grading wants a run, not the result
+STEPS = 20 if short() else 100
 WORST = 10.0  # losses above it, and NaN, are drawn here: training has diverged
 NONE, CENTRED, SCALED, BOTH = "no norm", "re-centring only", "re-scaling only", "both"
 LABELS = {SCALED: "re-scaling only (RMSNorm)", BOTH: "both (LayerNorm)"}

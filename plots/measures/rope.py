@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,7 @@ import torch
 from torch import Tensor
 
 from plots.flipbook import Flipbook, explore
-from plots.measure import medians
+from plots.measure import medians, short
 from plots.show import once_written
 from plots.style import GREY, INK, number, numbers
 
@@ -83,7 +82,7 @@ def drift(apply_rope: Rotate, sinusoidal_positions: Table, dim: int = 128) -> No
 @once_written
 def timing(rotations: dict[str, Rotate], positions: int = 512) -> None:
     """Print how long adding a table and each rotation take, on one layer's queries."""
-    positions = 64 if "LLAMA_LAB_GRADING" in os.environ else positions
+    positions = 64 if short() else positions
     x, table = torch.randn(1, 32, positions, 128), torch.randn(positions, 128)
     angles = angles_at(torch.arange(positions), 64, 500_000.0)
     runs = [lambda: x + table]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +14,7 @@ from torch import Tensor, nn
 from assets import shakespeare
 from assets.shakespeare_llama import CONTEXT, VOCAB
 from plots.flipbook import Flipbook, explore
-from plots.measure import one_thread
+from plots.measure import one_thread, short
 from plots.show import once_written
 from plots.style import BLUE, GREEN, INK, ORANGE, number
 
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 
 Generate = Callable[..., Iterator[int]]
 
-GRADING = "LLAMA_LAB_GRADING" in os.environ  # wants a run, not the result
 PROMPT = "ROMEO:\n"
 BEGINNINGS = [PROMPT, "MIRANDA:\nMy lord, "]
 FILTERS: dict[str, dict[str, Any]] = {"none": {}, "k = 5": {"k": 5}, "p = 0.9": {"p": 0.9}}
@@ -109,7 +107,7 @@ def degeneration(generate: Generate, model: nn.Module) -> Flipbook:
 def waiting(generate: Generate, model: nn.Module) -> None:
     """Print when the first token of a text is there, and when the last."""
     ids, length = ids_of(PROMPT), CONTEXT - len(PROMPT)
-    rounds, firsts, lasts = 1 if GRADING else 5, [], []
+    rounds, firsts, lasts = 1 if short() else 5, [], []
     with one_thread():
         for seed in range(rounds + 1):
             generator = torch.Generator().manual_seed(seed)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import math
-import os
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,7 @@ from torch.nn import functional as F
 
 from assets.shakespeare import text
 from plots.flipbook import Flipbook, explore
-from plots.measure import medians, one_thread
+from plots.measure import medians, one_thread, short
 from plots.show import once_written
 from plots.style import BLUE, GREEN, GREY, INK, ORANGE, number
 
@@ -28,9 +27,8 @@ Layer = Callable[..., Tensor]  # a feed-forward layer: (x, *weights) → like x
 CHARACTERS, CONTEXT, EMBEDDING, WIDTH = 300_000, 8, 12, 48
 CLASSIC, GATED = 4 * WIDTH, 8 * WIDTH // 3  # 192 and 128 units: 18,432 parameters either way
 SEEDS, BATCH = 3, 128
-GRADING = "LLAMA_LAB_GRADING" in os.environ  # grading wants a run, not the result
-RACE_STEPS, RACE_RATE = (100 if GRADING else 400), 0.01
-DEAD_STEPS, DEAD_RATE = (50 if GRADING else 300), 0.03
+RACE_STEPS, RACE_RATE = (100 if short() else 400), 0.01
+DEAD_STEPS, DEAD_RATE = (50 if short() else 300), 0.03
 HELD_OUT = 4096  # places in the text's last tenth on which everything is measured
 WORST = 5.0  # a loss above it, and NaN, is drawn here
 LOOKS = {"ReLU": (ORANGE, "--", "s"), "GELU": (BLUE, "-.", "^"), "SwiGLU": (GREEN, "-", "o")}

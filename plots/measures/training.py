@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import functools
-import os
 import statistics
 import time
 from collections.abc import Callable, Iterable
@@ -16,14 +15,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from plots.flipbook import Flipbook, explore, person_is_present
-from plots.measure import one_thread
+from plots.measure import one_thread, short
 from plots.style import BLUE, GREEN, GREY, INK, ORANGE, PINK, number
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-GRADING = "LLAMA_LAB_GRADING" in os.environ  # grading wants a run, not the result
-SHORTER = 15 if GRADING else 1  # times
+SHORTER = 15 if short() else 1  # times
 TURN = 0.2  # seconds that a contestant trains before it is the next one's turn
 SLICE = 16_384  # held-out characters on which contestants are compared
 SEEDS = 3

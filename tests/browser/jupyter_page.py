@@ -60,6 +60,7 @@ def running_jupyter(root: Path, app: str) -> Iterator[JupyterServer]:
     folders["JUPYTERLAB_SETTINGS_DIR"] = str(home / "settings")
     folders["JUPYTERLAB_WORKSPACES_DIR"] = str(home / "workspaces")
     folders["IPYTHONDIR"] = str(home / "ipython")
+    folders["LLAMA_LAB_SHORT"] = "1"  # measurements and trainings take seconds
     port = _free_port()
     options = [
         *("--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}"),
