@@ -158,10 +158,17 @@ def test_a_contestant_s_schedule_ends_with_its_time() -> None:
         rates.append(done)
         return 0.01
 
-    runs = [measure.Contestant(small_llama(), some_text(), 0.15, rate, context=16) for _ in "ab"]
+    def contestant(seconds: float) -> measure.Contestant:
+        return measure.Contestant(small_llama(), some_text(), seconds, rate, context=16)
+
+    measure.take_turns(
+        [contestant(0.01)]
+    )  # torch imports half of itself at an optimizer's first step
+    rates.clear()
+    runs = [contestant(0.3) for _ in "ab"]
     before = runs[0].loss(some_text(200))
     measure.take_turns(runs)
-    assert all(run.over and run.clock < 0.5 for run in runs)
+    assert all(run.over and run.clock < 1 for run in runs)
     assert min(rates) == 0
     assert max(rates) < 1
     assert runs[0].loss(some_text(200)) < before
