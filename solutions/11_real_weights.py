@@ -262,7 +262,7 @@ plot.prompt_tokens(chat_prompt, path)
 # %% [markdown]
 # ## 11.4 Your code, their weights
 #
-# Everything is there. `file = gguf.read(path)` gives you `file.config()`, the arguments of your `LlamaConfig`, and `file.tensors`, a dictionary from names to what
+# Everything is there. `gguf.read(path)` gives you an object whose `config()` holds the arguments of your `LlamaConfig`, and whose `tensors` is a dictionary from names to what
 # is stored under them. A stored tensor has a `kind`, a `shape` as torch wants it, (out, in), and its `blocks`. Here is how to make a weight of one:
 
 
@@ -279,7 +279,7 @@ def weight_of(stored: gguf.Stored) -> Tensor:
 # **Predict.** 134.5 million weights in float32 are 538 MB. The usual way is to build the model, which fills it with random numbers, and then to copy the real ones over them. How much
 # memory does that take at its peak, and how much is needed?
 #
-# Two things help. Under `with torch.device("meta"):` tensors are made that have a shape and no numbers, so that building costs nothing. And
+# Two things help. `torch.device("meta")`, used in a `with` statement, makes tensors that have a shape and no numbers, so that building costs nothing. And
 # `load_state_dict(weights, assign=True)` puts your tensors into the places, instead of copying them. Leave `strict` as it is: then a weight without a place, or a place without
 # a weight, is an error. (If your own Llama keeps the tied table under a second name, `output.weight`, give it that one as well: `weights["output.weight"] = weights["tok_embeddings.weight"]`.)
 

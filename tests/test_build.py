@@ -20,7 +20,7 @@ from tools.verify import verify
 
 LABS = [pytest.param(path, id=path.stem) for path in sources(ROOT)]
 TRIVIAL = re.compile(
-    r"(return \w+|self\.\w+ = \w+|super\(\)\.__init__\(\)|else:|try:|pass|break|\W*)"
+    r"(return( \w+)?|self\.\w+ = \w+|super\(\)\.__init__\(\)|else:|try:|pass|break|\W*)"
 )
 
 
