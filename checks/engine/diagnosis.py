@@ -5,8 +5,9 @@ When none does, one that gives the same wrong numbers on a probe rich in numbers
 of the story.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from checks.engine.answer import Call, Crash, Transcript
@@ -42,7 +43,7 @@ class Outcome:
             self.complaint == other.complaint
             and bool(self.seen.changed) == bool(other.seen.changed)
             and agree(self.value, other.value)
-            and not _differing(self, other)
+            and not any(_differing(self, other))
         )
 
     def passes(self, right: "Outcome") -> bool:
@@ -154,22 +155,29 @@ def _way(got: Any, expected: Any) -> str | None:
 def _is_rich(probe: "Probe", mine: Outcome, right: Outcome) -> bool:
     if probe.noisy or mine.crash or mine.complaint:
         return False
-    results = [call.result for call, _ in _differing(mine, right)]
-    return len({round(x, 6) for x in numbers(results) if x == x}) >= RICH
+    return _are_many(call.result for call, _ in _differing(mine, right))
 
 
 def _tells(mine: Outcome) -> bool:
     """Tell whether there are numbers enough for no two implementations to share them by chance."""
-    results = [call.result for call in mine.seen.calls]
-    return len({round(x, 6) for x in numbers(results) if x == x}) >= RICH
+    return _are_many(call.result for call in mine.seen.calls)
 
 
-def _differing(mine: Outcome, right: Outcome) -> list[tuple[Call, Call]]:
+def _are_many(results: Iterable[Any]) -> bool:
+    """Tell whether there are RICH different numbers in these results, looking no further."""
+    seen = set()
+    for number in chain.from_iterable(map(numbers, results)):
+        if number == number:
+            seen.add(round(number, 6))
+        if len(seen) == RICH:
+            return True
+    return False
+
+
+def _differing(mine: Outcome, right: Outcome) -> Iterator[tuple[Call, Call]]:
+    """The calls whose results are not the other's, one by one: most who ask want the first."""
     if len(mine.seen.calls) != len(right.seen.calls):
-        return []
-    pairs = zip(mine.seen.calls, right.seen.calls, strict=True)
-    return [
-        (a, b)
-        for a, b in pairs
-        if b.result is not None and not b.aside and not agree(a.result, b.result)
-    ]
+        return
+    for a, b in zip(mine.seen.calls, right.seen.calls, strict=True):
+        if b.result is not None and not b.aside and not agree(a.result, b.result):
+            yield a, b
