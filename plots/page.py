@@ -51,7 +51,9 @@ class Page:
         with mpl.rc_context(style.rc()):
             options = {"facecolor": "white", "metadata": {"Software": None}}
             self.figure.savefig(full, format="png", dpi=PNG_DPI, **options)
-        picture = Image.open(full).convert("RGB").quantize(PNG_COLOURS)
+        # The default takes what covers most of the area, and a legend's swatch loses its colour.
+        palette = Image.Quantize.MAXCOVERAGE
+        picture = Image.open(full).convert("RGB").quantize(PNG_COLOURS, method=palette)
         picture.save(small, "png", optimize=True)
         return base64.b64encode(small.getvalue()).decode("ascii")
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from demo_pictures import turn, unwritten
+from matplotlib.patches import Rectangle
 from PIL import Image
 
 from plots import cells, style
@@ -53,6 +54,21 @@ def test_the_bundle_has_a_picture_and_a_sentence_for_pages_without_scripts():
     assert image.size == (792, 330)
     assert image.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
     assert f"base64,{bundle['image/png']}" in bundle["text/html"]
+
+
+def test_a_small_swatch_keeps_its_colour_in_the_png():
+    """A palette of 64 that counts areas would give it the colour of some large field."""
+
+    def draw(fig, n):
+        axes = fig.add_axes((0, 0, 1, 1))
+        axes.imshow(np.random.default_rng(0).random((12, 24)), cmap="Greens", aspect="auto")
+        axes.add_patch(Rectangle((11.3, 5.3), 0.4, 0.4, color=style.QUERY))
+        return ""
+
+    png = explore(draw, n=[1])._repr_mimebundle_()["image/png"]
+    pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")).astype(int)
+    blue = [int(style.QUERY[i : i + 2], 16) for i in (1, 3, 5)]
+    assert abs(pixels - blue).max(-1).min() < 16
 
 
 def test_the_caption_is_escaped_where_it_is_an_attribute():
