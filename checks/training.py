@@ -170,15 +170,8 @@ adamw_step = Check(
     probes=[
         in_place(
             lambda inputs: (
-                torch.tensor([1.0, -2.0]),
-                torch.tensor([0.5, -0.001]),
-                torch.zeros(2),
-                torch.zeros(2),
-                1,
-                0.1,
-                (0.9, 0.95),
-                1e-8,
-                0.0,
+                *map(torch.tensor, ([1.0, -2.0], [0.5, -0.001], [0.0, 0.0], [0.0, 0.0])),
+                *(1, 0.1, (0.9, 0.95), 1e-8, 0.0),
             ),
             title="worked example: param, grad, m and v after step 1, without decay",
             with_result=False,
@@ -259,8 +252,8 @@ train = Check(
         Probe(
             "pieces of the text, from everywhere in it",
             loop.pieces_drawn,
-            "The model was not fed `batch` random pieces of `context` neighbouring tokens. Starts "
-            "go from 0 to len(data) − context − 1, and each row has its own.",
+            "The model was not fed `batch` random pieces of `context` neighbouring tokens. Each "
+            "row starts somewhere else, from 0 to len(data) − context − 1.",
         ),
         Probe(
             "the generator decides what is drawn, and nothing else",
@@ -289,8 +282,8 @@ train = Check(
         Probe(
             "any other error comes out",
             loop.broken,
-            "The model raised a ValueError, and train swallowed it: nobody would ever learn of it. "
-            "Catch KeyboardInterrupt and nothing else, and no `return` in a `finally`.",
+            "The model raised a ValueError, and train swallowed it. Catch KeyboardInterrupt only, "
+            "and let no `return` stand in a `finally`.",
         ),
     ],
     mistakes=mistakes_of_loop.LOOP,

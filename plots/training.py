@@ -136,10 +136,14 @@ def clipping(clip_grad_norm: Callable[[Grads, float], float]) -> Flipbook:
             arrow(axes, after, GREEN, "unchanged", gid="after")
         else:
             arrow(axes, before, GREY, "before", linestyle="--", gid="before")
-            arrow(axes, after, GREEN, "after", gid="after")
+            arrow(axes, after, GREEN, gid="after")
+            place = {"xytext": (-7, -9), "ha": "right"} if angle > 45 else {"xytext": (7, -13)}
+            axes.annotate("after", after, textcoords="offset points", color=GREEN, **place)
         if math.dist(before, alone) > 0.1:
             arrow(axes, alone, GREY, linestyle=":", gid="alone")
-            axes.annotate("each by itself", alone, (12, 4), textcoords="offset points", fontsize=9)
+            side = "left" if angle > 45 else "right"  # away from the arrow "before"
+            points = {"textcoords": "offset points", "fontsize": 9}
+            axes.annotate("each by itself", alone, (4, 9), ha=side, **points)
         axes.text(0.8, -0.8, "max_norm = 1", color=INK, fontsize=9)
         axes.text(4.3, -0.3, "first tensor →", ha="right", fontsize=9)
         axes.text(-0.15, 4.0, "second\ntensor ↑", ha="right", va="top", fontsize=9)
