@@ -69,7 +69,7 @@ cross_entropy = Check(
         "Take log_softmax over the last dimension, not the log of a softmax. Pick the target's "
         "entry with `gather`, change the sign, take the mean.",
         "`return -torch.log_softmax(logits, -1).gather(-1, targets[..., None]).mean()`; for "
-        "float16 first `logits.float()`.",
+        "float16 first `logits.float()`, and `.to(logits.dtype)` at the end.",
     ),
 )
 
@@ -123,7 +123,9 @@ clip_grad_norm = Check(
             lambda inputs: (gradients_of(inputs, (2, 3), (4,), (1, 2, 3), norm=6.0), 2.0),
             lambda inputs: (gradients_of(inputs, (5,), (3, 3), norm=11.0), 0.3),
             lambda inputs: (gradients_of(inputs, (7, 2)), 1e-3),
-            title="too long: several tensors of different shapes",
+            lambda inputs: (gradients_of(inputs, (3,), (2, 2), norm=0.6), 0.5),
+            lambda inputs: (gradients_of(inputs, (2, 4), (3,), norm=2.6), 2.0),
+            title="too long, by much or by little: several tensors of different shapes",
         ),
         in_place(
             lambda inputs: (gradients_of(inputs, (2, 3), (4,), norm=0.7), 1.0),
@@ -168,15 +170,8 @@ adamw_step = Check(
     probes=[
         in_place(
             lambda inputs: (
-                torch.tensor([1.0, -2.0]),
-                torch.tensor([0.5, -0.001]),
-                torch.zeros(2),
-                torch.zeros(2),
-                1,
-                0.1,
-                (0.9, 0.95),
-                1e-8,
-                0.0,
+                *map(torch.tensor, ([1.0, -2.0], [0.5, -0.001], [0.0, 0.0], [0.0, 0.0])),
+                *(1, 0.1, (0.9, 0.95), 1e-8, 0.0),
             ),
             title="worked example: param, grad, m and v after step 1, without decay",
             with_result=False,
@@ -207,7 +202,7 @@ adamw_step = Check(
             with_result=False,
         ),
         Probe("four steps with the same gradient", some_steps(False)),
-        Probe("four steps with other gradients", some_steps(True, betas=(0.8, 0.9), eps=0.01)),
+        Probe("four steps with changing gradients", some_steps(True, betas=(0.8, 0.9), eps=0.01)),
         in_place(
             lambda inputs: (*(x.double() for x in state(inputs, 3)), 2, 0.1),
             title="float64",
@@ -222,8 +217,8 @@ adamw_step = Check(
     ],
     mistakes=mistakes_of_adamw.ADAMW,
     hints=(
-        "Which four things does a step change or need: the mean, the mean of squares, their "
-        "correction, the parameter. Which of them have to be there at the next step?",
+        "A step needs the mean, the mean of squares, their corrections, and the parameter. Which "
+        "of these must survive to the next step?",
         "m and v are changed in place and stay uncorrected. Corrected are only the values in the "
         "step: m / (1 − β₁^step), v / (1 − β₂^step). The decay is lr · weight_decay of the "
         "parameter itself, outside of m and v.",
@@ -249,14 +244,16 @@ train = Check(
             "no limit to the norm; a large weight decay",
             loop.trained(steps=4, scale=6.0, max_norm=1e9, weight_decay=3.0),
         ),
-        Probe("gradients of something else are left when it begins", loop.leftovers),
+        Probe(
+            "old gradients are still there at the start; two tables of one shape", loop.leftovers
+        ),
         Probe("one table under two names", loop.tied),
         Probe("nothing given but text and steps: the defaults", loop.defaults),
         Probe(
             "pieces of the text, from everywhere in it",
             loop.pieces_drawn,
-            "The model was not fed `batch` random pieces of `context` neighbouring tokens. Starts "
-            "go from 0 to len(data) − context − 1, and each row has its own.",
+            "The model was not fed `batch` random pieces of `context` neighbouring tokens. Each "
+            "row starts somewhere else, from 0 to len(data) − context − 1.",
         ),
         Probe(
             "the generator decides what is drawn, and nothing else",
@@ -271,6 +268,7 @@ train = Check(
             "Two runs without a generator drew the same pieces. Is there a fixed seed?",
         ),
         Probe("what watch is told, and what comes back", loop.watched),
+        Probe("the best held-out loss is above 100", loop.far_off),
         Probe("the best weights come back, not the last ones", loop.best_weights),
         Probe(
             "train mode in the steps, eval mode at the end",
@@ -281,6 +279,12 @@ train = Check(
         Probe("stopped in step 8, after two measurements", loop.interrupted(8, 3, True)),
         Probe("stopped in watch, after step 5", loop.interrupted(5, 2, False)),
         Probe("stopped before anything was measured", loop.interrupted(3, 5, True)),
+        Probe(
+            "any other error comes out",
+            loop.broken,
+            "The model raised a ValueError, and train swallowed it. Catch KeyboardInterrupt only, "
+            "and let no `return` stand in a `finally`.",
+        ),
     ],
     mistakes=mistakes_of_loop.LOOP,
     hints=(

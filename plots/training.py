@@ -1,7 +1,7 @@
 """Lab 09: what a loss sees, a schedule, a clipped gradient, and how AdamW walks.
 
 The live curve stands in plots/training_watch.py; what is measured by training stands in
-plots/measures/training.py.
+plots/measures/training.py, training_ablations.py and training_race.py.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ import torch
 from torch import Tensor
 
 from plots.flipbook import Flipbook, explore
-from plots.measures.training import ablations, milestones, steps_in
+from plots.measures.training import milestones, spread, steps_in
+from plots.measures.training_ablations import ablations
+from plots.measures.training_race import against_gpt
 from plots.style import BLUE, FAINT, GREEN, GREY, INK, ORANGE, PINK, arrow, bars, number, numbers
 from plots.training_watch import watch, write
 
@@ -24,10 +26,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ablations",
+    "against_gpt",
     "clipping",
     "descent",
     "milestones",
     "schedule",
+    "spread",
     "steps_in",
     "surprise",
     "watch",
@@ -68,9 +72,9 @@ def surprise(cross_entropy: Callable[[Tensor, Tensor], Tensor]) -> Flipbook:
         right.set_title("its gradient, logit by logit")
         p = math.exp(-float(loss)) if float(loss) < 700 else 0.0
         return (
-            f"Loss {number(loss)}, so the target has probability {p:.3g}. The gradient pushes it "
-            f"up with {number(-slope[0])} and the other four down with {number(slope[1:].sum())} "
-            f"together; the sum of all five is {number(slope.sum())}."
+            f"Loss {number(loss)}, so the target has probability {p:.3g}. A step against the "
+            f"gradient pushes it up with {number(-slope[0])} and the other four down with "
+            f"{number(slope[1:].sum())} together; the sum of all five is {number(slope.sum())}."
         )
 
     return explore(
@@ -95,14 +99,15 @@ def schedule(learning_rate: Callable[..., float]) -> Flipbook:
             axes.annotate(name, (1195, 1e3 * level), (0, 3), textcoords="offset points", ha="right")
         axes.axvline(TOTAL, color=GREY, linewidth=0.8, linestyle=":")
         axes.set(xlim=(-5, 1200), ylim=(0, 3.5), xlabel="step", ylabel="learning rate · 1000")
-        first, after, half, end = (
-            learning_rate(step, warmup, TOTAL, PEAK, FLOOR) for step in (0, warmup, 500, TOTAL)
-        )
-        area = sum(learning_rate(step, warmup, TOTAL, PEAK, FLOOR) for step in range(TOTAL))
+        all_rates = [learning_rate(step, warmup, TOTAL, PEAK, FLOOR) for step in range(TOTAL + 1)]
+        said = f"{all_rates[0]:.2g} at step 0, "
+        said += f"{all_rates[warmup - 1]:.2g} at step {warmup - 1}, " if warmup else ""
+        way = sum(all_rates[:TOTAL])
+        last = 100 * sum(all_rates[TOTAL * 9 // 10 : TOTAL]) / way if way else math.nan
         return (
-            f"Warm-up {warmup}: {first:.2g} at step 0, {after:.2g} at step {warmup}, {half:.2g} at "
-            f"500, {end:.2g} at 1000. On average {number(100 * area / TOTAL / PEAK, 0)} % of the "
-            "peak."
+            f"Warm-up {warmup}: {said}{all_rates[TOTAL]:.2g} at step {TOTAL}. On average "
+            f"{number(100 * way / TOTAL / PEAK, 0)} % of the peak; the last tenth of the steps "
+            f"gets {number(last, 1)} % of the total way."
         )
 
     return explore(draw, warmup=WARMUPS, start={"warmup": 100}, size=(7.2, 2.8))
@@ -121,14 +126,27 @@ def clipping(clip_grad_norm: Callable[[Grads, float], float]) -> Flipbook:
         plane(axes, 4.3, circle=1.0)
         axes.set(xlim=(-1.4, 4.3), ylim=(-1.4, 4.3))
         turn = math.radians(angle)
-        before = [length * math.cos(turn), length * math.sin(turn)]
-        grads = [torch.tensor([before[0]]), torch.tensor([[before[1]]])]
+        x, y = length * math.cos(turn), length * math.sin(turn)
+        grads = [torch.tensor([x]), torch.tensor([[y]])]
+        before = [grad.item() for grad in grads]
         returned = clip_grad_norm(grads, 1.0)
         after = [grad.item() for grad in grads]
-        arrow(axes, before, GREY, "before", linestyle="--", gid="before")
-        arrow(axes, after, GREEN, gid="after")
+        alone = [min(number, 1.0) for number in before]  # each tensor cut by itself
+        if math.dist(before, after) < 1e-3:
+            arrow(axes, after, GREEN, "unchanged", gid="after")
+        else:
+            arrow(axes, before, GREY, "before", linestyle="--", gid="before")
+            arrow(axes, after, GREEN, gid="after")
+            place = {"xytext": (-7, -9), "ha": "right"} if angle > 45 else {"xytext": (7, -13)}
+            axes.annotate("after", after, textcoords="offset points", color=GREEN, **place)
+        if math.dist(before, alone) > 0.1:
+            arrow(axes, alone, GREY, linestyle=":", gid="alone")
+            side = "left" if angle > 45 else "right"  # away from the arrow "before"
+            points = {"textcoords": "offset points", "fontsize": 9}
+            axes.annotate("each by itself", alone, (4, 9), ha=side, **points)
         axes.text(0.8, -0.8, "max_norm = 1", color=INK, fontsize=9)
-        axes.text(0.15, 4.05, "gradient of the second tensor ↑, of the first →", fontsize=9)
+        axes.text(4.3, -0.3, "first tensor →", ha="right", fontsize=9)
+        axes.text(-0.15, 4.0, "second\ntensor ↑", ha="right", va="top", fontsize=9)
         size = math.hypot(*after)
         turned = abs(math.degrees(math.atan2(after[1], after[0])) - angle) if size else 0.0
         way = "The direction is the same." if turned < 0.5 else f"It turned by {turned:.0f}°."

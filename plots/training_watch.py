@@ -70,6 +70,7 @@ class Watch:
         self.losses: list[float] = []
         self.held_out: dict[int, float] = {}
         self.texts: dict[int, str] = {}
+        self.beaten: dict[str, tuple[int, float]] = {}  # milestone: the step and the seconds
         self.began = self.due = time.monotonic()
         self.handle: Any = None
 
@@ -78,6 +79,10 @@ class Watch:
         self.losses.append(loss)
         if held_out is not None:
             self.held_out[step] = held_out
+        now = time.monotonic() - self.began
+        for name, height in self.milestones.items():
+            if self._recent() < height:
+                self.beaten.setdefault(name, (step, now))
         if self.writes and step in (1, self.steps // 2, self.steps):
             self.texts[step] = self.writes()
         over = step >= self.steps
@@ -93,8 +98,8 @@ class Watch:
         if self.held_out:
             best = min(self.held_out, key=self.held_out.__getitem__)
             said += f"; on unseen text {number(self.held_out[best])} at best, after step {best:,}"
-        lower = [n for n, m in self.milestones.items() if self._recent() < m]
-        return said + (f". Beaten: {', '.join(lower)}." if lower else ".")
+        beaten = [f"{n} after step {step:,}, {s:.0f} s" for n, (step, s) in self.beaten.items()]
+        return said + (f". Beaten: {'; '.join(beaten)}." if beaten else ".")
 
     def _recent(self) -> float:
         last = self.losses[-max(1, self.steps // POINTS) :]

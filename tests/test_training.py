@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from checks import training as check
 from plots import training as plot
 from plots.measures import training as measure
+from plots.measures import training_ablations as parts
+from plots.measures import training_race as gpt
 from solutions.my_llama import Llama, LlamaConfig
 from solutions.my_llama import training as worked
 from tools import bench_training as bench
@@ -66,7 +68,9 @@ def test_surprise_of_a_double_softmax_never_comes_near_zero() -> None:
 
 def test_schedule_shows_the_rates() -> None:
     picture = plot.schedule(worked.learning_rate)
-    assert "3e-05 at step 0, 0.003 at step 100" in picture.caption(warmup=100)
+    assert "3e-05 at step 0, 0.003 at step 99, 0.0001 at step 1000" in picture.caption(warmup=100)
+    assert "the last tenth of the steps gets 0.8 % of the total way" in picture.caption(warmup=100)
+    assert "Warm-up 0: 0.003 at step 0, 0.0001 at step 1000" in picture.caption(warmup=0)
     late = plot.schedule(mistake("learning_rate", "nothing_at_step_0"))
     assert "0 at step 0" in late.caption(warmup=100)
     up = plot.schedule(mistake("learning_rate", "wrong_end_of_the_cosine"))
@@ -77,7 +81,9 @@ def test_clipping_keeps_the_direction() -> None:
     picture = plot.clipping(worked.clip_grad_norm)
     said = picture.caption(length=3.0, angle=35)
     assert "of length 1.00. The direction is the same. Returned: 3.00" in said
-    assert "of length 0.25. The direction" in picture.caption(length=0.25, angle=60)
+    short = picture.caption(length=0.25, angle=60)
+    assert "of length 0.25. The direction" in short
+    assert short.partition(" of length")[0] in short.partition("becomes ")[2]
     each = plot.clipping(mistake("clip_grad_norm", "each_tensor_by_itself"))
     assert "It turned by" in each.caption(length=3.0, angle=35)
     longer = plot.clipping(mistake("clip_grad_norm", "always_scaled"))
@@ -93,12 +99,29 @@ def test_descent_does_not_feel_the_steepness() -> None:
     assert abs(wild - paths[1]).max() > 1
 
 
-def test_milestones_are_entropies() -> None:
+def test_milestones_are_entropies(capsys: pytest.CaptureFixture[str]) -> None:
     text = torch.tensor([0, 1] * 500)
     found = list(plot.milestones(worked.cross_entropy, text, text[:100], 4).values())
     assert found[0] == pytest.approx(math.log(4))
     assert found[1] == pytest.approx(math.log(2), abs=0.01)
     assert found[2] == pytest.approx(0, abs=0.01)
+    assert "1.39  every character alike" in capsys.readouterr().out
+
+    def unwritten(*_: Any) -> Tensor:
+        raise NotImplementedError("Exercise 9.1: cross_entropy")
+
+    assert plot.milestones(unwritten, text, text[:100], 4) == {}
+    assert "Exercise 9.1: cross_entropy is not written yet" in capsys.readouterr().out
+
+
+def test_spread_takes_stretches_from_all_over_the_text() -> None:
+    text = torch.arange(10_000)
+    found = plot.spread(text, places=5, stretch=100)
+    assert found.shape == (500,)
+    assert found[0] == 0
+    assert found[-1] == 9_999
+    assert ((found[1:] - found[:-1]) != 1).sum() == 4  # the seams
+    assert torch.equal(plot.spread(text[:300], places=5, stretch=100), text[:300])
 
 
 def test_watch_collects_and_says_what_is_beaten(capsys: pytest.CaptureFixture[str]) -> None:
@@ -110,7 +133,7 @@ def test_watch_collects_and_says_what_is_beaten(capsys: pytest.CaptureFixture[st
     assert watched.held_out == {2: 2.2}
     assert list(watched.texts) == [1, 2, 4]
     assert "Step 4 of 4" in watched.caption
-    assert watched.caption.endswith("Beaten: letters.")
+    assert watched.caption.endswith("Beaten: letters after step 3, 0 s.")
     assert "Step 4 of 4" in capsys.readouterr().out  # no notebook: the sentence alone
     figure = Figure()
     watched.draw(figure)
@@ -177,32 +200,90 @@ def test_a_contestant_s_schedule_ends_with_its_time() -> None:
 def test_parts_are_really_taken_out() -> None:
     ids = some_text(12)[None]
     whole = small_llama()(ids)
-    no_rope = measure.without(small_llama(), "no RoPE")
+    no_rope = parts.without(small_llama(), "no RoPE")
     same = (
         no_rope(torch.tensor([[1, 2, 3, 5]]))[0, -1] - no_rope(torch.tensor([[2, 1, 3, 5]]))[0, -1]
     )
     assert same.abs().max() < 1e-5  # without positions the order of earlier tokens is lost
-    no_norm = measure.without(small_llama(), "no norm")
+    no_norm = parts.without(small_llama(), "no norm")
     assert not [name for name, _ in no_norm.named_parameters() if "norm" in name]
     assert not torch.allclose(no_norm(ids), whole)
-    swiglu = 3 * measure.SMALL["dim"] * measure.SMALL["hidden_dim"]
-    relu = measure.TwoMatrices(measure.SMALL["dim"], measure.SMALL["hidden_dim"])
+    swiglu = 3 * parts.SMALL["dim"] * parts.SMALL["hidden_dim"]
+    relu = parts.TwoMatrices(parts.SMALL["dim"], parts.SMALL["hidden_dim"])
     assert sum(p.numel() for p in relu.parameters()) == swiglu
 
 
 def test_ablations_compare_three_starts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measure, "ABLATION_SECONDS", 0.1)
+    monkeypatch.setattr(parts, "SECONDS", 0.1)
     text = some_text(3000)
     picture = plot.ablations(Llama, LlamaConfig, worked.learning_rate, text, text[:300], len(VOCAB))
-    figure = picture.figure(shown="no norm")
-    for part in measure.LOOKS:
+    figure = picture.figure(compare="no norm", against="steps")
+    for part in parts.PARTS:
         assert len(find(figure, part).get_xdata()) == 3
-    said = picture.caption(shown="no norm")
+        curve = find(figure, f"curve {part}")
+        assert list(curve.get_xdata()) == sorted(curve.get_xdata())
+    said = picture.caption(compare="no norm", against="seconds")
     assert "whole" in said
     assert "no norm" in said
-    found = {"whole": [(1.0, 9), (1.2, 9), (1.1, 9)], "x": [(1.3, 9), (1.4, 9), (1.5, 9)]}
-    assert "worse than every whole one" in measure._verdict(found, "x")
-    assert "overlap" in measure._verdict(found | {"x": [(1.15, 9), (2.0, 9), (2.0, 9)]}, "x")
+
+    def ends(*losses: float) -> list[parts.Curve]:
+        return [[(1.0, 9, loss)] for loss in losses]
+
+    found = {"whole": ends(1.0, 1.2, 1.1), "x": ends(1.3, 1.4, 1.5)}
+    assert "worse than every whole one" in parts._verdict(found, "x")
+    assert "overlap" in parts._verdict(found | {"x": ends(1.15, 2.0, 2.0)}, "x")
+
+
+def test_each_part_has_its_own_rate() -> None:
+    at = [0.0, 0.06, 0.5, 0.999]
+    rates = {
+        part: [parts.rate_of(part, worked.learning_rate)(done, 0) for done in at]
+        for part in parts.PARTS
+    }
+    assert rates["no warm-up"][0] == rates["whole"][1] == parts.RATE
+    assert rates["whole"][0] < parts.RATE / 50
+    assert rates["constant rate"][1:] == [parts.RATE] * 3
+    assert rates["whole"][3] == pytest.approx(parts.RATE / 30, rel=0.01)
+    assert rates["plain descent"][1] == parts.DESCENT
+
+
+def test_a_plain_contestant_goes_along_the_gradient_itself() -> None:
+    model, text = small_llama(), some_text()
+    run = measure.Contestant(model, text, 1.0, lambda *_: 0.5, context=16, descent=True)
+    before = [p.detach().clone() for p in model.parameters()]
+    run.step()
+    for p, was in zip(model.parameters(), before, strict=True):
+        assert torch.allclose(p, was - 0.5 * p.grad)
+
+
+def test_the_race_draws_three_curves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpt, "SECONDS", 0.3)
+    text = some_text(3000)
+    picture = plot.against_gpt(Llama, LlamaConfig, worked.learning_rate, text, text[:300], 64)
+    state = torch.get_rng_state()
+    figure = picture.figure(against="steps")
+    assert torch.equal(state, torch.get_rng_state())
+    for name in gpt.LOOKS:
+        assert len(find(figure, name).get_ydata()) >= 1
+    assert "where the slowest one ends" in picture.caption(against="steps")
+    assert "after" in picture.caption(against="seconds")
+    curve = [(1.0, 10, 3.0), (2.0, 20, 2.0)]
+    assert gpt._loss_at(curve, 15) == pytest.approx(2.5)
+    assert gpt._loss_at(curve, 20) == 2.0
+
+
+def test_the_race_s_models_are_the_bench_s() -> None:
+    found = gpt.contestants(Llama, LlamaConfig, worked.learning_rate, some_text(200), 64)
+    sizes = [sum(p.numel() for p in run.model.parameters()) for run in found.values()]
+    assert sizes[0] > 2 * sizes[1]
+    assert abs(sizes[1] / sizes[2] - 1) < 0.03
+    theirs = bench.GPT(64, 96, 3, 4, 336).state_dict()
+    mine = found["GPT-2, tuned"].model
+    mine.load_state_dict(theirs)
+    other = bench.GPT(64, 96, 3, 4, 336)
+    other.load_state_dict(theirs)
+    ids = some_text(12)[None]
+    assert torch.allclose(mine(ids), other(ids))
 
 
 def test_the_bench_s_contestants_have_the_same_size() -> None:
@@ -231,6 +312,7 @@ def test_the_bench_s_gpt_is_causal() -> None:
         lambda f: plot.clipping(f),
         lambda f: plot.descent(f),
         lambda f: plot.ablations(Llama, LlamaConfig, f, some_text(), some_text(), 9),
+        lambda f: plot.against_gpt(Llama, LlamaConfig, f, some_text(), some_text(), 9),
     ],
 )
 def test_unwritten_function_draws_a_placeholder(picture: Any) -> None:

@@ -498,7 +498,8 @@ CLIP = [
     Mistake(
         "not_in_place",
         _new_list,
-        "The gradients stay as they were. `grad * factor` and `grad = …` make new tensors.",
+        "The gradients stay as they were. `grad * factor`, `grad = …` and `grads[i] = …` make or "
+        "store new tensors, and the model goes on with its own.",
         "`grad.mul_(factor)`, or `grad *= factor`.",
     ),
     Mistake(
@@ -506,6 +507,15 @@ CLIP = [
         clip(norm=lambda grads: norm_of(grads) ** 2),
         "It compares the sum of the squares with max_norm: the root is missing.",
         "`math.sqrt(…)`",
+    ),
+    Mistake(
+        "squares_compared",
+        lambda grads, max_norm: (
+            clip()(grads, max_norm) if norm_of(grads) ** 2 > max_norm else norm_of(grads)
+        ),
+        "It compares the sum of the squares with max_norm, so that some gradients that are too "
+        "long are left: of norm 0.6, say, where 0.5 is allowed.",
+        "`if norm > max_norm:`",
     ),
     Mistake(
         "sum_of_norms",

@@ -260,6 +260,41 @@ ADAMW = [
         DECAY,
     ),
     Mistake(
+        "decay_for_matrices_only",
+        with_parts(
+            move=lambda self, param, direction: (
+                param
+                - self.lr * direction
+                - self.lr * self.weight_decay * (self.param.dim() > 1) * param
+            )
+        ),
+        "Vectors do not decay. adamw_step does what it is told; who decays is decided in `train`.",
+        DECAY,
+    ),
+    Mistake(
+        "one_beta_for_both",
+        with_parts(
+            corrected=lambda self, mean, square: (
+                mean / (1 - self.betas[0] ** self.step),
+                square / (1 - self.betas[0] ** self.step),
+            )
+        ),
+        "Both corrections take β₁; v needs its own, 1 − β₂^step.",
+        CORRECTION,
+    ),
+    Mistake(
+        "corrected_after_the_root",
+        with_parts(
+            direction=lambda self, mean, square, g: (
+                self.corrected(mean, square)[0]
+                / (square.sqrt() / (1 - self.betas[1] ** self.step) + self.eps)
+            )
+        ),
+        "The root is taken first and then divided by the correction: √v / (1 − β₂^step). v itself "
+        "must be corrected, √(v / (1 − β₂^step)).",
+        CORRECTION,
+    ),
+    Mistake(
         "no_correction",
         with_parts(corrected=lambda self, mean, square: (mean, square)),
         "The bias correction is missing: m and v start as zeros, and √v is closer to its goal than "

@@ -36,6 +36,16 @@ def _loss_after(self: Training, step: int) -> float:
         return self.loss(inputs, targets).item()
 
 
+def _share(self: Training, step: int) -> float:
+    inputs, targets = self.draw()
+    self.zero()
+    loss = self.loss(inputs, targets)
+    (loss / self.batch).backward()
+    self.clip()
+    self.update(step)
+    return loss.item()
+
+
 def _zero_late(self: Training, step: int) -> float:
     inputs, targets = self.draw()
     loss = self.loss(inputs, targets)
@@ -155,6 +165,16 @@ def _step_always(count: Callable[[int], int]) -> Callable[..., list[float]]:
             right.quick_step(p, p.grad, m, v, count(step), self.rate(step), **how)
 
     return loop(update=update)
+
+
+def _by_shape(self: Training, step: int) -> None:
+    if not hasattr(self, "of_shape"):
+        self.of_shape = {
+            p.shape: (torch.zeros_like(p), torch.zeros_like(p)) for p in self.parameters
+        }
+    for p in self.parameters:
+        how = {"weight_decay": self.decay(p)}
+        right.quick_step(p, p.grad, *self.of_shape[p.shape], step + 1, self.rate(step), **how)
 
 
 def _sgd(self: Training, step: int) -> None:
@@ -304,6 +324,24 @@ def _swallows(self: Training) -> list[float]:
             continue
     self.end()
     return self.losses
+
+
+def _catches_all(self: Training) -> list[float]:
+    self.begin()
+    try:
+        for step in range(self.steps):
+            loss = self.one(step)
+            self.losses.append(loss)
+            self.tell(step, loss, self.measure(step))
+    except BaseException:
+        pass
+    self.end()
+    return self.losses
+
+
+def _bounded(self: Training) -> None:
+    self.lowest = 10.0
+    self.model.train()
 
 
 def _interrupt_leaves(self: Training) -> list[float]:
@@ -459,6 +497,12 @@ LOOP = [
         ADAM,
     ),
     Mistake(
+        "moments_by_shape",
+        loop(update=_by_shape),
+        "Parameters of the same shape share m and v: each needs its own.",
+        ADAM,
+    ),
+    Mistake(
         "plain_gradient_descent",
         loop(update=_sgd),
         "The parameters follow the gradient itself: adamw_step is not called.",
@@ -516,6 +560,13 @@ LOOP = [
         "The loss is the sum over the batch, not its mean.",
         "`cross_entropy(model(inputs), targets)`",
         "karpathy/nanoGPT#168",
+    ),
+    Mistake(
+        "loss_divided",
+        loop(one=_share),
+        "The loss is divided by the batch size before backward: it is a mean already. AdamW would "
+        "not notice, but the gradients are then too short to be clipped.",
+        "`loss.backward()`",
     ),
     Mistake(
         "double_softmax",
@@ -660,6 +711,13 @@ LOOP = [
         "`if measured < lowest:`",
     ),
     Mistake(
+        "lowest_starts_too_low",
+        loop(begin=_bounded),
+        "The lowest loss so far starts at a number that a held-out loss can be above: then no "
+        "weights are ever the best.",
+        "`lowest = math.inf`",
+    ),
+    Mistake(
         "best_by_training_text",
         loop(measure=_best_by_training_loss),
         "The best weights are chosen by the text that is trained on. What counts is text the model "
@@ -750,6 +808,13 @@ LOOP = [
         loop(interrupted=_uncaught),
         "A KeyboardInterrupt ends train with nothing returned and the best weights lost.",
         STOP,
+    ),
+    Mistake(
+        "every_error_caught",
+        loop(run=_catches_all),
+        "Every error ends the training in silence, also a crash of the model: a bare `except:`, "
+        "or a `return` in a `finally`.",
+        "`except KeyboardInterrupt:`",
     ),
     Mistake(
         "interrupt_skips_a_step",

@@ -141,6 +141,12 @@ RATE = [
         "The warm-up starts from floor; here it starts from 0.",
         UP,
     ),
+    Mistake(
+        "warmup_never_below_floor",
+        rate(up=lambda step, warmup, peak, floor: max(floor, peak * (step + 1) / warmup)),
+        "The warm-up starts at floor; here it starts near 0, below floor.",
+        UP,
+    ),
     Mistake("no_warmup", _without_warmup, "There is no warm-up: step 0 has the full rate.", UP),
     Mistake("flat_warmup", _flat_warmup, "During the warm-up the rate is peak already.", UP),
     Mistake(
@@ -173,6 +179,13 @@ RATE = [
         rate(done=lambda step, warmup, total: (step - warmup) / total),
         "It divides by total; from the warm-up to the end it is total − warmup steps. The floor is "
         "never reached, and the rate jumps at the end.",
+        DONE,
+    ),
+    Mistake(
+        "warmup_on_top",
+        lambda step, warmup, total, peak, floor: right(step, warmup, warmup + total, peak, floor),
+        "The cosine takes total steps, and the warm-up comes before them. The floor is reached at "
+        "warmup + total; it should be at total.",
         DONE,
     ),
     Mistake(

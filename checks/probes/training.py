@@ -40,8 +40,10 @@ def keeping_what_it_changes(answer: Any) -> Any:
     @functools.wraps(target)
     def observed(*args: Any, **kwargs: Any) -> list:
         own, named = _fresh(args), _fresh(kwargs)
+        given = [value for value in (*own, *named.values()) if _holds(value)]
+        before = [list(value) if type(value) is list else value for value in given]
         result = target(*own, **named)
-        return [result, *(_after(value) for value in (*own, *named.values()) if _holds(value))]
+        return [result, *map(_after, given, before)]
 
     return Answer(observed, answer._transcript)
 
@@ -72,7 +74,7 @@ def clipped_in_half(answer: Any, inputs: Inputs) -> list:
         grads = [torch.full((2, 3), 300.0, dtype=dtype), torch.full((4,), -300.0, dtype=dtype)]
         norm, after = call(grads, 8.0)[:2]
         right = 300 * 10**0.5
-        seen += [abs(norm - right) < 0.02 * right, *(grad.flatten()[:0] for grad in after)]
+        seen += [bool(abs(norm - right) < 0.02 * right), *(grad.flatten()[:0] for grad in after)]
         seen += [bool((grad.abs().float() - 8 / 10**0.5).abs().max() < 0.05) for grad in after]
     return seen
 
@@ -124,5 +126,8 @@ def _holds(value: Any) -> bool:
     return isinstance(value, Tensor) or type(value) is list
 
 
-def _after(value: Any) -> Any:
-    return list(value) if type(value) is list else value
+def _after(value: Any, before: Any) -> Any:
+    """The tensor, or the tensors that were in the list: new ones in their place change nothing."""
+    if type(value) is list and len(value) != len(before):
+        return list(value)
+    return before

@@ -1,13 +1,15 @@
 """Lab 09, 9.5: models that remember what they were fed, and what is tried with them."""
 
 import contextlib
+import functools
 from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from checks.engine import Inputs, Wrong
+from checks.engine import Inputs, Wrong, error_of
+from checks.engine.answer import Answer
 
 HOW = {"batch": 2, "peak": 0.1, "floor": 0.01, "warmup": 3, "max_norm": 0.5, "weight_decay": 0.2}
 NO_RETURN = (
@@ -17,25 +19,33 @@ NO_RETURN = (
 
 
 class Bigram(nn.Module):
-    """Logits by the last token alone: a table, and one number for each column, like a norm's."""
+    """Logits by the last token alone: a table, and one number for each column, like a norm's.
 
-    def __init__(self, table: Tensor, gain: Tensor, tied: bool = False) -> None:
+    `second`: another table, which is added. `tied`: the table has two names.
+    """
+
+    def __init__(
+        self, table: Tensor, gain: Tensor, second: Tensor | None = None, tied: bool = False
+    ) -> None:
         super().__init__()
         self.table, self.gain = nn.Parameter(table.clone()), nn.Parameter(gain.clone())
+        self.second = None if second is None else nn.Parameter(second.clone())
         if tied:
             self.again = self.table
         self.fed: list[Tensor] = []  # what came in with gradients on: the training steps
         self.modes: list[tuple[bool, bool]] = []  # train mode and gradients, at each call
-        self.interrupt_at = 0  # the training step at which somebody presses stop
+        self.stop_at = 0  # the training step at which this is raised: somebody presses stop
+        self.stop: BaseException = KeyboardInterrupt()
 
     def forward(self, ids: Tensor) -> Tensor:
         """(B, T) → (B, T, V)."""
         self.modes.append((self.training, torch.is_grad_enabled()))
         if torch.is_grad_enabled():
             self.fed.append(ids.clone())
-            if len(self.fed) == self.interrupt_at:
-                raise KeyboardInterrupt
-        return self.table[ids] * self.gain
+            if len(self.fed) == self.stop_at:
+                raise self.stop
+        rows = self.table[ids] if self.second is None else self.table[ids] + self.second[ids]
+        return rows * self.gain
 
 
 def model_of(inputs: Inputs, vocab: int = 5, scale: float = 0.7, **how: Any) -> Bigram:
@@ -62,21 +72,32 @@ def stopped_by_hand() -> Iterator[None]:
         raise Wrong(NO_RETURN) from None
 
 
+def showing_weights(answer: Any) -> Any:
+    """Let an answer return [its losses, the weights afterwards]: more to tell mistakes apart by."""
+    target = answer._target
+
+    @functools.wraps(target)
+    def observed(model: Bigram, *args: Any, **kwargs: Any) -> list:
+        return [target(model, *args, **kwargs), *weights(model)]
+
+    return Answer(observed, answer._transcript)
+
+
 def trained(scale: float = 0.7, **how: Any) -> Any:
     """A run on the one piece there is: its losses and the weights at its end."""
 
     def run(answer: Any, inputs: Inputs) -> list:
         model = model_of(inputs, scale=scale)
         data, held_out = one_piece(inputs), one_piece(inputs, 12)
-        losses = answer(model, data, held_out=held_out, **{**HOW, "context": 6, "every": 99, **how})
-        return [losses, *weights(model)]
+        how_all = {**HOW, "context": 6, "every": 99, **how}
+        return showing_weights(answer)(model, data, held_out=held_out, **how_all)
 
     return run
 
 
 def leftovers(answer: Any, inputs: Inputs) -> list:
-    """Gradients of something else are still there when the training begins."""
-    model = model_of(inputs)
+    """Old gradients are there when the training begins, and each table needs its own moments."""
+    model = model_of(inputs, second=inputs.randn(5, 5))
     for p in model.parameters():
         p.grad = torch.full_like(p, 3.0)
     data = one_piece(inputs)
@@ -113,13 +134,22 @@ def unlearned(inputs: Inputs) -> tuple[Bigram, Tensor, Tensor]:
     return Bigram(torch.zeros(5, 5), torch.ones(5) + 0.05 * inputs.randn(5)), data, held_out
 
 
+def far_off(answer: Any, inputs: Inputs) -> list:
+    """The held-out text is one step that the text does not have, and believed in less and less."""
+    model, data, _ = unlearned(inputs)
+    with torch.no_grad():
+        model.table[:3, 4], model.table[3, 4] = -1.0, 400.0
+    how = {**HOW, "peak": 0.3, "context": 6, "every": 2}
+    return [answer(model, data, 4, torch.full((13,), 3), **how), *weights(model)]
+
+
 def watched(answer: Any, inputs: Inputs) -> list:
     """Everything that `watch` is told, and the losses returned."""
     model, data = model_of(inputs), one_piece(inputs)
     told: list = []
     how = {**HOW, "context": 6, "every": 3}
     held_out = one_piece(inputs, 20)
-    losses = answer(model, data, 7, held_out, watch=lambda *now: told.append(list(now)), **how)
+    losses = answer(model, data, 8, held_out, watch=lambda *now: told.append(list(now)), **how)
     return [losses, told]
 
 
@@ -141,8 +171,8 @@ def pieces_drawn(answer: Any, inputs: Inputs) -> list:
     data = torch.arange(context + room)
     model = model_of(inputs, len(data))
     generator = torch.Generator().manual_seed(3)
-    how = {**HOW, "batch": 4, "context": context}
-    answer(model, data, 12, data, generator=generator, **how)
+    how = {**HOW, "batch": 16, "context": context}
+    answer(model, data, 3, data, generator=generator, **how)
     rows = [row.tolist() for fed in model.fed for row in fed]
     pieces = all(row == list(range(row[0], row[0] + len(row))) for row in rows)
     return [
@@ -158,17 +188,16 @@ def draws(answer: Any, inputs: Inputs) -> list:
     """The same seed draws the same pieces, another seed others; torch's own seed plays no part."""
     data = torch.arange(40)
     table = inputs.randn(40, 40)
-    fed = []
+    fed, kept = [], []
     for seed, outer in ((5, 1), (5, 2), (6, 1)):
-        torch.manual_seed(outer)
+        torch.default_generator.manual_seed(outer)  # torch.manual_seed looks for all devices first
+        before = torch.get_rng_state()
         model = Bigram(table, torch.ones(40))
         generator = torch.Generator().manual_seed(seed)
-        answer(model, data, 3, data, context=5, generator=generator, **HOW)
+        answer(model, data, 2, data, context=5, generator=generator, **HOW)
         fed.append(torch.cat(model.fed).tolist())
-    torch.manual_seed(7)
-    before = torch.get_rng_state()
-    answer(Bigram(table, torch.ones(40)), data, 1, data, context=5, generator=generator, **HOW)
-    return [fed[0] == fed[1], fed[0] == fed[2], torch.equal(before, torch.get_rng_state())]
+        kept.append(torch.equal(before, torch.get_rng_state()))
+    return [fed[0] == fed[1], fed[0] == fed[2], all(kept)]
 
 
 def without_generator(answer: Any, inputs: Inputs) -> list:
@@ -176,7 +205,7 @@ def without_generator(answer: Any, inputs: Inputs) -> list:
     data, fed = torch.arange(40), []
     for _ in range(2):
         model = model_of(inputs, 40)
-        answer(model, data, 3, data, context=5, **HOW)
+        answer(model, data, 2, data, context=5, **HOW)
         fed.append(torch.cat(model.fed).tolist())
     return [fed[0] != fed[1]]
 
@@ -191,13 +220,20 @@ def interrupted(at: int, every: int, in_forward: bool) -> Any:
             if step == at and not in_forward:
                 raise KeyboardInterrupt
 
-        model.interrupt_at = at if in_forward else 0
+        model.stop_at = at if in_forward else 0
         how = {**HOW, "peak": 0.3, "context": 6, "every": every}
         with stopped_by_hand():
             losses = answer(model, data, 12, held_out, watch=watch, **how)
         return [losses, *weights(model), model.training]
 
     return run
+
+
+def broken(answer: Any, inputs: Inputs) -> list:
+    """The model fails in its second step: what is the name of the error that comes out?"""
+    model, data = model_of(inputs), one_piece(inputs)
+    model.stop_at, model.stop = 2, ValueError("these ids are out of range")
+    return [error_of(lambda: answer(model, data, 4, data, context=6, **HOW))]
 
 
 def defaults(answer: Any, inputs: Inputs) -> list:

@@ -1,36 +1,52 @@
-"""Lab 09: losses to be beaten, steps in a minute, and a race of models that lack something."""
+"""Lab 09: losses to be beaten, steps in a minute, and contestants that train in turns.
+
+The two races of the lab, with parts taken out and with GPT-2, stand in training_ablations.py and
+training_race.py.
+"""
 
 from __future__ import annotations
 
 import copy
-import functools
 import statistics
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from plots.flipbook import Flipbook, explore, person_is_present
+from plots.flipbook import person_is_present
 from plots.measure import one_thread, short
-from plots.style import BLUE, GREEN, GREY, INK, ORANGE, PINK, number
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from plots.show import show
 
 SHORTER = 15 if short() else 1  # times
 TURN = 0.2  # seconds that a contestant trains before it is the next one's turn
-SLICE = 16_384  # held-out characters on which contestants are compared
-SEEDS = 3
+MARKS = 6  # times that a contestant is measured
+PLACES, STRETCH = 32, 512  # of the held-out text: so many stretches of so many characters
+
+
+def spread(text: Tensor, places: int = PLACES, stretch: int = STRETCH) -> Tensor:
+    """Stretches from all over a text, one behind the other: (N,) → (places · stretch,).
+
+    To measure on all of the text takes seconds, and its beginning alone is one play of two. Only
+    one character in `stretch` stands behind another one than in the text.
+    """
+    if len(text) <= places * stretch:
+        return text
+    starts = torch.linspace(0, len(text) - stretch, places).long()
+    return text[starts[:, None] + torch.arange(stretch)].flatten()
 
 
 def milestones(
-    cross_entropy: Callable[[Tensor, Tensor], Tensor], learn: Tensor, held_out: Tensor, size: int
+    cross_entropy: Callable[[Tensor, Tensor], Tensor], learn: Tensor, unseen: Tensor, size: int
 ) -> dict[str, float]:
-    """The loss on unseen text of three models that only count: equal, by letter, by pair."""
+    """Print the loss on unseen text of three models that only count: equal, by letter, by pair.
+
+    Returns the losses by name: none as long as cross_entropy is not written.
+    """
     ones = torch.ones(size)
     letters = torch.bincount(learn, minlength=size) + 0.1
     pairs = torch.bincount(learn[:-1] * size + learn[1:], minlength=size * size) + 0.1
@@ -39,8 +55,16 @@ def milestones(
         "how often each occurs": letters.log().expand(size, size),
         "which follows which": pairs.reshape(size, size).log(),
     }
-    inputs, targets = held_out[None, :-1], held_out[None, 1:]
-    return {name: float(cross_entropy(table[inputs], targets)) for name, table in tables.items()}
+    inputs, targets = unseen[None, :-1], unseen[None, 1:]
+    losses: dict[str, float] = {}
+
+    def measured() -> str:
+        for name, table in tables.items():
+            losses[name] = float(cross_entropy(table[inputs], targets))
+        return "\n".join(f"  {loss:.2f}  {name}" for name, loss in losses.items())
+
+    show("loss on unseen text", measured)
+    return losses
 
 
 def steps_in(
@@ -74,6 +98,7 @@ class Contestant:
         seed: int = 0,
         betas: tuple[float, float] = (0.9, 0.95),
         max_steps: int | None = None,
+        descent: bool = False,
     ) -> None:
         self.model, self.data, self.seconds, self.rate = model, data, seconds, rate
         self.batch, self.context, self.max_steps = batch, context, max_steps
@@ -81,9 +106,13 @@ class Contestant:
         matrices = [p for p in model.parameters() if p.dim() > 1]
         others = [p for p in model.parameters() if p.dim() < 2]
         groups = [{"params": matrices, "weight_decay": 0.1}, {"params": others, "weight_decay": 0}]
-        self.optimizer = torch.optim.AdamW(groups, lr=0.0, betas=betas, foreach=True)
-        self.clock, self.steps, self.next_mark = 0.0, 0, 0.0
+        if descent:  # plain, and without decay, which is AdamW's
+            self.optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
+        else:
+            self.optimizer = torch.optim.AdamW(groups, lr=0.0, betas=betas, foreach=True)
+        self.clock, self.steps = 0.0, 0
         self.times: list[float] = []
+        self.curve: list[tuple[float, int, float]] = []  # clock, steps, loss on unseen text
 
     @property
     def over(self) -> bool:
@@ -100,7 +129,7 @@ class Contestant:
             self.clock += self.times[-1]
 
     def step(self) -> None:
-        """One step of AdamW."""
+        """One step of the optimizer."""
         room = len(self.data) - self.context
         starts = torch.randint(room, (self.batch, 1), generator=self.generator)
         pieces = self.data[starts + torch.arange(self.context + 1)]
@@ -128,8 +157,13 @@ class Contestant:
         self.model.train()
         return total / y.numel()
 
+    def look(self, unseen: Tensor, marks: int = MARKS) -> None:
+        """Note the loss on unseen text if the next of `marks` equal parts of its time is over."""
+        if self.over or self.clock >= self.seconds * (len(self.curve) + 1) / marks:
+            self.curve.append((self.clock, self.steps, self.loss(unseen)))
 
-def take_turns(contestants: Iterable[Contestant], each: Callable[[float], None] | None = None):
+
+def take_turns(contestants: Iterable[Contestant], each: Callable[[Contestant], None] | None = None):
     """Let all train to their ends, in turns, so that what slows the machine slows them alike."""
     going = list(contestants)
     while going:
@@ -140,147 +174,40 @@ def take_turns(contestants: Iterable[Contestant], each: Callable[[float], None] 
         going = [contestant for contestant in going if not contestant.over]
 
 
-# Ablations: a small model, whole, and with one part taken out.
+def race(contestants: list[Contestant], unseen: Tensor) -> None:
+    """Let all train in turns and look at each MARKS times; torch's random state stays."""
+    state = torch.get_rng_state()
+    total = sum(contestant.seconds for contestant in contestants)
+    with one_thread(), _note() as tell:
 
-SMALL = {"dim": 64, "n_layers": 2, "n_heads": 4, "n_kv_heads": 2, "hidden_dim": 176}
-ABLATION_SECONDS = 4.0 / SHORTER
-RATE, WARMUP = 4e-3, 0.06  # peak; share of the time that the warm-up takes
-LOOKS = {
-    "whole": (BLUE, "o"),
-    "no warm-up": (GREY, "v"),
-    "ReLU": (ORANGE, "s"),
-    "no norm": (PINK, "D"),
-    "no RoPE": (GREEN, "^"),
-}
+        def each(contestant: Contestant) -> None:
+            contestant.look(unseen)
+            tell(f"Training: {sum(c.clock for c in contestants):.0f} of {total:.0f} s …")
 
-
-class TwoMatrices(nn.Module):
-    """A feed-forward layer with ReLU, of as many parameters as SwiGLU."""
-
-    def __init__(self, dim: int, hidden_dim: int) -> None:
-        super().__init__()
-        self.w_up = nn.Linear(dim, hidden_dim * 3 // 2, bias=False)
-        self.w_down = nn.Linear(hidden_dim * 3 // 2, dim, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(..., dim) → (..., dim)."""
-        return self.w_down(F.relu(self.w_up(x)))
+        take_turns(contestants, each)
+    torch.set_rng_state(state)
 
 
-def without(model: nn.Module, part: str) -> nn.Module:
-    """Take one part out of a Llama."""
-    for layer in model.layers:
-        if part == "no norm":
-            layer.attention_norm, layer.ffn_norm = nn.Identity(), nn.Identity()
-        if part == "no RoPE":
-            layer.register_forward_pre_hook(_no_angles, with_kwargs=True)
-        if part == "ReLU":
-            layer.feed_forward = TwoMatrices(SMALL["dim"], SMALL["hidden_dim"])
-    if part == "no norm":
-        model.norm = nn.Identity()
-    return model
-
-
-def _no_angles(layer: nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
-    """Every position looks like position 0."""
-    if "angles" in kwargs:
-        return args, kwargs | {"angles": torch.zeros_like(kwargs["angles"])}
-    return (args[0], torch.zeros_like(args[1]), *args[2:]), kwargs
-
-
-def ablations(
-    Llama: type[nn.Module],
-    LlamaConfig: Callable[..., Any],
-    learning_rate: Callable[..., float],
-    learn: Tensor,
-    held_out: Tensor,
-    size: int,
-) -> Flipbook:
-    """Train a small Llama whole and with one part missing, for equal time, from three starts."""
-
-    def contestant(part: str, seed: int) -> Contestant:
-        torch.manual_seed(seed)
-        config = LlamaConfig(**SMALL, vocab_size=size, max_seq_len=64, rope_base=10_000.0)
-        warm = 0 if part == "no warm-up" else int(1000 * WARMUP)
-
-        def rate(done: float, _: int) -> float:
-            return learning_rate(int(1000 * done), warm, 1000, RATE, RATE / 30)
-
-        model = without(Llama(config), part)
-        return Contestant(model, learn, ABLATION_SECONDS, rate, seed=seed)
-
-    @functools.cache
-    def losses() -> dict[str, list[tuple[float, int]]]:
-        learning_rate(0, 1, 2, 1.0, 0.0)  # it may not be written yet
-        state = torch.get_rng_state()
-        runs = {part: [contestant(part, seed) for seed in range(SEEDS)] for part in LOOKS}
-        flat = [run for row in runs.values() for run in row]
-        with one_thread(), _Note(len(flat) * ABLATION_SECONDS) as note:
-            take_turns(flat, lambda run: note.tell(sum(r.clock for r in flat)))
-            found = {
-                p: [(r.loss(held_out[:SLICE]), r.steps) for r in row] for p, row in runs.items()
-            }
-        torch.set_rng_state(state)
-        return found
-
-    def draw(fig: Figure, shown: str) -> str:
-        axes = fig.add_axes((0.14, 0.2, 0.83, 0.72))
-        found = losses()
-        said = []
-        for place, (part, (color, marker)) in enumerate(reversed(LOOKS.items())):
-            ends = [min(loss, 9.0) for loss, _ in found[part]]
-            strong = 1.0 if shown in (part, "whole") or part == "whole" else 0.3
-            axes.plot(ends, [place] * SEEDS, marker, color=color, alpha=strong, gid=part)
-            axes.plot([min(ends), max(ends)], [place] * 2, "-", color=color, alpha=strong)
-            middle = sum(ends) / SEEDS
-            axes.plot([middle] * 2, [place - 0.3, place + 0.3], "-", color=INK, alpha=strong)
-            if part in ("whole", shown):
-                steps = statistics.median(steps for _, steps in found[part])
-                spread = f"{number(min(ends))} to {number(max(ends))}"
-                said.insert(0, f"{part} {number(middle)} ({spread}) after {steps:,} steps")
-        axes.set_yticks(range(len(LOOKS)), list(reversed(LOOKS)))
-        axes.set(ylim=(-0.6, len(LOOKS) - 0.4), xlabel="loss on unseen text")
-        axes.grid(axis="x")
-        verdict = "" if shown == "whole" else f" {_verdict(found, shown)}"
-        return (
-            f"{number(ABLATION_SECONDS, 1)} s each, three starts, mean (spread): "
-            f"{'; '.join(said)}.{verdict}"
-        )
-
-    return explore(draw, shown=list(LOOKS), start={"shown": "no RoPE"}, labels={"shown": "compare"})
-
-
-def _verdict(found: dict[str, list[tuple[float, int]]], part: str) -> str:
-    """Say whether the three starts of one and of the other overlap."""
-    whole, other = ([loss for loss, _ in found[name]] for name in ("whole", part))
-    if min(other) > max(whole):
-        return f"Every start with {part} is worse than every whole one."
-    if max(other) < min(whole):
-        return f"Every start with {part} is better than every whole one."
-    return "The starts overlap: three of them do not tell the two apart."
-
-
-class _Note:
+@contextmanager
+def _note() -> Iterator[Callable[[str], None]]:
     """A note of how long it still takes, for a person; it goes away at the end."""
+    handle: Any = None
+    due = 0.0
 
-    def __init__(self, total: float) -> None:
-        self.total, self.handle, self.due = total, None, 0.0
-
-    def __enter__(self) -> _Note:
-        return self
-
-    def tell(self, done: float) -> None:
-        if not person_is_present() or time.monotonic() < self.due:
+    def tell(text: str) -> None:
+        nonlocal handle, due
+        if not person_is_present() or time.monotonic() < due:
             return
         from IPython.display import display
 
-        self.due = time.monotonic() + 1.0
-        note = {"text/plain": f"Training: {done:.0f} of {self.total:.0f} s …"}
-        if self.handle:
-            self.handle.update(note, raw=True)
+        due = time.monotonic() + 1.0
+        if handle:
+            handle.update({"text/plain": text}, raw=True)
         else:
-            self.handle = display(note, raw=True, display_id=True)
+            handle = display({"text/plain": text}, raw=True, display_id=True)
 
-    def __exit__(self, *_: object) -> None:
-        if self.handle:
-            self.handle.update({"text/plain": ""}, raw=True)
+    try:
+        yield tell
+    finally:
+        if handle:
+            handle.update({"text/plain": ""}, raw=True)

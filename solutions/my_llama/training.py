@@ -12,7 +12,8 @@ from . import make_batch
 def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
     """The mean over all tokens of −ln p(target), where p is the softmax of the logits.
 
-    logits: (..., V), targets: (...) ids → a scalar of the logits' dtype. Exact for logits of 1e4.
+    logits: (..., V), targets: (...) ids → a scalar of the logits' dtype. Exact for logits of 1e4;
+    float16 and bfloat16 are computed in float32.
 
     >>> cross_entropy(torch.zeros(1, 1, 4), torch.tensor([[2]]))   # four equal logits: ln 4
     tensor(1.3863)
@@ -128,7 +129,8 @@ def train(
 
     After every `every` steps and after the last, held_out_loss(model, held_out, context) is
     measured. The model ends with the weights for which it was lowest, in eval mode, also when a
-    KeyboardInterrupt ends the training early: then the losses so far are returned.
+    KeyboardInterrupt ends the training early: then the losses so far are returned. Any other
+    error comes out.
 
     watch: called after each step with the number of steps done, the step's loss, and the held-out
     loss, or None where it was not measured.

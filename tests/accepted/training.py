@@ -1,10 +1,13 @@
 """Lab 09: right answers, written differently."""
 
+import contextlib
 import copy
+import io
 import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -51,6 +54,17 @@ def loss_loop(logits: Tensor, targets: Tensor) -> Tensor:
     return torch.stack(each).mean().to(logits.dtype)
 
 
+def loss_differences(logits: Tensor, targets: Tensor) -> Tensor:
+    """How far each logit is above the target's; the logarithm of the sum of exponentials of it."""
+    x = logits.double()
+    return (x - x.gather(-1, targets[..., None])).logsumexp(-1).mean().to(logits.dtype)
+
+
+def loss_moved(logits: Tensor, targets: Tensor) -> Tensor:
+    """Torch's own, on (B, V, T)."""
+    return F.cross_entropy(logits.movedim(-1, 1), targets)
+
+
 # 9.2
 
 
@@ -80,6 +94,15 @@ def rate_sine(step: int, warmup: int, total: int, peak: float, floor: float) -> 
         return floor
     angle = torch.tensor(math.pi * ((step - warmup) / (total - warmup) - 0.5), dtype=torch.float64)
     return (peak + floor) / 2 - (peak - floor) / 2 * torch.sin(angle).item()
+
+
+def rate_numpy(step: int, warmup: int, total: int, peak: float, floor: float) -> float:
+    """With numpy's cosine, whose float64 is a float."""
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    if step >= total:
+        return floor
+    return floor + (peak - floor) * (1 + np.cos(np.pi * (step - warmup) / (total - warmup))) / 2
 
 
 # 9.3
@@ -115,6 +138,23 @@ def clip_copied(grads: list[Tensor], max_norm: float) -> float:
     scale = max_norm / max(norm, max_norm)
     for grad in grads:
         grad.copy_(grad * scale)
+    return norm
+
+
+def clip_numpy(grads: list[Tensor], max_norm: float) -> float:
+    """With numpy's root, whose float64 is a float."""
+    norm = np.sqrt(sum(grad.double().square().sum().item() for grad in grads))
+    if norm > max_norm:
+        for grad in grads:
+            grad.div_(norm / max_norm)
+    return norm
+
+
+def clip_data(grads: list[Tensor], max_norm: float) -> float:
+    """Other numbers put into the same tensors."""
+    norm = math.hypot(*(x for grad in grads for x in grad.double().flatten().tolist()))
+    for grad in grads:
+        grad.data = (grad.double() * (max_norm / max(norm, max_norm))).to(grad.dtype)
     return norm
 
 
@@ -178,6 +218,25 @@ def adamw_scaled_rate(
         v += (1 - betas[1]) * (grad * grad - v)
         root = math.sqrt(1 - betas[1] ** step)
         param -= lr * root / (1 - betas[0] ** step) * m / (v.sqrt() + eps * root)
+
+
+def adamw_numpy(
+    param: Tensor,
+    grad: Tensor,
+    m: Tensor,
+    v: Tensor,
+    step: int,
+    lr: float,
+    betas: tuple[float, float] = (0.9, 0.95),
+    eps: float = 1e-8,
+    weight_decay: float = 0.1,
+) -> None:
+    """On numpy's views of the same memory."""
+    p, g, mean, square = (x.detach().numpy() for x in (param, grad, m, v))
+    mean[...] = betas[0] * mean + (1 - betas[0]) * g
+    square[...] = betas[1] * square + (1 - betas[1]) * g * g
+    root = np.sqrt(square / (1 - betas[1] ** step))
+    p[...] = p - lr * (mean / (1 - betas[0] ** step) / (root + eps) + weight_decay * p)
 
 
 # 9.5
@@ -297,17 +356,67 @@ DEFAULTS = {
 }
 
 
+def train_suppressed(
+    model: nn.Module, data: Tensor, steps: int, held_out: Tensor, **how: Any
+) -> list:
+    """Interrupts suppressed, starts drawn as fractions, the best weights as saved bytes."""
+    how = DEFAULTS | how
+    room = len(data) - how["context"]
+    state = {n: [torch.zeros_like(p) for _ in "mv"] for n, p in model.named_parameters()}
+    losses, best = [], (math.inf, b"")
+    with contextlib.suppress(KeyboardInterrupt):
+        for step in range(steps):
+            model.train()
+            starts = (torch.rand(how["batch"], generator=how["generator"]) * room).long()
+            pieces = data[starts[:, None] + torch.arange(how["context"] + 1)]
+            for p in model.parameters():
+                p.grad = None
+            loss = worked.cross_entropy(model(pieces[:, :-1]), pieces[:, 1:])
+            loss.backward()
+            worked.clip_grad_norm([p.grad for p in model.parameters()], how["max_norm"])
+            lr = worked.learning_rate(step, how["warmup"], steps, how["peak"], how["floor"])
+            for name, p in model.named_parameters():
+                decay = how["weight_decay"] if p.ndim >= 2 else 0
+                worked.adamw_step(p, p.grad, *state[name], step + 1, lr, weight_decay=decay)
+            losses += [loss.item()]
+            now = None
+            if step % how["every"] == how["every"] - 1 or step == steps - 1:
+                now = worked.held_out_loss(model, held_out, how["context"])
+                if now < best[0]:
+                    torch.save(model.state_dict(), file := io.BytesIO())
+                    best = now, file.getvalue()
+            _ = how["watch"] and how["watch"](step + 1, losses[-1], now)
+    if best[1]:
+        model.load_state_dict(torch.load(io.BytesIO(best[1])))
+    return model.eval() and losses
+
+
 def train_worked(model: nn.Module, data: Tensor, steps: int, held_out: Tensor, **how: Any) -> list:
     """The worked solution itself."""
     return worked.train(model, data, steps, held_out, **how)
 
 
 ACCEPTED = {
-    "cross_entropy": [loss_builtin, loss_logsumexp, loss_maximum, loss_one_hot, loss_loop],
-    "learning_rate": [rate_clamped, rate_mixture, rate_sine],
-    "clip_grad_norm": [clip_torch, clip_vector, clip_norm_of_norms, clip_copied],
-    "adamw_step": [adamw_paper, adamw_torch, adamw_scaled_rate],
-    "train": [train_torch, train_finally, train_worked],
+    "cross_entropy": [
+        loss_builtin,
+        loss_logsumexp,
+        loss_maximum,
+        loss_one_hot,
+        loss_loop,
+        loss_differences,
+        loss_moved,
+    ],
+    "learning_rate": [rate_clamped, rate_mixture, rate_sine, rate_numpy],
+    "clip_grad_norm": [
+        clip_torch,
+        clip_vector,
+        clip_norm_of_norms,
+        clip_copied,
+        clip_numpy,
+        clip_data,
+    ],
+    "adamw_step": [adamw_paper, adamw_torch, adamw_scaled_rate, adamw_numpy],
+    "train": [train_torch, train_finally, train_suppressed, train_worked],
 }
 
 # What the browser test types into an exercise cell: exercise, source, key of the mistake.
