@@ -145,7 +145,9 @@ def waiting(generate: Generate, generate_greedy: Callable[..., Tensor], model: n
     first, last, slow = (sorted(x)[len(x) // 2] * 1e3 for x in (firsts, lasts, uncached))
     print(f"the first of {length} letters is there after {first:6.1f} ms, {first / last:.0%}")
     print(f"the last                          after {last:6.1f} ms")
-    print(f"the last, without a cache         after {slow:6.1f} ms, {slow / last:.1f} times as long")
+    print(
+        f"the last, without a cache         after {slow:6.1f} ms, {slow / last:.1f} times as long"
+    )
 
 
 def write(
