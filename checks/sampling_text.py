@@ -21,7 +21,7 @@ sample = Check(
         Probe("worked example: one token possible in each row", draws.worked_draw),
         Probe("one token leads by a thousand, or is alone", draws.certain),
         Probe(
-            "7,000 draws from one distribution, in two calls",
+            "8,000 draws from one distribution, in three calls",
             draws.many_rows,
             "The tokens do not come up as often as the softmax says (chi-square of the counts), "
             "or the result is not (B,).",

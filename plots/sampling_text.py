@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from assets.shakespeare_llama import VOCAB
 from plots.flipbook import Flipbook, explore
 from plots.measures.sampling import PROMPT, ids_of, learned, repeated, words_of, write
-from plots.sampling_bars import asked, by_size, few, kept_and_removed, probabilities, token
+from plots.sampling_bars import asked, by_size, few, kept_and_removed, probabilities, said, token
 from plots.style import INK, ORANGE, number
 
 if TYPE_CHECKING:
@@ -42,7 +42,10 @@ def regrow(
     def draw(fig: Figure, temperature: float, k: int, p: float) -> str:
         logits = apply_temperature(ask(READ)[None], temperature)[0]
         left = top_p(top_k(logits[None], k), p)
-        kept_and_removed(fig.add_axes((0.09, 0.66, 0.9, 0.33)), logits, left)
+        bars = fig.add_axes((0.09, 0.66, 0.9, 0.33))
+        kept_and_removed(bars, logits, left)
+        bars.set_yticks([0, 0.05, 0.25, 1], ["0", ".05", ".25", "1"])
+        bars.text(1, 1, f"next after {said(READ)}", ha="right", va="top", transform=bars.transAxes)
         share = probabilities(left, logits)
         tokens = written(temperature, k, p)
         text = "".join(VOCAB[i] for i in tokens)
@@ -53,11 +56,11 @@ def regrow(
         strange = sum(word not in learned() for word in words)
         best = by_size(logits)[0]
         return (
-            f"Temperature {temperature:g}, k = {k}, p = {p:g}: {int((share > 0).sum())} letters "
-            f"can come next, {token(best)} with {number(share[best])}. In the text {strange} of "
-            f"{len(words)} words are invented, {number(100 * repeated(text), 0)} % repeats itself, "
-            f"and {sum(odd)} of {len(text)} letters (underlined) had a probability below "
-            f"{number(SURPRISE)}."
+            f"Temperature {temperature:g}, k = {k}, p = {p:g}: {int((share > 0).sum())} "
+            f"letters can come next, {token(best)} with {number(share[best])}. In the text "
+            f"{strange} of {len(words)} words are invented, {number(100 * repeated(text), 0)} % "
+            f"repeats itself, and {sum(odd)} of {len(text)} letters (underlined) had a probability "
+            f"below {number(SURPRISE)}."
         )
 
     return explore(

@@ -251,12 +251,6 @@ def sample_numpy(logits: Tensor, generator: Generator | None = None) -> Tensor:
     return torch.from_numpy((edges <= luck * edges[:, -1:]).sum(-1).astype(np.int64))
 
 
-def sample_one_by_one(logits: Tensor, generator: Generator | None = None) -> Tensor:
-    """A call of multinomial for each row."""
-    rows = logits.float().softmax(-1)
-    return torch.cat([torch.multinomial(row, 1, generator=generator) for row in rows])
-
-
 def sample_logarithm_of_clocks(logits: Tensor, generator: Generator | None = None) -> Tensor:
     """The Gumbel trick with one logarithm: -log of an exponential number is Gumbel noise."""
     clocks = torch.empty(logits.shape).exponential_(generator=generator)
@@ -444,7 +438,6 @@ ACCEPTED = {
         sample_weights,
         sample_rows,
         sample_numpy,
-        sample_one_by_one,
         sample_logarithm_of_clocks,
     ],
     "generate": [
