@@ -459,10 +459,10 @@ def two_texts() -> str:
     for stop in (None, encode(".!?", vocab)):
         luck = torch.Generator().manual_seed(3)
         write("ROMEO:\nO, ", temperature=0.8, generator=luck, stop=stop)
-    return "the same luck: 100 characters, and stopped before the first . ! or ?"
+    return "100 characters, and stopped before the first . ! or ?"
 
 
-show("two texts", two_texts)
+show("the same luck twice", two_texts)
 
 # %% [markdown]
 # Now everything in one picture: above, the letters that can come after "O, th"; below, a text, written anew at every setting with the same luck. Underlined are the letters whose probability at temperature 1, unfiltered, was below 0.02.
