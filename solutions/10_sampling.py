@@ -467,7 +467,7 @@ show("the same luck twice", two_texts)
 # %% [markdown]
 # Now everything in one picture: above, the letters that can come after "O, th"; below, a text, written anew at every setting with the same luck. Underlined are the letters whose probability at temperature 1, unfiltered, was below 0.02.
 #
-# **Predict.** Such a letter comes up 8 times in 116 at temperature 1. How often at temperature 2, without a filter: about 10, 20 or 40 times? Move the temperature to see.
+# **Predict.** At temperature 1 such a letter comes up 8 times in 116. How often at temperature 2, without a filter: about 10, 20 or 40 times? Move the temperature to see.
 
 # %%
 plot.regrow(generate, apply_temperature, top_k, top_p, model)
@@ -475,12 +475,13 @@ plot.regrow(generate, apply_temperature, top_k, top_p, model)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# About 40 times: 39. At temperature 2 every probability becomes its square root (before all are divided by their sum), and the root of a ten-thousandth is a hundredth. That is a third of all letters. So a word of five letters
-# comes through without one of them in (2/3)⁵ = 13 of 100 cases.
+# About 40 times: 39. At temperature 2 every probability becomes its square root (before all are divided by their sum), and the root of a ten-thousandth is a hundredth. A third of all letters are such. So a word of five letters
+# comes through without one of them in (2/3)⁵, 13 of 100 cases.
 #
 # </details>
 #
 # Filters take the tail away again. At temperature 2 try k = 3: 4 underlined letters. Then p = 0.9 with k at 64: 27, since p was measured after the heat, when the tail belonged to the 0.9. Meta's setting is 0.6 with p = 0.9: no letter is underlined.
+# (These are the worked solution's numbers. If your `sample` draws in another way, its luck is another one.)
 #
 # Now you: your own beginning, your own settings, as often as you like. (⏎ stands for a new line. The model reads only the letters and punctuation marks of the plays.) The
 # text ends at 128 characters, since the model has never seen more at once. What comes beyond you can see with `write("ROMEO:\n", 300)`; it is the subject of lab 13.
