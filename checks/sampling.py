@@ -1,16 +1,21 @@
 """Lab 10: apply_temperature, top_k, top_p and min_p; sample and generate are in sampling_text."""
 
+import dataclasses
+import math
+
 import torch
 
 from checks.engine import Check, Inputs, gradients, half_precision, keeps_device, values
 from checks.mistakes import sampling as mistakes
 from checks.mistakes import sampling_top_p as mistakes_of_top_p
 from checks.probes.sampling import (
+    FINE_STEPS,
     LONG_TAIL,
     STEPS,
     equals,
     fits_k,
     fits_p,
+    gradients_of_shares,
     shuffled,
     survivors,
     uneven,
@@ -89,8 +94,14 @@ apply_temperature = Check(
             lambda inputs: (shuffled(inputs, STEPS, 3), 0),
             title="temperature 0 in float16 and bfloat16",
         ),
-        keeps_device(lambda inputs: (inputs.randn(2, 5), 0)),
-        keeps_device(lambda inputs: (inputs.randn(2, 5), 0.5)),
+        dataclasses.replace(
+            keeps_device(lambda inputs: (inputs.randn(2, 5), 0)),
+            title="works on the device of its inputs, at temperature 0",
+        ),
+        dataclasses.replace(
+            keeps_device(lambda inputs: (inputs.randn(2, 5), 0.5)),
+            title="works on the device of its inputs, at temperature 0.5",
+        ),
     ],
     mistakes=mistakes.TEMPERATURE,
     hints=(
@@ -98,8 +109,8 @@ apply_temperature = Check(
         "and how many times when both logits have been divided by 2?",
         "Divide, except at 0. There find the place of the largest logit of each row, and give "
         "-inf to every other place.",
-        "`first = logits.argmax(dim=-1, keepdim=True)`, `places = torch.arange(V)`, "
-        "`torch.where(places == first, logits, -torch.inf)`",
+        "`first = logits.argmax(dim=-1, keepdim=True)`, `places = torch.arange(logits.shape[-1], "
+        "device=logits.device)`, `torch.where(places == first, logits, -torch.inf)`",
     ),
 )
 
@@ -145,7 +156,7 @@ top_k = Check(
             lambda inputs: (uneven(inputs, 3, 8) * 200, 4),
             title="behind another filter, with logits of -20000, and with steep ones",
         ),
-        gradients(lambda inputs: (uneven(inputs, 3, 6), 2)),
+        gradients_of_shares(lambda inputs: (uneven(inputs, 3, 6), 2)),
         half_precision(lambda inputs: (shuffled(inputs, STEPS, 3), 7)),
         keeps_device(lambda inputs: (uneven(inputs, 2, 6), 2)),
     ],
@@ -196,13 +207,14 @@ top_p = Check(
             lambda inputs: (torch.zeros(1, 4), 0.6),
             lambda inputs: (torch.zeros(2, 7), 0.3),
             lambda inputs: (shuffled(inputs, (2.0, 1.0, 1.0, 1.0, 0.0), 4), 0.75),
-            lambda inputs: (torch.zeros(1, 1000, dtype=torch.bfloat16), 0.9035),
+            # bfloat16 makes 1/1020 larger by 0.4 %: enough for two tokens of 512
+            lambda inputs: (torch.zeros(1, 1020, dtype=torch.bfloat16), 0.5015),
             lambda inputs: (torch.zeros(1, 1000, dtype=torch.float16), 0.5015),
             fits=fits_p,
             title="several logits equal: no more stay than p needs",
             fails="Several logits were equal. As many tokens stay as are needed to reach p, and "
             "none of those removed is likelier; which of the equals stay is up to you. (Two of the "
-            "inputs were in half precision: add up in float32.)",
+            "inputs were in half precision: softmax and sum in float32.)",
         ),
         values(
             lambda inputs: with_clear_p(inputs, behind_another(inputs), 0.6),
@@ -210,7 +222,7 @@ top_p = Check(
             lambda inputs: (behind_another(inputs), 1.0),
             title="behind another filter, and with logits of -20000",
         ),
-        gradients(lambda inputs: with_clear_p(inputs, uneven(inputs, 3, 6), 0.6)),
+        gradients_of_shares(lambda inputs: with_clear_p(inputs, uneven(inputs, 3, 6), 0.6)),
         half_precision(
             lambda inputs: with_clear_p(inputs, shuffled(inputs, STEPS, 3), 0.96),
         ),
@@ -264,9 +276,16 @@ min_p = Check(
             lambda inputs: with_clear_share(inputs, behind_another(inputs) - 2e4, 0.4),
             title="behind another filter, and with logits of -20000",
         ),
-        gradients(lambda inputs: with_clear_share(inputs, uneven(inputs, 3, 6), 0.2)),
+        gradients_of_shares(lambda inputs: with_clear_share(inputs, uneven(inputs, 3, 6), 0.2)),
         half_precision(
             lambda inputs: with_clear_share(inputs, shuffled(inputs, STEPS, 3), 0.2),
+        ),
+        values(
+            lambda inputs: (
+                shuffled(inputs, FINE_STEPS, 2).bfloat16(),
+                math.exp(-63.5 / 1024),  # between two of them
+            ),
+            title="bfloat16, and tokens nearly equally likely: compared in float32",
         ),
         keeps_device(lambda inputs: with_clear_share(inputs, uneven(inputs, 2, 6), 0.2)),
     ],

@@ -21,10 +21,10 @@ sample = Check(
         Probe("worked example: one token possible in each row", draws.worked_draw),
         Probe("one token leads by a thousand, or is alone", draws.certain),
         Probe(
-            "6,000 draws from one distribution, in one call",
+            "8,000 draws from one distribution, in three calls",
             draws.many_rows,
-            "The tokens do not come up as often as the softmax says (chi-square over 20,000 "
-            "draws), or the result is not (B,).",
+            "The tokens do not come up as often as the softmax says (chi-square of the counts), "
+            "or the result is not (B,).",
         ),
         Probe(
             "rows with different logits",
@@ -33,7 +33,7 @@ sample = Check(
             "softmax says.",
         ),
         Probe(
-            "150 calls with a single row",
+            "60 calls with a single row",
             draws.one_by_one,
             "Called again and again with one row, the tokens do not come up as often as the "
             "softmax says.",
@@ -101,6 +101,18 @@ generate = Check(
         Probe("the same text twice, and two texts in turns", generation.again),
         Probe("a long prompt, many tokens", generation.long_text),
         Probe(
+            "settings that leave no choice, and one that leaves every choice",
+            generation.no_choice,
+            "k = 1, p = 0, p = 0.01, k = 40 with p = 0.01, temperature 0 and 0.00001 leave the "
+            "likeliest of fifty tokens only; at temperature 10,000 any of them may come.",
+        ),
+        Probe(
+            "the generator: same seed, same text; it moves on",
+            generation.luck,
+            "The same seed must write the same text, and the next call another one. With a "
+            "generator of one's own, torch's is left alone.",
+        ),
+        Probe(
             "temperature 0.1 and 8",
             generation.temperatures,
             "The tokens do not come up as often as they should at this temperature.",
@@ -124,12 +136,6 @@ generate = Check(
             "next). The order is temperature, top-k, top-p.",
         ),
         Probe(
-            "the generator: same seed, same text; it moves on",
-            generation.luck,
-            "The same seed must write the same text, and the next call another one. With a "
-            "generator of one's own, torch's is left alone.",
-        ),
-        Probe(
             "no gradients inside; outside they stay on",
             generation.gradients_off,
             "Inside, gradients should be off; between two tokens, in the caller's loop, on again. "
@@ -151,6 +157,6 @@ generate = Check(
         "token, yield the token, and feed it in the next step.",
         "`logits = model(new, caches)[:, -1].float()`, …, `new = sample(logits, "
         "generator)[:, None]`, `token = new.item()`, `if stop is not None and token in stop: "
-        "return`, `yield token`",
+        "return`, `yield token`. Before the loop `new = ids`.",
     ),
 )

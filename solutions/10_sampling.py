@@ -29,12 +29,15 @@ from plots.show import show
 # character. It has never seen more than 128 characters at once.
 
 # %% id="model"
-from assets import shakespeare_llama
+from assets import shakespeare, shakespeare_llama
 
+shakespeare.fetch()  # the plays, for the words that Shakespeare knew
+torch.set_num_threads(1)  # with tensors this small, waiting for a second thread takes longest
 vocab = shakespeare_llama.VOCAB
 model = Llama(LlamaConfig(**shakespeare_llama.CONFIG))
 missing, unexpected = model.load_state_dict(shakespeare_llama.weights(), strict=False)
-assert not unexpected and set(missing) <= {"output.weight"}  # tied: some write it, some do not
+# Tied weights: your `Llama` may or may not list `output.weight`.
+assert not unexpected and set(missing) <= {"output.weight"}
 print(f"{sum(p.numel() for p in model.parameters()):,} weights")
 
 
@@ -55,19 +58,23 @@ for line in ("ROMEO:\nO, the q", "ROMEO:\nO, th", "ROMEO:\nThe "):
 
 # %% [markdown]
 # After "q" the model is certain. After "th" four letters share the probability, and after "The " any word may begin. Lab 05 chose the largest logit, always:
-# *greedy* decoding. If the model is good, the likeliest text should be the best text.
+# *greedy* decoding. If the model is good, always taking the likeliest letter should give good text.
 #
 # **Predict.** What does greedy decoding write: the most convincing Shakespeare, the same few words again and again, or noise?
 
 # %% id="greedy"
 with torch.no_grad():
-    print(decode(generate_greedy(model, read("ROMEO:\n"), 120)[0].tolist(), vocab))
+    text = decode(generate_greedy(model, read("ROMEO:\n"), 120)[0].tolist(), vocab)
+print(text)
+print("\nthe first letters after each “the ”:")
+for end in (i + 4 for i in range(len(text)) if text.startswith("the ", i)):
+    print(repr(text[end - 9 : end]), "→", after(text[:end], 4))
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The same few words: the state, the world, the state, the seat, the world. A word that has just occurred is a little likelier to come again, greedy
-# decoding takes it, and then it is likelier still.
+# The same few words: the state, the world, the state, the seat, the world. The lines below the text show why. After "the " the likeliest letter is s or w every time, with 0.09.
+# All the others have 0.8 together, and not one of them is ever written.
 #
 # </details>
 #
@@ -78,17 +85,17 @@ with torch.no_grad():
 # %% [markdown]
 # ## 10.1 Temperature
 #
-# Before drawing one wants a handle: how much chance? Divide the logits $z_i$ by a temperature $T$ first:
+# Before drawing one wants a handle: how much chance? Divide the logits $z_i$ by a temperature $\tau$ first (papers write T, which is the number of positions in this course):
 #
-# $$p_i = \frac{e^{z_i / T}}{\sum_j e^{z_j / T}}$$
+# $$p_i = \frac{e^{z_i / \tau}}{\sum_j e^{z_j / \tau}}$$
 #
-# $p_i$ is the probability of token $i$. The name and the formula come from physics (there $z$ is minus the energy); neural networks have had
-# them since the Boltzmann machine of 1985.
+# $p_i$ is the probability of token $i$; the sum runs over all tokens $j$. The name and the formula come from physics (there $z$ is minus the energy). Neural networks have had
+# them since the Boltzmann machine ([Ackley, Hinton and Sejnowski 1985](https://doi.org/10.1207/s15516709cog0901_7)).
 #
-# **Predict.** Two tokens, one twice as likely as the other. At temperature 0.5, how many times as likely is it: 1.4, 2, or 4 times?
-#
-# At temperature 0 the formula divides by zero. What is meant is the limit: everything on the largest logit. Your function has to say that in words of its own, with
+# At temperature 0 the formula divides by zero. What is meant is the limit: everything on the largest logit. Treat 0 as a case of its own, with
 # -∞ for the others, since $e^{-\infty} = 0$. Of equal logits let the first win, as argmax does: greedy decoding should not depend on luck.
+#
+# **Predict.** Two tokens, one twice as likely as the other: 2/3 and 1/3. At temperature 0.5, how many times as likely is it: 1.4, 2, or 4 times?
 
 
 # %%
@@ -115,24 +122,32 @@ def apply_temperature(logits: Tensor, temperature: float) -> Tensor:
 # %%
 check.apply_temperature(apply_temperature)
 
-# %%
-plot.temperature(apply_temperature, model)
+# %% id="two-tokens"
+two = torch.tensor([[2 / 3, 1 / 3]]).log()
+show("at temperature 0.5", lambda: apply_temperature(two, 0.5).softmax(-1))
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# 4 times. Dividing the logits by T raises the probabilities to the power 1/T (and makes their sum 1 again): 2² = 4. At T = 2 it is √2 ≈ 1.4 times. At 1 nothing
+# 4 times: 0.8 and 0.2. Dividing the logits by τ raises the probabilities to the power 1/τ (and makes their sum 1 again): 2² = 4. At 2 it is √2 ≈ 1.4 times. At 1 nothing
 # changes, and hotter and hotter all tokens become equally likely.
 #
 # </details>
 #
-# On the right is the entropy, $-\sum_i p_i \log_2 p_i$: how many bits of surprise the next token brings. 0 is certainty, 6 bits are 64 equally likely
-# tokens. Look at "…the·q": there even temperature 2 leaves no doubt. Temperature does not add the same amount of chance everywhere. It stretches what the model thinks.
+# Now the letters after three beginnings. The axis is drawn by square roots, so that small probabilities are seen, and the 22 likeliest of the 64 letters are shown. On the right is the entropy,
+# $-\sum_i p_i \log_2 p_i$: how many bits of surprise the next token brings on average. 0 is certainty, 6 bits are 64 equally likely tokens.
+
+# %%
+plot.temperature(apply_temperature, model)
+
+# %% [markdown]
+# Move "read so far" to "O,·the·q". At 1.5 "u" still has 0.97 there, while after "O,·th" 2.5 bits are open. At 2 it has 0.86, and only at 5 is it nearly as flat as the others. Temperature does not add the
+# same amount of chance everywhere. It scales the differences that the model sees, by the same factor in every place.
 
 # %% [markdown]
 # ## 10.2 Top-k: cut off the tail
 #
-# Drawing has a danger that one letter does not show. Suppose a model of 128,256 tokens gives each of 100,000 nonsensical ones a probability of one in a million.
+# One draw hides the danger; a long text shows it. Suppose a model of 128,256 tokens gives each of 100,000 nonsensical ones a probability of one in a million.
 #
 # **Predict.** A text of 100 tokens is drawn. How likely is it that it contains at least one piece of nonsense: about 0.1 %, 10 %, or more than 99 %?
 
@@ -149,7 +164,7 @@ print(f"nonsense at one token: {tail:.0%}, in 100 tokens: {1 - (1 - tail) ** 100
 # </details>
 #
 # So the tail goes. The simplest way is Fan, Lewis and Dauphin's, who used it for stories ([1805.04833](https://arxiv.org/abs/1805.04833)): keep the k likeliest tokens. What is
-# removed gets the logit -∞, and what stays is not touched. Logits in, logits out: then filters can stand behind one another, and the softmax at the end shares the whole
+# removed gets the logit -∞, and what stays is not touched. Logits in, logits out: then filters can be chained, and the softmax at the end shares the whole
 # probability among those that are left.
 
 
@@ -158,7 +173,7 @@ print(f"nonsense at one token: {tail:.0%}, in 100 tokens: {1 - (1 - tail) ** 100
 def top_k(logits: Tensor, k: int) -> Tensor:
     """Keep the k largest logits; all others become -inf.
 
-    logits: (..., V), k at least 1; above V it keeps all → (..., V) in the same order. What equals
+    logits: (..., V), k at least 1; a k above V keeps all → (..., V) in the same order. What equals
     the k-th may stay too.
 
     >>> top_k(torch.tensor([[1.0, 4.0, 2.0, 3.0]]), 2)
@@ -175,9 +190,9 @@ def top_k(logits: Tensor, k: int) -> Tensor:
 check.top_k(top_k)
 
 # %% [markdown]
-# Solid is what stays, at its new probability; hatched is what goes, at its old one.
+# Solid is what stays, at its new probability; hatched is what goes, at its old one (nothing is drawn of what had less than 0.0001). The axis is drawn by square roots again, and the 22 likeliest of 64 letters are shown.
 #
-# **Predict.** The same k = 5 for three beginnings. After which of them does it do the most harm: "…the q", "…th" or "…The "?
+# **Predict.** The same k = 5 for three beginnings. After which of them is the most probability cut away: "…the q", "…th" or "…The "? Move "read so far" to see.
 
 # %%
 plot.filter_k(top_k, model)
@@ -185,7 +200,7 @@ plot.filter_k(top_k, model)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# After "…The ". There the five likeliest letters have little more than a third of the probability, and all other words are forbidden, good ones too. After "…the q", on the
+# After "…The ". There the five likeliest letters have little more than a third of the probability, and all other letters are forbidden, good ones too. After "…the q", on the
 # other hand, k = 5 lets four letters in that are nearly impossible. One k cannot be right for both.
 #
 # </details>
@@ -193,19 +208,26 @@ plot.filter_k(top_k, model)
 # %% [markdown]
 # ## 10.3 Top-p: as many as it takes
 #
-# So let the number follow from the distribution: keep the likeliest tokens until together they have the probability p. That is Holtzman's *nucleus*
-# ([1904.09751](https://arxiv.org/abs/1904.09751)): the smallest set $V^{(p)}$ of tokens with
+# So let the number follow from the distribution: keep the likeliest tokens until together their probability reaches p. That is Holtzman's *nucleus*
+# ([1904.09751](https://arxiv.org/abs/1904.09751)): the smallest set $N$ of tokens with
 #
-# $$\sum_{i \in V^{(p)}} p_i \ge p$$
+# $$\sum_{i \in N} p_i \ge p$$
 #
-# "Reaches p" is where most people stumble: the token with which the sum reaches p belongs to the set. Leave it out, and with a p of 0.9 and a likeliest token of 0.95
+# $p_i$, with an index, is a token's probability, as before. $p$ alone is the number you choose, from 0 to 1.
+#
+# "Reaches p" is where many stumble: the token with which the sum reaches p belongs to the set. Leave it out, and with a p of 0.9 and a likeliest token of 0.95
 # nothing is left at all. This has been got wrong in public again and again
-# ([reasoning-from-scratch#164](https://github.com/rasbt/reasoning-from-scratch/issues/164), [mlx-lm#1912](https://github.com/ml-explore/mlx-lm/issues/1912), …).
-#
-# **Predict.** Probabilities 0.5, 0.41 and 0.09, p = 0.9. How many tokens stay: one, two or three?
+# ([reasoning-from-scratch#164](https://github.com/rasbt/reasoning-from-scratch/issues/164), [esm#360](https://github.com/Biohub/esm/pull/360),
+# [fish-speech#1171](https://github.com/fishaudio/fish-speech/pull/1171)).
 #
 # There is a trap at the other end. With p = 1 everything should stay. But add up the likely tokens in float32, and the sum is 1.0 long before the tail: what is smaller than
-# 0.00000006 disappears in it. Added from the small end, nothing is lost.
+# 0.00000006 disappears in it. Small numbers first is how a sum keeps them.
+#
+# Seen from the small end: a token goes if it, with all less likely ones, has at most 1 − p. `sort` gives the order; `scatter(-1, order, keep)` puts the decisions back in their places.
+#
+# The ascending way has a trap of its own. With p = 1e-8, 1 − p is 1.0 in float32 and no token is left ([mlx-lm#1912](https://github.com/ml-explore/mlx-lm/pull/1912)). So keep the last one always.
+#
+# **Predict.** Probabilities 0.6, 0.25 and 0.15, p = 0.8. How many tokens stay: one, two or three?
 
 
 # %%
@@ -213,7 +235,8 @@ plot.filter_k(top_k, model)
 def top_p(logits: Tensor, p: float) -> Tensor:
     """Keep the smallest set of the likeliest tokens whose probabilities reach p; never none.
 
-    logits: (..., V), p from 0 to 1; 1 keeps all → (..., V) in the same order, the others -inf.
+    logits: (..., V), p from 0 to 1; 1 keeps all of probability above 0 → (..., V) in the same
+    order, the others -inf.
 
     >>> logits = torch.tensor([[0.09, 0.5, 0.41]]).log()
     >>> top_p(logits, 0.9).exp()   # 0.5 is not enough, 0.5 + 0.41 is
@@ -233,28 +256,34 @@ def top_p(logits: Tensor, p: float) -> Tensor:
 # %%
 check.top_p(top_p)
 
-# %%
-plot.filter_p(top_p, model)
+# %% id="three-tokens"
+three = torch.tensor([[0.6, 0.25, 0.15]]).log()
+show("p = 0.8 leaves", lambda: top_p(three, 0.8).exp())
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Two. 0.5 does not reach 0.9, 0.91 does.
+# Two. 0.6 does not reach 0.8; 0.6 + 0.25 does.
 #
 # </details>
 #
-# Move "read so far" at p = 0.9. One token stays after "…the q", a handful after "…th", and more than a dozen after "…The ". The same number means something sensible in all three
+# Move "read so far" at p = 0.9: one token stays after "…the q", four after "…th", and 18 after "…The ". The same number means something sensible in all three
 # places.
 
+# %%
+plot.filter_p(top_p, model)
+
 # %% [markdown]
-# ## 10.4 Min-p: as likely as the likeliest
+# ## 10.4 Min-p: at least p times as likely as the likeliest
 #
-# When the temperature rises, the distribution becomes flat and the nucleus large: to reach 0.9 it needs nearly all tokens, and the tail is back. Nguyen and others
+# When the temperature rises, the distribution becomes flat and the nucleus large. After "O, th" it needs 4 of the 64 letters at temperature 1 to reach 0.9, and 30 at temperature 3: the tail is back. Nguyen and others
 # ([2407.01082](https://arxiv.org/abs/2407.01082)) compare with the likeliest token instead: keep token $i$ if
 #
 # $$p_i \ge p \cdot \max_j p_j$$
 #
-# **Predict.** The likeliest token has probability 0.4, and p is 0.1. Does a token of 0.05 stay? And where the likeliest has 0.95?
+# $p$, from 0 to 1, is now a share of the largest probability.
+#
+# **Predict.** p is 0.1, and a token has probability 0.05. In one row the likeliest has 0.4, in another 0.95. Where does the token stay: in both, only in the first, or only in the second?
 
 
 # %%
@@ -278,18 +307,25 @@ def min_p(logits: Tensor, p: float) -> Tensor:
 # %%
 check.min_p(min_p)
 
-# %%
-plot.filter_min_p(min_p, top_p, apply_temperature, model)
+# %% id="two-rows"
+rows = torch.tensor([[0.4, 0.3, 0.25, 0.05], [0.95, 0.05, 0.0, 0.0]]).log()
+show("p = 0.1 leaves", lambda: min_p(rows, 0.1).exp())
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The threshold is 0.04 in the first case, so 0.05 stays; in the second it is 0.095, and 0.05 goes. Where the model is sure, min-p is strict.
+# Only in the first. The threshold is 0.04 there; in the second row it is 0.095. Where the model is sure, min-p is strict.
 #
 # </details>
 #
+# All bars of this picture have the height from before the filter, so that they can be compared with the threshold, the dashed line. Move the temperature: top-p's number grows from 4 to 30, min-p's from 4 to 7.
+
+# %%
+plot.filter_min_p(min_p, top_p, apply_temperature, model)
+
+# %% [markdown]
 # Transformers, vLLM and llama.cpp offer it. Whether it is better is disputed: a second look at the paper's evidence found no advantage over the older filters when all of them are tuned
-# with equal care ([2506.13681](https://arxiv.org/abs/2506.13681)).
+# with equal care ([2506.13681](https://arxiv.org/abs/2506.13681)). `generate` below leaves it out, to stay short; where in its loop would it stand?
 
 # %% [markdown]
 # ## 10.5 The draw
@@ -298,7 +334,9 @@ plot.filter_min_p(min_p, top_p, apply_temperature, model)
 # token, to the logits, and take the argmax: it gives exactly the softmax's probabilities, without computing a softmax. Take the one you like: the check counts thousands of draws, and does
 # not mind how you got them.
 #
-# A `torch.Generator` is a source of random numbers with a memory. Whoever hands one over wants to get the same text again later, so all luck has to come from it.
+# The second way has a trap. In float32 the sum may end at 0.99999, and a u above it falls on token V, which does not exist. Multiply u by the last sum first.
+#
+# A `torch.Generator` is a source of random numbers with a memory. Whoever hands one over wants to get the same text again later, so all luck has to come from it. None means torch's own, which `torch.manual_seed` sets.
 #
 # **Predict.** You build a generator with seed 7 and call `sample` twice with it. Are the two results the same, or different?
 
@@ -335,7 +373,7 @@ show("a new generator, the same seed", lambda: sample(flat, another_seven).item(
 #
 # </details>
 #
-# All of it together, for "…O, th". The outlines are 500 draws by your `sample`.
+# All of it together, for "O, th". The outlines are 500 draws by your `sample`.
 
 # %%
 plot.draws(apply_temperature, top_k, top_p, sample, model)
@@ -343,7 +381,8 @@ plot.draws(apply_temperature, top_k, top_p, sample, model)
 # %% [markdown]
 # ## 10.6 Text, as it comes
 #
-# Now the loop. It has three parts that you know: the cache from lab 05 (the prompt goes in once, then one token at a time), the settings, the draw. Two things are new.
+# Now the loop. It has three parts that you know: the cache, the settings, the draw. `model.new_caches(1, max_len)` of lab 08 makes the caches, with room for prompt and new tokens, and `model(ids, caches)` fills them: the prompt
+# goes in once, then each new token by itself. Two things are new, and one must be decided.
 #
 # **It stops.** Llama 3 ends a text with a token of its own, and a turn of a conversation with another. `stop` holds such ids. When one is drawn, the text is over. The stop token itself is not
 # part of the text.
@@ -351,10 +390,10 @@ plot.draws(apply_temperature, top_k, top_p, sample, model)
 # **It streams.** A reader does not want to wait for the last token to see the first. A Python function with `yield` in it is a *generator function*: calling it computes nothing, and
 # each turn of the caller's `for` loop runs it up to the next `yield`. (It has nothing to do with torch.Generator, except that both are sometimes in the same line.)
 #
-# **Predict.** Caches for how many positions are needed, for a prompt of T tokens and n new ones?
-#
-# **The order.** Temperature, then top-k, then top-p, then the draw. It matters: p measures probabilities, and it should measure those that are drawn from. So do Hugging Face's transformers
-# (with min-p after top-p) and Meta's own code for Llama 3. llama.cpp does it differently: its default puts the temperature last, so that heat never brings back what p has removed at temperature 1.
+# **The order** is what must be decided. Here: temperature, then top-k, then top-p, then the draw. It matters: p measures probabilities, and it should measure those that are drawn from. So do Hugging Face's
+# [transformers](https://github.com/huggingface/transformers/blob/main/src/transformers/generation/utils.py) (with min-p after top-p) and Meta's own
+# [code](https://github.com/meta-llama/llama3/blob/main/llama/generation.py), which has no top-k. [llama.cpp](https://github.com/ggml-org/llama.cpp/blob/master/common/common.h) does it differently: its default puts
+# the temperature last, so that heat never brings back what p has removed at temperature 1.
 
 
 # %%
@@ -417,37 +456,34 @@ def write(prompt: str, n_new: int = 100, **settings: object) -> None:
 
 
 def two_texts() -> str:
-    luck = torch.Generator().manual_seed(3)
-    write("ROMEO:\nO, ", temperature=0.8, generator=luck)
-    write("ROMEO:\nO, ", temperature=0.8, generator=luck, stop=encode(".!?", vocab))
-    return "a hundred characters, and up to the first full stop"
+    for stop in (None, encode(".!?", vocab)):
+        luck = torch.Generator().manual_seed(3)
+        write("ROMEO:\nO, ", temperature=0.8, generator=luck, stop=stop)
+    return "100 characters, and stopped before the first . ! or ?"
 
 
-show("two texts", two_texts)
+show("the same luck twice", two_texts)
 
 # %% [markdown]
-# <details><summary>Answer</summary>
+# Now everything in one picture: above, the letters that can come after "O, th"; below, a text, written anew at every setting with the same luck. Underlined are the letters whose probability at temperature 1, unfiltered, was below 0.02.
 #
-# T + n − 1. The last token is handed out and never fed back. (T + n is fine too.)
-#
-# </details>
-#
-# In the picture the text grows anew at every setting, always with the same luck. Underlined: characters to which the model had given less than 0.02.
-#
-# **Predict.** From temperature 1 to temperature 2, what becomes of the words: are they still English but without sense, or are they no words any more?
+# **Predict.** At temperature 1 such a letter comes up 8 times in 116. How often at temperature 2, without a filter: about 10, 20 or 40 times? Move the temperature to see.
 
 # %%
-plot.regrow(generate, model)
+plot.regrow(generate, apply_temperature, top_k, top_p, model)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# They are no words any more. Of letters, that is: a word of five letters needs five good draws in a row, and one letter from the tail spoils it. A filter saves a part:
-# try k = 5 and p = 0.9 at temperature 2.
+# About 40 times: 39. At temperature 2 every probability becomes its square root (before all are divided by their sum), and the root of a ten-thousandth is a hundredth. A third of all letters are such. So a word of five letters
+# comes through without one of them in (2/3)⁵, 13 of 100 cases.
 #
 # </details>
 #
-# Write yourself: your own beginning, your own settings, as often as you like. (⏎ stands for a new line. The model reads only the letters and signs of the plays.) The
+# Filters take the tail away again. At temperature 2 try k = 3: 4 underlined letters. Then p = 0.9 with k at 64: 27, since p was measured after the heat, when the tail belonged to the 0.9. Meta's setting is 0.6 with p = 0.9: no letter is underlined.
+# (These are the worked solution's numbers. If your `sample` draws in another way, its luck is another one.)
+#
+# Now you: your own beginning, your own settings, as often as you like. (⏎ stands for a new line. The model reads only the letters and punctuation marks of the plays.) The
 # text ends at 128 characters, since the model has never seen more at once. What comes beyond you can see with `write("ROMEO:\n", 300)`; it is the subject of lab 13.
 
 # %% id="write-yourself"
@@ -456,8 +492,10 @@ plot.writer(generate, model)
 # %% [markdown]
 # ### Between stammer and babble
 #
-# Your `generate` writes two texts at each of seven temperatures, with and without a filter. Counted are the pieces of five characters that had occurred before in the same text, and the words that stand nowhere in the
-# plays. The dotted line is Shakespeare himself, in pieces of the same length.
+# One text proves nothing. Your `generate` writes eight at each of five temperatures, with and without a filter, and two at temperature 0, where there is no luck. We count the pieces of five characters that have occurred before in the same text, and the
+# invented words: those that occur nowhere in what the model has learned from. (Words with a capital are left out; most are names.) The cell takes a quarter of a minute.
+#
+# The dotted lines are Shakespeare's. He repeats himself too, and in the tenth of the plays that the model has never read, 4 % of his words are new to it.
 #
 # **Predict.** At temperature 0, how much of the text has occurred in it before: about as much as with Shakespeare, ten times as much, or more than twenty times as much?
 
@@ -467,18 +505,34 @@ plot.degeneration(generate, model)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# More than twenty times as much: about a third of the pieces, and 1 or 2 % with Shakespeare. Between 0.5 and 1 the model repeats itself little more than he does. But there the invented words begin, and at
-# 2 most words are none. No setting is right in both: what a small model has not learned, no way of choosing gives it. The filter moves the orange curve down and to the right: it buys heat.
+# More than twenty times as much: about a third of the pieces, and 1.4 % with Shakespeare.
 #
 # </details>
 #
-# ### What streaming is worth
-
-# %% id="measure-waiting"
-plot.waiting(generate, model)
+# Both curves cross his lines between 0.5 and 1. Colder, the text stammers; hotter, it babbles: at 1 its share of new words is more than twice his, at 2 more than ten times.
+#
+# p = 0.9 buys heat. At 1.5 it leaves about half of the invented words. It cannot do more: what a small model has not learned, no way of choosing gives it.
 
 # %% [markdown]
-# The whole text takes as long as before. But the reader sees the first token at once, and reads while the machine writes. Every chat program you know does this.
+# ### What streaming is worth
+#
+# Your `generate` writes 121 letters after "ROMEO:⏎" once more, with a clock.
+#
+# **Predict.** When is the first letter there: after 1 %, 10 % or 100 % of the time that the whole text takes?
+
+# %% id="measure-waiting"
+plot.waiting(generate, generate_greedy, model)
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# About 1 %: it is one step of 121, and the prompt is short. (A prompt of thousands of tokens goes in at once too, and then it is the prefill that one waits for.)
+#
+# </details>
+#
+# Streaming does not make the whole text come sooner. But the reader sees the first token at once, and reads while the machine writes. Chat programs do this.
+#
+# The last line is `generate_greedy` of lab 05, which computes the whole text anew for each letter. Even at this size and length the cache is faster, and its lead grows with each further token.
 
 # %% [markdown]
 # ## 10.7 Where it lives in Llama 3
@@ -488,11 +542,14 @@ plot.waiting(generate, model)
 # | tokens to choose from | 128,256 | 64 |
 # | temperature, top-p | 0.6, 0.9 | as you like |
 # | at temperature 0 | argmax | the same |
-# | stop | end of text, 128,001; end of turn, 128,009 | what `stop` holds |
-# | streaming | not in Meta's code; everywhere else | `yield` |
+# | stop | end of text, 128,001; end of turn, 128,009; from 3.1 on also end of message, 128,008 | what `stop` holds |
+# | streaming | not in Meta's code; in most programs | `yield` |
 #
 # 0.6 and 0.9 are the defaults of Meta's [generation.py](https://github.com/meta-llama/llama3/blob/main/llama/generation.py), and stand in the file `generation_config.json` that comes with the
-# weights (in that of Llama 3.1 8B Instruct, for example), where every program finds them. Its `sample_top_p` keeps a token while the likelier ones have *at most* p together. Yours asks for less than p; they differ only when a sum is p to the last bit.
+# weights (in that of Llama 3.1 8B Instruct, for example), where every program finds them. Meta gives no reason for these numbers, and our model is another one. But look at the star in the picture of 10.6: 1 % invented words, fewer than Shakespeare has new ones, at the price of more than twice as much
+# repetition as with him. Somebody who wants answers would rather have it that way round.
+#
+# Its `sample_top_p` keeps a token while the likelier ones have *at most* p together. Yours asks for less than p; they differ only when a sum is p to the last bit.
 #
 # For chatting and for stories people draw. Where one answer is right, in arithmetic or code, many take temperature 0. And even then two runs may differ: lab 05 ended with the reason.
 
@@ -503,8 +560,8 @@ plot.waiting(generate, model)
 #
 # 1. `top_k` with k = 1, `top_p` with p = 0, `min_p` with p = 1, and temperature 0: where do these four differ?
 # 2. Why does temperature before or after `top_k` make no difference, but before or after `top_p` it does?
-# 3. With temperature 1 and no filter, the model draws exactly from the distribution that it has learned. Training made that distribution as close to Shakespeare's as possible. Why is its text
-#    still better at 0.75?
+# 3. With temperature 1 and no filter, the model draws exactly from the distribution that it has learned. Training made that distribution as close to Shakespeare's as its size and 6,000 steps allowed. Why does it
+#    invent fewer words at 0.75?
 #
 # <details><summary>Answers</summary>
 #
@@ -515,7 +572,7 @@ plot.waiting(generate, model)
 # </details>
 #
 # Everything is there now: a model, its training, its voice. But it is tiny, it has read nine plays and nothing else, and speaks in single letters. Would the same code, your code, run a model that answers
-# questions? The weights of such a model are a file of 90 MB, in a format that nobody explains. The next lab, **11 · Real weights**, opens it.
+# questions? The weights of such a model are a file of 98 MB, in a format you have not met. The next lab, **11 · Real weights**, opens it.
 
 # %% id="save"
 from checks import pieces

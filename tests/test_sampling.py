@@ -16,8 +16,9 @@ from checks import sampling as check
 from checks.engine import exercises_of
 from checks.probes import sampling_draws as probes
 from plots import sampling as plot
-from plots import sampling_writer
+from plots import sampling_text, sampling_writer
 from plots.measures import sampling as measure
+from solutions.my_llama import kv_cache as worked_cache
 from solutions.my_llama import sampling as worked
 
 
@@ -58,7 +59,8 @@ def test_entropy_rises_with_temperature(model: nn.Module) -> None:
     curve = find(picture.figure(read="O, th"), "entropy")[0].get_ydata()
     assert curve[0] == 0
     assert all(a < b for a, b in itertools.pairwise(curve))
-    assert "probability 1.00, the entropy is 0.00" in picture.caption(temperature=0, read="The ")
+    sure = picture.caption(temperature=0, read="The ")
+    assert "probability 1.00, the entropy is 0.00 bits, so hardly any doubt" in sure
     cold = plot.temperature(lambda logits, t: logits * t, model)
     assert cold.caption(temperature=2) == picture.caption(temperature=0.5).replace("0.5", "2")
     broken = plot.temperature(lambda logits, t: logits / t, model)
@@ -109,46 +111,111 @@ def test_draws_fill_the_bars_and_no_others(model: nn.Module) -> None:
     assert wrong != plot.draws(*rules, worked.sample, model).caption(p=1.0, k=64)
 
 
+def test_min_p_s_bars_can_be_compared_with_its_threshold(model: nn.Module) -> None:
+    """They have the height from before the filter, as the threshold has."""
+    picture = plot.filter_min_p(worked.min_p, worked.top_p, worked.apply_temperature, model)
+    figure = picture.figure(p=0.1, temperature=3)
+    limit = find(figure, "threshold")[0].get_ydata()[0]
+    assert min(bar.get_height() for bar in find(figure, "kept-")) > limit
+    assert max(bar.get_height() for bar in find(figure, "removed-")) < limit
+    assert find(figure, "kept-0")[0].get_height() * 0.1 == pytest.approx(limit)
+
+
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Texts of a few characters."""
-    monkeypatch.setattr(measure, "CONTEXT", 40)
+    """Texts of a few letters, few of them."""
+    monkeypatch.setattr(measure, "CONTEXT", 60)
     monkeypatch.setattr(measure, "HEATS", [0, 0.75, 2])
+    monkeypatch.setattr(measure, "TEXTS", 4)
 
 
-def test_texts_regrow(model: nn.Module, short: None) -> None:
-    picture = plot.regrow(worked.generate, model)
-    assert "0 of 55 characters (underlined)" in picture.caption(temperature=0)
-    hot = picture.figure(temperature=2, filter="none")
+KINDS = ("repeated", "invented")
+RULES = (worked.apply_temperature, worked.top_k, worked.top_p)
+
+
+def test_texts_regrow_under_their_bars(model: nn.Module, short: None) -> None:
+    picture = plot.regrow(worked.generate, *RULES, model)
+    assert "0 of 48 letters (underlined)" in picture.caption(temperature=0)
+    hot = picture.figure(temperature=2)
     assert find(hot, "marked-")
+    assert len(find(hot, "kept-")) == 22
+    assert len(find(picture.figure(k=3), "kept-")) == 3
+    assert "2 letters can come next" in picture.caption(p=0.5)
     lines = [text.get_text() for text in find(picture.figure(temperature=0), "line-")]
     assert lines[0] == "ROMEO:"
-    assert "MIRANDA:" in lines
+    assert lines[1].replace("\N{NO-BREAK SPACE}", " ").startswith("O, the")
     assert picture.caption(temperature=2) != picture.caption(temperature=1)
 
 
+def test_every_letter_finds_room_on_the_page(model: nn.Module) -> None:
+    for heat, k, p in itertools.product([0, 1, 2], [3, 64], [0.5, 1.0]):
+        start = sampling_text.PROMPT + sampling_text.READ
+        tokens = measure.write(worked.generate, model, start, heat, sampling_text.SEED, k=k, p=p)
+        text = start + "".join(shakespeare_llama.VOCAB[i] for i in tokens)
+        rows = sampling_text.rows_of(text, [False] * len(text))
+        assert len(rows) <= sampling_text.ROWS
+        assert max(map(len, rows)) <= sampling_text.COLUMNS
+
+
+def test_the_marks_ask_the_model_itself(model: nn.Module) -> None:
+    """Whatever the filters did: a letter's probability is that of temperature 1, unfiltered."""
+    (share,) = sampling_text.given(model, "ROMEO:\nO, the q", [shakespeare_llama.VOCAB.index("u")])
+    assert share == pytest.approx(0.999, abs=0.001)
+
+
 def test_cold_repeats_and_hot_babbles(model: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measure, "HEATS", [0, 0.75, 2])
-    figure = plot.degeneration(worked.generate, model).figure(filter="none")
-    repeats, babble = (find(figure, name)[0].get_ydata() for name in ("repeats", "babble"))
-    assert repeats[0] > 20 > repeats[2]
-    assert babble[0] < 5
-    assert babble[2] > 40
+    monkeypatch.setattr(measure, "HEATS", [0, 2])
+    monkeypatch.setattr(measure, "TEXTS", 2)
+    picture = plot.degeneration(worked.generate, model)
+    figure = picture.figure()
+    repeats, babble = (find(figure, f"{of}-no filter")[0].get_ydata() for of in KINDS)
+    assert repeats[0] > 20 > repeats[1]
+    assert babble[0] == 0
+    assert babble[1] > 30
+    assert find(figure, "invented-p = 0.9")[0].get_ydata()[1] < babble[1]
+    assert find(figure, "repeated-meta")[0].get_ydata()[0] < repeats[0]
+    assert "The star, 0.6 with p = 0.9" in picture.caption()
 
     def ignores_temperature(*args: Any, **settings: Any) -> Iterator[int]:
         return worked.generate(*args, **settings | {"temperature": 0})
 
-    flat = plot.degeneration(ignores_temperature, model).figure(filter="none")
-    assert len(set(find(flat, "repeats")[0].get_ydata())) == 1
+    flat = plot.degeneration(ignores_temperature, model).figure()
+    assert len(set(find(flat, "repeated-no filter")[0].get_ydata())) == 1
 
 
-def test_waiting_prints_a_ratio(
+def test_a_share_of_few_words_has_a_wide_error(model: nn.Module, short: None) -> None:
+    """None of some words is not never: the error is that of a share a little above 0."""
+    cold = measure.tally_of(worked.generate, model, 0, {})
+    assert cold.invented == 0
+    assert 1 < cold.invented_error < 20
+    hot = measure.tally_of(worked.generate, model, 2, {})
+    assert hot.invented > 3 * cold.invented_error
+
+
+def test_graded_runs_draw_few_pages(model: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody looks at them, and a class has many; the first page is the same."""
+    first = plot.filter_k(worked.top_k, model).caption()
+    monkeypatch.setenv("LLAMA_LAB_GRADING", "1")
+    pictures = [
+        plot.temperature(worked.apply_temperature, model),
+        plot.filter_k(worked.top_k, model),
+        plot.filter_p(worked.top_p, model),
+        plot.filter_min_p(worked.min_p, worked.top_p, worked.apply_temperature, model),
+        plot.draws(*RULES, worked.sample, model),
+        plot.regrow(worked.generate, *RULES, model),
+    ]
+    assert max(len(picture.frames) for picture in pictures) <= 8
+    assert pictures[1].caption() == first
+
+
+def test_waiting_prints_shares(
     model: nn.Module, short: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    plot.waiting(worked.generate, model)
+    plot.waiting(worked.generate, worked_cache.generate_greedy, model)
     said = capsys.readouterr().out
-    assert "first of 33 tokens" in said
-    assert "times as long" in said
+    assert "the first of 53 letters" in said
+    assert "without a cache" in said
+    assert said.count("%") == 1
 
 
 def test_the_desk_writes(model: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -243,7 +310,7 @@ def test_no_draw_is_shown_as_a_counterexample() -> None:
         lambda f, m: plot.filter_p(f, m),
         lambda f, m: plot.filter_min_p(f, f, f, m),
         lambda f, m: plot.draws(f, f, f, f, m),
-        lambda f, m: plot.regrow(f, m),
+        lambda f, m: plot.regrow(f, f, f, f, m),
         lambda f, m: plot.degeneration(f, m),
     ],
 )
@@ -260,7 +327,7 @@ def test_unwritten_generate_is_not_measured(
     def unwritten(*_: Any, **__: Any) -> Iterator[int]:
         raise NotImplementedError("Exercise 10.6: generate")
 
-    plot.waiting(unwritten, model)
+    plot.waiting(unwritten, unwritten, model)
     plot.writer(unwritten, model)
     assert capsys.readouterr().out.count("Exercise 10.6: generate") == 2
 

@@ -703,6 +703,13 @@ MIN_P = [
         "Use `p`.",
     ),
     Mistake(
+        "in_half_precision",
+        lambda logits, p: torch.where(keep_min_p(logits, p), logits, -torch.inf),
+        "Probabilities and threshold are computed in half precision, where tokens of different "
+        "probability are rounded to the same number.",
+        "`logits.float().softmax(dim=-1)`",
+    ),
+    Mistake(
         "two_at_least",
         keeping(lambda logits, p: keep_min_p(logits, p) | (ranks(logits) < 2)),
         "It always keeps two tokens. Where the model is sure, one stays.",

@@ -53,6 +53,14 @@ def _half(logits: Tensor, p: float) -> Tensor:
     return torch.where(keep, logits, -torch.inf)
 
 
+def _half_softmax(logits: Tensor, p: float) -> Tensor:
+    values, order = logits.softmax(-1).sort(dim=-1, stable=True)
+    keep = (values.double().cumsum(-1) > 1 - p) | (p >= 1)
+    keep[..., -1] = True
+    keep = torch.zeros_like(keep).scatter(-1, order, keep)
+    return torch.where(keep, logits, -torch.inf)
+
+
 def _unsorted_places(logits: Tensor, p: float) -> Tensor:
     q = logits.softmax(-1).sort(-1, descending=True).values
     return (before(q) < p) | (p >= 1)
@@ -273,6 +281,13 @@ TOP_P = [
         _half,
         "In bfloat16 the sums are rounded to steps of 0.004 near 1, larger than the probabilities "
         "in the tail. Compute them in float32.",
+        "`logits.float().softmax(dim=-1)`",
+    ),
+    Mistake(
+        "softmax_in_half_precision",
+        _half_softmax,
+        "The softmax is taken in half precision: its probabilities are rounded, and their sum is "
+        "no longer 1. Compute it in float32.",
         "`logits.float().softmax(dim=-1)`",
     ),
 ]

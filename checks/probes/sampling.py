@@ -7,13 +7,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from checks.engine import Inputs, Probe
+from checks.engine import Inputs, Probe, gradients
 
 Draw = Callable[[Inputs], tuple]
 
 GRID = torch.linspace(0.02, 0.98, 385, dtype=torch.float64)  # to choose p from
 LONG_TAIL = tuple(-0.8 * i for i in range(50))  # down to e^-39 of the largest
 STEPS = tuple(i / 8 for i in range(40))  # exact in bfloat16
+FINE_STEPS = tuple(i / 1024 for i in range(128))  # exact in bfloat16, their softmax is not
 
 
 def forget(answer: Any) -> None:
@@ -65,6 +66,25 @@ def survivors(*draws: Draw, title: str, fails: str = "") -> Probe:
         return results
 
     return Probe(title, run, fails)
+
+
+def gradients_of_shares(*draws: Draw) -> Probe:
+    """Compare the gradients of the softmax of the result.
+
+    -inf may be put in a removed token's place or added to its logit: the gradients of the result
+    differ there, those of the softmax do not.
+    """
+    plain = gradients(*draws)
+
+    def run(answer: Any, inputs: Inputs) -> Any:
+        def shares(*args: Any) -> Any:
+            result = answer(*args)
+            floating = isinstance(result, Tensor) and result.is_floating_point()
+            return result.softmax(-1) if floating else result
+
+        return plain.run(shares, inputs)
+
+    return Probe(plain.title, run, plain.fails)
 
 
 def equals(

@@ -1,11 +1,13 @@
-"""Lab 10: texts at every setting, how they repeat and how they babble, and who waits how long."""
+"""Lab 10: how texts repeat and how they babble at each setting, and who waits how long."""
 
 from __future__ import annotations
 
 import functools
+import math
 import re
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -26,88 +28,108 @@ Generate = Callable[..., Iterator[int]]
 
 PROMPT = "ROMEO:\n"
 BEGINNINGS = [PROMPT, "MIRANDA:\nMy lord, "]
-FILTERS: dict[str, dict[str, Any]] = {"none": {}, "k = 5": {"k": 5}, "p = 0.9": {"p": 0.9}}
-COLUMNS, ROWS = 52, 12  # of a page of text
-SURPRISE = 0.02  # a character that the model had given less is marked
+HEATS = [0, 1, 2] if short() else [0, 0.5, 0.75, 1, 1.5, 2]
+TEXTS = 2 if short() else 8  # at each setting
+META = (0.6, {"p": 0.9})  # the defaults of Llama 3's own code
+PIECE = 5  # characters of which it is asked whether they have occurred before
+LEARNED = 0.9  # of the plays; the model has never seen the rest
+
+WORD = re.compile(r"[a-z]+(?:'[a-z]+)*")
+SMALL = re.compile(r"(?<![A-Za-z'])[a-z]+(?:'[a-z]+)*")  # no capital: names are left out
 
 
-def regrow(generate: Generate, model: nn.Module) -> Flipbook:
-    """Two texts that come out at each setting, with the same luck."""
+@dataclass(frozen=True)
+class Tally:
+    """What several texts of one setting have in common, in per cent, with standard errors."""
 
-    def draw(fig: Figure, temperature: float, filter: str) -> str:
-        shown, marks, texts = "", [], []
-        for beginning in BEGINNINGS:
-            tokens = write(generate, model, beginning, temperature, 1, **FILTERS[filter])
-            texts.append("".join(VOCAB[i] for i in tokens))
-            odd = [x < SURPRISE for x in given(model, beginning, tokens)]
-            shown += f"{beginning}{texts[-1]}\n\n"
-            marks += [*[False] * len(beginning), *odd, False, False]
-        axes = fig.add_axes((0.01, 0.01, 0.98, 0.98))
-        letters(axes, shown, marks)
-        words = [word for text in texts for word in words_of(text)]
-        strange = sum(word not in vocabulary() for word in words)
-        repeats = sum(map(repeated, texts)) / len(texts)
-        return (
-            f"Temperature {temperature:g}, filter: {filter}. {strange} of {len(words)} words are "
-            f"none, {number(100 * repeats, 0)} % of the text repeats itself, and {sum(marks)} of "
-            f"{sum(map(len, texts))} characters (underlined) had a probability below "
-            f"{number(SURPRISE)}."
-        )
-
-    return explore(
-        draw,
-        temperature=[0, 0.5, 1, 1.5, 2],
-        filter=list(FILTERS),
-        start={"temperature": 1, "filter": "none"},
-        play="temperature",
-        size=(6.4, 2.8),
-    )
-
-
-HEATS = [0, 0.25, 0.5, 0.75, 1, 1.5, 2]
+    repeated: float
+    repeated_error: float
+    invented: float
+    invented_error: float
 
 
 def degeneration(generate: Generate, model: nn.Module) -> Flipbook:
-    """How much of the text repeats itself, and how many words are none, at each temperature."""
+    """How much of the text repeats itself, and how many words are invented, at each temperature."""
 
     @functools.cache
-    def curves(filter: str) -> tuple[list[float], list[float]]:
-        repeats, babble = [], []
-        for heat in HEATS:
-            texts = []
-            for seed, beginning in enumerate(BEGINNINGS):
-                tokens = write(generate, model, beginning, heat, seed, **FILTERS[filter])
-                texts.append("".join(VOCAB[i] for i in tokens))
-            repeats.append(100 * sum(map(repeated, texts)) / len(texts))
-            words = [word for text in texts for word in words_of(text)]
-            strange = sum(word not in vocabulary() for word in words)
-            babble.append(100 * strange / max(len(words), 1))
-        return repeats, babble
+    def measured() -> dict[str, list[Tally]]:
+        curves = {
+            name: [tally_of(generate, model, heat, setting) for heat in HEATS]
+            for name, setting in (("no filter", {}), ("p = 0.9", {"p": 0.9}))
+        }
+        return curves | {"Meta": [tally_of(generate, model, *META)]}
 
-    def draw(fig: Figure, filter: str) -> str:
-        axes = fig.add_axes((0.12, 0.19, 0.84, 0.66))
-        repeats, babble = curves(filter)
-        axes.plot(HEATS, repeats, "o-", color=BLUE, label="repeats itself", gid="repeats")
-        axes.plot(HEATS, babble, "s--", color=ORANGE, label="words that are none", gid="babble")
-        axes.axhline(human(), color=GREEN, linestyle=":", label="Shakespeare repeats himself")
-        axes.set(xlabel="temperature", ylabel="per cent", ylim=(-2, 100), xlim=(-0.05, 2.05))
-        axes.legend(ncols=3, loc="lower center", bbox_to_anchor=(0.48, 1.0), fontsize=9)
-        cold, hot = repeats[0], babble[-1]
-        middle = HEATS.index(0.75)
+    def draw(fig: Figure) -> str:
+        curves = measured()
+        left, right = fig.add_axes((0.08, 0.19, 0.38, 0.6)), fig.add_axes((0.58, 0.19, 0.38, 0.6))
+        _panel(left, curves, "repeated", human(), "repeats itself, %")
+        _panel(right, curves, "invented", unread(), "invented words, %")
+        handles, labels = left.get_legend_handles_labels()
+        fig.legend(handles, labels, ncols=4, loc="upper center", fontsize=9, columnspacing=1.2)
+        bare, cut, meta = curves["no filter"], curves["p = 0.9"][-1], curves["Meta"][0]
         return (
-            f"Filter: {filter}. At temperature 0 {number(cold, 0)} % of the text repeats itself "
-            f"(Shakespeare: {number(human(), 0)} %), at 2 {number(hot, 0)} % of the words are "
-            f"none; at 0.75 it is {number(repeats[middle], 0)} % and {number(babble[middle], 0)} %."
+            f"At temperature {HEATS[0]:g} {number(bare[0].repeated, 0)} % of the text repeats "
+            f"itself (Shakespeare: {number(human(), 0)} %). At {HEATS[-1]:g} "
+            f"{_with_error(bare[-1])} % of the words are invented, with p = 0.9 {_with_error(cut)} "
+            f"% (what the model has not read of Shakespeare has {number(unread(), 0)} % words that "
+            f"are new to it). The star, 0.6 with p = 0.9: {number(meta.repeated, 0)} % and "
+            f"{number(meta.invented, 0)} %. Bars: standard errors."
         )
 
-    return explore(draw, filter=["none", "p = 0.9"], size=(6.4, 3.0))
+    return explore(draw, size=(7.2, 3.0))
+
+
+def _with_error(tally: Tally) -> str:
+    return f"{number(tally.invented, 0)} ± {number(tally.invented_error, 0)}"
+
+
+def _panel(
+    axes: Axes, curves: dict[str, list[Tally]], of: str, shakespeare_s: float, label: str
+) -> None:
+    looks = (("no filter", BLUE, "o", "-"), ("p = 0.9", ORANGE, "s", "--"))
+    for name, color, marker, dash in looks:
+        values = [getattr(tally, of) for tally in curves[name]]
+        errors = [getattr(tally, f"{of}_error") for tally in curves[name]]
+        below = [min(e, v) for e, v in zip(errors, values, strict=True)]
+        look = {"color": color, "marker": marker, "linestyle": dash, "markersize": 5, "capsize": 2}
+        drawn = axes.errorbar(HEATS, values, yerr=[below, errors], label=name, **look)
+        drawn.lines[0].set_gid(f"{of}-{name}")
+    star = [getattr(curves["Meta"][0], of)]
+    look = {"color": INK, "markersize": 11, "linestyle": "none", "zorder": 5}
+    axes.plot([META[0]], star, "*", label="Meta's 0.6, p = 0.9", gid=f"{of}-meta", **look)
+    axes.axhline(shakespeare_s, color=GREEN, linestyle=":", label="Shakespeare", gid=f"{of}-human")
+    axes.set_yscale("function", functions=(lambda y: abs(y) ** 0.5, lambda y: y**2))
+    axes.set(xlabel="temperature", title=label, ylim=(0, 80), xlim=(-0.1, 2.1))
+    axes.set_yticks([0, 1, 5, 10, 20, 40, 80])
+    axes.title.set_fontsize(10)
+
+
+def tally_of(generate: Generate, model: nn.Module, heat: float, setting: dict[str, Any]) -> Tally:
+    """Write texts at one setting, and count them together; at temperature 0 there is no luck."""
+    count = len(BEGINNINGS) if heat == 0 else TEXTS
+    texts = []
+    for seed in range(count):
+        beginning = BEGINNINGS[seed % len(BEGINNINGS)]
+        tokens = write(generate, model, beginning, heat, seed, **setting)
+        texts.append("".join(VOCAB[i] for i in tokens))
+    shares = torch.tensor([repeated(text) for text in texts], dtype=torch.float64)
+    words = [word for text in texts for word in words_of(text)]
+    strange = sum(word not in learned() for word in words)
+    # Laplace's share for the error, so that none of a few words is not taken for never.
+    near = (strange + 1) / (len(words) + 2)
+    return Tally(
+        100 * float(shares.mean()),
+        100 * float(shares.std()) / math.sqrt(count),
+        100 * strange / max(len(words), 1),
+        100 * math.sqrt(near * (1 - near) / max(len(words), 1)),
+    )
 
 
 @once_written
-def waiting(generate: Generate, model: nn.Module) -> None:
-    """Print when the first token of a text is there, and when the last."""
+def waiting(generate: Generate, generate_greedy: Callable[..., Tensor], model: nn.Module) -> None:
+    """Print when the first token of a text is there, when the last, and when without a cache."""
     ids, length = ids_of(PROMPT), CONTEXT - len(PROMPT)
-    rounds, firsts, lasts = 1 if short() else 5, [], []
+    rounds, firsts, lasts, uncached = 1 if short() else 5, [], [], []
     with one_thread():
         for seed in range(rounds + 1):
             generator = torch.Generator().manual_seed(seed)
@@ -116,10 +138,16 @@ def waiting(generate: Generate, model: nn.Module) -> None:
                 arrivals.append(time.perf_counter() - start)
             firsts.append(arrivals[0])
             lasts.append(arrivals[-1])
-    first, last = sorted(firsts)[len(firsts) // 2], sorted(lasts)[len(lasts) // 2]
-    print(f"the first of {length} tokens is there after {first * 1e3:6.1f} ms")
-    print(f"the last                         after {last * 1e3:6.1f} ms")
-    print(f"who waits for the whole text waits {last / first:.0f} times as long")
+            start = time.perf_counter()
+            with torch.no_grad():
+                generate_greedy(model, ids, length)
+            uncached.append(time.perf_counter() - start)
+    first, last, slow = (sorted(x)[len(x) // 2] * 1e3 for x in (firsts, lasts, uncached))
+    print(f"the first of {length} letters is there after {first:6.1f} ms, {first / last:.0%}")
+    print(f"the last                          after {last:6.1f} ms")
+    print(
+        f"the last, without a cache         after {slow:6.1f} ms, {slow / last:.1f} times as long"
+    )
 
 
 def write(
@@ -142,24 +170,16 @@ def ids_of(text: str) -> Tensor:
     return torch.tensor([[VOCAB.index(letter) for letter in text]])
 
 
-def given(model: nn.Module, beginning: str, tokens: list[int]) -> list[float]:
-    """The probability that the model gives each token after those before it."""
-    ids = torch.cat([ids_of(beginning), torch.tensor([tokens], dtype=torch.long)], dim=1)
-    with torch.no_grad():
-        told = model(ids)[0].float().softmax(-1)
-    return [float(told[len(beginning) - 1 + i, token]) for i, token in enumerate(tokens)]
-
-
 def words_of(text: str) -> list[str]:
-    """The words of a text in small letters; the last one may be cut off and is left out.
+    """The words without a capital; the last one may be cut off and is left out.
 
-    >>> words_of("I'll not, Romeo, sta")
-    ["i'll", 'not', 'romeo']
+    >>> words_of("I'll not, Romeo, stay. I'm lov'd, i'faith, tru")
+    ['not', 'stay', "lov'd", "i'faith"]
     """
-    return re.findall(r"[a-z']+", text.lower())[:-1]
+    return SMALL.findall(text)[:-1]
 
 
-def repeated(text: str, size: int = 5) -> float:
+def repeated(text: str, size: int = PIECE) -> float:
     """The share of pieces of `size` characters that have occurred before in the text.
 
     >>> repeated("abcabc", size=3)   # abc, bca, cab, and abc again
@@ -170,43 +190,23 @@ def repeated(text: str, size: int = 5) -> float:
 
 
 @functools.cache
-def vocabulary() -> frozenset[str]:
-    """The words of the plays."""
-    return frozenset(re.findall(r"[a-z']+", shakespeare.text().lower()))
+def learned() -> frozenset[str]:
+    """The words of that part of the plays from which the model has learned, in small letters."""
+    text = shakespeare.text()
+    return frozenset(WORD.findall(text[: int(LEARNED * len(text))].lower()))
+
+
+@functools.cache
+def unread() -> float:
+    """How many of Shakespeare's own words in the other part are not among these, in per cent."""
+    text = shakespeare.text()
+    words = words_of(text[int(LEARNED * len(text)) :])
+    return 100 * sum(word not in learned() for word in words) / len(words)
 
 
 @functools.cache
 def human() -> float:
-    """How much of Shakespeare's own pieces of this length repeats itself, in per cent."""
+    """How much of Shakespeare's own pieces of a text's length repeats itself, in per cent."""
     text, length = shakespeare.text(), CONTEXT - len(PROMPT)
     pieces = [text[i : i + length] for i in range(len(text) - 200 * length, len(text), length)]
     return 100 * sum(map(repeated, pieces)) / len(pieces)
-
-
-def letters(axes: Axes, text: str, marked: list[bool]) -> None:
-    """Print a text with its line breaks; marked letters in orange, underlined."""
-    rows: list[list[tuple[str, bool]]] = []
-    left = list(zip(text, marked, strict=True))
-    while left:
-        line = "".join(letter for letter, _ in left).partition("\n")[0]
-        end = len(line)
-        if end > COLUMNS:
-            end = line.rfind(" ", 0, COLUMNS + 1)
-            end = COLUMNS if end < 0 else end
-        rows.append(left[:end])
-        left = left[end:]
-        if left and left[0][0] in " \n":
-            left = left[1:]
-    blank = "\N{NO-BREAK SPACE}"
-    look = {"family": "monospace", "fontsize": 10.5, "va": "top", "clip_on": True}
-    for place, row in enumerate(rows[:ROWS]):
-        plain = "".join(blank if mark or c == " " else c for c, mark in row)
-        odd = "".join(c if mark and c != " " else blank for c, mark in row).rstrip(blank)
-        under = "".join("_" if mark else blank for _, mark in row).rstrip(blank)
-        axes.text(0, -place, plain, color=INK, gid=f"line-{place}", **look)
-        if odd.strip(blank):
-            axes.text(0, -place, odd, color=ORANGE, **look)
-        if under:
-            axes.text(0, -place - 0.12, under, color=ORANGE, gid=f"marked-{place}", **look)
-    axes.set(xlim=(0, 1), ylim=(0.2 - ROWS, 0.3), xticks=[], yticks=[])
-    axes.spines[:].set_visible(False)

@@ -28,7 +28,7 @@ def apply_temperature(logits: Tensor, temperature: float) -> Tensor:
 def top_k(logits: Tensor, k: int) -> Tensor:
     """Keep the k largest logits; all others become -inf.
 
-    logits: (..., V), k at least 1; above V it keeps all → (..., V) in the same order. What equals
+    logits: (..., V), k at least 1; a k above V keeps all → (..., V) in the same order. What equals
     the k-th may stay too.
 
     >>> top_k(torch.tensor([[1.0, 4.0, 2.0, 3.0]]), 2)
@@ -42,7 +42,8 @@ def top_k(logits: Tensor, k: int) -> Tensor:
 def top_p(logits: Tensor, p: float) -> Tensor:
     """Keep the smallest set of the likeliest tokens whose probabilities reach p; never none.
 
-    logits: (..., V), p from 0 to 1; 1 keeps all → (..., V) in the same order, the others -inf.
+    logits: (..., V), p from 0 to 1; 1 keeps all of probability above 0 → (..., V) in the same
+    order, the others -inf.
 
     >>> logits = torch.tensor([[0.09, 0.5, 0.41]]).log()
     >>> top_p(logits, 0.9).exp()   # 0.5 is not enough, 0.5 + 0.41 is

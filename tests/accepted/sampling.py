@@ -1,5 +1,6 @@
 """Lab 10: right answers, written differently."""
 
+import itertools
 import math
 from collections.abc import Collection, Iterator
 from typing import Any
@@ -41,6 +42,28 @@ def temperature_max(logits: Tensor, temperature: float) -> Tensor:
         values, places = logits.max(dim=-1, keepdim=True)
         return torch.full_like(logits, -torch.inf).scatter_(-1, places, values)
     return torch.div(logits, temperature)
+
+
+def temperature_mask_added(logits: Tensor, temperature: float) -> Tensor:
+    """-inf is added to all but the first of the largest, found by a stable sort."""
+    if temperature != 0:
+        return logits / torch.tensor(temperature, dtype=logits.dtype, device=logits.device)
+    ranks = torch.argsort(-logits, dim=-1, stable=True).argsort(-1)
+    return logits + torch.zeros_like(logits).masked_fill(ranks > 0, -torch.inf)
+
+
+def k_mask_added(logits: Tensor, k: int) -> Tensor:
+    """The logarithm of a mask of ones and zeros is added."""
+    places = logits.topk(min(k, logits.shape[-1])).indices
+    return logits + torch.zeros_like(logits).scatter(-1, places, 1.0).log()
+
+
+def k_smallest_removed(logits: Tensor, k: int) -> Tensor:
+    """Not what stays is looked for, but what goes."""
+    if k >= logits.shape[-1]:
+        return logits
+    smallest = logits.topk(logits.shape[-1] - k, largest=False).indices
+    return logits.scatter(-1, smallest, -torch.inf)
 
 
 def k_hugging_face(logits: Tensor, k: int) -> Tensor:
@@ -131,6 +154,26 @@ def p_loop(logits: Tensor, p: float) -> Tensor:
     return torch.where(keep.reshape(logits.shape), logits, out)
 
 
+def p_pairs(logits: Tensor, p: float) -> Tensor:
+    """No sorting: each token's likelier ones are added up, of equals those that come first."""
+    shares = logits.double().softmax(-1)
+    mine, other = shares[..., :, None], shares[..., None, :]
+    place = torch.arange(logits.shape[-1], device=logits.device)
+    ahead = (other > mine) | ((other == mine) & (place < place[:, None]))
+    before = (other * ahead).sum(-1)
+    return logits.masked_fill((before >= p) & (before > 0) & (p < 1), -torch.inf)
+
+
+def p_tail(logits: Tensor, p: float) -> Tensor:
+    """Sorted downwards, added up from the other end; the sorted logits are scattered back."""
+    ordered, places = logits.sort(dim=-1, descending=True)
+    tail = ordered.double().softmax(-1).flip(-1).cumsum(-1).flip(-1)
+    keep = tail > 1 - p
+    keep[..., 0] = True
+    empty = torch.full_like(logits, -torch.inf)
+    return empty.scatter(-1, places, ordered.masked_fill(~keep, -torch.inf))
+
+
 def min_logits(logits: Tensor, p: float) -> Tensor:
     """In logits: the largest plus ln p."""
     if p == 0:
@@ -150,6 +193,13 @@ def min_ratio(logits: Tensor, p: float) -> Tensor:
     """The ratio to the likeliest is e^difference: no sum is needed."""
     ratio = (logits.float() - logits.float().amax(-1, keepdim=True)).exp()
     return logits.masked_fill(~(ratio >= p), -torch.inf)
+
+
+def min_log_softmax(logits: Tensor, p: float) -> Tensor:
+    """Differences of log-probabilities; ln 0 is -inf by torch."""
+    shares = logits.float().log_softmax(-1)
+    least = shares.amax(-1, keepdim=True) + torch.tensor(p, dtype=torch.float64).log().item()
+    return logits.masked_fill(shares < least, -torch.inf)
 
 
 def min_loop(logits: Tensor, p: float) -> Tensor:
@@ -199,6 +249,12 @@ def sample_numpy(logits: Tensor, generator: Generator | None = None) -> Tensor:
     luck = np.random.default_rng(seed).random((len(logits), 1))
     edges = logits.double().softmax(-1).cumsum(-1).numpy()
     return torch.from_numpy((edges <= luck * edges[:, -1:]).sum(-1).astype(np.int64))
+
+
+def sample_logarithm_of_clocks(logits: Tensor, generator: Generator | None = None) -> Tensor:
+    """The Gumbel trick with one logarithm: -log of an exponential number is Gumbel noise."""
+    clocks = torch.empty(logits.shape).exponential_(generator=generator)
+    return (logits.float() - clocks.log()).argmax(dim=-1)
 
 
 def _settings(logits: Tensor, temperature: float, k: int | None, p: float | None) -> Tensor:
@@ -299,16 +355,82 @@ def generate_iterator(
     return _Tokens(model, ids, n_new, (temperature, k, p, stop, generator))
 
 
+def generate_endless(
+    model: Any,
+    ids: Tensor,
+    n_new: int,
+    temperature: float = 1.0,
+    k: int | None = None,
+    p: float | None = None,
+    stop: Collection[int] | None = None,
+    generator: Generator | None = None,
+) -> Iterator[int]:
+    """No yield of its own: an endless stream, cut by itertools."""
+
+    def endless() -> Iterator[int]:
+        fed, caches = ids, model.new_caches(1, ids.shape[1] + n_new)
+        while True:
+            with torch.no_grad():
+                logits = model(fed, caches)[:, -1]
+                fed = sample_weights(_settings(logits, temperature, k, p), generator)[None]
+            yield fed.item()
+
+    return itertools.takewhile(
+        lambda token: not (stop and token in stop), itertools.islice(endless(), n_new)
+    )
+
+
+def generate_step_apart(
+    model: Any,
+    ids: Tensor,
+    n_new: int,
+    temperature: float = 1.0,
+    k: int | None = None,
+    p: float | None = None,
+    stop: Collection[int] | None = None,
+    generator: Generator | None = None,
+) -> Iterator[int]:
+    """Caches are made at once; what is not asked for is a filter that keeps everything."""
+    caches = model.new_caches(batch=len(ids), max_len=ids.size(1) + n_new + 8)
+    k, p = (10**9 if k is None else k), (1.0 if p is None else p)
+
+    @torch.inference_mode()
+    def step(fed: Tensor) -> int:
+        return sample_rows(
+            _settings(model(fed, caches)[0, -1:], temperature, k, p), generator
+        ).item()
+
+    def stream() -> Iterator[int]:
+        fed = ids.clone()
+        for _ in range(n_new):
+            token = step(fed)
+            if token in (stop or ()):
+                break
+            yield token
+            fed = torch.full((1, 1), token, device=ids.device)
+
+    return stream()
+
+
 ACCEPTED = {
     "apply_temperature": [
         temperature_scatter,
         temperature_cumulative,
         temperature_one_hot,
         temperature_max,
+        temperature_mask_added,
     ],
-    "top_k": [k_hugging_face, k_scatter, k_sort, k_count, k_rows],
-    "top_p": [p_hugging_face, p_meta, p_inverse, p_search, p_loop],
-    "min_p": [min_logits, min_hugging_face, min_ratio, min_loop],
+    "top_k": [
+        k_hugging_face,
+        k_scatter,
+        k_sort,
+        k_count,
+        k_rows,
+        k_mask_added,
+        k_smallest_removed,
+    ],
+    "top_p": [p_hugging_face, p_meta, p_inverse, p_search, p_loop, p_pairs, p_tail],
+    "min_p": [min_logits, min_hugging_face, min_ratio, min_log_softmax, min_loop],
     "sample": [
         sample_gumbel,
         sample_inverse,
@@ -316,8 +438,15 @@ ACCEPTED = {
         sample_weights,
         sample_rows,
         sample_numpy,
+        sample_logarithm_of_clocks,
     ],
-    "generate": [generate_prefill_apart, generate_greedy_apart, generate_iterator],
+    "generate": [
+        generate_prefill_apart,
+        generate_greedy_apart,
+        generate_iterator,
+        generate_endless,
+        generate_step_apart,
+    ],
 }
 
 # What the browser test types into an exercise cell: exercise, source, key of the mistake.

@@ -1,0 +1,117 @@
+"""Lab 10: a text that grows anew at every setting, under the bars of its first letter."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from assets.shakespeare_llama import VOCAB
+from plots.flipbook import Flipbook, explore
+from plots.measures.sampling import PROMPT, ids_of, learned, repeated, words_of, write
+from plots.sampling_bars import asked, by_size, few, kept_and_removed, probabilities, said, token
+from plots.style import INK, ORANGE, number
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+READ = "O, th"
+COLUMNS, ROWS = 62, 9  # of a page of text
+SURPRISE = 0.02  # a letter that the model had given less is marked
+SEED = 1
+
+
+def regrow(
+    generate: Callable[..., Iterator[int]],
+    apply_temperature: Callable[..., Tensor],
+    top_k: Callable[..., Tensor],
+    top_p: Callable[..., Tensor],
+    model: nn.Module,
+) -> Flipbook:
+    """The bars of the next letter, and the text that comes out, with the same luck everywhere."""
+    ask = asked(model)
+
+    @functools.cache
+    def written(temperature: float, k: int, p: float) -> list[int]:
+        return write(generate, model, PROMPT + READ, temperature, SEED, k=k, p=p)
+
+    def draw(fig: Figure, temperature: float, k: int, p: float) -> str:
+        logits = apply_temperature(ask(READ)[None], temperature)[0]
+        left = top_p(top_k(logits[None], k), p)
+        bars = fig.add_axes((0.09, 0.66, 0.9, 0.33))
+        kept_and_removed(bars, logits, left)
+        bars.set_yticks([0, 0.05, 0.25, 1], ["0", ".05", ".25", "1"])
+        bars.text(1, 1, f"next after {said(READ)}", ha="right", va="top", transform=bars.transAxes)
+        share = probabilities(left, logits)
+        tokens = written(temperature, k, p)
+        text = "".join(VOCAB[i] for i in tokens)
+        odd = [x < SURPRISE for x in given(model, PROMPT + READ, tokens)]
+        page = fig.add_axes((0.01, 0.0, 0.98, 0.55))
+        letters(page, PROMPT + READ + text, [False] * len(PROMPT + READ) + odd)
+        words = words_of(text)
+        strange = sum(word not in learned() for word in words)
+        best = by_size(logits)[0]
+        return (
+            f"Temperature {temperature:g}, k = {k}, p = {p:g}: {int((share > 0).sum())} "
+            f"letters can come next, {token(best)} with {number(share[best])}. In the text "
+            f"{strange} of {len(words)} words are invented, {number(100 * repeated(text), 0)} % "
+            f"repeats itself, and {sum(odd)} of {len(text)} letters (underlined) had a probability "
+            f"below {number(SURPRISE)}."
+        )
+
+    return explore(
+        draw,
+        temperature=few([0, 0.6, 1, 1.5, 2], 1),
+        k=few([3, 8, 64], 64),
+        p=few([0.5, 0.9, 1.0], 1.0),
+        start={"temperature": 1, "k": 64, "p": 1.0},
+        play="temperature",
+        labels={"k": "k (64: all)", "p": "p (1: all)"},
+        size=(7.2, 3.9),
+    )
+
+
+def given(model: nn.Module, beginning: str, tokens: list[int]) -> list[float]:
+    """The probability that the model gives each token after those before it."""
+    ids = torch.cat([ids_of(beginning), torch.tensor([tokens], dtype=torch.long)], dim=1)
+    with torch.no_grad():
+        told = model(ids)[0].float().softmax(-1)
+    return [float(told[len(beginning) - 1 + i, token]) for i, token in enumerate(tokens)]
+
+
+def letters(axes: Axes, text: str, marked: list[bool]) -> None:
+    """Print a text with its line breaks; marked letters in orange, underlined."""
+    blank = "\N{NO-BREAK SPACE}"
+    look = {"family": "monospace", "fontsize": 10.5, "va": "top", "clip_on": True}
+    for place, row in enumerate(rows_of(text, marked)[:ROWS]):
+        plain = "".join(blank if mark or c == " " else c for c, mark in row)
+        odd = "".join(c if mark and c != " " else blank for c, mark in row).rstrip(blank)
+        under = "".join("_" if mark else blank for _, mark in row).rstrip(blank)
+        axes.text(0, -place, plain, color=INK, gid=f"line-{place}", **look)
+        if odd.strip(blank):
+            axes.text(0, -place, odd, color=ORANGE, **look)
+        if under:
+            axes.text(0, -place - 0.12, under, color=ORANGE, gid=f"marked-{place}", **look)
+    axes.set(xlim=(0, 1), ylim=(0.2 - ROWS, 0.3), xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)
+
+
+def rows_of(text: str, marked: list[bool]) -> list[list[tuple[str, bool]]]:
+    """The letters with their marks, in rows: a row ends at a line break or before a long word."""
+    rows: list[list[tuple[str, bool]]] = []
+    left = list(zip(text, marked, strict=True))
+    while left:
+        line = "".join(letter for letter, _ in left).partition("\n")[0]
+        end = len(line)
+        if end > COLUMNS:
+            end = line.rfind(" ", 0, COLUMNS + 1)
+            end = COLUMNS if end < 0 else end
+        rows.append(left[:end])
+        left = left[end:]
+        if left and left[0][0] in " \n":
+            left = left[1:]
+    return rows
