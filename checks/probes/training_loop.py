@@ -149,8 +149,11 @@ def watched(answer: Any, inputs: Inputs) -> list:
     told: list = []
     how = {**HOW, "context": 6, "every": 3}
     held_out = one_piece(inputs, 20)
-    losses = answer(model, data, 8, held_out, watch=lambda *now: told.append(list(now)), **how)
-    return [losses, told]
+    answer = showing_weights(answer)
+    return [
+        answer(model, data, 5, held_out, watch=lambda *now: told.append(list(now)), **how),
+        told,
+    ]
 
 
 def modes(answer: Any, inputs: Inputs) -> list:
