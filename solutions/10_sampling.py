@@ -40,7 +40,11 @@ missing, unexpected = model.load_state_dict(shakespeare_llama.weights(), strict=
 assert not unexpected and set(missing) <= {"output.weight"}
 print(f"{sum(p.numel() for p in model.parameters()):,} weights")
 
+# %% [markdown]
+# What may come next, the likeliest first, after three beginnings:
 
+
+# %% id="after"
 def read(text: str) -> Tensor:
     return torch.tensor([encode(text, vocab)])  # (1, T)
 
