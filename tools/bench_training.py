@@ -11,66 +11,27 @@ pieces of 64 characters.
 
 The recipe is the one for processors in nanoGPT's README: 4 layers, 4 heads, width 128, no biases,
 learned positions, LayerNorm, GELU, tied embeddings; batches of 12 pieces of 64, AdamW with betas
-0.9 and 0.99, 100 steps of warm-up to 1e-3, a cosine to 1e-4 at step 2000. It is written anew here.
+0.9 and 0.99, 100 steps of warm-up to 1e-3, a cosine to 1e-4 at step 2000. It is written anew in
+plots/measures/training_race.py.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from assets import shakespeare
 from plots.measures.training import Contestant, take_turns
+from plots.measures.training_race import GPT, LLAMA
 from solutions.my_llama import Llama, LlamaConfig, build_vocab, encode, learning_rate
 
 SHORT, LONG = 60.0, 180.0  # seconds
-CONTEXT = 64
 Rate = Callable[[float, int], float]
-
-
-class GPTBlock(nn.Module):
-    """A block of GPT-2: LayerNorm, attention, LayerNorm, two matrices with GELU; no biases."""
-
-    def __init__(self, dim: int, n_heads: int, hidden_dim: int) -> None:
-        super().__init__()
-        self.n_heads = n_heads
-        self.first, self.second = nn.LayerNorm(dim, bias=False), nn.LayerNorm(dim, bias=False)
-        self.qkv, self.out = nn.Linear(dim, 3 * dim, False), nn.Linear(dim, dim, False)
-        self.up, self.down = nn.Linear(dim, hidden_dim, False), nn.Linear(hidden_dim, dim, False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, T, dim) → (B, T, dim)."""
-        heads = self.qkv(self.first(x)).unflatten(-1, (3, self.n_heads, -1))  # (B, T, 3, H, d)
-        q, k, v = heads.permute(2, 0, 3, 1, 4)
-        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-        x = x + self.out(mixed.transpose(1, 2).flatten(2))
-        return x + self.down(F.gelu(self.up(self.second(x))))
-
-
-class GPT(nn.Module):
-    """GPT-2 in small: learned positions, embeddings that are the output projection as well."""
-
-    def __init__(self, vocab: int, dim: int, n_layers: int, n_heads: int, hidden: int) -> None:
-        super().__init__()
-        self.tokens, self.positions = nn.Embedding(vocab, dim), nn.Embedding(CONTEXT, dim)
-        self.blocks = nn.Sequential(*(GPTBlock(dim, n_heads, hidden) for _ in range(n_layers)))
-        self.norm = nn.LayerNorm(dim, bias=False)
-        for name, p in self.named_parameters():
-            if p.dim() > 1:  # GPT-2's way: smaller where a block adds to the residual
-                ends = name.endswith(("out.weight", "down.weight"))
-                nn.init.normal_(p, std=0.02 / math.sqrt(2 * n_layers) if ends else 0.02)
-
-    def forward(self, ids: Tensor) -> Tensor:
-        """(B, T) → logits (B, T, V)."""
-        x = self.tokens(ids) + self.positions.weight[: ids.shape[1]]
-        return F.linear(self.norm(self.blocks(x)), self.tokens.weight)
 
 
 @dataclass
@@ -100,8 +61,7 @@ def rows(data: Tensor, vocab: int, options: argparse.Namespace) -> list[Row]:
 
     def llama() -> nn.Module:
         torch.manual_seed(seed)
-        sizes = {"dim": 96, "n_layers": 3, "n_heads": 4, "n_kv_heads": 2, "hidden_dim": 256}
-        return Llama(LlamaConfig(**sizes, vocab_size=vocab, max_seq_len=512, rope_base=10_000.0))
+        return Llama(LlamaConfig(**LLAMA, vocab_size=vocab, max_seq_len=512, rope_base=10_000.0))
 
     def gpt(small: bool) -> nn.Module:
         torch.manual_seed(seed)
