@@ -148,9 +148,7 @@ chat_prompt = Check(
         ),
         values(lambda inputs: ([USER],), title="without a system prompt: the file's own is added"),
         values(
-            lambda inputs: (
-                [USER, ANSWER, {**USER, "content": "Why?"}],
-            ),
+            lambda inputs: ([USER, ANSWER, {**USER, "content": "Why?"}],),
             lambda inputs: (
                 [
                     {"role": "system", "content": "You are a cat."},

@@ -97,7 +97,7 @@ class Parrot(nn.Module):
         self.read = list(seen)
         start = len(seen) - len(new)
         likeliest = [self._next(seen, end) for end in range(start + 1, len(seen) + 1)]
-        logits = self.blank.repeat(len(new), 1)
+        logits = self.blank.repeat(len(new), 1) if len(new) > 1 else self.blank.clone()
         for row, token in enumerate(likeliest):
             if token != self.lost:
                 logits[row, token] = 9.0
@@ -141,7 +141,7 @@ def pieces_of(answer: Any, *args: Any, **kwargs: Any) -> list[str]:
     return pieces
 
 
-def said(answer: Any, text: str, messages: Messages, n_new: int | None = 30) -> list[str]:
+def said(answer: Any, text: str, messages: Messages, n_new: int | None = 20) -> list[str]:
     """What is answered to `messages`, where `text` has been learned, and the prompt as read."""
     prompt = chat_prompt(messages)
     model = Parrot((prompt, ids_of(text + END) + ids_of(" and more" + END)))
