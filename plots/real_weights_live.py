@@ -7,21 +7,24 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from plots.cells import cells
 from plots.flipbook import Flipbook, explore, person_is_present
 from plots.live import Live, live
 from plots.measure import short
 from plots.measures.real_weights import WAITS, heads
-from plots.style import GREY
+from plots.style import GREY, ORANGE, shade
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 SENTENCE = "The dog that chased the cat is tired, and the cat is not."
 START = (16, 0)  # layer and head shown first
 MOST = 18  # tokens of a sentence that are shown
+FROM = 2  # the first row in which the first token is not the one before
 QUESTION = "Why is the sky blue?"
 N_NEW = 24 if short() else 96  # tokens of the answer where nobody asks
 
@@ -38,23 +41,40 @@ def attention(
     if model is None:
         return waiting()
 
+    seen: dict[tuple[int, ...], Any] = {}  # the last text's weights: (layers, H, T, T)
+
+    def of_all_heads(ids: list[int]) -> Any:
+        if tuple(ids) not in seen:
+            seen.clear()
+            seen[tuple(ids)] = torch.stack(heads(model, ids, apply_rope, attention_weights))
+        return seen[tuple(ids)]
+
     def draw(fig: Figure, sentence: str, layer: int, head: int) -> str:
         ids = tokenizer.encode(sentence).ids[:MOST]
         names = [tokenizer.decode([i]).replace(" ", "·") for i in ids]
-        weights = heads(model, ids, apply_rope, attention_weights)[layer][head].double()
+        everywhere = of_all_heads(ids)
+        weights = everywhere[layer][head].double()
         states = [["new" if j <= i else "empty" for j in range(len(ids))] for i in range(len(ids))]
-        axes = fig.add_axes((0.2, 0.02, 0.78, 0.8))
+        axes = fig.add_axes((0.2, 0.38, 0.7, 0.5))
         cells(axes, weights, states, limit=1.0, rows=names, columns=names, gid="head")
         axes.xaxis.tick_top()
-        axes.tick_params(axis="x", rotation=60)
-        later = weights[1:]
-        first = float(later[:, 0].mean()) if len(later) else 1.0
-        before = float(later.diagonal().mean()) if len(later) else 0.0
-        itself = float(later[:, 1:].diagonal().mean()) if len(later) else 1.0
+        for label in axes.get_xticklabels():
+            label.set(rotation=60, ha="left", rotation_mode="anchor")
+        axes.set_xlabel("key: the token that is looked at", labelpad=6)
+        axes.xaxis.set_label_position("bottom")
+        axes.set_ylabel("query: the token that looks")
+        _scale(fig.add_axes((0.92, 0.5, 0.025, 0.25)))
+        first = everywhere[:, :, FROM:, 0].mean(-1) if len(ids) > FROM else everywhere[..., 0, 0]
+        _map(fig.add_axes((0.2, 0.07, 0.7, 0.2)), first, layer, head)
+        later = weights[FROM:]
+        to_first = float(later[:, 0].mean()) if len(later) else 1.0
+        before = float(later[:, FROM - 1 :].diagonal().mean()) if len(later) else 0.0
+        itself = float(later[:, FROM:].diagonal().mean()) if len(later) else 1.0
         return (
-            f"Layer {layer}, head {head}: on average {100 * first:.0f} % of a token's attention "
-            f"goes to the first token, {100 * before:.0f} % to the one before, "
-            f"{100 * itself:.0f} % to itself."
+            f"Above, layer {layer}, head {head}: from the third token on {100 * to_first:.0f} % of "
+            f"the attention goes to the first token, {100 * before:.0f} % to the one before, "
+            f"{100 * itself:.0f} % to the token itself. Below, what all heads give to the first "
+            f"token: {int((first > 0.5).sum())} of {first.numel()} more than half."
         )
 
     config = [len(model.layers), heads_of(model)]
@@ -64,8 +84,28 @@ def attention(
         sentence=SENTENCE,
         layer=[START[0], *(n for n in layers if n != START[0])],
         head=[START[1], *(n for n in numbers if n != START[1])],
-        size=(5.2, 5.2),
+        size=(5.2, 7.2),
     )
+
+
+def _scale(axes: Axes) -> None:
+    """What the fill of a cell means."""
+    steps = [1.0, 0.75, 0.5, 0.25, 0.0]
+    cells(axes, [[step] for step in steps], limit=1.0, rows=["1", "", "0.5", "", "0"], gid="scale")
+    axes.yaxis.tick_right()
+    axes.tick_params(labelsize=9, pad=1)
+
+
+def _map(axes: Axes, first: Tensor, layer: int, head: int) -> None:
+    """How much of its attention each head, (layers, H), gives to the first token."""
+    from matplotlib.patches import Rectangle
+
+    axes.imshow(shade(first.T, 1.0), aspect="auto", interpolation="nearest", gid="sinks")
+    box = Rectangle((layer - 0.5, head - 0.5), 1, 1, fill=False, edgecolor=ORANGE, linewidth=1.8)
+    axes.add_patch(box)
+    axes.set(xlabel="layer", ylabel="head", yticks=[0, first.shape[1] - 1])
+    axes.set_title("attention given to the first token", fontsize=10)
+    axes.spines[:].set_visible(True)
 
 
 def heads_of(model: nn.Module) -> int:

@@ -2,60 +2,105 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+import textwrap
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from plots.flipbook import Flipbook, explore
-from plots.measures.real_weights import next_tokens, opened, text_of
+from plots.measure import short
+from plots.measures.real_weights import opened, template_of
+from plots.measures.real_weights_answers import END, next_tokens
 from plots.real_weights_live import waiting
 from plots.style import BLUE, GREY, ORANGE
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 QUESTION = [{"role": "user", "content": "What is the capital of France?"}]
 HESITATING = [{"role": "user", "content": "Why is the sky blue? Answer in two sentences."}]
-STEPS = 24  # tokens of an answer that are looked at
+STEPS = 8 if short() else 24  # tokens of an answer that are looked at
+LINE = 0.27  # inches that a line of boxes takes
+
+Look = tuple[str, str, float]  # colour and style of the frame, how much of it fills the box
 
 
 def prompt_tokens(chat_prompt: Callable[..., str], path: Path | None) -> Flipbook:
-    """The learner's prompt, token by token in boxes, and whether the file's template agrees."""
+    """The learner's prompt, token by token, over the file's template, and whether they agree."""
     file = opened(path)
     if file is None:
         return waiting()
     talks = conversations()
-    written = text_of(file)
+    template, render, is_whole = template_of(file)
 
     def draw(fig: Figure, conversation: str) -> str:
-        mine, theirs = chat_prompt(talks[conversation]), written(talks[conversation])
+        mine, theirs = chat_prompt(talks[conversation]), render(talks[conversation])
         tokens = tokens_of(file, mine)
-        axes = fig.add_axes((0.01, 0.01, 0.98, 0.98))
-        axes.set(xlim=(0, 100), ylim=(0, 100))
-        axes.axis("off")
-        x, y = 1.0, 95.0
-        for token in tokens:
-            special = token.startswith("<|")
-            shown = token.replace("\n", "⏎").replace(" ", "·")
-            width = 1.6 + 1.13 * len(shown)
-            if x + width > 99:
-                x, y = 1.0, y - 9.6
-            box = {
-                "boxstyle": "square,pad=0.25",
-                "facecolor": "none",
-                "edgecolor": ORANGE if special else GREY,
-                "linewidth": 1.4 if special else 0.7,
-            }
-            axes.text(x + 0.5, y, shown, family="monospace", fontsize=8.5, bbox=box, va="center")
-            x += width
-            if token.endswith("\n"):
-                x, y = 1.0, y - 9.6
-        same = "the same text as the file's own template"
+        looks = [(ORANGE, "-", 0.0) if t.startswith("<|") else (GREY, "-", 0.0) for t in tokens]
+        lines = boxes(fig.add_axes((0.01, 0.01, 0.98, 0.98)), tokens, looks)
+        below = 0.97 - lines * LINE / fig.get_figheight()
+        fig.text(0.02, below, "the file's template, each tag on a line of its own:", va="top")
+        code = {"family": "monospace", "fontsize": 8, "va": "top", "linespacing": 1.3}
+        fig.text(0.02, below - 0.055, in_lines(template), gid="template", **code)
+        what = "what the template makes of it" if is_whole else "the default prompt and the ending"
+        says = f"Your chat_prompt writes the same: {what} was compared."
         if mine != theirs:
-            same = f"NOT what the file's own template writes: {_at(mine, theirs)}"
-        return f"{len(tokens)} tokens, in orange the special ones. Your chat_prompt writes {same}."
+            says = f"Your chat_prompt does NOT write what the template does: {_at(mine, theirs)}."
+        return f"{len(tokens)} tokens, in orange the special ones. {says}"
 
-    return explore(draw, conversation=list(talks), size=(7.2, 3.4))
+    return explore(draw, conversation=list(talks), size=(7.2, 4.8))
+
+
+def boxes(axes: Axes, tokens: Sequence[str], looks: Sequence[Look], wrapped: bool = True) -> int:
+    """Tokens in frames, one after the other; return on how many lines.
+
+    `wrapped`: a line ends where the text's own lines do.
+    """
+    line = 100 * LINE / (axes.get_position().height * axes.figure.get_figheight())
+    axes.set(xlim=(0, 100), ylim=(0, 100))
+    axes.axis("off")
+    x, y = 1.0, 100 - 0.6 * line
+    for place, (token, (color, style, fill)) in enumerate(zip(tokens, looks, strict=True)):
+        shown = token.replace("\n", "⏎").replace(" ", "·")
+        width = 1.6 + 1.13 * len(shown)
+        if x + width > 99:
+            x, y = 1.0, y - line
+        frame = {
+            "boxstyle": "square,pad=0.25",
+            "facecolor": (*_rgb(color), fill),
+            "edgecolor": color,
+            "linestyle": style,
+            "linewidth": 0.7 if color == GREY else 1.4,
+        }
+        axes.text(
+            x + 0.5, y, shown, family="monospace", fontsize=8.5, bbox=frame, va="center",
+            gid=f"token-{place}",
+        )  # fmt: skip
+        x += width
+        if wrapped and token.endswith("\n"):
+            x, y = 1.0, y - line
+    return round((100 - 0.6 * line - y) / line) + (x > 1.0)
+
+
+def _rgb(color: str) -> tuple[float, float, float]:
+    from matplotlib.colors import to_rgb
+
+    return to_rgb(color)
+
+
+def in_lines(template: str) -> str:
+    """A Jinja template for the eye: its tags one under the other, blocks moved in."""
+    lines, depth = [], 0
+    for tag in re.findall(r"{%.*?%}|{{.*?}}", template, flags=re.DOTALL):
+        depth -= tag.startswith("{% end")
+        text = tag.replace("\n", "⏎")
+        lines += textwrap.wrap(
+            text, 96, initial_indent="  " * depth, subsequent_indent="  " * depth + "    "
+        )
+        depth += tag.startswith(("{% for", "{% if"))
+    return "\n".join(lines)
 
 
 def _at(mine: str, theirs: str) -> str:
@@ -97,14 +142,14 @@ def next_token(chat_prompt: Callable[..., str], model: Any, tokenizer: Any) -> F
     except NotImplementedError:
         return explore(lambda fig: chat_prompt(HESITATING))
     prompt = tokenizer.encode(asked).ids
-    steps = next_tokens(model, prompt, STEPS)
+    steps = next_tokens(model, prompt, STEPS, tokenizer.token_to_id(END))
     chosen = [ids[0] for ids, _ in steps]
 
     def draw(fig: Figure, token: int) -> str:
-        ids, shares = steps[token]
+        ids, shares = steps[token - 1]
         names = [_shown(tokenizer.decode([i], skip_special_tokens=False)) for i in ids]
-        so_far = tokenizer.decode(chosen[:token])
-        lines = _wrapped(f"{so_far} ▏", 84)[-2:]
+        so_far = tokenizer.decode(chosen[: token - 1])
+        lines = (textwrap.wrap(f"{so_far} ▏", 84) or [""])[-2:]
         fig.text(0.02, 0.97, "\n".join(lines), va="top", fontsize=10, gid="so-far")
         axes = fig.add_axes((0.2, 0.06, 0.72, 0.66))
         for place, share in enumerate(shares):
@@ -117,19 +162,12 @@ def next_token(chat_prompt: Callable[..., str], model: Any, tokenizer: Any) -> F
         axes.spines["bottom"].set_visible(False)
         sure = shares[0] / max(shares[1], 1e-9)
         feeling = "It is sure." if shares[0] > 0.9 else f"{sure:.1f} times as likely as the next."
-        return f"Token {token + 1}: {names[0]!r} with {100 * shares[0]:.1f} %. {feeling}"
+        return f"Token {token}: {names[0]!r} with {100 * shares[0]:.1f} %. {feeling}"
 
-    start = min(range(len(steps)), key=lambda i: steps[i][1][0])
-    return explore(
-        draw, token=range(len(steps)), start={"token": start}, play="token", size=(7.2, 2.8)
-    )
+    start = 1 + min(range(len(steps)), key=lambda i: steps[i][1][0])
+    tokens = range(1, len(steps) + 1)
+    return explore(draw, token=tokens, start={"token": start}, play="token", size=(7.2, 2.8))
 
 
 def _shown(token: str) -> str:
     return token.replace("\n", "⏎").replace(" ", "·") or "(part of a character)"
-
-
-def _wrapped(text: str, width: int) -> list[str]:
-    import textwrap
-
-    return textwrap.wrap(text, width) or [""]

@@ -17,19 +17,22 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from assets import smollm2
+from checks.engine import Inputs
 from checks.mistakes import real_weights as mistakes
 from checks.mistakes import real_weights_loading as mistakes_of_loading
 from checks.probes import real_weights as files
 from plots import real_weights as plot
 from plots import real_weights_live as live
+from plots import real_weights_places as places
 from plots import real_weights_text as text
 from plots.measures import real_weights as measure
-from solutions.my_llama import LlamaConfig, apply_rope, attention_weights, count_parameters
+from plots.measures import real_weights_answers as answers
+from solutions.my_llama import Llama, LlamaConfig, apply_rope, attention_weights, count_parameters
 from solutions.my_llama import real_weights as worked
 
 WRONG = {mistake.key: mistake.wrong for mistake in (*mistakes.DEQUANTIZE, *mistakes.PROMPT)}
 WRONG_MODELS = {mistake.key: mistake.wrong for mistake in mistakes_of_loading.LOADING}
-TALKS = measure.reference()
+TALKS = answers.reference()
 
 
 @pytest.fixture(scope="module")
@@ -61,9 +64,10 @@ def unwritten(*_: Any, **__: Any) -> Any:
 # the model
 
 
-def test_worked_examples() -> None:
-    results = doctest.testmod(worked, extraglobs={"torch": torch})
-    assert results.attempted >= 8
+def test_worked_examples(path: Path, model: nn.Module, tokenizer: Any) -> None:
+    names = {"torch": torch, "path": path, "model": model, "tokenizer": tokenizer}
+    results = doctest.testmod(worked, extraglobs=names)
+    assert results.attempted >= 12
     assert results.failed == 0
 
 
@@ -85,28 +89,34 @@ def test_its_prompts_are_those_of_transformers(tokenizer: Any) -> None:
     assert [talk["messages"] for talk in TALKS] == theirs.CONVERSATIONS
 
 
-def test_its_prompts_are_those_of_the_file_s_template(path: Path) -> None:
+def test_its_prompts_are_those_of_the_file_s_template(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     jinja2 = pytest.importorskip("jinja2")
     file = smollm2.read(path)
     template = jinja2.Template(file.metadata["tokenizer.chat_template"])
-    shown = measure.text_of(file)
+    source, shown, is_whole = measure.template_of(file)
+    assert is_whole and source == file.metadata["tokenizer.chat_template"]
+    monkeypatch.setitem(sys.modules, "jinja2.sandbox", None)  # as where it is not installed
+    _, by_quotes, is_whole = measure.template_of(file)
+    assert not is_whole
     for messages in (*theirs.CONVERSATIONS, *text.conversations().values()):
         right = template.render(messages=messages, add_generation_prompt=True)
         assert worked.chat_prompt(messages) == right
-        assert shown(messages) == right
+        assert shown(messages) == by_quotes(messages) == right
 
 
 @pytest.mark.slow
 def test_all_640_tokens_are_those_of_transformers(model: nn.Module) -> None:
     """The likeliest token at each place: by induction the greedy answer is the same."""
     for talk in TALKS:
-        assert all(measure.same_tokens(model, talk["ids"], talk["answer"]))
+        assert all(answers.same_tokens(model, talk["ids"], talk["answer"]))
 
 
 @pytest.mark.slow
 def test_answers_written_with_caches_are_those_of_transformers(model: nn.Module) -> None:
     for talk in TALKS:
-        assert measure.written(model, talk["ids"], theirs.N_NEW) == talk["answer"]
+        assert answers.written(model, talk["ids"], theirs.N_NEW) == talk["answer"]
 
 
 @pytest.mark.slow
@@ -133,13 +143,13 @@ def test_transformers_says_the_same_today(model: nn.Module, tokenizer: Any) -> N
 def test_a_wrong_model_is_seen_among_the_answers(
     path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(measure, "reference", lambda: TALKS[:1])
+    monkeypatch.setattr(answers, "reference", lambda: TALKS[:1])
     right = worked.load_llama(path)
-    measure.same_answers(right)
+    answers.same_answers(right)
     lines = capsys.readouterr().out.splitlines()
     assert lines[-1].split() == ["64", "of", "64"]
     permuted = WRONG_MODELS["permuted_again"](path)
-    assert sum(measure.same_tokens(permuted, TALKS[0]["ids"], TALKS[0]["answer"])) < 40
+    assert sum(answers.same_tokens(permuted, TALKS[0]["ids"], TALKS[0]["answer"])) < 40
 
 
 def test_chat_answers_and_stops(model: nn.Module, tokenizer: Any) -> None:
@@ -199,15 +209,23 @@ def test_block_stands_on_its_ladder(path: Path) -> None:
 
 def test_an_outlier_costs_the_others_their_detail() -> None:
     picture = plot.outlier(worked.dequantize_q4_1)
-    assert "off by 0.057" in picture.caption(times=1)
-    assert "off by 0.424" in picture.caption(times=10)
-    assert "off by 0.057" not in plot.outlier(WRONG["minimum_left_out"]).caption(times=1)
+    assert "off by 0.060" in picture.caption(times=1)
+    said = picture.caption(times=10)
+    assert "6.4 times as far as at 1 time" in said
+    assert "off by 0.370 on average, at 1 time 0.060: 6.2 times as much" in said
+    assert "off by 0.060" not in plot.outlier(WRONG["minimum_left_out"]).caption(times=1)
 
 
 def test_weights_are_a_peak_around_zero(path: Path) -> None:
     picture = plot.weights(worked.dequantize_q4_1, path)
     assert "331,776 weights: mean 0.000" in picture.caption(layer=0, part="wq")
+    assert "0.098 % lie outside of the picture; the largest is 18" in picture.caption()
+    assert find(picture.figure(layer=0, part="wq"), "mean").get_xdata()[0] == pytest.approx(
+        0, abs=0.01
+    )
     assert "884,736" in picture.caption(layer=29, part="w_down")
+    signed = plot.weights(WRONG["signed_nibbles"], path).figure(layer=0, part="wq")
+    assert find(signed, "mean").get_xdata()[0] < -1
     wrong = plot.weights(WRONG["minimum_left_out"], path).caption(layer=0, part="wq")
     assert "mean 0.000" not in wrong
 
@@ -215,29 +233,32 @@ def test_weights_are_a_peak_around_zero(path: Path) -> None:
 def test_prompt_is_shown_token_by_token(path: Path) -> None:
     picture = plot.prompt_tokens(worked.chat_prompt, path)
     assert "37 tokens" in picture.caption(conversation="a question")
-    assert "the same text as the file's own" in picture.caption(conversation="three turns")
+    assert "writes the same: what the template makes" in picture.caption(conversation="three turns")
+    shown = find(picture.figure(), "template").get_text().splitlines()
+    assert shown[0] == "{% for message in messages %}" and len(shown) == 10
+    assert find(picture.figure(), "token-1").get_text() == "system"
     wrong = plot.prompt_tokens(WRONG["no_newline_after_role"], path)
-    assert "NOT what the file's own template writes" in wrong.caption()
+    assert "does NOT write what the template does" in wrong.caption()
     assert "system" in wrong.caption()
 
 
 def test_next_token_shows_five_that_were_likely(model: nn.Module, tokenizer: Any) -> None:
     picture = plot.next_token(worked.chat_prompt, model, tokenizer)
-    figure = picture.figure(token=0)
+    figure = picture.figure(token=1)
     shares = [find(figure, f"share-{i}").get_width() for i in range(5)]
     assert shares == sorted(shares, reverse=True)
     assert 0.2 < sum(shares) <= 1.0001
-    assert "'The'" in picture.caption(token=0)
-    so_far = find(picture.figure(token=5), "so-far").get_text()
+    assert picture.caption(token=1).startswith("Token 1: 'The'")
+    so_far = find(picture.figure(token=6), "so-far").get_text()
     assert so_far.startswith("The sky blue is a")
 
 
 def test_attention_of_a_real_head(model: nn.Module, tokenizer: Any) -> None:
     picture = plot.attention(model, tokenizer, apply_rope, attention_weights)
-    assert (
-        "Layer 16, head 0: on average 20 % of a token's attention goes to the first token, 75 %"
-        in (picture.caption)
-    )
+    assert "layer 16, head 0: from the third token on 14 % of the attention" in picture.caption
+    assert "first token, 74 % to the one before" in picture.caption
+    assert "133 of 270 more than half" in picture.caption
+    assert find(picture.page.figure, "sinks").get_array().shape == (9, 30, 4)
     still = plot.attention(model, tokenizer, lambda x, angles: x, attention_weights)
     assert still.caption != picture.caption
 
@@ -256,6 +277,7 @@ def test_heads_give_what_the_model_itself_uses(model: nn.Module) -> None:
         lambda path: plot.block(unwritten, path),
         lambda path: plot.outlier(unwritten),
         lambda path: plot.weights(unwritten, path),
+        lambda path: plot.places(unwritten, Llama, LlamaConfig, path),
         lambda path: plot.prompt_tokens(unwritten, path),
         lambda path: plot.next_token(unwritten, object(), object()),
     ],
@@ -268,6 +290,8 @@ def test_without_the_model_everything_waits(capsys: pytest.CaptureFixture) -> No
     for picture in (
         plot.block(worked.dequantize_q4_1, None),
         plot.weights(worked.dequantize_q4_1, None),
+        plot.places(worked.rename_weight, Llama, LlamaConfig, None),
+        plot.broken(Llama, LlamaConfig, None, None, None),
         plot.prompt_tokens(worked.chat_prompt, None),
         plot.next_token(worked.chat_prompt, None, None),
         plot.attention(None, None, apply_rope, attention_weights),
@@ -276,14 +300,15 @@ def test_without_the_model_everything_waits(capsys: pytest.CaptureFixture) -> No
     assert plot.loaded(worked.load_llama, None) == (None, None)
     assert "There is no model to load" in capsys.readouterr().out
     plot.contents(None)
-    plot.places(worked.rename_weight, None, None, None)
+    plot.memory(None, None, None)
     plot.same_answers(None)
+    plot.same_by_chat(worked.chat, None, None)
     plot.pieces("a", None)
     plot.with_and_without(worked.chat_prompt, None, None)
     plot.speed(None, None)
     plot.chat_box(worked.chat, None, None)
     plot.faster(None, None)
-    assert capsys.readouterr().out == (measure.WAITS + "\n") * 8
+    assert capsys.readouterr().out == (measure.WAITS + "\n") * 9
 
 
 def test_loading_without_memory_says_so(path: Path, capsys: pytest.CaptureFixture) -> None:
@@ -317,17 +342,105 @@ def test_loading_is_measured(path: Path, model: nn.Module, capsys: pytest.Captur
     assert "134,515,008 weights, 538 MB in float32" in capsys.readouterr().out
 
 
-def test_contents_and_places(path: Path, capsys: pytest.CaptureFixture) -> None:
-    from solutions.my_llama import Llama
-
+def test_contents_memory_and_pieces(path: Path, capsys: pytest.CaptureFixture) -> None:
     plot.contents(path)
     said = capsys.readouterr().out
-    assert "Q4_1       210   106,168,320    66,355,200             5.0" in said
-    assert "134,515,008    98,362,432             5.8" in said
-    plot.places(worked.rename_weight, Llama, LlamaConfig, path)
-    assert "272 of 272 tensors have a place" in capsys.readouterr().out
-    plot.places(lambda name: name, Llama, LlamaConfig, path)
-    assert "0 of 272" in capsys.readouterr().out
+    assert "Q4_1       210   106,168,320      66,355,200             5.0" in said
+    assert "134,515,008      98,362,432             5.8" in said
+    assert len({line.rindex(",") for line in said.splitlines()[1:] if "," in line}) == 1
+    plot.memory(Llama, LlamaConfig, path)
+    assert capsys.readouterr().out.splitlines()[-1].endswith(" 1,076 MB")
+    plot.pieces(" 🐉é", path)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].endswith("4 tokens")
+    assert [line.split("bytes ")[1].split(" alone")[0].strip() for line in lines[1:]] == [
+        "20 f0 9f",
+        "90",
+        "89",
+        "c3 a9",
+    ]
+
+
+def test_places_are_filled_or_empty(path: Path) -> None:
+    picture = plot.places(worked.rename_weight, Llama, LlamaConfig, path)
+    assert "272 of 272 tensors have a place" in picture.caption()
+    assert len(find(picture.figure(), "layers-new").get_paths()) == 270
+
+    def forgets(name: str) -> str:
+        if "ffn_up" in name:
+            raise ValueError(name)
+        return worked.rename_weight(name)
+
+    picture = plot.places(forgets, Llama, LlamaConfig, path)
+    assert (
+        "242 of 272" in picture.caption()
+        and "30 of its 272 places stay empty" in picture.first.caption
+    )
+    assert len(find(picture.figure(), "layers-empty").get_paths()) == 30
+    swapped = mistakes_of("up_and_down_swapped")
+    shapes = plot.places(swapped, Llama, LlamaConfig, path).figure()
+    assert len(find(shapes, "layers-wasted").get_paths()) == 60
+    assert "0 of 272" in plot.places(lambda name: name, Llama, LlamaConfig, path).caption()
+
+
+def mistakes_of(key: str) -> Any:
+    return next(mistake.wrong for mistake in mistakes.RENAME if mistake.key == key)
+
+
+def test_a_changed_model_fits_and_is_another_one(
+    path: Path, model: nn.Module, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(places, "N_OWN", 3)
+    before = {
+        name: weight.clone() for name, weight in model.state_dict().items() if "layers.3." in name
+    }
+    picture = plot.broken(Llama, LlamaConfig, model, tokenizer, path)
+    assert picture.first.caption.startswith("wq and wk permuted again: all shapes fit")
+    for change, agree in (("as it is", 64), ("wq and wk permuted again", 13), ("base 500,000", 56)):
+        assert f"{agree} of 64 tokens" in picture.caption(change=change)
+    assert find(picture.figure(change="as it is"), "own").get_text() == "The sky blue"
+    assert all(torch.equal(model.state_dict()[name], weight) for name, weight in before.items())
+    assert model.config.rope_base == 100_000.0
+
+
+def test_changes_are_those_of_the_known_mistakes() -> None:
+    small = files.a_file(Inputs("changes"), files.TIED)
+    right = worked.load_llama(small)
+    ids = torch.tensor([[1, 5, 2, 7, 3, 3]])
+    config = smollm2.read(small).config()
+    for change, key in (
+        ("wq and wk permuted again", "permuted_again"),
+        ("norms swapped", "norms_swapped"),
+        ("wk and wv swapped", "k_and_v_swapped"),
+        ("eps 1e-6", "eps_1e_6"),
+        ("base 500,000", "llama_3_base"),
+    ):
+        other = answers.changed(Llama, LlamaConfig, right, config, change)
+        torch.testing.assert_close(other(ids), WRONG_MODELS[key](small)(ids), rtol=1e-3, atol=1e-3)
+
+
+def test_chat_is_held_against_transformers(
+    model: nn.Module, tokenizer: Any, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answers, "BY_CHAT", (0,))
+    plot.same_by_chat(worked.chat, model, tokenizer)
+    said = capsys.readouterr().out
+    assert said == "7 tokens, transformers says the same:\n  'The capital of France is Paris.'\n"
+    plot.same_by_chat(lambda *_, **__: iter(["Lyon."]), model, tokenizer)
+    assert "NOT 'The capital of France is Paris.'" in capsys.readouterr().out
+    plot.same_by_chat(unwritten, model, tokenizer)
+    assert "✎ Exercise 11.1" in capsys.readouterr().out
+
+
+def test_the_form_makes_a_request_of_a_text(
+    model: nn.Module, tokenizer: Any, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answers, "N_AFTER", 4)
+    plot.with_and_without(worked.chat_prompt, model, tokenizer)
+    said = capsys.readouterr().out.splitlines()
+    assert said[1].split(maxsplit=1) == ["bare", r"'\n\nThe answer'"]
+    assert "1. Ban" in said[2]
+    assert r"<|im_end|>\n<|im_start|>" in said[4]
 
 
 # the chat box

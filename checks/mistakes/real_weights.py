@@ -257,7 +257,7 @@ DEQUANTIZE = [
         "big_endian",
         headed(_big_endian),
         "The two float16 numbers are read with the high byte first. GGUF files are little-endian.",
-        "`blocks[:, :4].contiguous().view(torch.float16)`",
+        "`blocks[:, :4].view(torch.float16)`",
     ),
     Mistake(
         "bfloat16",
@@ -439,6 +439,28 @@ def _key_error(gguf_name: str) -> str:
         return right.rename_weight(gguf_name)
     except ValueError as error:
         raise KeyError(gguf_name) from error
+
+
+def _part_inside(gguf_name: str) -> str:
+    """Looks for a known part anywhere in the name."""
+    if gguf_name in ("token_embd.weight", "output_norm.weight", "output.weight"):
+        return right.rename_weight(gguf_name)
+    blk, number, *rest = gguf_name.split(".")
+    found = [ours for theirs, ours in right.NAMES.items() if theirs in rest[0]] if rest else []
+    if blk != "blk" or rest[1:] != ["weight"] or not found or rest[0] == "attn_qkv":
+        raise ValueError(gguf_name)
+    return f"layers.{number}.{found[0]}.weight"
+
+
+def _searched(gguf_name: str) -> str:
+    """Looks for the name in the middle of a longer one."""
+    return right.rename_weight(gguf_name[max(gguf_name.find("blk."), 0) :])
+
+
+def _weight_assumed(gguf_name: str) -> str:
+    """Does not look at what stands after the part."""
+    name, _, last = gguf_name.rpartition(".")
+    return right.rename_weight(f"{name}.weight").removesuffix("weight") + last
 
 
 def _output_unknown(gguf_name: str) -> str:
@@ -639,6 +661,26 @@ RENAME = [
         "`raise ValueError(…)` where the dictionary has no entry.",
     ),
     Mistake(
+        "part_inside_another",
+        _part_inside,
+        "A part is recognised wherever its letters stand: `attn_q_norm` (Qwen 3) is taken for "
+        "`attn_q`, `ffn_gate_exps` (Mixtral) for `ffn_gate`. Both are something else.",
+        "Compare the whole part between two dots: `part in PARTS`.",
+    ),
+    Mistake(
+        "name_inside_another",
+        _searched,
+        "`blk.0.attn_q.weight` is found in the middle of a longer name: `v.blk.0.attn_q.weight` "
+        "belongs to the eyes of a model that sees.",
+        "Four parts between dots, and the first of them is `blk`.",
+    ),
+    Mistake(
+        "biases_pass",
+        _weight_assumed,
+        "A name that ends with `.bias` is translated. No layer of this Llama has a bias.",
+        "The last part must be `weight`.",
+    ),
+    Mistake(
         "key_error",
         _key_error,
         "For a name without a place it raises a KeyError. A ValueError is asked for, with the name "
@@ -704,6 +746,50 @@ def _without(role: str) -> Callable[[Messages], str]:
 
 def _system_first(messages: Messages) -> str:
     return right.chat_prompt(sorted(messages, key=lambda m: m["role"] != "system"))
+
+
+def _empty_is_none(messages: Messages) -> str:
+    empty = messages[0] == {"role": "system", "content": ""}
+    default = [{"role": "system", "content": right.DEFAULT}] if empty else []
+    return right.chat_prompt([*default, *messages])
+
+
+def _empty_replaced(messages: Messages) -> str:
+    empty = messages[0] == {"role": "system", "content": ""} and messages[1:]
+    return right.chat_prompt(messages[1:] if empty else messages)
+
+
+def _changed(change: Callable[[str], str]) -> Callable[[Messages], str]:
+    """The contents changed one by one."""
+    return lambda messages: right.chat_prompt(
+        [{**m, "content": change(m["content"])} for m in messages]
+    )
+
+
+def _merged(messages: Messages) -> str:
+    joined: Messages = []
+    for m in messages:
+        if joined and joined[-1]["role"] == m["role"]:
+            both = f"{joined[-1]['content']}\n{m['content']}"
+            joined[-1] = {"role": m["role"], "content": both}
+        else:
+            joined.append(m)
+    return right.chat_prompt(joined)
+
+
+def _once_each(messages: Messages) -> str:
+    return right.chat_prompt([m for i, m in enumerate(messages) if m not in messages[:i]])
+
+
+def _last_of_many(messages: Messages) -> str:
+    return right.chat_prompt(messages[-6:])
+
+
+def _not_after_an_answer(messages: Messages) -> str:
+    text = right.chat_prompt(messages)
+    if messages[-1]["role"] == "assistant":
+        return text.removesuffix("<|im_start|>assistant\n")
+    return text
 
 
 def _llama_2(messages: Messages) -> str:
@@ -893,6 +979,57 @@ PROMPT = [
         ONE,
     ),
     Mistake(
+        "empty_system_prompt_is_none",
+        _empty_is_none,
+        "An empty system prompt is taken for none, and the default comes before it. Whoever writes "
+        "an empty one wants just that.",
+        SYSTEM,
+    ),
+    Mistake(
+        "empty_system_prompt_replaced",
+        _empty_replaced,
+        "An empty system prompt is replaced by the default. Whoever writes an empty one wants just "
+        "that.",
+        SYSTEM,
+    ),
+    Mistake(
+        "special_tokens_removed",
+        _changed(lambda text: text.replace(right.END, "").replace("<|im_start|>", "")),
+        "The letters <|im_end|> and <|im_start|> are taken out of what people write. A good idea, "
+        "and not the template's: here the content stays as it is.",
+        ONE,
+    ),
+    Mistake(
+        "ascii_only",
+        _changed(lambda text: text.encode("ascii", "ignore").decode()),
+        "Letters with accents and emoji are lost.",
+        "The content as it is.",
+    ),
+    Mistake(
+        "neighbours_merged",
+        _merged,
+        "Two messages of one role in a row became one.",
+        "Each message is a turn of its own.",
+    ),
+    Mistake(
+        "repetitions_left_out",
+        _once_each,
+        "A message that was there before is left out. People do ask the same thing twice.",
+        "Go through all messages.",
+    ),
+    Mistake(
+        "last_six_only",
+        _last_of_many,
+        "Only the last six messages are in the prompt.",
+        "Go through all messages.",
+    ),
+    Mistake(
+        "not_opened_after_an_answer",
+        _not_after_an_answer,
+        "When the last message is the assistant's, its next turn is not opened.",
+        OPEN,
+    ),
+    Mistake(
         "last_message_only",
         lambda messages: right.chat_prompt(messages[-1:]),
         "Only the last message is in the prompt: the model forgets the conversation.",
@@ -957,6 +1094,6 @@ PROMPT = [
         _inserted,
         "It inserts the system prompt into the caller's list: in the next turn it is there twice, "
         "or belongs to another conversation.",
-        "`messages = [DEFAULT_SYSTEM, *messages]` makes a new list.",
+        '`messages = [{"role": "system", "content": DEFAULT}, *messages]` makes a new list.',
     ),
 ]

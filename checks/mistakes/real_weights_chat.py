@@ -181,6 +181,11 @@ def _appends(model: Any, tokenizer: Any, messages: Messages, n_new: int = 256) -
     messages.append({"role": "assistant", "content": answer})
 
 
+def _notes(model: Any, tokenizer: Any, messages: Messages, n_new: int = 256) -> Iterator[str]:
+    messages[-1]["answered"] = "yes"
+    yield from talk()(model, tokenizer, messages, n_new)
+
+
 def _inserts(model: Any, tokenizer: Any, messages: Messages, n_new: int = 256) -> Iterator[str]:
     if messages[0]["role"] != "system":
         messages.insert(0, {"role": "system", "content": DEFAULT})
@@ -347,6 +352,12 @@ CHAT = [
         "`chat_prompt(messages)`",
     ),
     Mistake(
+        "last_three_messages_only",
+        talk(prompt=lambda messages: chat_prompt(messages[-3:])),
+        "Only the last three messages are in the prompt: the model forgets what was said before.",
+        "`chat_prompt(messages)`",
+    ),
+    Mistake(
         "no_generation_prompt",
         talk(prompt=lambda m: chat_prompt(m).removesuffix("<|im_start|>assistant\n")),
         "The prompt does not open the assistant's turn.",
@@ -500,7 +511,13 @@ CHAT = [
         "inserts_system_prompt",
         _inserts,
         "It inserts the system prompt into the caller's messages.",
-        "Leave `messages` as it is: `[DEFAULT_SYSTEM, *messages]` is a new list.",
+        "Leave `messages` as it is: chat_prompt puts the default there, in a list of its own.",
+    ),
+    Mistake(
+        "writes_into_a_message",
+        _notes,
+        "It writes into the caller's messages.",
+        "Leave `messages` as it is, and what is in it.",
     ),
     Mistake(
         "caches_live_on",

@@ -239,7 +239,32 @@ def _no_rotation(path: Path | str) -> nn.Module:
     return model
 
 
+def _device_left(path: Path | str) -> nn.Module:
+    model = right.build(path)
+    torch.set_default_device("meta")
+    return model
+
+
+def _gradients_off(path: Path | str) -> nn.Module:
+    torch.set_grad_enabled(False)
+    return right.build(path)
+
+
 LOADING = [
+    Mistake(
+        "meta_for_everything",
+        _device_left,
+        '`torch.set_default_device("meta")` stays in force: from now on no new tensor of this '
+        "notebook has any numbers.",
+        '`with torch.device("meta"):` around the line that builds the model ends with its block.',
+    ),
+    Mistake(
+        "gradients_left_off",
+        _gradients_off,
+        "`torch.set_grad_enabled(False)` stays in force: from now on nothing in this notebook can "
+        "be trained.",
+        "`with torch.no_grad():` ends with its block; here neither is needed.",
+    ),
     Mistake(
         "never_loaded",
         _never_loaded,
@@ -478,13 +503,13 @@ LOADING = [
     Mistake(
         "float16_weights",
         _in_half(torch.float16),
-        "The weights are float16; float32 is asked for.",
+        "The weights are float16, or were: float32 is asked for, all the way.",
         "`dequantize_q4_1` gives float32.",
     ),
     Mistake(
         "bfloat16_weights",
         _in_half(torch.bfloat16),
-        "The weights are bfloat16; float32 is asked for.",
+        "The weights are bfloat16, or were: float32 is asked for, all the way.",
         "`dequantize_q4_1` gives float32.",
     ),
     Mistake(

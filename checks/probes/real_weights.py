@@ -158,11 +158,26 @@ def a_file(
     kinds: dict[str, str] | None = None,
     change: Change | None = None,
 ) -> Path:
-    """Write a small Llama with random weights into a file."""
+    """Write a small Llama with random weights into a file, unless it lies there untouched."""
     seed = str(inputs.integers(1, high=10**9).item())
     path = Path(_folder().name) / f"{seed}.gguf"
-    path.write_bytes(_content(seed, json.dumps(sizes), json.dumps(kinds or {}), change))
+    content = _content(seed, json.dumps(sizes), json.dumps(kinds or {}), change)
+    if _written.get(path) != (content, _stamp(path)):
+        path.write_bytes(content)
+        _written[path] = content, _stamp(path)
     return path
+
+
+_written: dict[Path, tuple[bytes, tuple[int, int] | None]] = {}
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """When a file was last written to, and how long it is."""
+    try:
+        state = path.stat()
+    except FileNotFoundError:
+        return None
+    return state.st_mtime_ns, state.st_size
 
 
 def some_ids(inputs: Inputs, batch: int = 2, length: int = 5) -> Tensor:
@@ -183,21 +198,35 @@ def meta_is_ready() -> None:
         signal.setitimer(signal.ITIMER_REAL, *left)
 
 
+def loaded(answer: Any, path: Path | str) -> Any:
+    """Let the answer load a file; say so when it leaves torch in another state than before."""
+    model = answer(path)
+    if (device := torch.get_default_device().type) != "cpu":
+        raise Wrong(
+            f"after it every new tensor is on the device {device}, in the whole notebook. "
+            '`with torch.device("meta"):` ends with its block.'
+        )
+    if (dtype := torch.get_default_dtype()) != torch.float32:
+        raise Wrong(f"after it every new tensor is {dtype}, in the whole notebook.")
+    if not torch.is_grad_enabled():
+        raise Wrong("after it no gradients are computed any more, in the whole notebook.")
+    return model
+
+
 def smallest(answer: Any, inputs: Inputs) -> Tensor:
     """One layer, four tokens."""
     meta_is_ready()
-    return answer(a_file(inputs, SMALLEST))(some_ids(inputs, 1, 4)).detach()
+    return loaded(answer, a_file(inputs, SMALLEST))(some_ids(inputs, 1, 4)).detach()
 
 
 def logits(
     answer: Any, inputs: Inputs, sizes: Sizes, kinds: dict[str, str] | None = None
-) -> list[Tensor]:
-    """What the loaded model makes of some ids, and of a single one."""
-    model = answer(a_file(inputs, sizes, kinds))
-    return [model(some_ids(inputs)).detach(), model(some_ids(inputs, 1, 1)).detach()]
+) -> Tensor:
+    """What the loaded model makes of some ids."""
+    return loaded(answer, a_file(inputs, sizes, kinds))(some_ids(inputs)).detach()
 
 
-def other_kinds(answer: Any, inputs: Inputs) -> list[Tensor]:
+def other_kinds(answer: Any, inputs: Inputs) -> Tensor:
     """A file in which other tensors are stored in other ways: the kind stands at each tensor."""
     kinds = {
         "token_embd": "Q4_1",
@@ -213,14 +242,14 @@ def other_kinds(answer: Any, inputs: Inputs) -> list[Tensor]:
 def many_layers(answer: Any, inputs: Inputs) -> Tensor:
     """Eleven layers, so that one has a number of two digits, and MHA."""
     sizes = TIED | {"n_layers": 11, "n_kv_heads": 4, "hidden_dim": 32}
-    return answer(a_file(inputs, sizes))(some_ids(inputs, 1, 3)).detach()
+    return loaded(answer, a_file(inputs, sizes))(some_ids(inputs, 1, 3)).detach()
 
 
 def parameters(answer: Any, inputs: Inputs) -> list:
     """The dtype and shape of every parameter, and whether it has numbers."""
     seen = []
     for sizes in (SMALLEST, UNTIED):
-        model = answer(a_file(inputs, sizes))
+        model = loaded(answer, a_file(inputs, sizes))
         if meta := [name for name, weight in model.named_parameters() if weight.is_meta]:
             raise Wrong(f"`{meta[0]}` is still on the meta device: it was given no numbers.")
         state = dict(iter(model.named_parameters()))
@@ -232,7 +261,7 @@ def parameters(answer: Any, inputs: Inputs) -> list:
 
 def still_tied(answer: Any, inputs: Inputs) -> list[Tensor]:
     """Change the embedding table of a tied model: its output projection is the same table."""
-    model, ids = answer(a_file(inputs, SMALLEST)), some_ids(inputs)
+    model, ids = loaded(answer, a_file(inputs, SMALLEST)), some_ids(inputs)
     before = model(ids).detach()
     with torch.no_grad():
         dict(iter(model.named_parameters()))["tok_embeddings.weight"][7] += 1.0
@@ -242,8 +271,8 @@ def still_tied(answer: Any, inputs: Inputs) -> list[Tensor]:
 def two_files(answer: Any, inputs: Inputs) -> list[Tensor]:
     """Two files, one after the other, by a Path and by a text; then the first model again."""
     ids = some_ids(inputs)
-    first = answer(a_file(inputs, SMALLEST))
-    second = answer(str(a_file(inputs, SMALLEST | {"rope_base": 50.0})))
+    first = loaded(answer, a_file(inputs, SMALLEST))
+    second = loaded(answer, str(a_file(inputs, SMALLEST | {"rope_base": 50.0})))
     return [model(ids).detach() for model in (first, second, first)]
 
 
@@ -282,7 +311,8 @@ def stays(answer: Any, inputs: Inputs) -> str:
     """Compare the file before and after its model was changed in place."""
     path = a_file(inputs, SMALLEST)
     before = path.read_bytes()
+    model = loaded(answer, path)
     with torch.no_grad():
-        for _, weight in answer(path).named_parameters():
+        for _, weight in model.named_parameters():
             weight += 1.0
     return "unchanged" if path.read_bytes() == before else "changed"

@@ -17,7 +17,7 @@ from checks.reference.real_weights import chat_prompt
 END = "<|im_end|>"
 SPECIAL = ("<|endoftext|>", "<repo_name>", "<|other|>", "<|im_start|>", "<file_sep>", END)
 WORDS = ("the", "Ġthe", "ing", "Ġdra", "gon", "Ġand", "Ġis", "ass", "istant", "user", "system")
-MOST = 80  # pieces after which an answer is taken for endless
+MOST = 60  # pieces after which an answer is taken for endless
 USER = [{"role": "user", "content": "Say it."}]
 
 Messages = list[dict[str, str]]
@@ -72,8 +72,10 @@ class Parrot(nn.Module):
         self.vocab = known.get_vocab_size()
         self.config = SimpleNamespace(vocab_size=self.vocab, max_seq_len=4096, n_layers=2)
         self.tok_embeddings = nn.Embedding(self.vocab, 2)
-        self.texts = [(known.encode(prompt).ids, answer) for prompt, answer in answers]
+        self.texts = [(ids_of(prompt), answer) for prompt, answer in answers]
         self.lost = known.token_to_id("?")
+        self.blank = torch.zeros(1, self.vocab)  # the logits of a model that is lost
+        self.blank[0, self.lost], self.blank[0, self.lost + 1] = 5.0, -5.0
         self.calls: list[int] = []  # how many tokens it was given
         self.read: list[int] = []  # all that it had before it in the last call
         self.with_gradients = False
@@ -95,9 +97,10 @@ class Parrot(nn.Module):
         self.read = list(seen)
         start = len(seen) - len(new)
         likeliest = [self._next(seen, end) for end in range(start + 1, len(seen) + 1)]
-        logits = torch.zeros(len(new), self.vocab)
-        logits[:, self.lost], logits[:, self.lost + 1] = 5.0, -5.0
-        logits[torch.arange(len(new)), likeliest] = 9.0
+        logits = self.blank.repeat(len(new), 1) if len(new) > 1 else self.blank.clone()
+        for row, token in enumerate(likeliest):
+            if token != self.lost:
+                logits[row, token] = 9.0
         return logits[None]
 
     def _next(self, seen: list[int], end: int) -> int:
@@ -115,7 +118,12 @@ class Untouched(list):
 
 def ids_of(text: str) -> list[int]:
     """Token ids of a text of the small vocabulary."""
-    return tokenizer().encode(text).ids
+    return list(_ids_of(text))
+
+
+@functools.lru_cache(maxsize=256)
+def _ids_of(text: str) -> tuple[int, ...]:
+    return tuple(tokenizer().encode(text).ids)
 
 
 def pieces_of(answer: Any, *args: Any, **kwargs: Any) -> list[str]:
@@ -133,7 +141,7 @@ def pieces_of(answer: Any, *args: Any, **kwargs: Any) -> list[str]:
     return pieces
 
 
-def said(answer: Any, text: str, messages: Messages, n_new: int | None = 60) -> list[str]:
+def said(answer: Any, text: str, messages: Messages, n_new: int | None = 20) -> list[str]:
     """What is answered to `messages`, where `text` has been learned, and the prompt as read."""
     prompt = chat_prompt(messages)
     model = Parrot((prompt, ids_of(text + END) + ids_of(" and more" + END)))
@@ -150,9 +158,9 @@ def worked(answer: Any, inputs: Inputs) -> list[str]:
 
 
 def conversations(answer: Any, inputs: Inputs) -> list[list[str]]:
-    """A system prompt; three turns; spaces and empty lines at the edges of an answer."""
+    """A system prompt; nine messages; spaces and empty lines at the edges of an answer."""
     system = {"role": "system", "content": "Be short."}
-    turns = [USER[0], {"role": "assistant", "content": "What?"}, {"role": "user", "content": "It."}]
+    turns = [{"role": ("user", "assistant")[i % 2], "content": f"{i}!"} for i in range(9)]
     return [
         said(answer, "Yes.", [system, *USER]),
         said(answer, "Now the thing.", turns),
@@ -165,7 +173,7 @@ def many_bytes(answer: Any, inputs: Inputs) -> list:
     """Characters of two, three and four bytes, each byte a token of its own."""
     text = "né 東京 🐉🔥 ½."
     model = Parrot((chat_prompt(USER), ids_of(text + END)))
-    pieces = pieces_of(answer, model, tokenizer(), USER, 60)
+    pieces = pieces_of(answer, model, tokenizer(), USER, 40)
     broken = [piece for piece in pieces if "\N{REPLACEMENT CHARACTER}" in piece]
     return ["".join(pieces), f"{len(broken)} pieces with broken characters"]
 
@@ -192,7 +200,7 @@ def streamed(answer: Any, inputs: Inputs) -> str:
     text = "the dragon is here and the dragon is gone and the dragon sings."
     model = Parrot((chat_prompt(USER), ids_of(text + END)))
     pieces, asked = [], 0
-    for piece in answer(model, tokenizer(), USER, 60):
+    for piece in answer(model, tokenizer(), USER, 40):
         asked = asked or (len(model.calls) if piece else 0)
         pieces += [piece] if piece else []
         if len(pieces) > MOST:
@@ -208,7 +216,7 @@ def streamed(answer: Any, inputs: Inputs) -> str:
 def cached(answer: Any, inputs: Inputs) -> list:
     """How many tokens the model was given, call by call, and whether it computed gradients."""
     model = Parrot((chat_prompt(USER), ids_of("the dragon and the dragon" + END)))
-    pieces_of(answer, model, tokenizer(), USER, 60)
+    pieces_of(answer, model, tokenizer(), USER, 20)
     later, n_prompt = model.calls[1:], len(ids_of(chat_prompt(USER)))
     if any(count > n_prompt // 2 for count in later):
         raise Wrong(
@@ -237,7 +245,7 @@ def one_after_the_other(answer: Any, inputs: Inputs) -> list[str]:
 def surroundings_kept(answer: Any, inputs: Inputs) -> list:
     """Whether gradients are on between two pieces, and the messages left as they are."""
     model = Parrot((chat_prompt(USER), ids_of("the dragon" + END)))
-    messages = Untouched(USER)
+    messages = Untouched({**message} for message in USER)
     enabled = [torch.is_grad_enabled() for _ in answer(model, tokenizer(), messages, 20)]
     torch.set_grad_enabled(True)
-    return [all(enabled), list(messages)]
+    return [all(enabled), [sorted(message.items()) for message in messages]]

@@ -1,8 +1,9 @@
-"""Lab 11: what the file holds, whether the model is the same one, and how fast it writes."""
+"""Lab 11: what the file holds, what it takes to load it, and how fast the model writes."""
 
 from __future__ import annotations
 
 import gc
+import math
 import os
 import time
 from collections.abc import Callable
@@ -13,15 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from plots.measure import short
-from plots.show import once_written
 
 if TYPE_CHECKING:
     from assets.gguf import File
 
 WAITS = "This cell waits for the real model: the cell that loads it says why."
-FASTER = 1.6e9  # bytes that the decoders of the last section need beside the model
-REFERENCE = "real_weights_reference.json"
-BYTES = {"F32": 4.0, "F16": 2.0, "Q8_0": 34 / 32, "Q4_1": 20 / 32}  # for one number
+FASTER = 1.6e9  # bytes that the decoders of section 11.6 need beside the model
 
 
 def opened(path: Path | None) -> File | None:
@@ -44,34 +42,30 @@ def contents(path: Path | None) -> None:
         row[1] += int(torch.tensor(stored.shape).prod())
         row[2] += stored.blocks.numel()
     size = file.path.stat().st_size
-    print("kind   tensors       numbers         bytes   bits a number   such as")
+    print("kind   tensors       numbers           bytes   bits a number   such as")
     for kind, (count, n, n_bytes) in sorted(kinds.items(), key=lambda item: -item[1][2]):
         names = [name for name, stored in file.tensors.items() if stored.kind == kind]
-        print(f"{kind:6}{count:8}{n:14,}{n_bytes:14,}{8 * n_bytes / n:16.1f}   {names[0]}")
+        print(f"{kind:6}{count:8}{n:14,}{n_bytes:16,}{8 * n_bytes / n:16.1f}   {names[0]}")
     n = sum(row[1] for row in kinds.values())
     rest = size - sum(row[2] for row in kinds.values())
-    print(f"facts, tokens and the table {rest:21,}")
-    print(f"{'all':6}{len(file.tensors):8}{n:14,}{size:14,}{8 * size / n:16.1f}")
+    print(f"facts, vocabulary, list of tensors{rest:10,}")
+    print(f"{'all':6}{len(file.tensors):8}{n:14,}{size:16,}{8 * size / n:16.1f}")
 
 
-@once_written
-def places(
-    rename_weight: Callable[[str], str], Llama: Any, LlamaConfig: Any, path: Path | None
-) -> None:
-    """Print how many of the file's tensors find a place of their shape in the learner's Llama."""
+def memory(Llama: Any, LlamaConfig: Any, path: Path | None) -> None:
+    """Print how many bytes of numbers exist when a model is built and then copied into."""
     file = opened(path)
     if file is None:
         print(WAITS)
         return
     with torch.device("meta"):
         model = Llama(LlamaConfig(**file.config()))
-    mine = {name: tuple(weight.shape) for name, weight in model.state_dict().items()}
-    if file.config()["tie_embeddings"]:
-        mine.pop("output.weight", None)
-    theirs = {rename_weight(name): stored.shape for name, stored in file.tensors.items()}
-    fit = sum(mine.get(name) == shape for name, shape in theirs.items())
-    print(f"{fit} of {len(file.tensors)} tensors have a place of their shape in your Llama;")
-    print(f"{len(mine.keys() - theirs.keys())} of its {len(mine)} places stay empty.")
+    places = {id(weight): 4 * weight.numel() for weight in model.parameters()}
+    built = sum(places.values()) / 1e6
+    real = sum(4 * math.prod(stored.shape) for stored in file.tensors.values()) / 1e6
+    print(f"the model as it is built, random numbers {built:8,.0f} MB")
+    print(f"a dictionary of all real weights         {real:8,.0f} MB")
+    print(f"at once, before and while they are copied{built + real:8,.0f} MB")
 
 
 def loaded(
@@ -116,42 +110,8 @@ def _resident() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def reference() -> list[dict[str, Any]]:
-    """Ten conversations: messages, ids of the prompt, the answer of transformers in ids."""
-    import json
-
-    import assets
-
-    text = Path(assets.__file__).with_name(REFERENCE).read_text(encoding="utf-8")
-    return json.loads(text)["conversations"]
-
-
-@torch.no_grad()
-def same_tokens(model: nn.Module, ids: list[int], answer: list[int]) -> list[bool]:
-    """Whether the model's likeliest token is the answer's, at each of its places."""
-    logits = model(torch.tensor([[*ids, *answer[:-1]]]))[0, len(ids) - 1 :]  # (n, V)
-    return (logits.argmax(-1) == torch.tensor(answer)).tolist()
-
-
-def same_answers(model: nn.Module | None) -> None:
-    """Print on how many tokens the model and transformers agree, conversation by conversation."""
-    if model is None:
-        print(WAITS)
-        return
-    talks = reference()[:3] if short() else reference()
-    total = agreed = 0
-    print("tokens that agree   to the question")
-    for talk in talks:
-        same = same_tokens(model, talk["ids"], talk["answer"])
-        total, agreed = total + len(same), agreed + sum(same)
-        question = " ".join(talk["messages"][-1]["content"].split())
-        parts = "" if all(same) else f", from token {same.index(False) + 1} on another answer"
-        print(f"{sum(same):9} of {len(same)}      {question}{parts}")
-    print(f"{agreed:9} of {total}")
-
-
 def pieces(text: str, path: Path | None) -> None:
-    """Print the tokens of a text, each decoded by itself."""
+    """Print the tokens of a text: their bytes, each decoded by itself, and all up to there."""
     file = opened(path)
     if file is None:
         print(WAITS)
@@ -163,15 +123,35 @@ def pieces(text: str, path: Path | None) -> None:
     print(f"{text!r}: {len(ids)} tokens")
     for i, token in enumerate(ids):
         alone, so_far = known.decode([token]), known.decode(ids[: i + 1])
-        print(f"{token:6}   alone {alone!r:8} all so far {so_far!r}")
+        held = bytes_of(known.id_to_token(token)).hex(" ")
+        print(f"{token:6}   bytes {held:9} alone {alone!r:6} all so far {so_far!r}")
 
 
-def text_of(file: File) -> Callable[[list[dict[str, str]]], str]:
-    """What the file's own chat template writes, for its form only: no Jinja is needed.
+def bytes_of(token: str) -> bytes:
+    """The bytes that a token of a byte-level vocabulary stands for; Ġ is a space, for one."""
+    itself = [*range(33, 127), *range(161, 173), *range(174, 256)]  # the others are moved up
+    others = (byte for byte in range(256) if byte not in itself)
+    letters = {chr(byte): byte for byte in itself}
+    letters |= {chr(256 + place): byte for place, byte in enumerate(others)}
+    return bytes(letters[letter] for letter in token)
 
-    The template is cut at its quotes: what stands between them is the text that it puts together.
+
+def template_of(file: File) -> tuple[str, Callable[[list[dict[str, str]]], str], bool]:
+    """The file's chat template, what writes a prompt by it, and whether all of it is used.
+
+    All of it where there is jinja2, which torch brings along. Elsewhere only what stands between
+    the template's quotes: the default system prompt and the ending.
     """
     template = file.metadata["tokenizer.chat_template"]
+    try:
+        from jinja2.sandbox import ImmutableSandboxedEnvironment
+    except ImportError:
+        return template, _by_quotes(template), False
+    made = ImmutableSandboxedEnvironment().from_string(template)
+    return template, lambda talk: made.render(messages=talk, add_generation_prompt=True), True
+
+
+def _by_quotes(template: str) -> Callable[[list[dict[str, str]]], str]:
     default = template.split("{{ '", 1)[1].split("' }}", 1)[0]
 
     def written(messages: list[dict[str, str]]) -> str:
@@ -181,49 +161,6 @@ def text_of(file: File) -> Callable[[list[dict[str, str]]], str]:
         return text + template.rsplit("{{ '", 1)[1].split("' }}", 1)[0]
 
     return written
-
-
-@torch.no_grad()
-def written(model: nn.Module, ids: list[int], n_new: int) -> list[int]:
-    """The likeliest continuation, with caches: n_new ids."""
-    caches, new, found = model.new_caches(1, len(ids) + n_new), ids, []
-    for _ in range(n_new):
-        new = [int(model(torch.tensor([new]), caches)[0, -1].argmax())]
-        found += new
-    return found
-
-
-@torch.no_grad()
-def next_tokens(
-    model: nn.Module, ids: list[int], n_new: int
-) -> list[tuple[list[int], list[float]]]:
-    """The five likeliest tokens and their probabilities at each step, until <|im_end|>."""
-    caches, new, found = model.new_caches(1, len(ids) + n_new), ids, []
-    for _ in range(n_new):
-        shares, tokens = model(torch.tensor([new]), caches)[0, -1].softmax(-1).topk(5)
-        found.append((tokens.tolist(), shares.tolist()))
-        new = [int(tokens[0])]
-        if new == [2]:
-            break
-    return found
-
-
-@once_written
-def with_and_without(
-    chat_prompt: Callable[..., str], model: nn.Module | None, tokenizer: Any
-) -> None:
-    """Print how the model goes on after a bare question, and after the same one in its form."""
-    if model is None:
-        print(WAITS)
-        return
-    question = "What is the capital of France?"
-    forms = {
-        "the bare question": question,
-        "in its form": chat_prompt([{"role": "user", "content": question}]),
-    }
-    for name, text in forms.items():
-        ids = written(model, tokenizer.encode(text).ids, 24)
-        print(f"{name}: {tokenizer.decode(ids, skip_special_tokens=False)!r}")
 
 
 def speed(model: nn.Module | None, tokenizer: Any, n_new: int = 32) -> None:

@@ -19,8 +19,11 @@ from plots.measure import short
 from plots.measures import decoders
 
 PROMPT, PLACES, TURN = (8, 4, 2) if short() else (32, 100, 10)  # TURN: tokens until the next row's
-FEWEST = 20  # places, on a machine where all of them would take too long
-PATIENCE = 12.0  # seconds for them, of all rows together
+FEWEST = 50  # places, on a machine where all of them would take too long
+PATIENCE = 20.0  # seconds for them, of all rows together
+READS = (
+    3 if short() else 12
+)  # times that a long row of numbers is read, of which the fastest counts
 SAMPLE = Path(smollm2.__file__).with_name("shakespeare_sample.txt")
 
 
@@ -34,6 +37,7 @@ class Row:
     caches: Any = None
     seconds: list[float] = field(default_factory=list)
     choices: list[int] = field(default_factory=list)
+    instead_of: int = -1  # the row, counted from this one, that this is one step away from
 
     def read(self, ids: Tensor) -> None:
         """Take in ids (1, T), and note the time and the likeliest next token."""
@@ -61,6 +65,7 @@ def faster(path: Path, model: nn.Module | None = None) -> None:
     with torch.inference_mode():
         measure(rows, torch.tensor([ids[: PROMPT + PLACES]]))
     print(table(rows))
+    print(f"Summing a long row of float32 reads {bandwidth() / 1e9:.1f} GB a second here.")
     if not decoders.kernel_works():
         print("This torch has no 4-bit kernel; the last rows compute with float16 instead.")
 
@@ -72,18 +77,30 @@ def steps(file: File, model: nn.Module | None = None) -> list[Row]:
     layers = sum(w.numel() for name, w in weights.items() if name.startswith("layers."))
     table = weights.get("output.weight", weights["tok_embeddings.weight"]).numel()
     packed = 5 / 8 if decoders.kernel_works() else 2  # bytes for a number
-    joined = "joined maps, angles known"
+    joined = "joined matrices, angles known"
     rows = [Row(f"{joined}, float32", decoders.fused(config, weights), 4 * (layers + table))]
     if model is not None:
-        halves = copy.deepcopy(model).half()  # a copy: the learner's own stays as it is
         rows.insert(0, Row("your Llama, float32", model, 4 * (layers + table)))
-        rows.append(Row("your Llama, all in float16", halves, 2 * (layers + table)))
     halved = decoders.halved(config, weights)
-    rows.append(Row(f"{joined}, float16 weights", halved, 2 * (layers + table)))
+    rows.append(Row("… with float16 weights", halved, 2 * (layers + table)))
     four_bit, shortlisted = decoders.four_bit(file), decoders.shortlisted(file)
     rows.append(Row("… the layers left in 4 bits", four_bit, packed * layers + 2 * table))
     rows.append(Row("… and a 4-bit shortlist of tokens", shortlisted, packed * (layers + table)))
+    if model is not None:  # another way to read half as much, so it is held against the first row
+        halves = copy.deepcopy(model).half()  # a copy: the learner's own stays as it is
+        name, first = "your Llama, all in float16", -len(rows)
+        rows.append(Row(name, halves, 2 * (layers + table), instead_of=first))
     return rows
+
+
+def bandwidth(n_bytes: float = 2e8) -> float:
+    """Bytes of float32 that this machine reads in a second, when it only adds them up."""
+    numbers, seconds = torch.ones(int(n_bytes) // 4), []
+    for _ in range(READS):
+        start = time.perf_counter()
+        numbers.sum()
+        seconds.append(time.perf_counter() - start)
+    return 4 * len(numbers) / min(seconds)
 
 
 def measure(rows: list[Row], ids: Tensor) -> None:
@@ -102,19 +119,20 @@ def measure(rows: list[Row], ids: Tensor) -> None:
 
 
 def table(rows: list[Row]) -> str:
-    """What was measured. Gain: against the first row, and against the one before."""
-    first, before, places = rows[0], rows[0], len(rows[0].choices)
+    """What was measured. Gain: against the first row, and against what the row goes out from."""
+    first, places = rows[0], len(rows[0].choices)
     lines = [
-        f"{'':41}tokens    gain over      weights  the same",
-        f"{'':41}a second  1st   before   read     choice",
+        f"{'':42}tokens    gain over      weights   GB a   the same",
+        f"{'':42}a second  1st   before   read    second   choice",
     ]
-    for row in rows:
+    for at, row in enumerate(rows):
         same = sum(a == b for a, b in zip(row.choices, first.choices, strict=True))
+        before = rows[max(at + row.instead_of, 0)]
         lines.append(
-            f"{row.name:41}{1 / row.median:7.1f}{first.median / row.median:6.1f}×"
-            f"{before.median / row.median:6.1f}×{row.n_bytes / 1e6:7.0f} MB{same:6} of {places}"
+            f"{row.name:42}{1 / row.median:7.1f}{first.median / row.median:6.1f}×"
+            f"{before.median / row.median:6.1f}×{row.n_bytes / 1e6:7.0f} MB"
+            f"{row.n_bytes / row.median / 1e9:7.1f}{same:6} of {places}"
         )
-        before = row
     threads = torch.get_num_threads()
     lines.append(f"Medians of {places} tokens, in turns, {threads} thread{'s' * (threads > 1)}.")
     return "\n".join(lines)

@@ -22,7 +22,7 @@ def dequantize_q4_1(blocks: Tensor) -> Tensor:
     >>> weights[0, :3].tolist(), weights[0, 16:19].tolist()
     ([-2.0, -1.5, 0.0], [5.5, 2.0, 2.0])
     """
-    head = blocks[:, :4].contiguous().view(torch.float16).float()  # (n, 2)
+    head = blocks[:, :4].view(torch.float16).float()  # (n, 2)
     scale, minimum = head.split(1, dim=1)  # (n, 1) each
     packed = blocks[:, 4:]  # (n, 16)
     nibbles = torch.cat([packed & 15, packed >> 4], dim=1)  # (n, 32), from 0 to 15
@@ -97,6 +97,10 @@ def load_llama(path: Path | str) -> Llama:
     """Build the Llama that a GGUF file describes, and give it the file's weights, in float32.
 
     Sizes, eps and RoPE's base are the file's. A tensor too few or too many is an error.
+
+    >>> small = load_llama(path)   # the path of SmolLM2's file
+    >>> small.config.n_layers, sum(weight.numel() for weight in small.parameters())
+    (30, 134515008)
     """
     file = gguf.read(path)
     with torch.device("meta"):
@@ -115,7 +119,8 @@ def chat(
     one that is not complete at the end is left out. No gradients are computed, and `messages` stays
     as it is.
 
-    >>> print("".join(chat(model, tokenizer, messages)))   # doctest: +SKIP
+    >>> question = {"role": "user", "content": "What is the capital of France?"}
+    >>> print("".join(chat(model, tokenizer, [question])))
     The capital of France is Paris.
     """
     ids = tokenizer.encode(chat_prompt(messages)).ids

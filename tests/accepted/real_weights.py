@@ -1,5 +1,6 @@
 """Lab 11: right answers, written differently."""
 
+import codecs
 import re
 import struct
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from assets import gguf
-from solutions.my_llama import Llama, LlamaConfig
+from solutions.my_llama import Llama, LlamaConfig, generate
 
 END = "<|im_end|>"
 SYSTEM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
@@ -64,6 +65,21 @@ def dequantize_double(blocks: Tensor) -> Tensor:
     packed = blocks[:, 4:].int()
     q = torch.stack([torch.bitwise_and(packed, 0xF), packed.bitwise_right_shift(4)], dim=1)
     return (d * q + m).flatten(1).float()
+
+
+def dequantize_wrapping(blocks: Tensor) -> Tensor:
+    """Low halves by shifts that wrap in uint8; the result is a transposed view."""
+    d, m = blocks[:, :4].view(torch.float16).float().split(1, dim=1)
+    q = torch.cat([(blocks[:, 4:].T << 4) >> 4, blocks[:, 4:].T >> 4])  # (32, n)
+    return (d.T * q + m.T).T
+
+
+def dequantize_record(blocks: Tensor) -> Tensor:
+    """A numpy record of the format, read from the bytes."""
+    form = [("d", "<f2"), ("m", "<f2"), ("q", "u1", 16)]
+    rows = np.frombuffer(blocks.numpy().tobytes(), dtype=form)
+    q = np.concatenate([rows["q"] & 15, rows["q"] >> 4], axis=1)
+    return torch.tensor(rows["d"].astype("f4")[:, None] * q + rows["m"].astype("f4")[:, None])
 
 
 # 11.2
@@ -125,6 +141,22 @@ def rename_index(gguf_name: str) -> str:
     return ".".join(["layers", parts[1], ours[theirs.index(parts[2])], "weight"])
 
 
+class NoPlace(ValueError):
+    """A name that this Llama does not know."""
+
+
+def rename_partition(gguf_name: str) -> str:
+    """Partitions, and an error of its own kind."""
+    outside = {"token_embd": "tok_embeddings", "output_norm": "norm", "output": "output"}
+    first, _, rest = gguf_name.partition(".")
+    number, _, part = rest.partition(".")
+    if first == "blk" and part.removesuffix(".weight") in NAMES and part.endswith(".weight"):
+        return f"layers.{int(number)}.{NAMES[part[:-7]]}.weight"
+    if first not in outside or rest != "weight":
+        raise NoPlace(gguf_name)
+    return f"{outside[first]}.weight"
+
+
 # 11.3
 
 
@@ -155,6 +187,17 @@ def prompt_recursive(messages: list[dict[str, str]]) -> str:
         return prompt_recursive([{"role": "system", "content": SYSTEM}, *messages])
     form = "<|im_start|>{role}\n{content}<|im_end|>\n"
     return "".join(form.format(**m) for m in messages) + "<|im_start|>assistant\n"
+
+
+def prompt_match(messages: list[dict[str, str]]) -> str:
+    """A match statement, and the old formatting with %."""
+    match messages:
+        case [{"role": "system"}, *_]:
+            turns = messages
+        case _:
+            turns = ({"role": "system", "content": SYSTEM}, *messages)
+    form = "<|im_start|>%(role)s\n%(content)s<|im_end|>\n"
+    return "".join(form % turn for turn in turns) + "<|im_start|>assistant\n"
 
 
 # 11.4
@@ -239,6 +282,29 @@ def load_by_parts(path: Any) -> nn.Module:
         model.get_submodule(owner).register_parameter(last, nn.Parameter(weight(stored)))
     if any(w.is_meta for w in model.parameters()):
         raise ValueError("the file has not all of it")
+    return model
+
+
+@torch.no_grad()
+def load_to_empty(path: Any) -> nn.Module:
+    """From meta to memory that nobody has filled, then copied into; a decorator above it."""
+    file = gguf.read(path)
+    with torch.device("meta"):
+        model = Llama(LlamaConfig(**file.config()))
+    model = model.to_empty(device="cpu")
+    weights = ((rename_index(name), weight(stored)) for name, stored in file.tensors.items())
+    model.load_state_dict(dict(weights))
+    return model
+
+
+def load_shared_storage(path: Any) -> nn.Module:
+    """Two parameters on one storage where the file has one table: tied all the same."""
+    file = gguf.read(path)
+    with torch.device("meta"):
+        model = Llama(LlamaConfig(**file.config() | {"tie_embeddings": False}))
+    weights = {rename_regex(name): weight(stored) for name, stored in file.tensors.items()}
+    weights.setdefault("output.weight", weights["tok_embeddings.weight"])
+    model.load_state_dict(weights, assign=True)
     return model
 
 
@@ -339,6 +405,38 @@ def chat_iterator(
     return Pieces(model, tokenizer, messages, n_new)
 
 
+def chat_top_1(
+    model: Any, tokenizer: Any, messages: list[dict[str, str]], n_new: int = 256
+) -> Iterator[str]:
+    """k=1 in place of temperature 0, the stop as a list, a generator expression without empties."""
+    ids, stop = tokenizer.encode(prompt_match(messages)).ids, tokenizer.encode(END).ids
+    answer: list[int] = []
+
+    def grown(token: int) -> str:
+        before = tokenizer.decode(answer).rstrip("\ufffd")
+        answer.append(token)
+        return tokenizer.decode(answer).rstrip("\ufffd")[len(before) :]
+
+    tokens = generate(model, torch.tensor([ids]), n_new, temperature=1.0, k=1, stop=stop)
+    return (piece for piece in map(grown, tokens) if piece)
+
+
+def chat_bytes(
+    model: Any, tokenizer: Any, messages: list[dict[str, str]], n_new: int = 256
+) -> Iterator[str]:
+    """The tokens' bytes, by the table of GPT-2, through Python's own incremental decoder."""
+    itself = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    moved = [byte for byte in range(256) if byte not in itself]
+    table = {chr(byte): byte for byte in itself}
+    table |= {chr(256 + place): byte for place, byte in enumerate(moved)}
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    special = set(tokenizer.get_added_tokens_decoder())
+    ids = tokenizer.encode(prompt_join(messages)).ids
+    for token in greedy(model, ids, n_new, tokenizer.token_to_id(END)):
+        if token not in special:
+            yield decoder.decode(bytes(table[letter] for letter in tokenizer.id_to_token(token)))
+
+
 ACCEPTED = {
     "dequantize_q4_1": [
         dequantize_numpy,
@@ -346,11 +444,27 @@ ACCEPTED = {
         dequantize_arithmetic,
         dequantize_table,
         dequantize_double,
+        dequantize_wrapping,
+        dequantize_record,
     ],
-    "rename_weight": [rename_regex, rename_table, rename_index],
-    "chat_prompt": [prompt_jinja, prompt_join, prompt_recursive],
-    "load_llama": [load_copying, load_one_by_one, load_two_names, load_by_parts],
-    "chat": [chat_decode_stream, chat_words, chat_one_ahead, chat_iterator],
+    "rename_weight": [rename_regex, rename_table, rename_index, rename_partition],
+    "chat_prompt": [prompt_jinja, prompt_join, prompt_recursive, prompt_match],
+    "load_llama": [
+        load_copying,
+        load_one_by_one,
+        load_two_names,
+        load_by_parts,
+        load_to_empty,
+        load_shared_storage,
+    ],
+    "chat": [
+        chat_decode_stream,
+        chat_words,
+        chat_one_ahead,
+        chat_iterator,
+        chat_top_1,
+        chat_bytes,
+    ],
 }
 
 # What the browser test types into an exercise cell: exercise, source, key of the mistake.
