@@ -123,7 +123,7 @@ class _TwiceTheSame(DecoderBlock):
 
 class _Relu(SwiGLU):
     def forward(self, x: Tensor) -> Tensor:
-        return self.w_down(self.w_gate(x).relu() * self.w_up(x))
+        return self.times("w_down", self.times("w_gate", x).relu() * self.times("w_up", x))
 
 
 def _reglu(block: Any, config: Any) -> None:
