@@ -40,7 +40,12 @@ DecoderBlock = Check(
             block.block_gradients,
             "A wrong gradient, or none, arrives at the input or at one of the weights.",
         ),
-        Probe("float16 and bfloat16, cache included", block.block_in_half, block.HALF, noisy=True),
+        Probe(
+            "float16 and bfloat16 at position 1,000, with a cache",
+            block.block_in_half,
+            block.HALF,
+            noisy=True,
+        ),
         Probe("works on the device of its input", block.block_elsewhere, ELSEWHERE),
     ],
     mistakes=mistakes.BLOCK_MISTAKES,
@@ -72,15 +77,15 @@ Llama = Check(
             "A wrong gradient, or none, arrives at one of the weights.",
         ),
         Probe("new_caches: one for each layer, of the right size and dtype", model.new_caches),
-        Probe("two more tokens, with caches that hold three", model.two_more),
+        Probe("two more tokens, with caches that hold four", model.two_more),
         Probe("in chunks, with caches whose free slots hold NaN or 1e9", model.in_chunks),
         Probe("two texts in turns, each with its caches", model.two_texts),
         Probe(
-            "bfloat16 at position 300, caches included",
+            "bfloat16 at position 1,000, caches included",
             model.in_bfloat16,
-            "In bfloat16 the logits are far off or have another dtype. Are positions, frequencies "
-            "or angles kept in the dtype of the weights? They stay float32, or the tokens at 300, "
-            "301, 302 … lose their order.",
+            "In bfloat16 the logits or the keys are far off, or have another dtype. Are positions, "
+            "frequencies or angles kept in the dtype of the weights? They stay float32, or the "
+            "tokens at 1,000, 1,001, 1,002 … lose their order.",
             noisy=True,
         ),
         Probe("works on the device of its input", model.model_elsewhere, ELSEWHERE),

@@ -266,6 +266,14 @@ class _AnglesInHalf(Llama):
         return super().angles(positions).to(self.tok_embeddings.weight.dtype).float()
 
 
+class _AnglesByLength(Llama):
+    """Keeps the angles of the first call with so many tokens."""
+
+    def positions(self, ids: Tensor, caches: list | None) -> Tensor:
+        kept = self.__dict__.setdefault("kept", {})
+        return kept.setdefault(ids.shape[1], super().positions(ids, caches))
+
+
 class _OnCpu(Llama):
     """Positions are made on the CPU."""
 
@@ -465,7 +473,7 @@ MODEL_MISTAKES = [
     ),
     flowing(
         "layers_detached",
-        "The stream is detached between the blocks: only the last one learns.",
+        "The stream is detached on its way, by `.detach()` or `.data`: nothing before that learns.",
         lambda m, x, run: _chain(range(len(m.layers)), x, lambda i, y: run(i, y.detach())),
         "No `.detach()`.",
     ),
@@ -502,6 +510,12 @@ MODEL_MISTAKES = [
         "last_position_kept",
         "Only the last position's logits come back, (B, 1, V). Training needs all T.",
         lambda m, x: _output(m, x)[:, -1:],
+    ),
+    ending(
+        "last_position_in_eval",
+        "In evaluation, after `.eval()`, only the last position's logits come back. All T are "
+        "needed there, too: for the loss on held-out text.",
+        lambda m, x: _output(m, x) if m.training else _output(m, x)[:, -1:],
     ),
     ending(
         "table_for_output",
@@ -569,10 +583,16 @@ MODEL_MISTAKES = [
         "Lightning-AI/litgpt#1595",
     ),
     Mistake(
+        "angles_by_length",
+        _AnglesByLength,
+        "It keeps the angles for each number of tokens. The next single token stands elsewhere.",
+        START,
+    ),
+    Mistake(
         "angles_in_half",
         _AnglesInHalf,
-        "The angles are rounded to the dtype of the weights. In bfloat16, 301 becomes 300, and "
-        "neighbours stand on one place.",
+        "Positions, frequencies or angles are rounded to the dtype of the weights. In bfloat16 "
+        "1,001 becomes 1,000, and neighbours stand on one place.",
         "rope_angles returns float32. Leave it so.",
         "huggingface/transformers#29285, KellerJordan/modded-nanogpt#39",
     ),

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from checks.engine import Inputs, Wrong, agrees
-from checks.engine.devices import pretended_device
+from checks.engine.devices import PretendedDevice
 from checks.reference.llama import KVCache, LlamaConfig, shapes_of_block
 
 HALF = (
@@ -216,7 +216,8 @@ def refuse_leaks(result: Any, shape: tuple[int, ...]) -> None:
 def other_blocks(answer: Any, inputs: Inputs) -> list[Tensor]:
     """Other numbers of heads, other sizes, another eps with numbers so small that it is seen."""
     changes = {"dim": 24, "n_heads": 4, "n_kv_heads": 1, "hidden_dim": 31, "norm_eps": 0.5}
-    one, other = block(answer, inputs, **changes), block(answer, inputs, norm_eps=1e-6)
+    one = block(answer, inputs, **changes).eval()  # in use, not in training: the same
+    other = block(answer, inputs, norm_eps=1e-6)
     x, y = inputs.randn(3, 2, 24), 1e-3 * inputs.randn(1, 3, 24)
     return [one(x, turns(0, 2, 6)), other(y, turns(0, 3))]
 
@@ -265,20 +266,28 @@ def block_gradients(answer: Any, inputs: Inputs) -> Tensor:
 
 @torch.no_grad()
 def block_in_half(answer: Any, inputs: Inputs) -> list:
-    """Block, input and cache in half precision."""
-    module, x, seen = block(answer, inputs), inputs.randn(2, 3, 24), []
-    exact = module(x, turns(0, 3))
+    """Block, input and cache in half precision, far from the start.
+
+    The keys in the cache show how far they were turned.
+    """
+    module, x, angles = block(answer, inputs), inputs.randn(2, 3, 24), turns(1000, 3)
+    cache, seen = memory(), []
+    exact = module(x, angles, cache)
     for dtype in (torch.float16, torch.bfloat16):
-        seen += half(module.to(dtype)(x.to(dtype), turns(0, 3), memory(dtype=dtype)), exact, dtype)
+        other = memory(dtype=dtype)
+        seen += half(module.to(dtype)(x.to(dtype), angles, other), exact, dtype)
+        seen += half(other.keys.float(), cache.keys)
     return seen
 
 
 def block_elsewhere(answer: Any, inputs: Inputs) -> str:
     """Move a block and its input to another device."""
-    x, angles = inputs.randn(2, 3, 24), turns(0, 3)
-    with pretended_device() as device:
+    x, angles, device = inputs.randn(2, 3, 24), turns(0, 3), PretendedDevice()
+    with device:
         module = answer(sizes())
-        device.take([*module.parameters(), *module.buffers()])
+    fitted(module, drawn(inputs, shapes_of_block(sizes())))
+    device.take([*module.parameters(), *module.buffers()])
+    with device:
         out = module(x, angles)
     stays = isinstance(out, Tensor) and not device.holds(out)
     return "mixed devices" if device.mixed or stays else "one device"

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from assets import llama_reference as frozen
 from checks.engine import Inputs, Wrong
-from checks.engine.devices import pretended_device
+from checks.engine.devices import PretendedDevice
 from checks.probes.llama import drawn, expect, fitted, half, refuse_leaks, sizes
 from checks.reference.llama import LlamaConfig, shapes
 
@@ -91,8 +91,7 @@ def hugging_face(name: str) -> Callable[[Any, Inputs], bool]:
 
     def run(answer: Any, inputs: Inputs) -> bool:
         config, state = LlamaConfig(**frozen.CONFIGS[name]), _weights(name)
-        module = fitted(answer(config), state).train()  # as it is: the call makes other probes,
-        # which are faster, the ones with which a diagnosis begins
+        module = fitted(answer(config), state).eval()  # as it will be used
         with torch.no_grad():
             got, right = module(frozen.ids(name)), _logits(name)
         alike = isinstance(got, Tensor) and got.shape == right.shape
@@ -115,7 +114,7 @@ def _logits(name: str) -> Tensor:
 def model_gradients(answer: Any, inputs: Inputs) -> Tensor:
     """The gradients, one after the other, of a tied model, whose table has two parts."""
     module = model(answer, inputs, n_layers=1, tie_embeddings=True)
-    ids = torch.cat([torch.zeros(1, 1, dtype=torch.int64), text(inputs, 1, 2)], dim=1)  # 0, too
+    ids = torch.cat([torch.zeros(1, 1, dtype=torch.int64), text(inputs, 1, 1).expand(1, 2)], dim=1)
     result = module(ids)
     weights = [weight for _, weight in sorted(module.named_parameters())]
     learns = [weight.requires_grad for weight in weights]
@@ -152,13 +151,13 @@ def new_caches(answer: Any, inputs: Inputs) -> list[int]:
 
 @torch.no_grad()
 def two_more(answer: Any, inputs: Inputs) -> list:
-    """Two tokens after three that are in the caches already."""
+    """Two tokens after four that are in the caches already."""
     module, ids = model(answer, inputs), text(inputs, 1, 2)
     caches = empty(module, 1, 6)
     for cache in caches:
         for part in (cache.keys, cache.values):
-            part[:, :, :3] = inputs.randn(1, 2, 3, 4)
-        cache.length = 3
+            part[:, :, :4] = inputs.randn(1, 2, 4, 4)
+        cache.length = 4
     return [module(ids, caches), *(cache.length for cache in caches)]
 
 
@@ -189,7 +188,7 @@ def two_texts(answer: Any, inputs: Inputs) -> list[Tensor]:
     return [
         module(ids[:, 2:]),
         module(ids[:, :3], first),
-        module(text(inputs, 1, 3), second),
+        module(text(inputs, 1, 1), second),
         module(ids[:, 3:], first),
         module(ids, None),
     ]
@@ -197,40 +196,39 @@ def two_texts(answer: Any, inputs: Inputs) -> list[Tensor]:
 
 @torch.no_grad()
 def in_bfloat16(answer: Any, inputs: Inputs) -> list:
-    """A few tokens after 300 that said nothing: only exact angles keep their order.
+    """A few tokens far from the start; then their keys, which show how far they were turned.
 
     Logits may be float32 all the same.
     """
-    config = sizes(dim=8, n_heads=2, n_kv_heads=2, max_seq_len=512, n_layers=1)
-    state, ids = drawn(inputs, shapes(config)), text(inputs, 4, 7)
-    queries = "layers.0.attention.wq.weight"
-    state[queries] = 3 * state[queries]  # they look for one place
-    module = fitted(answer(config), state)
-    exact: Tensor | None = None
+    start, ids = 1000, text(inputs, 1, 4)
+    module = model(answer, inputs, n_layers=1, max_seq_len=1024)
+    exact: list[Tensor] = []
     seen: list = []
     for dtype in (torch.float32, torch.bfloat16):
         module.to(dtype)
-        caches = empty(module, 4, 307)
-        for cache in caches:
-            cache.keys.zero_()
-            cache.values.zero_()
-            cache.length = 300
+        (cache,) = caches = empty(module, 1, start + 4)
+        cache.keys.zero_()
+        cache.values.zero_()
+        cache.length = start
         got = module(ids, caches)
         if not isinstance(got, Tensor):
             return [got]
         if got.dtype not in (dtype, torch.float32):
             return [got.flatten()[:0]]
-        exact = got if exact is None else exact
-        seen += half(got, exact)
+        keys = cache.keys[:, :, start:].float()
+        exact = exact or [got, keys.clone()]
+        seen += half(got, exact[0]) + half(keys, exact[1])
     return seen
 
 
 def model_elsewhere(answer: Any, inputs: Inputs) -> str:
     """Move a model and its tokens to another device, and make caches there."""
-    ids = text(inputs, 1, 2)
-    with pretended_device() as device:
-        module = answer(sizes(n_layers=1))
-        device.take([*module.parameters(), *module.buffers()])
+    config, ids, device = sizes(n_layers=1), text(inputs, 1, 2), PretendedDevice()
+    with device:
+        module = answer(config)
+    fitted(module, drawn(inputs, shapes(config)))
+    device.take([*module.parameters(), *module.buffers()])
+    with device:
         caches = empty(module, 1, 4)
         parts = [part for cache in caches for part in (cache.keys, cache.values)]
         if not all(device.holds(part) for part in parts):
