@@ -34,8 +34,8 @@ Config = Callable[..., Any]
 # name → what is done to the learner's own model before it is compared
 FAULTS = {
     "nothing": "Your model as it is",
-    "rope_base 10,000": "Your model, told another rope_base",
     "rows as in Hugging Face": "Your model, with wq and wk in the half-split order",
+    "rope_base 10,000": "Your model, told another rope_base",
     "norm_eps 1e-5": "Your model, told another norm_eps",
     "one weight of block 1": "Your model, with one number changed in layers.1.attention.wo",
     "ffn_norms left at 1": "Your model, with the weights of all ffn_norms forgotten",
@@ -45,26 +45,26 @@ FAULTS = {
 def departures(Llama: Model, LlamaConfig: Config) -> Flipbook:
     """Compare the learner's model with Hugging Face's, step by step and position by position."""
 
-    def compared(spoiled: str) -> list[frozen.Step]:
+    def compared(fault: str) -> list[frozen.Step]:
         config, state = dict(frozen.CONFIGS["untied"]), frozen.weights("untied")
-        if spoiled.startswith("rope_base"):
+        if fault.startswith("rope_base"):
             config["rope_base"] = 10_000.0
-        if spoiled.startswith("norm_eps"):
+        if fault.startswith("norm_eps"):
             config["norm_eps"] = 1e-5
         for name in state:
-            if spoiled.startswith("rows") and name.endswith(("wq.weight", "wk.weight")):
+            if fault.startswith("rows") and name.endswith(("wq.weight", "wk.weight")):
                 heads = config["n_heads" if "wq" in name else "n_kv_heads"]
                 state[name] = state[name].unflatten(0, (heads, -1, 2)).transpose(1, 2).flatten(0, 2)
-            if spoiled.startswith("ffn_norms") and name.endswith("ffn_norm.weight"):
+            if fault.startswith("ffn_norms") and name.endswith("ffn_norm.weight"):
                 state[name] = torch.ones_like(state[name])
-        if spoiled.startswith("one weight"):
+        if fault.startswith("one weight"):
             state["layers.1.attention.wo.weight"][5, 7] += 0.5
         model = Llama(LlamaConfig(**config))
         model.load_state_dict(state, strict=False)
         return frozen.compare(model, "untied")
 
-    def draw(fig: Figure, spoiled: str) -> str:
-        found = compared(spoiled)
+    def draw(fig: Figure, fault: str) -> str:
+        found = compared(fault)
         length = frozen.ids("untied").shape[1]
         far = torch.stack([torch.zeros(length) if s.far is None else s.far for s in found])
         states = [
@@ -82,14 +82,14 @@ def departures(Llama: Model, LlamaConfig: Config) -> Flipbook:
         first = next(((i, s) for i, s in enumerate(found) if s.departs), None)
         if first is None:
             largest = float(far.max())
-            return f"{FAULTS[spoiled]}: the same as Hugging Face's, up to {largest:.0e}."
+            return f"{FAULTS[fault]}: the same as Hugging Face's, up to {largest:.0e}."
         row, step = first
         axes.plot([step.position], [row], "s", markersize=15, color="none", gid="first")
         axes.lines[-1].set(markeredgecolor=INK, markeredgewidth=2)
-        return f"{FAULTS[spoiled]}: {frozen.first_departure(found)}."
+        return f"{FAULTS[fault]}: {frozen.first_departure(found)}."
 
     return explore(
-        draw, spoiled=list(FAULTS), labels={"spoiled": "what is spoiled"}, size=(7.2, 5.4)
+        draw, fault=list(FAULTS), start={"fault": "rows as in Hugging Face"}, size=(7.2, 5.4)
     )
 
 
@@ -99,7 +99,7 @@ STREAMS = {"new": 1.0, "new, small table": 0.02, "trained": None}  # spread of t
 
 
 def stream(Llama: Model, LlamaConfig: Config) -> Flipbook:
-    """How long the stream's vectors are after each step, and what each part added."""
+    """The size of the stream after each sum, and of what each part added."""
 
     @functools.cache
     def run(weights: str) -> tuple[dict[str, Tensor], int]:
@@ -127,19 +127,25 @@ def stream(Llama: Model, LlamaConfig: Config) -> Flipbook:
         names = [f"layers.{i // 2}.{part}" for i, part in enumerate(parts)]
         added = torch.stack([size.get(name, nan)[position] for name in names])
         axes = fig.add_axes((0.09, 0.2, 0.89, 0.68))
+        below = axes.get_xaxis_transform()
         for other in lines.T:
             axes.plot(range(len(steps)), other, "-", color=GREY, linewidth=0.8, alpha=FAINT * 1.6)
         axes.plot(
             range(len(steps)), lines[:, position], "o-", color=INK, markersize=4, gid="stream"
         )
         axes.lines[-1].set_label("the stream (others pale)")
-        for part, color, hatch in (("attention", PINK, ""), ("feed_forward", GREEN, "///")):
+        looks = {"attention": ("attention", PINK, ""), "feed_forward": ("SwiGLU", GREEN, "///")}
+        for part, (label, color, hatch) in looks.items():
             places = [i + 1 for i, name in enumerate(parts) if name == part]
             heights = [float(added[i - 1]) for i in places]
-            look = {"edgecolor": color, "hatch": hatch, "label": f"added by {part}"}
+            look = {"edgecolor": color, "hatch": hatch, "label": f"added by {label}"}
             axes.bar(places, heights, 0.6, color="none", gid=part, **look)
-        axes.set_xticks([0, *range(2, len(steps), 2)], ["table", *range(blocks)])
-        axes.set(xlabel="after block", ylabel="root mean square", ylim=(0, None))
+        # A block's number stands between its two points.
+        axes.set_xticks([0, *range(1, len(steps), 2)], ["table", *[""] * blocks])
+        for block in range(blocks):
+            axes.text(2 * block + 1.5, -0.05, f"{block}", transform=below, ha="center", va="top")
+        axes.set(ylabel="size", ylim=(0, None))
+        axes.set_xlabel("block: after attention, after SwiGLU", labelpad=14)
         axes.legend(ncols=3, loc="lower left", bbox_to_anchor=(0, 1.0), fontsize=9.5)
         begins, ends = (float(lines[i, position]) for i in (0, -1))
         return (
@@ -170,7 +176,7 @@ MODELS = {
 FIELDS = ("dim", "n_layers", "n_heads", "n_kv_heads", "hidden_dim", "vocab_size", "tie_embeddings")
 LOOKS = {
     "embedding and output": (BLUE, ""),
-    "attention": (PINK, "\\\\\\"),
+    "attention": (PINK, "\\\\\\"),  # and the norms of the blocks, too few to be seen
     "SwiGLU": (GREEN, "///"),
     "last norm": (GREY, ""),
 }
@@ -180,7 +186,7 @@ def sizes(count_parameters: Callable[[Any], int], LlamaConfig: Config) -> Flipbo
     """Where the weights are, from 15 million to 405 billion, as the learner counts them."""
 
     def share(config: Any) -> dict[str, int]:
-        """The parts, from how the count moves when one size is one larger."""
+        """The parts, from how the count moves when one size is one larger; and one block."""
         total = count_parameters(config)
         per = {
             name: count_parameters(replace(config, **{name: getattr(config, name) + 1})) - total
@@ -191,27 +197,39 @@ def sizes(count_parameters: Callable[[Any], int], LlamaConfig: Config) -> Flipbo
         parts = (tables, blocks - swiglu, swiglu, total - tables - blocks)
         return dict(zip(LOOKS, parts, strict=True))
 
+    def block(model: str) -> tuple[int, int]:
+        """How many blocks there are, and the parameters of one."""
+        layers = MODELS[model][0][1]
+        parts = counted(model)
+        return layers, (parts["attention"] + parts["SwiGLU"]) // layers
+
     counted = functools.cache(
         lambda model: share(LlamaConfig(**dict(zip(FIELDS, MODELS[model][0], strict=True))))
     )
 
     def draw(fig: Figure, model: str) -> str:
         here, known = counted(model), MODELS[model][1]
-        axes = fig.add_axes((0.2, 0.18, 0.77, 0.64))
+        axes = fig.add_axes((0.2, 0.18, 0.6, 0.64))
+        axes.text(103, -0.9, "blocks", fontsize=10)
         for row, name in enumerate(MODELS):
             _shares(axes, row, counted(name), name == model)
+            layers, each = block(name)
+            size = f"{each / 1e9:.2f} B" if each >= 1e9 else f"{each / 1e6:.1f} M"
+            axes.text(103, row, f"{layers} × {size}", va="center", fontsize=10)
         axes.set_yticks(range(len(MODELS)), list(MODELS))
         axes.invert_yaxis()
         axes.set(xlim=(0, 100), xlabel="% of the parameters")
-        axes.legend(*_legend(axes), ncols=3, loc="lower left", bbox_to_anchor=(-0.02, 1.0))
+        axes.legend(*_legend(axes), ncols=3, loc="lower left", bbox_to_anchor=(-0.32, 1.02))
         total = sum(here.values())
         verdict = "as its files hold" if total == known else f"where its files hold {known:,}"
         gigabytes = 2 * total / 1e9
         size = f"{gigabytes:,.0f}" if gigabytes >= 10 else f"{gigabytes:.2f}"
         parts = [100 * here[name] / total for name in LOOKS]
+        layers, each = block(model)
         return (
             f"{model}: your count is {total:,} parameters, {verdict}; {size} GB in 16-bit numbers. "
-            f"Tables {parts[0]:.1f} %, attention {parts[1]:.1f} %, SwiGLU {parts[2]:.1f} %."
+            f"Tables {parts[0]:.1f} %, attention with the blocks' norms {parts[1]:.1f} %, SwiGLU "
+            f"{parts[2]:.1f} %. It has {layers} blocks of {each:,} parameters."
         )
 
     return explore(

@@ -29,13 +29,13 @@ LABS = {"attention_norm": "02", "ffn_norm": "02", "attention": "06", "feed_forwa
 SAYS = {
     "tok_embeddings": "each token becomes a vector, its row of the table. The stream begins.",
     "attention_norm": "a copy of the stream, brought to one size. The stream itself is left alone.",
-    "attention": "the only place where positions meet. It is handed the angles, and this layer's "
-    "cache if there is one.",
+    "attention": "the only place where positions meet. It is handed the angles for RoPE, and this "
+    "layer's cache if there is one.",
     "first sum": "what attention found is added to the stream.",
     "ffn_norm": "again a copy, normed by weights of its own.",
     "feed_forward": "each position for itself; most of the weights are here.",
     "second sum": "added again. This is what the block returns.",
-    "norm": "the last norm: the stream has only grown on the way.",
+    "norm": "the last norm: the stream may have any size by now.",
     "logits": "one number for each token of the vocabulary, at every position.",
 }
 
@@ -71,9 +71,12 @@ def architecture(Llama: Callable[[Any], nn.Module], LlamaConfig: Callable[..., A
             _box(axes, f"layers.{i}.{norm}", READ + 0.25, y, norm, LABS[norm], **look)
             _box(axes, f"layers.{i}.{part}", WORK + 0.55, y, part, LABS[part], **look)
             if part == "attention":
-                axes.text(WORK + 0.55, y - 0.29, "angles, cache ↓", ha="center", fontsize=8.5)
+                _aside(axes, WORK + 0.15, y, "RoPE", "03")
+                _aside(axes, WORK + 0.95, y, "cache", "05")
         for i in range(count):
             _frame(axes, _height(1 + 2 * i) - 0.48, f"layers[{i}]")
+        between = (_height(2) + _height(3)) / 2
+        axes.text(6.45, between, "2 × here,\n32 × in 8B", va="center", fontsize=8.5)
         last = _height(2 * count) + SUM + 0.5
         _box(axes, "norm", STREAM, last, "norm", "02", **look)
         tied = "output.weight" not in dict(model.named_parameters())
@@ -115,7 +118,17 @@ def _caption(here: str, seen: dict[str, Tensor], weights: dict[str, int]) -> str
     if here == "logits":
         own = weights.get("output", 0)
     of = f"; {own:,} of the model's {weights['']:,} weights" if own else ""
-    return f"{here}, {_shape(seen[here])}{of}: {SAYS[kind]}"
+    return f"{here}, {_shape(seen[here])}{of}: {SAYS[kind]}{_inside(here, seen)}"
+
+
+def _inside(here: str, seen: dict[str, Tensor]) -> str:
+    """The shapes within a part, where its matrices are modules."""
+    shapes = {name: _shape(seen.get(f"{here}.{name}")) for name in ("wq", "wk", "w_gate")}
+    if shapes["w_gate"] != "?":
+        return f" Inside there are {shapes['w_gate']} numbers."
+    if "?" in (shapes["wq"], shapes["wk"]):
+        return ""
+    return f" Inside: queries {shapes['wq']}, keys and values {shapes['wk']} each, all heads."
 
 
 def _box(
@@ -149,10 +162,22 @@ def _box(
         axes.text(left + width - 0.08, y, lab, ha="right", fontsize=8, bbox=frame, **text)
 
 
+def _aside(axes: Axes, x: float, y: float, label: str, lab: str) -> None:
+    """What attention uses inside, as a small box on its upper edge."""
+    from matplotlib.patches import Rectangle
+
+    box = Rectangle((x - 0.36, y - 0.44), 0.72, 0.22, fill=False, edgecolor=GREY, linewidth=0.8)
+    axes.add_patch(box)
+    axes.text(x - 0.31, y - 0.33, label, va="center", fontsize=8)
+    axes.text(x + 0.31, y - 0.33, lab, ha="right", va="center", fontsize=7)
+
+
 def _stream(axes: Axes, walk: list[str], here: str, seen: dict[str, Tensor]) -> None:
     """The stream down the left edge, fat as far as the walk has come."""
     axes.text(STREAM, 0.2, f"ids (1, {TOKENS})", ha="center", va="center", fontsize=9.5)
     axes.plot([STREAM] * 2, [0.29, 0.4], "-", color=INK, linewidth=1)
+    shape = _shape(seen.get("tok_embeddings"))
+    axes.text(STREAM + 0.87, 0.62, f"→ {shape}: one vector for each token", va="center", fontsize=9)
     end = _height(2 * SIZES["n_layers"]) + SUM + 0.28
     axes.plot([STREAM] * 2, [0.84, end], "-", color=INK, linewidth=1.2, alpha=0.7)
     sums = [step for step in walk if step.endswith("sum")]

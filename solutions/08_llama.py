@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 08 · Llama
 #
-# A norm, rotated queries and keys, grouped heads, a cache, a gate: you have written all the pieces, and none of them has ever seen another one. In this lab
-# they become a model. It takes about fifty lines. The question is then whether it is *the* model, the one that the rest of the world calls Llama, and that is settled by
-# numbers: the same weights have to give the same logits as in Hugging Face's library, to four digits.
+# A norm, rotated queries and keys, grouped heads, a cache, a gate: you have written all the pieces, but not yet the model they make. In this lab
+# they become one. It takes about fifty lines. The question is then whether it is *the* model, the one that the rest of the world calls Llama, and that is settled by
+# numbers: the same weights have to give the same logits as in Hugging Face's library, to within 0.0001.
 
 # %% id="setup"
 import sys
@@ -32,53 +32,71 @@ from plots import llama as plot
 from plots.show import show
 
 # %% [markdown]
-# ## 8.0 The problem: four in a row are silent
+# ## 8.0 The problem: 32 pairs in a row
 #
-# The simplest way to put layers together is one after the other: what attention gives goes into SwiGLU, what SwiGLU gives goes into the next attention.
-# The cell does that with new layers of yours, and prints how large the numbers are that come out (their root mean square). What goes in has size 1.
+# Llama 3 8B has 32 pairs of attention and SwiGLU. The simplest way to put them together is one after the other: what attention gives goes into SwiGLU, what SwiGLU gives goes into the next attention.
+# Two ideas are on offer to make that better. **Norm**: each part reads its input through an RMSNorm. **Sum**: what a part gives is added to its input instead of replacing it.
 #
-# **Predict.** What comes out of four such pairs: numbers of about 1, of about 1/100, or nothing at all?
+# The cell tries all four combinations, with layers of yours with fresh random weights. It prints two numbers. One is the size of what comes out, its root mean square, when what goes in has size 1. The other is how
+# a gradient of size 1 at the output arrives at the input: it has to get there, or the first layers cannot learn.
+#
+# **Predict.** In how many of the four are both numbers between 1/100 and 100: in one, two or three?
 
 
 # %% id="in-a-row"
-def in_a_row(n_pairs: int) -> float:
+def size(x: Tensor) -> float:
+    return x.detach().double().square().mean().sqrt().item()
+
+
+def in_a_row(norm: bool, add: bool) -> str:
     torch.manual_seed(0)
     angles = rope_angles(torch.arange(8), rope_frequencies(8))
-    x = torch.randn(1, 8, 64)
-    for _ in range(n_pairs):
-        x = GroupedQueryAttention(64, 8, 2)(x, angles)
-        x = SwiGLU(64, 176)(x)
-    return x.square().mean().sqrt().item()
+    start = x = torch.randn(1, 8, 64, requires_grad=True)
+    for _ in range(32):
+        read = RMSNorm(64)(x) if norm else x
+        found = GroupedQueryAttention(64, 8, 2)(read, angles)
+        x = x + found if add else found
+        read = RMSNorm(64)(x) if norm else x
+        found = SwiGLU(64, 176)(read)
+        x = x + found if add else found
+    x.backward(torch.randn(1, 8, 64))
+    return f"output {size(x):.3g}, gradient at the input {size(start.grad):.3g}"
 
 
-show("one pair   ", lambda: f"{in_a_row(1):.2g}")
-show("two pairs  ", lambda: f"{in_a_row(2):.2g}")
-show("three pairs", lambda: f"{in_a_row(3):.2g}")
-show("four pairs ", lambda: f"{in_a_row(4):.2g}")
+show("neither norm nor sum", lambda: in_a_row(norm=False, add=False))
+show("norm               ", lambda: in_a_row(norm=True, add=False))
+show("sum                ", lambda: in_a_row(norm=False, add=True))
+show("norm and sum       ", lambda: in_a_row(norm=True, add=True))
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Nothing at all: 0, exactly. Attention averages, so its output is smaller than its input. And SwiGLU multiplies two numbers that both come from its input:
-# half the input gives about a quarter of the output. Small becomes smaller, until float32 has no number for it.
+# In one: only both ideas together.
+#
+# *Neither*: SwiGLU multiplies two numbers that both come from its input, so half the input gives about a quarter of the output. Small becomes smaller from pair to pair; after eight, float32 has no number for it.
+# *Norm alone*: the output is saved, the gradient is not. On its way back every part makes it smaller and every norm larger, no sum leads around them, and what does not quite cancel multiplies up 64 times: to hundreds or thousands.
+# *Sum alone*: the stream grows, SwiGLU adds the more the larger it is, and in the end it is no number any more. With 16 pairs all is well still, with 24 it can be in the millions.
 #
 # </details>
 #
-# Llama 3 8B has 32 such pairs. Two ideas make that possible, and a block of Llama is these two ideas.
+# A block of Llama is these two ideas.
 #
 # **Residual connections** (He and others, [1512.03385](https://arxiv.org/abs/1512.03385)). A part does not replace its input. What it found is *added* to it:
 #
 # $$x \leftarrow x + \mathrm{part}(x)$$
 #
-# So the vectors x run through the whole model, from the embedding to the output, and the parts read from them and write to them. Think of it as a stream, the **residual stream**: a part
-# with nothing to say adds zero, and the stream flows on as it was.
+# So the vectors x run through the whole model, from the embedding to the output, and the parts read from them and write to them. Think of it as a stream, the **residual stream**. A gradient comes back on the same way, through the sums,
+# without being multiplied by anything.
 #
 # **Pre-norm.** A part reads the stream through an RMSNorm, so it sees numbers of one size however large the stream has become. The
-# Transformer of 2017 normed after the sum, norm(x + part(x)): the stream itself. GPT-2 moved the norm to the front, and Llama does as it does. Xiong and others
-# ([2002.04745](https://arxiv.org/abs/2002.04745)) showed why: with the norm after the sum, the gradients near the output are large at the start, and training breaks unless it is begun very slowly.
+# Transformer of 2017 normed after the sum, norm(x + part(x)): the stream itself. GPT-2 moved the norm to the front, and Llama does as it does. Both numbers above would be about 1 in the old order, too. What is wrong with it shows in training: Xiong and others
+# ([2002.04745](https://arxiv.org/abs/2002.04745)) proved that the gradients of the last layers' weights are large at the start, so that a large learning rate breaks the training unless it is begun very slowly.
 
 # %% [markdown]
 # ## 8.1 The block
+#
+# It is called a **decoder block** for a historical reason. The Transformer of 2017, made for translation, had two halves. Its encoder read the whole sentence, each word seeing all others. Its decoder wrote the translation, each word seeing only those
+# before it. Llama is such a decoder alone, and so is GPT.
 #
 # With h for what lies between the two parts, a block computes
 #
@@ -91,13 +109,13 @@ show("four pairs ", lambda: f"{in_a_row(4):.2g}")
 # GIVEN · LlamaConfig
 @dataclass
 class LlamaConfig:
-    """The sizes of a Llama; the defaults are those of Llama 3 8B (2407.21783, table 3).
+    """The sizes of a Llama; the defaults are those in the files of Llama 3 8B (its config.json).
 
-    A head has dim / n_heads features. hidden_dim: F of SwiGLU, the final number. max_seq_len: the
-    longest text it was trained on; no weight depends on it. tie_embeddings: the output projection
-    is the embedding table itself.
+    A head has d = dim / n_heads features. hidden_dim: F of SwiGLU, as it is: no rounding is to be
+    done. max_seq_len: the longest text it was trained on; no weight depends on it. tie_embeddings:
+    the output projection is the embedding table itself.
 
-    >>> LlamaConfig(dim=96, n_heads=4).n_kv_heads
+    >>> LlamaConfig(dim=96, n_heads=16).n_kv_heads
     8
     """
 
@@ -114,7 +132,7 @@ class LlamaConfig:
 
 
 # %% [markdown]
-# **Predict.** Suppose all weights of wo and of w_down are zero, so that attention and SwiGLU both give zero. What comes out of the block: zeros, norm(x), or x?
+# **Predict.** Set the weights of both norms of a block to 0. What comes out of the block: zeros, x, or something in between?
 
 
 # %%
@@ -145,7 +163,7 @@ class DecoderBlock(nn.Module):
     def forward(self, x: Tensor, angles: Tensor, cache: KVCache | None = None) -> Tensor:
         """x: (B, T, dim), angles: (T, d/2) of these T positions → (B, T, dim).
 
-        The cache, if there is one, is attention's.
+        cache: hand it on to attention; None without one.
         """
         ### BEGIN SOLUTION
         x = x + self.attention(self.attention_norm(x), angles, cache)
@@ -156,31 +174,49 @@ class DecoderBlock(nn.Module):
 # %%
 check.DecoderBlock(DecoderBlock)
 
+
+# %% id="norms-at-zero"
+def norms_at_zero() -> float:
+    config = LlamaConfig(dim=64, n_heads=8, n_kv_heads=2, hidden_dim=176)
+    block, x = DecoderBlock(config), torch.randn(1, 8, 64)
+    nn.init.zeros_(block.attention_norm.weight)
+    nn.init.zeros_(block.ffn_norm.weight)
+    angles = rope_angles(torch.arange(8), rope_frequencies(8))
+    return (block(x, angles) - x).abs().max().item()
+
+
+show("largest difference between output and input", norms_at_zero)
+
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# x, exactly. If a block of yours gives norm(x) there, the normed vector got the name x, and the stream was lost: `x = norm(x)`, `x = x + attention(x)`. Such a model
-# trains, only worse, so people notice late
-# ([faster-trajectory-transformer#3](https://github.com/Howuhh/faster-trajectory-transformer/issues/3), [OLMo#680](https://github.com/allenai/OLMo/issues/680)).
+# x, exactly. The norms stand on the branches, not in the stream. Each part reads zeros, finds zero and adds zero.
+#
+# A block that gives zeros there has lost its stream: `x = norm(x)`, then `x = x + attention(x)`, and the normed vector has the name x. Such a model trains, and nothing says that it is wrong
+# ([faster-trajectory-transformer#3](https://github.com/Howuhh/faster-trajectory-transformer/issues/3), [OLMo#680](https://github.com/allenai/OLMo/pull/680)).
 #
 # </details>
 #
-# The four pairs from above, now as blocks:
+# And 32 of your blocks in a row? The two numbers should be those of "norm and sum" above.
 
 
 # %% id="blocks-in-a-row"
-def blocks_in_a_row(n_blocks: int) -> float:
+def blocks_in_a_row(n_blocks: int) -> str:
     torch.manual_seed(0)
     config = LlamaConfig(dim=64, n_heads=8, n_kv_heads=2, hidden_dim=176)
     angles = rope_angles(torch.arange(8), rope_frequencies(8))
-    x = torch.randn(1, 8, 64)
+    start = x = torch.randn(1, 8, 64, requires_grad=True)
     for _ in range(n_blocks):
         x = DecoderBlock(config)(x, angles)
-    return x.square().mean().sqrt().item()
+    x.backward(torch.randn(1, 8, 64))
+    return f"output {size(x):.3g}, gradient at the input {size(start.grad):.3g}"
 
 
-show(" 4 blocks", lambda: f"{blocks_in_a_row(4):.3f}")
-show("32 blocks", lambda: f"{blocks_in_a_row(32):.3f}")
+show(" 4 blocks", lambda: blocks_in_a_row(4))
+show("32 blocks", lambda: blocks_in_a_row(32))
+
+# %% [markdown]
+# They are. 32 blocks are 64 sums, and all of them together make the stream about twice as large as it was: a new part adds little.
 
 # %% [markdown]
 # ## 8.2 The model
@@ -188,13 +224,15 @@ show("32 blocks", lambda: f"{blocks_in_a_row(32):.3f}")
 # What is left is the beginning, the end, and the bookkeeping between them:
 #
 # 1. `tok_embeddings`, an `nn.Embedding`: lab 01's table, one row for each token.
-# 2. The angles of the T positions. They are the same for all layers, so they are made once. The first of the T tokens stands at position 0, or, with caches, behind those that are in them.
-# 3. `layers`, n_layers blocks. Each has a cache of its own: another layer has other keys.
+# 2. The angles of the T positions. They are the same for all layers, so they are made once. The first of the T tokens stands at position 0, or, with caches, after those that are in them.
+# 3. `layers`, n_layers blocks in an `nn.ModuleList`; in a plain list torch would not see their weights. Each block has a cache of its own: another layer has other keys.
 # 4. `norm`, once more: the stream has only been added to, and by now can have any size.
-# 5. `output`, a linear map without bias from dim to V: one **logit** for each token of the vocabulary. No softmax; lab 09's loss and lab 10's sampling take it
-#    themselves.
+# 5. `output`, a linear map without bias from dim to V: one **logit** for each token of the vocabulary. No softmax; lab 09's loss and lab 10's sampling apply it
+#    themselves. Norm and output together are the **output block**.
 #
-# In small models the last step needs no weights of its own. Row v of the table says what token v looks like at the entrance; the logit of v is the dot product of the stream with that same row. This is
+# Two rules for what you make on the way. Positions, frequencies and caches have to lie where the tokens or the weights lie: `device=ids.device`, or the weights' device. And the angles stay float32, also in a bfloat16 model: bfloat16 has no 1,001, only 1,000 and 1,004.
+#
+# Many small models save the last step's weights. Row v of the table says what token v looks like at the entrance; the logit of v is the dot product of the stream with that same row. This is
 # **weight tying** (Press and Wolf, [1608.05859](https://arxiv.org/abs/1608.05859)). Llama 3.2 1B is tied, Llama 3 8B is not. Tied means *one* matrix: a copy is equal at the
 # start and another matrix after one step of training.
 #
@@ -248,7 +286,13 @@ class Llama(nn.Module):
         ### END SOLUTION
 
     def new_caches(self, batch: int, max_len: int) -> list[KVCache]:
-        """Make an empty cache for each layer, in the dtype and on the device of the weights."""
+        """Make an empty cache for each layer, in the dtype and on the device of the weights.
+
+        >>> small = {"dim": 4, "n_layers": 2, "n_heads": 2, "n_kv_heads": 1, "hidden_dim": 3}
+        >>> model = Llama(LlamaConfig(**small, vocab_size=3))
+        >>> [tuple(cache.keys.shape) for cache in model.new_caches(batch=1, max_len=4)]
+        [(1, 1, 4, 2), (1, 1, 4, 2)]
+        """
         ### BEGIN SOLUTION raise NotImplementedError("Exercise 8.2: Llama.new_caches")
         config, weight = self.config, self.tok_embeddings.weight
         sizes = (batch, config.n_kv_heads, max_len, config.dim // config.n_heads)
@@ -259,15 +303,31 @@ class Llama(nn.Module):
 # %%
 check.Llama(Llama)
 
+
+# %% id="where-they-stand"
+def lengths() -> list[int]:
+    small = {"dim": 16, "n_layers": 2, "n_heads": 2, "n_kv_heads": 1, "hidden_dim": 24}
+    model = Llama(LlamaConfig(**small, vocab_size=50))
+    caches = model.new_caches(batch=1, max_len=40)
+    model(torch.arange(30)[None], caches)
+    seen = [caches[0].length]
+    for layer in model.layers:  # asked again whenever a block begins
+        layer.register_forward_pre_hook(lambda *_: seen.append(caches[0].length))
+    model(torch.tensor([[30, 31]]), caches)
+    return seen
+
+
+show("caches[0].length before the call, as block 0 begins, as block 1 begins", lengths)
+
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# 30 and 31: the cache holds positions 0 to 29, and its `length` is the first position that is free. All caches are equally long, so any of them can be asked, but *before* the loop: the first layer's
-# `update` moves it.
+# 30 and 31: the cache holds positions 0 to 29, and its `length` is the first position that is free. All caches are equally long, so any of them can be asked, but *before* the loop: the first block's
+# `update` moves it, and block 1 would put the two tokens at 32 and 33.
 #
 # </details>
 #
-# What you have built, as one picture. The shapes and the numbers of weights are those of your own modules, for a text of five tokens. Let it play: the pink line is the stream as far as it has come.
+# What you have built, as one picture. The shapes and the numbers of weights are those of your own modules, for a text of five tokens; the small number in a box is its lab. Let it play: the pink line is the stream as far as it has come.
 
 # %%
 plot.architecture(Llama, LlamaConfig)
@@ -278,12 +338,12 @@ plot.architecture(Llama, LlamaConfig)
 # ### Is it Llama?
 #
 # Two rows of the check were called "the logits of Hugging Face's Llama". Two small models with random weights lie in `assets/`, with the logits that `LlamaForCausalLM` gives for them. They are the same as yours, or
-# the check would have failed, and have said where: not only the logits are stored but what every module put out. So whenever a model "does not work", it can be asked which part is the first to depart. The picture does
-# that with your model, and spoils it a little first, if you like.
+# the check would have failed, and have said where: stored are not only the logits but also what every module put out. So whenever a model "does not work", it can be asked which part is the first to depart. The picture does
+# that with your model. If you like, it puts a fault in first.
 #
-# One spoiler is the most frequent one of all. Hugging Face stores wq and wk for the other layout of RoPE (lab 03, `apply_rope_half`): the same rows in another order.
+# One of the faults is a frequent one ([TinyLlama#24](https://github.com/jzhang38/TinyLlama/issues/24), [LLMs-from-scratch#747](https://github.com/rasbt/LLMs-from-scratch/pull/747)). Hugging Face stores wq and wk for the other layout of RoPE (lab 03, `apply_rope_half`): the same rows in another order. The picture starts with this fault; then choose the others.
 #
-# **Predict.** Somebody loads them into your model as they are. Which positions get wrong logits: every one, every one but the first, or only those far back in the text, since small angles hardly turn?
+# **Predict.** Somebody loads these rows into your model as they are. Which positions get wrong logits: every one, every one but the first, or only those far back in the text, since small angles hardly turn?
 
 # %% id="plot-8-2-departures"
 plot.departures(Llama, LlamaConfig)
@@ -291,22 +351,22 @@ plot.departures(Llama, LlamaConfig)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Every one but the first. The token at position 0 has nothing to choose from: it sees one key, itself, with weight 1, whatever the query says. So nothing in wq, wk or RoPE can be wrong there, and a test that looks at the first token only finds
-# nothing ([TinyLlama#24](https://github.com/jzhang38/TinyLlama/issues/24), [LLMs-from-scratch#747](https://github.com/rasbt/LLMs-from-scratch/pull/747)). In this small model every later position departs at once. With a real
-# model's slow frequencies the first words can look well and the text then goes astray.
+# Every one but the first. The token at position 0 has nothing to choose from: it sees one key, itself, with weight 1, whatever the query says. So no fault in wq, wk or RoPE can show there, and a test that looks at the first token only finds
+# nothing ([shainet#111](https://github.com/NeuraLegion/shainet/pull/111)). In this small model every later position departs at once. In a real
+# model most pairs turn slowly, so the first words can look right before the text goes astray: gibberish after twenty tokens or more, somebody wrote ([llama2.c#286](https://github.com/karpathy/llama2.c/pull/286)).
 #
 # </details>
 #
-# Read the other pictures in the same way: a false `norm_eps` shows in the first norm, a false `rope_base` in the first attention and at position 1, one changed number in the module that holds it. What
+# Read the other pictures in the same way: a wrong `norm_eps` shows in the first norm, a wrong `rope_base` in the first attention and at position 1, one changed number in the module that holds it. What
 # departs first has the fault; all that follows only inherits it.
 
 # %% [markdown]
 # ### The stream
 #
 # Below, one line of Shakespeare goes through your `Llama`, with three sets of weights: new ones, new ones with a table of small numbers, and those of a small model that has learned to write like Shakespeare (lab 09 is about how). The line is
-# the size of the stream after every sum, the bars are what each part added.
+# the size of the stream after every sum; each block has two points, after attention and after SwiGLU. The bars are the sizes of what was added. Size is the root mean square, as in 8.0.
 #
-# **Predict.** Look at "trained". When the stream leaves the last block, is it about as long as at the beginning, about three times, or more than ten times as long?
+# **Predict.** Look at "trained". When the stream leaves the last block, is it about as large as at the beginning, about three times, or more than ten times as large?
 
 # %% id="plot-8-2-stream"
 plot.stream(Llama, LlamaConfig)
@@ -314,12 +374,12 @@ plot.stream(Llama, LlamaConfig)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# More than ten times: from 0.12 to 4.7 at position 3. Nothing ever makes it shorter, except a part that writes the opposite of what is there. That is why the last norm is needed, and why the parts need
-# theirs: the same vector would be ten times as loud to the last block as to the first.
+# More than ten times: from 0.12 to 4.7 at position 3. Nothing ever makes it smaller, except a part that writes the opposite of what is there. That is why the last norm is needed, and why the parts need
+# theirs: without, the last block would read numbers nearly twenty times as large as the first.
 #
 # </details>
 #
-# With new weights and a table of size 1, the parts whisper beside the embedding: after twelve blocks, what comes out is still mostly the token that went in. With a small table they drown it within one or two blocks. Keep that in mind for 8.4.
+# With new weights and a table of size 1, the parts add little beside the embedding: after twelve blocks, what comes out is at most positions still more than half the token that went in. With a small table the very first sum drowns it. Keep that in mind for 8.4.
 #
 # And the caches? One text, whole and in pieces; the difference should be rounding only.
 
@@ -340,7 +400,7 @@ show("largest difference between pieces and whole", lambda: f"{pieces_or_whole()
 # %% [markdown]
 # ## 8.3 How many parameters?
 #
-# "8B" is a name. The number can be computed from the sizes alone, without building anything: go through your own `__init__`, matrix by matrix. d is dim / n_heads.
+# "8B" is a name. The number can be computed from the sizes alone, without building anything: go through your own `__init__`, matrix by matrix. d is dim / n_heads, the features of a head.
 #
 # | part | weights | how often |
 # |---|---|---|
@@ -390,9 +450,9 @@ plot.sizes(count_parameters, LlamaConfig)
 #
 # </details>
 #
-# From 8B on the mix hardly changes: about 17 % attention, the rest SwiGLU. Is that also where the time goes? The next cell runs a model of yours, in the proportions of Llama 3.2 1B but narrower, and clocks its modules.
+# From 8B on attention stays at about 17 %. SwiGLU grows from 70 to 81 %, as the tables shrink from 13 to 1 %. Is that also where the time goes? The next cell runs a model of yours, its blocks in the proportions of Llama 3.2 1B, an eighth as wide, and with an output of its own. It clocks the modules.
 #
-# **Predict.** 1,024 tokens instead of 128, eight times as many. Does it take eight times as long, or more? And which part gains?
+# **Predict.** 1,024 tokens instead of 128, eight times as many. Does it take about 8, about 15, or more than 20 times as long?
 
 # %% id="measure-shares"
 plot.shares(Llama, LlamaConfig)
@@ -400,18 +460,37 @@ plot.shares(Llama, LlamaConfig)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# More: when this lab was written, about twenty times. SwiGLU, norms and output do the same for each token, eight times as much for eight times as many. In attention every token meets every earlier one: 64 times as many scores. With a
-# tenth of the weights it took a quarter of the time at 128 tokens and three quarters at 1,024. (Kernels for long texts keep the scores out of memory, but compute them all the same.)
+# More than 20 times on the machine on which this lab was written, 20 to 26 from run to run; another one may differ. SwiGLU, norms and output do the same for each token, eight times as much for eight times as many. In attention every token meets every earlier one: 64 times as many scores. With a
+# tenth of the weights it took about a third of the time at 128 tokens and about four fifths at 1,024. (Kernels for long texts keep the scores out of memory, but compute them all the same.)
 #
 # </details>
 
 # %% [markdown]
 # ## 8.4 It says nothing
 #
-# The model is complete. Let it write. Below, three new models read the beginning of a sonnet with 35 different characters, and go on from "Shall I com" with your `generate_greedy_cached`. The **loss** is the mean of −ln p, where p is the
+# The model is complete. Let it write: `generate_greedy_cached` of lab 05 wants a step, which is given only the new tokens. Your model with its caches is such a step.
+
+
+# %% id="write"
+def go_on(text: str, n_new: int) -> str:
+    torch.manual_seed(0)
+    vocab = sorted(set("Shall I compare thee to a summer's day?"))
+    sizes = {"dim": 96, "n_layers": 3, "n_heads": 4, "n_kv_heads": 2, "hidden_dim": 256}
+    model = Llama(LlamaConfig(**sizes, vocab_size=len(vocab)))
+    caches = model.new_caches(batch=1, max_len=len(text) + n_new)
+    ids = torch.tensor([[vocab.index(character) for character in text]])
+    with torch.no_grad():
+        written = generate_greedy_cached(lambda new: model(new, caches), ids, n_new)
+    return "".join(vocab[i] for i in written[0].tolist())
+
+
+show("it writes", lambda: repr(go_on("Shall I com", 24)))
+
+# %% [markdown]
+# Noise. How far is that from a good model? Below, three new models read the beginning of a sonnet with 35 different characters, and go on from "Shall I com": one untied, one tied, and one tied whose table has small numbers. The **loss** is the mean of −ln p, where p is the
 # probability that the model gave to the character that really came next.
 #
-# **Predict.** Whoever knows nothing gives every character 1/35, and so has a loss of ln 35 = 3.56. A new model knows nothing, either. What is the loss of the *tied* one: about 3.6, about 7, or more than 50?
+# **Predict.** Whoever knows nothing gives every character 1/35, and so has a loss of ln 35 = 3.56. A new model knows nothing, either. What is the loss of the second one: about 3.6, about 7, or more than 50?
 
 # %% id="measure-noise"
 plot.noise(Llama, LlamaConfig, generate_greedy_cached)
@@ -420,12 +499,12 @@ plot.noise(Llama, LlamaConfig, generate_greedy_cached)
 # <details><summary>Answer</summary>
 #
 # More than 50. The untied model has no opinion: its loss is ln V and a little, since its random logits are not quite equal. The tied model has one, and is sure of it: the next character is the one that it has just read. Its stream is
-# still the row of the table that came in (you saw it: the parts whisper), and the product of a row with itself is far larger than with any other row: the sum of 96 squares. So it is certain, and nearly always wrong. That is worse than
+# still mostly the row of the table that came in (you saw it in the stream), and the product of a row with itself is far larger than with any other row: the sum of 96 squares. So it is certain, and nearly always wrong. That is worse than
 # knowing nothing.
 #
 # </details>
 #
-# `nn.Embedding` starts with numbers of size 1. Hugging Face's `LlamaConfig` has 0.02 (`initializer_range`) for all matrices. The third model has a table of size 0.02, and is back at ln V, where a model that knows nothing belongs. Remember it
+# `nn.Embedding` starts with numbers of size 1. Hugging Face's `LlamaConfig` has 0.02 (`initializer_range`) for all matrices. The third model has a table of size 0.02, and is back at ln V, where a model that knows nothing belongs. Your class is left as it is; lab 09 trains an untied model. Remember it
 # for the first line of a training run: **a loss that starts far above ln V is a mistake in the model, not a lack of training.**
 
 # %% [markdown]
@@ -441,7 +520,8 @@ plot.noise(Llama, LlamaConfig, generate_greedy_cached)
 # | tie_embeddings | yes | no | no | no |
 # | parameters | 1,235,814,400 | 8,030,261,248 | 70,553,706,496 | 405,853,388,800 |
 #
-# These are all the differences ([2407.21783](https://arxiv.org/abs/2407.21783), table 3, with the hidden sizes that the weights have, see lab 07; 1B from its own config), and your class builds each of them. From Llama 3.1 on, the RoPE frequencies are scaled as well, for longer texts: lab 13.
+# Your class builds each of them. Apart from the longest text and, in the columns 3.2 and 3.1, scaled RoPE frequencies (lab 13; without them the logits are not theirs), these are all the differences
+# ([2407.21783](https://arxiv.org/abs/2407.21783), table 3, with the hidden sizes that the weights have, see lab 07; 1B from its own config).
 #
 # The same parts in three places:
 #
@@ -454,21 +534,21 @@ plot.noise(Llama, LlamaConfig, generate_greedy_cached)
 # | `layers[i].feed_forward` (`w_gate`, `w_up`, `w_down`; Meta: `w1`, `w3`, `w2`) | `model.layers[i].mlp` (`gate_proj`, `up_proj`, `down_proj`) |
 # | `norm`, `output` | `model.norm`, `lm_head` |
 #
-# Meta's [model.py](https://github.com/meta-llama/llama3/blob/main/llama/model.py) is as short as yours. It keeps the cache inside of the attention module, which makes a model that can read only one batch of texts at a time, and is told the start position from outside.
+# Meta's [model.py](https://github.com/meta-llama/llama3/blob/main/llama/model.py) has about 300 lines, with the parts of labs 02 to 07 and with code for several GPUs; yours has 50 on top of those parts. It keeps the cache inside the attention module, which makes a model that can read only one batch of texts at a time, and `forward` takes start_pos as an argument.
 
 # %% [markdown]
 # ## What you built
 #
-# `DecoderBlock`, `Llama` and `count_parameters`: the model, complete, and the same as everyone else's to four digits. Three questions to think about:
+# `DecoderBlock`, `Llama` and `count_parameters`: the model, complete, and the same as everyone else's to within 0.0001. Three questions to think about:
 #
-# 1. You multiply the embedding table of an untied model by 1,000 and leave all else. What happens to the logits?
+# 1. You multiply the embedding table of an untied model by 1,000 and leave everything else. What happens to the logits?
 # 2. Two blocks of a trained model change places. Why is that less of a disaster than it would be in a network without residual connections?
 # 3. A block of Llama 3 8B has 218,112,000 parameters. How many blocks would a model of one trillion have, at the same width?
 #
 # <details><summary>Answers</summary>
 #
-# 1. The first block's parts read a normed stream, so they add what they added before (up to eps), but now to a stream a thousand times as long: nearly nothing. Every later norm sees almost the embedding
-# alone. The logits are those of a model without blocks. 2. A block adds a little to what is there; to the next block the stream looks much as it did. Veit and others
+# 1. The first attention adds what it added before (up to eps), to a stream a thousand times as long. From there on every norm sees almost only the embedding.
+# The logits are those of a model without blocks. 2. In deep models a block adds little to what is there (not in the three blocks above); to the next block the stream looks much as it did. Veit and others
 # ([1605.06431](https://arxiv.org/abs/1605.06431)) found that residual networks for images survive it when a block is taken out or two are swapped, and that networks without residuals do not. 3. About 4,580. Real models
 # become wider, too: 405B has 126 blocks of 3.2 billion.
 #

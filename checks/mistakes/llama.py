@@ -123,7 +123,7 @@ class _TwiceTheSame(DecoderBlock):
 
 class _Relu(SwiGLU):
     def forward(self, x: Tensor) -> Tensor:
-        return self.w_down(self.w_gate(x).relu() * self.w_up(x))
+        return self.times("w_down", self.times("w_gate", x).relu() * self.times("w_up", x))
 
 
 def _reglu(block: Any, config: Any) -> None:
@@ -309,6 +309,12 @@ BLOCK_MISTAKES = [
         SECOND,
     ),
     flow(
+        "feed_forward_of_attention",
+        "SwiGLU reads only what attention found. It reads the sum, in which x is.",
+        lambda b, x, attend, feed: x + (a := attend(b.attention_norm(x))) + feed(b.ffn_norm(a)),
+        SECOND,
+    ),
+    flow(
         "no_attention",
         "Attention is not used.",
         lambda b, x, attend, feed: x + feed(b.ffn_norm(x)),
@@ -408,10 +414,20 @@ BLOCK_MISTAKES = [
     ),
     wrong_block(
         "angles_ignored",
-        "The angles are not handed on: attention gets zeros, so that no token knows where it is.",
+        "Attention gets the same angles for all tokens, or none: no token knows where it is.",
         CACHE,
         after_attention=lambda b, x, angles, cache: (
             x + b.attention(b.attention_norm(x), 0 * angles, cache)
+        ),
+    ),
+    wrong_block(
+        "angles_in_half",
+        "The angles are rounded to the dtype of x. In bfloat16 1,001 becomes 1,000, and neighbours "
+        "stand on one place.",
+        "Angles are float32. Hand them on as they are.",
+        "huggingface/transformers#29285",
+        after_attention=lambda b, x, angles, cache: (
+            x + b.attention(b.attention_norm(x), angles.to(x.dtype).float(), cache)
         ),
     ),
     wrong_block(
@@ -433,6 +449,13 @@ BLOCK_MISTAKES = [
         "It changes x in place.",
         "`x = x + …`, not `x += …`: x still belongs to whoever called.",
         forward=_in_place,
+    ),
+    wrong_block(
+        "summed_in_place",
+        "It adds in place, `h += …`: ffn_norm needs the old h for its gradient, and training stops "
+        "with a RuntimeError.",
+        SECOND,
+        after_feed_forward=lambda b, x, middle: middle.add_(b.feed_forward(b.ffn_norm(middle))),
     ),
     wrong_block(
         "no_gradient", "It computes without gradients.", "No `torch.no_grad()`.", forward=_no_grad
@@ -580,7 +603,7 @@ COUNT_MISTAKES = [
     ),
     counted(
         "mha",
-        "All heads are counted as query heads: wk and wv make n_kv_heads heads only.",
+        "wk and wv are counted with dim rows. They have n_kv_heads · d, and d is dim / n_heads.",
         _with(n_kv_heads=lambda c: c.n_heads),
         IN_ATTENTION,
     ),

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from checks.engine import Mistake
-from checks.reference.llama import DecoderBlock, KVCache, Llama, RMSNorm
+from checks.reference.llama import KVCache, Llama, RMSNorm
 
 
 def model(key: str, says: str, hint: str, source: str = "", **steps: Any) -> Mistake:
@@ -42,11 +42,6 @@ def configured(key: str, says: str, hint: str, change: Callable[[Any], dict]) ->
             super().__init__(replace(config, **change(config)))
 
     return Mistake(key, Wrong, says, hint)
-
-
-def blocked(key: str, says: str, hint: str, source: str = "", **steps: Callable) -> Mistake:
-    """A Llama with blocks that do a step wrong."""
-    return model(key, says, hint, source, block=type("Wrong", (DecoderBlock,), steps))
 
 
 def flowing(key: str, says: str, through: Callable[..., Tensor], hint: str = "") -> Mistake:
@@ -158,15 +153,6 @@ def _tied_by_name(m: Any, config: Any) -> None:
     m.output.weight = m.tok_embeddings.weight
 
 
-def _table_upside_down(m: Any, config: Any) -> None:
-    m.tok_embeddings = nn.Embedding(config.dim, config.vocab_size)
-
-
-def _output_upside_down(m: Any, config: Any) -> None:
-    if not config.tie_embeddings:
-        m.output = nn.Linear(config.vocab_size, config.dim, bias=False)
-
-
 def _learned_positions(m: Any, config: Any) -> None:
     m.pos_embeddings = nn.Embedding(config.max_seq_len, config.dim)
     m.embed = lambda ids: m.tok_embeddings(ids) + m.pos_embeddings.weight[: ids.shape[1]]
@@ -177,10 +163,6 @@ def _without_norm(m: Any, config: Any) -> None:
     m.last_norm = lambda x: x
 
 
-def _norm_of_last_block(m: Any, config: Any) -> None:
-    m.norm = m.layers[-1].ffn_norm
-
-
 def _norm_eps(m: Any, config: Any) -> None:
     m.norm.eps = 1e-5
 
@@ -189,20 +171,8 @@ def _padding(m: Any, config: Any) -> None:
     m.tok_embeddings = nn.Embedding(config.vocab_size, config.dim, padding_idx=0)
 
 
-def _max_norm(m: Any, config: Any) -> None:
-    m.tok_embeddings = nn.Embedding(config.vocab_size, config.dim, max_norm=1.0)
-
-
-def _zero_table(m: Any, config: Any) -> None:
-    nn.init.zeros_(m.tok_embeddings.weight)
-
-
 def _frozen(m: Any, config: Any) -> None:
     m.requires_grad_(False)
-
-
-def _frozen_table(m: Any, config: Any) -> None:
-    m.tok_embeddings.requires_grad_(False)
 
 
 class _LayerNorm(RMSNorm):
@@ -296,6 +266,14 @@ class _AnglesInHalf(Llama):
         return super().angles(positions).to(self.tok_embeddings.weight.dtype).float()
 
 
+class _AnglesByLength(Llama):
+    """Keeps the angles of the first call with so many tokens."""
+
+    def positions(self, ids: Tensor, caches: list | None) -> Tensor:
+        kept = self.__dict__.setdefault("kept", {})
+        return kept.setdefault(ids.shape[1], super().positions(ids, caches))
+
+
 class _OnCpu(Llama):
     """Positions are made on the CPU."""
 
@@ -330,34 +308,11 @@ def _each(**changes: Callable[[Any], Any]) -> Callable[[Any, int, int], list]:
     return make
 
 
-def _one_buffer(m: Any, batch: int, max_len: int) -> list:
-    caches = [_cache(m, batch, max_len) for _ in m.layers]
-    for cache in caches:
-        cache.keys, cache.values = caches[0].keys, caches[0].values
-    return caches
-
-
-def _keys_are_values(m: Any, batch: int, max_len: int) -> list:
-    caches = [_cache(m, batch, max_len) for _ in m.layers]
-    for cache in caches:
-        cache.values = cache.keys
-    return caches
-
-
 # The ends
 
 
 def _output(m: Any, x: Tensor) -> Tensor:
     return Llama.logits(m, m.norm(x))
-
-
-def _transposed(m: Any, x: Tensor) -> Tensor:
-    table = m.tok_embeddings if m.config.tie_embeddings else m.output
-    return (m.norm(x) @ table.weight.T).transpose(1, 2)
-
-
-def _capped(m: Any, x: Tensor) -> Tensor:
-    return 30 * torch.tanh(_output(m, x) / 30)
 
 
 def _detached_table(m: Any, x: Tensor) -> Tensor:
@@ -397,18 +352,6 @@ MODEL_MISTAKES = [
         LAYERS,
         _shared_layers,
     ),
-    configured(
-        "one_layer_only",
-        "There is one block whatever config.n_layers is.",
-        LAYERS,
-        lambda c: {"n_layers": 1},
-    ),
-    configured(
-        "one_layer_too_many",
-        "There is a block too many.",
-        LAYERS,
-        lambda c: {"n_layers": c.n_layers + 1},
-    ),
     built(
         "other_names",
         "The parts have Hugging Face's names (embed_tokens, lm_head). Here they are Meta's.",
@@ -443,49 +386,18 @@ MODEL_MISTAKES = [
         _tied_by_name,
     ),
     built(
-        "table_upside_down",
-        "The table has a row for each feature. It has one for each token: nn.Embedding(V, dim).",
-        "`nn.Embedding(config.vocab_size, config.dim)`",
-        _table_upside_down,
-    ),
-    built(
-        "output_upside_down",
-        "The output maps V to dim. It maps dim to V.",
-        "`nn.Linear(config.dim, config.vocab_size, bias=False)`",
-        _output_upside_down,
-    ),
-    built(
         "learned_positions",
         "It learns a vector for each position, as GPT-2 does. Llama's positions come in by RoPE.",
         NAMES,
         _learned_positions,
     ),
     built("last_norm_missing", "There is no norm after the last block.", NORM, _without_norm),
-    built(
-        "last_norm_shared",
-        "The last norm is the one of the last block. It has a weight of its own.",
-        NORM,
-        _norm_of_last_block,
-    ),
     built("frozen", "The weights do not learn: requires_grad is False.", NAMES, _frozen),
-    built("table_frozen", "The embedding table does not learn.", NAMES, _frozen_table),
-    built(
-        "table_at_zero",
-        "The table starts at zero: all tokens are the same, and their norm has nothing to divide.",
-        "nn.Embedding initialises itself.",
-        _zero_table,
-    ),
     built(
         "padding_token",
         "Token 0 is taken for padding: its vector gets no gradient.",
         "No padding_idx.",
         _padding,
-    ),
-    built(
-        "max_norm",
-        "The table's vectors are shortened to length 1 (max_norm), in place.",
-        "`nn.Embedding(config.vocab_size, config.dim)`",
-        _max_norm,
     ),
     built(
         "last_norm_subtracts_mean",
@@ -519,39 +431,7 @@ MODEL_MISTAKES = [
         lambda d, c: c.rope_base ** -(torch.arange(0, d, 2) / c.dim),
         BASE,
     ),
-    turned(
-        "frequencies_upside_down",
-        "The frequencies grow from pair to pair: the sign of the exponent is missing.",
-        lambda d, c: c.rope_base ** (torch.arange(0, d, 2) / d),
-        BASE,
-    ),
-    turned(
-        "one_frequency",
-        "All pairs turn by the position itself.",
-        lambda d, c: torch.ones(d // 2),
-        BASE,
-    ),
-    turned(
-        "no_positions",
-        "All angles are zero: the model does not know where a token stands.",
-        lambda d, c: torch.zeros(d // 2),
-        BASE,
-    ),
     # the blocks
-    blocked(
-        "blocks_post_norm",
-        "The blocks norm after the sums. That is DecoderBlock's affair; import the one of 8.1.",
-        LOOP,
-        after_attention=lambda b, x, a, c: b.attention_norm(x + b.attention(x, a, c)),
-        after_feed_forward=lambda b, x, m: b.ffn_norm(m + b.feed_forward(m)),
-    ),
-    blocked(
-        "blocks_without_residuals",
-        "Nothing is added up in the blocks. That is DecoderBlock's affair; import the one of 8.1.",
-        LOOP,
-        after_attention=lambda b, x, a, c: b.attention(b.attention_norm(x), a, c),
-        after_feed_forward=lambda b, x, m: b.feed_forward(b.ffn_norm(m)),
-    ),
     # forward
     model(
         "embedding_scaled",
@@ -559,18 +439,6 @@ MODEL_MISTAKES = [
         "Gemma. Llama takes them as they are.",
         "`x = self.tok_embeddings(ids)`",
         embed=lambda m, ids: m.tok_embeddings(ids) * math.sqrt(m.config.dim),
-    ),
-    model(
-        "embedding_normed",
-        "The embeddings are normed before the first block, by the last norm.",
-        "`x = self.tok_embeddings(ids)`",
-        embed=lambda m, ids: m.norm(m.tok_embeddings(ids)),
-    ),
-    model(
-        "embedding_shifted",
-        "It looks up the row of id + 1.",
-        "`x = self.tok_embeddings(ids)`",
-        embed=lambda m, ids: m.tok_embeddings((ids + 1) % m.config.vocab_size),
     ),
     flowing(
         "first_layer_only",
@@ -598,24 +466,14 @@ MODEL_MISTAKES = [
         lambda m, x, run: _chain(range(len(m.layers)), x, lambda i, y: y + run(i, y)),
     ),
     flowing(
-        "layers_averaged",
-        "The blocks run side by side and are averaged. They run one after the other.",
-        lambda m, x, run: sum(run(i, x) for i in range(len(m.layers))) / len(m.layers),
-    ),
-    flowing(
         "norm_between_layers",
         "The last norm is used after every block.",
         lambda m, x, run: _chain(range(len(m.layers)), x, lambda i, y: m.norm(run(i, y))),
         "Once, after the loop.",
     ),
     flowing(
-        "embeddings_added_again",
-        "The embeddings are added once more at the end.",
-        lambda m, x, run: x + _chain(range(len(m.layers)), x, run),
-    ),
-    flowing(
         "layers_detached",
-        "The stream is detached between the blocks: only the last one learns.",
+        "The stream is detached on its way, by `.detach()` or `.data`: nothing before that learns.",
         lambda m, x, run: _chain(range(len(m.layers)), x, lambda i, y: run(i, y.detach())),
         "No `.detach()`.",
     ),
@@ -624,17 +482,6 @@ MODEL_MISTAKES = [
         "last_norm_unused",
         "The last norm is not used.",
         lambda m, x: Llama.logits(m, x),
-    ),
-    ending(
-        "last_norm_twice",
-        "The last norm is used twice.",
-        lambda m, x: _output(m, m.norm(x)),
-    ),
-    ending(
-        "last_norm_by_ffn_norm",
-        "The last block's ffn_norm stands in for the last norm.",
-        lambda m, x: Llama.logits(m, m.layers[-1].ffn_norm(x)),
-        NORM,
     ),
     ending(
         "hidden_states",
@@ -665,18 +512,11 @@ MODEL_MISTAKES = [
         lambda m, x: _output(m, x)[:, -1:],
     ),
     ending(
-        "flattened",
-        "It is (B·T, V). Keep the three dimensions.",
-        lambda m, x: _output(m, x).flatten(0, 1),
+        "last_position_in_eval",
+        "In evaluation, after `.eval()`, only the last position's logits come back. All T are "
+        "needed there, too: for the loss on held-out text.",
+        lambda m, x: _output(m, x) if m.training else _output(m, x)[:, -1:],
     ),
-    ending("tokens", "It returns the likeliest tokens.", lambda m, x: _output(m, x).argmax(-1)),
-    ending("transposed", "It is (B, V, T). Wanted is (B, T, V).", _transposed),
-    ending(
-        "scaled_logits",
-        "The logits are divided by the root of dim.",
-        lambda m, x: _output(m, x) / math.sqrt(m.config.dim),
-    ),
-    ending("capped_logits", "The logits go through a tanh, as in Gemma 2.", _capped),
     ending(
         "table_for_output",
         "The logits come from the embedding table though tie_embeddings is False; `output` is not "
@@ -724,11 +564,6 @@ MODEL_MISTAKES = [
         lambda p, start: p + 1,
     ),
     placed(
-        "positions_backwards",
-        "The positions run backwards.",
-        lambda p, start: p.flip(0),
-    ),
-    placed(
         "first_position_for_all",
         "All new tokens get the position of the first.",
         lambda p, start: p[:1].expand(len(p)),
@@ -748,10 +583,16 @@ MODEL_MISTAKES = [
         "Lightning-AI/litgpt#1595",
     ),
     Mistake(
+        "angles_by_length",
+        _AnglesByLength,
+        "It keeps the angles for each number of tokens. The next single token stands elsewhere.",
+        START,
+    ),
+    Mistake(
         "angles_in_half",
         _AnglesInHalf,
-        "The angles are rounded to the dtype of the weights. In bfloat16, 301 becomes 300, and "
-        "neighbours stand on one place.",
+        "Positions, frequencies or angles are rounded to the dtype of the weights. In bfloat16 "
+        "1,001 becomes 1,000, and neighbours stand on one place.",
         "rope_angles returns float32. Leave it so.",
         "huggingface/transformers#29285, KellerJordan/modded-nanogpt#39",
     ),
@@ -773,14 +614,6 @@ MODEL_MISTAKES = [
         _OneCache,
         "All layers write into the first cache, one behind the other.",
         LOOP,
-    ),
-    model(
-        "caches_reversed",
-        "The last layer gets the first cache. Cache i belongs to layer i.",
-        LOOP,
-        through=lambda m, x, angles, caches: Llama.through(
-            m, x, angles, caches[::-1] if caches else None
-        ),
     ),
     Mistake(
         "keeps_caches",
@@ -809,59 +642,9 @@ MODEL_MISTAKES = [
         lambda m, b, n: [_cache(m, b, n)] * len(m.layers),
     ),
     caching(
-        "one_buffer",
-        "The caches share their memory: what one layer writes, all read.",
-        _one_buffer,
-    ),
-    caching(
-        "keys_are_values",
-        "Keys and values of a cache are the same memory.",
-        _keys_are_values,
-    ),
-    caching(
-        "a_single_cache",
-        "new_caches returns one cache for the first layer only.",
-        lambda m, b, n: [_cache(m, b, n)],
-    ),
-    caching(
-        "bare_cache",
-        "new_caches returns a cache, not a list of them.",
-        lambda m, b, n: _cache(m, b, n),
-    ),
-    caching(
-        "one_too_many_caches",
-        "There is a cache too many.",
-        lambda m, b, n: [_cache(m, b, n) for _ in range(len(m.layers) + 1)],
-    ),
-    caching(
         "caches_of_all_heads",
         "The caches have n_heads heads. Keys and values have n_kv_heads.",
         _each(n_kv_heads=lambda m: m.config.n_heads),
-    ),
-    caching(
-        "caches_of_max_seq_len",
-        "The caches have room for config.max_seq_len positions; max_len is not used.",
-        _each(max_len=lambda m: m.config.max_seq_len),
-    ),
-    caching(
-        "caches_of_one_text",
-        "The caches are made for one text; batch is not used.",
-        _each(batch=lambda m: 1),
-    ),
-    caching(
-        "batch_for_max_len",
-        "batch and max_len have changed places.",
-        lambda m, b, n: [_cache(m, n, b) for _ in m.layers],
-    ),
-    caching(
-        "caches_of_kv_width",
-        "The caches' head size is dim // n_kv_heads. It is dim // n_heads.",
-        _each(head_dim=lambda m: m.config.dim // m.config.n_kv_heads),
-    ),
-    caching(
-        "caches_of_dim",
-        "The caches' head size is dim. It is dim // n_heads.",
-        _each(head_dim=lambda m: m.config.dim),
     ),
     caching(
         "caches_in_float32",

@@ -1,5 +1,8 @@
 """Lab 08: drawn weights, sizes and angles, and what is tried on DecoderBlock."""
 
+import functools
+import math
+from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -8,7 +11,7 @@ import torch
 from torch import Tensor
 
 from checks.engine import Inputs, Wrong, agrees
-from checks.engine.devices import pretended_device
+from checks.engine.devices import PretendedDevice
 from checks.reference.llama import KVCache, LlamaConfig, shapes_of_block
 
 HALF = (
@@ -16,8 +19,8 @@ HALF = (
     "rotation compute in float32 by themselves; nothing else is to be converted."
 )
 LEAK = (
-    "A later token was changed, and an earlier position moved. A language model that sees the "
-    "token it has to predict learns to copy, and nothing else."
+    "Two texts differ in their last token only, and their results differ before it: a token sees "
+    "later ones. A model that sees what it has to predict learns to copy, and nothing else."
 )
 ROOM = 0.08  # of the whole: rounding in half precision on the way, and nothing worse
 SHOWN = 3  # names in a sentence
@@ -37,27 +40,39 @@ def turns(start: int, length: int, head_dim: int = 4) -> Tensor:
 
 
 def drawn(inputs: Inputs, shapes: Shapes) -> dict[str, Tensor]:
-    """Weights that let every part speak about as loudly as the others."""
+    """Weights that let every part speak about as loudly as the others: the first draw of a probe.
+
+    Every known mistake gets the same ones, so they are kept, and not to be changed in place.
+    """
+    return dict(_drawn(inputs.generator.initial_seed(), tuple(shapes.items())))
+
+
+@functools.lru_cache(maxsize=64)
+def _drawn(seed: int, shapes: tuple[tuple[str, tuple[int, ...]], ...]) -> dict[str, Tensor]:
+    generator = torch.Generator().manual_seed(seed + 1)
+    sizes = [math.prod(shape) for _, shape in shapes]
+    parts = torch.randn(sum(sizes), generator=generator).split(sizes)
     state = {}
-    for name, shape in shapes.items():
+    for (name, shape), part in zip(shapes, parts, strict=True):
         if len(shape) == 1:  # of a norm: not ones, or nobody sees which norm was taken
-            state[name] = inputs.uniform(*shape, low=0.4, high=1.6)
+            state[name] = 1 + 0.6 * part.sin()
         elif name.startswith("tok_embeddings"):
-            state[name] = inputs.randn(*shape)
+            state[name] = part.reshape(shape)
         else:
-            state[name] = inputs.randn(*shape) * (1.5 / shape[-1] ** 0.5)
+            state[name] = part.reshape(shape) * (1.5 / shape[-1] ** 0.5)
     return state
 
 
 def fitted(module: Any, state: dict[str, Tensor]) -> Any:
     """Give a module the weights of a probe and return it, if they fit."""
     expect(module, {name: tuple(weight.shape) for name, weight in state.items()})
-    module.load_state_dict(state, strict=False)
+    # Not as a dict: the engine would copy it and compare it afterwards, and torch only reads it.
+    module.load_state_dict(OrderedDict(state), strict=False)
     return module
 
 
-def expect(module: Any, wanted: Shapes) -> None:
-    """Raise a sentence when a module's weights have other names or shapes, or are shared.
+def expect(module: Any, wanted: Shapes) -> dict[str, Tensor]:
+    """Return a module's weights; raise a sentence if names or shapes differ or some are shared.
 
     Only a tied table may have a second name, output.weight.
     """
@@ -88,6 +103,7 @@ def expect(module: Any, wanted: Shapes) -> None:
     for name, weight in found.items():
         if (first := names.setdefault(id(weight), name)) != name:
             raise Wrong(f"`{first}` and `{name}` are one and the same weight.")
+    return found
 
 
 def _listed(words: list[str]) -> str:
@@ -130,6 +146,7 @@ def feed(module: Any, x: Tensor, chunks: Iterable[int], cache: KVCache) -> list[
     return seen
 
 
+@torch.no_grad()
 def worked_block(answer: Any, inputs: Inputs) -> Tensor:
     """Attention gives back what it is given, SwiGLU gives nothing: x + x / 5."""
     config = sizes(dim=2, n_heads=1, n_kv_heads=1, hidden_dim=3, norm_eps=0.0)
@@ -148,13 +165,13 @@ def new_block(answer: Any, inputs: Inputs) -> list:
     seen = []
     for config in (sizes(), sizes(dim=30, n_heads=5, n_kv_heads=5, hidden_dim=7)):
         module = answer(config)
-        expect(module, shapes_of_block(config))
-        for name, weight in sorted(module.named_parameters()):
+        for name, weight in sorted(expect(module, shapes_of_block(config)).items()):
             is_one = bool((weight == 1).all()) if "norm" in name else bool((weight != 0).any())
             seen.append([weight.requires_grad, is_one])
     return seen
 
 
+@torch.no_grad()
 def silent_block(answer: Any, inputs: Inputs) -> list[Tensor]:
     """Both parts give zero: the block must hand on what it got, large or small."""
     silent = ("attention.wo.weight", "feed_forward.w_down.weight")
@@ -163,6 +180,7 @@ def silent_block(answer: Any, inputs: Inputs) -> list[Tensor]:
     return [module(scale * x, turns(0, 3)) for scale in (1.0, 100.0)]
 
 
+@torch.no_grad()
 def attention_only(answer: Any, inputs: Inputs) -> Tensor:
     """SwiGLU gives zero."""
     return block(answer, inputs, ["feed_forward.w_down.weight"])(
@@ -170,56 +188,57 @@ def attention_only(answer: Any, inputs: Inputs) -> Tensor:
     )
 
 
+@torch.no_grad()
 def feed_forward_only(answer: Any, inputs: Inputs) -> Tensor:
     """Attention gives zero."""
     return block(answer, inputs, ["attention.wo.weight"])(3 * inputs.randn(2, 3, 24), turns(0, 3))
 
 
-def one_block(answer: Any, inputs: Inputs) -> Tensor:
-    """A batch of two short texts."""
-    return block(answer, inputs)(1.5 * inputs.randn(2, 4, 24), turns(0, 4))
+@torch.no_grad()
+def both_parts(answer: Any, inputs: Inputs) -> Tensor:
+    """Both parts, at angles that no position has; two texts that differ in their last token."""
+    module, x = block(answer, inputs), 1.5 * inputs.randn(2, 4, 24)
+    x[1, :-1] = x[0, :-1]
+    result = module(x, 3 * inputs.randn(4, 2))
+    refuse_leaks(result, (2, 4, 24))
+    return result
 
 
+def refuse_leaks(result: Any, shape: tuple[int, ...]) -> None:
+    """Raise a sentence when the results of two texts that differ at the end differ before it."""
+    if not isinstance(result, Tensor) or result.shape != shape:
+        return
+    if not agrees(result[1, :-1], result[0, :-1]):
+        raise Wrong(LEAK)
+
+
+@torch.no_grad()
 def other_blocks(answer: Any, inputs: Inputs) -> list[Tensor]:
     """Other numbers of heads, other sizes, another eps with numbers so small that it is seen."""
     changes = {"dim": 24, "n_heads": 4, "n_kv_heads": 1, "hidden_dim": 31, "norm_eps": 0.5}
-    one, other = block(answer, inputs, **changes), block(answer, inputs, norm_eps=1e-6)
+    one = block(answer, inputs, **changes).eval()  # in use, not in training: the same
+    other = block(answer, inputs, norm_eps=1e-6)
     x, y = inputs.randn(3, 2, 24), 1e-3 * inputs.randn(1, 3, 24)
     return [one(x, turns(0, 2, 6)), other(y, turns(0, 3))]
 
 
-def given_angles(answer: Any, inputs: Inputs) -> list[Tensor]:
-    """Angles that no position has."""
-    module, x = block(answer, inputs), inputs.randn(2, 3, 24)
-    return [module(x, inputs.randn(3, 2) * 3), module(x, torch.zeros(3, 2), None)]
-
-
-def future_changed(answer: Any, inputs: Inputs) -> list[bool]:
-    """Change the last token; watch those before it."""
-    module, x = block(answer, inputs), inputs.randn(2, 5, 24)
-    other = x.clone()
-    other[:, -1] += 2
-    one, two = (module(tokens, turns(0, 5)) for tokens in (x, other))
-    return [agrees(two[:, :-1], one[:, :-1]), agrees(two, one)]
-
-
+@torch.no_grad()
 def in_chunks(answer: Any, inputs: Inputs) -> list[Tensor]:
-    """One token at a time, and chunks of other sizes; then what stands in the cache."""
-    module, x = block(answer, inputs), inputs.randn(2, 7, 24)
+    """One token at a time, and chunks of other sizes; then what stands in the cache.
+
+    The slots that are not written yet hold huge keys, and values that are no numbers.
+    """
+    module, x = block(answer, inputs), inputs.randn(2, 6, 24)
     cache, other = memory(), memory()
-    seen = feed(module, x[:, :3], (1, 1, 1), cache) + feed(module, x, (3, 4), other)
-    kept = [part[:, :, :3].detach().clone() for part in (cache.keys, cache.values)]
+    for fresh in (cache, other):
+        fresh.keys.fill_(1e9)
+        fresh.values.fill_(torch.nan)
+    seen = feed(module, x[:, :2], (1, 1), cache) + feed(module, x, (2, 4), other)
+    kept = [part[:, :, :2].detach().clone() for part in (cache.keys, cache.values)]
     return [*seen, *kept, torch.tensor([cache.length, other.length])]
 
 
-def poisoned_block(answer: Any, inputs: Inputs) -> list[Tensor]:
-    """A cache whose unused slots hold huge keys and values that are no numbers."""
-    module, cache = block(answer, inputs), memory()
-    cache.keys.fill_(1e9)
-    cache.values.fill_(torch.nan)
-    return feed(module, inputs.randn(2, 4, 24), (2, 2), cache)
-
-
+@torch.no_grad()
 def two_texts(answer: Any, inputs: Inputs) -> list[Tensor]:
     """Two texts in turns, each with its cache, and one without."""
     module, first, second = block(answer, inputs), memory(), memory()
@@ -232,33 +251,43 @@ def two_texts(answer: Any, inputs: Inputs) -> list[Tensor]:
     ]
 
 
-def block_gradients(answer: Any, inputs: Inputs) -> list[Tensor]:
-    """The gradients of the input and of all nine weights."""
+def block_gradients(answer: Any, inputs: Inputs) -> Tensor:
+    """The gradients, one after the other, of the input and of all nine weights."""
     module, x = block(answer, inputs), inputs.randn(2, 3, 24).requires_grad_()
     result = module(x, turns(0, 3))
     weights = [weight for _, weight in sorted(module.named_parameters())]
     learns = [weight.requires_grad for weight in weights]
     if not isinstance(result, Tensor) or not result.requires_grad or not all(learns):
-        return [torch.zeros(0)]
+        return torch.zeros(0)
     total = (result * inputs.randn(2, 3, 24)).sum()
-    return list(torch.autograd.grad(total, [x, *weights], materialize_grads=True))
+    found = torch.autograd.grad(total, [x, *weights], materialize_grads=True)
+    return torch.cat([gradient.flatten() for gradient in found])
 
 
+@torch.no_grad()
 def block_in_half(answer: Any, inputs: Inputs) -> list:
-    """Block, input and cache in half precision."""
-    module, x, seen = block(answer, inputs), inputs.randn(2, 3, 24), []
-    exact = module(x, turns(0, 3))
+    """Block, input and cache in half precision, far from the start.
+
+    The keys in the cache show how far they were turned.
+    """
+    module, x, angles = block(answer, inputs), inputs.randn(2, 3, 24), turns(1000, 3)
+    cache, seen = memory(), []
+    exact = module(x, angles, cache)
     for dtype in (torch.float16, torch.bfloat16):
-        seen += half(module.to(dtype)(x.to(dtype), turns(0, 3), memory(dtype=dtype)), exact, dtype)
+        other = memory(dtype=dtype)
+        seen += half(module.to(dtype)(x.to(dtype), angles, other), exact, dtype)
+        seen += half(other.keys.float(), cache.keys)
     return seen
 
 
 def block_elsewhere(answer: Any, inputs: Inputs) -> str:
     """Move a block and its input to another device."""
-    x, angles, state = inputs.randn(2, 3, 24), turns(0, 3), drawn(inputs, shapes_of_block(sizes()))
-    with pretended_device() as device:
-        module = fitted(answer(sizes()), state)
-        device.take([*module.parameters(), *module.buffers()])
+    x, angles, device = inputs.randn(2, 3, 24), turns(0, 3), PretendedDevice()
+    with device:
+        module = answer(sizes())
+    fitted(module, drawn(inputs, shapes_of_block(sizes())))
+    device.take([*module.parameters(), *module.buffers()])
+    with device:
         out = module(x, angles)
     stays = isinstance(out, Tensor) and not device.holds(out)
     return "mixed devices" if device.mixed or stays else "one device"

@@ -1,6 +1,9 @@
-"""Lab 08, slow and obvious: the parts of labs 02 to 07 once more, and how they stand together.
+"""Lab 08: the parts of labs 02 to 07 once more, and how they stand together.
 
-Each step of a block and of the model is a method, so that a mistake can replace one of them.
+Each step of a block and of the model is a method, so that a mistake can replace one of them. A
+diagnosis builds and runs hundreds of these. So weights are not drawn, since probes bring their own;
+they are registered without nn.Module's own bookkeeping; and a matrix is no module by itself, its
+name has the point in it.
 """
 
 import math
@@ -9,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 
 @dataclass
@@ -32,7 +36,8 @@ class RMSNorm(nn.Module):
 
     def __init__(self, dim: int, eps: float) -> None:
         super().__init__()
-        self.eps, self.weight = eps, nn.Parameter(torch.ones(dim))
+        self.eps = eps
+        self._parameters["weight"] = nn.Parameter(torch.ones(dim))
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (..., dim) → (..., dim)."""
@@ -41,21 +46,44 @@ class RMSNorm(nn.Module):
         return (wide / size * self.weight).to(x.dtype)
 
 
-def rotate(x: Tensor, turns: Tensor) -> Tensor:
-    """Lab 03, by complex numbers. x: (B, H, T, d), turns: (T, d/2) → (B, H, T, d)."""
+def rotate(x: Tensor, angles: Tensor) -> Tensor:
+    """Lab 03, by complex numbers. x: (B, H, T, d), angles: (T, d/2) → (B, H, T, d)."""
     pairs = torch.view_as_complex(x.float().reshape(*x.shape[:-1], -1, 2))  # (2i, 2i+1)
+    turns = torch.polar(torch.ones_like(angles), angles)
     return torch.view_as_real(pairs * turns).flatten(-2).to(x.dtype)
 
 
-class Linear(nn.Linear):
-    """Without a bias, and without the time that random weights take: probes bring their own."""
+class Matrices(nn.Module):
+    """Weights (n_out, n_in) by their names."""
+
+    def __init__(self, **shapes: tuple[int, int]) -> None:
+        super().__init__()
+        for name, shape in shapes.items():
+            self._parameters[f"{name}.weight"] = nn.Parameter(torch.full(shape, 0.1))
+
+    def times(self, name: str, x: Tensor) -> Tensor:
+        """x: (..., n_in) → (..., n_out)."""
+        return F.linear(x, self._parameters[f"{name}.weight"])
+
+
+class Matrix(nn.Module):
+    """The output: a linear map without bias."""
 
     def __init__(self, n_in: int, n_out: int) -> None:
-        super().__init__(n_in, n_out, bias=False)
+        super().__init__()
+        self._parameters["weight"] = nn.Parameter(torch.full((n_out, n_in), 0.1))
 
-    def reset_parameters(self) -> None:
-        """All weights are the same, and not zero."""
-        self.weight.data.fill_(0.1)
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (..., n_in) → (..., n_out)."""
+        return F.linear(x, self.weight)
+
+
+class Table(Matrix):
+    """The embedding: a row for each token."""
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """ids: (B, T) → (B, T, n_in)."""
+        return F.embedding(ids, self.weight)
 
 
 class KVCache:
@@ -85,47 +113,41 @@ class KVCache:
         return self.keys[:, :, :end], self.values[:, :, :end]
 
 
-class GroupedQueryAttention(nn.Module):
+class GroupedQueryAttention(Matrices):
     """Lab 06."""
 
     def __init__(self, dim: int, n_heads: int, n_kv_heads: int) -> None:
-        super().__init__()
-        self.head_dim = dim // n_heads
-        narrow = n_kv_heads * self.head_dim
-        self.wq, self.wo = Linear(dim, dim), Linear(dim, dim)
-        self.wk, self.wv = Linear(dim, narrow), Linear(dim, narrow)
+        d = dim // n_heads
+        narrow = (n_kv_heads * d, dim)
+        super().__init__(wq=(dim, dim), wk=narrow, wv=narrow, wo=(dim, dim))
+        self.sizes = n_heads, n_kv_heads, d
 
     def forward(self, x: Tensor, angles: Tensor, cache: Any = None) -> Tensor:
         """x: (B, T, dim), angles: (T, d/2) of these T positions → (B, T, dim)."""
-        (batch, length, _), d = x.shape, self.head_dim
-        turns = torch.polar(torch.ones_like(angles), angles)
-        q, k, v = (
-            w(x).view(batch, length, -1, d).transpose(1, 2) for w in (self.wq, self.wk, self.wv)
-        )
-        q, k = rotate(q, turns), rotate(k, turns)
+        (batch, length, _), (n_heads, n_kv_heads, d) = x.shape, self.sizes
+        queries_keys_values = torch.cat([self.times(name, x) for name in ("wq", "wk", "wv")], -1)
+        heads = queries_keys_values.view(batch, length, -1, d).transpose(1, 2)
+        qk, v = heads.split([n_heads + n_kv_heads, n_kv_heads], dim=1)
+        q, k = rotate(qk, angles).split([n_heads, n_kv_heads], dim=1)
         if cache is not None:
             k, v = cache.update(k, v)
-        groups = q.float().reshape(batch, k.shape[1], -1, length, d)  # (B, K, H / K, T, d)
-        keys, values = k.float()[:, :, None], v.float()[:, :, None]
-        future = torch.ones(length, k.shape[2], dtype=torch.bool, device=x.device)
-        scores = groups @ keys.transpose(-1, -2) / math.sqrt(d)
-        scores = scores.masked_fill(future.triu(k.shape[2] - length + 1), -torch.inf)
-        out = (scores.softmax(-1) @ values).to(x.dtype).flatten(1, 2)  # (B, H, T, d)
-        return self.wo(out.transpose(1, 2).flatten(2))
+        past = torch.ones(length, k.shape[2], dtype=torch.bool, device=x.device)
+        past = past.tril(k.shape[2] - length)
+        out = F.scaled_dot_product_attention(q, k, v, attn_mask=past, enable_gqa=True)
+        return self.times("wo", out.transpose(1, 2).flatten(2))
 
 
-class SwiGLU(nn.Module):
+class SwiGLU(Matrices):
     """Lab 07."""
 
     def __init__(self, dim: int, hidden_dim: int) -> None:
-        super().__init__()
-        self.w_gate, self.w_up = Linear(dim, hidden_dim), Linear(dim, hidden_dim)
-        self.w_down = Linear(hidden_dim, dim)
+        wide = (hidden_dim, dim)
+        super().__init__(w_gate=wide, w_up=wide, w_down=(dim, hidden_dim))
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (..., dim) → (..., dim)."""
-        gate = self.w_gate(x)
-        return self.w_down(gate * torch.sigmoid(gate) * self.w_up(x))
+        gate = self.times("w_gate", x)
+        return self.times("w_down", gate * torch.sigmoid(gate) * self.times("w_up", x))
 
 
 class DecoderBlock(nn.Module):
@@ -133,10 +155,13 @@ class DecoderBlock(nn.Module):
 
     def __init__(self, config: Any) -> None:
         super().__init__()
-        self.attention_norm = RMSNorm(config.dim, config.norm_eps)
-        self.attention = GroupedQueryAttention(config.dim, config.n_heads, config.n_kv_heads)
-        self.ffn_norm = RMSNorm(config.dim, config.norm_eps)
-        self.feed_forward = SwiGLU(config.dim, config.hidden_dim)
+        heads = config.n_heads, config.n_kv_heads
+        self._modules |= {
+            "attention_norm": RMSNorm(config.dim, config.norm_eps),
+            "attention": GroupedQueryAttention(config.dim, *heads),
+            "ffn_norm": RMSNorm(config.dim, config.norm_eps),
+            "feed_forward": SwiGLU(config.dim, config.hidden_dim),
+        }
 
     def forward(self, x: Tensor, angles: Tensor, cache: Any = None) -> Tensor:
         """x: (B, T, dim), angles: (T, d/2) of these T positions → (B, T, dim)."""
@@ -160,11 +185,13 @@ class Llama(nn.Module):
     def __init__(self, config: Any) -> None:
         super().__init__()
         self.config = config
-        self.tok_embeddings = nn.Embedding(config.vocab_size, config.dim)
-        self.layers = nn.ModuleList(self.blocks())
-        self.norm = RMSNorm(config.dim, config.norm_eps)
+        self._modules |= {
+            "tok_embeddings": Table(config.dim, config.vocab_size),
+            "layers": nn.ModuleList(self.blocks()),
+            "norm": RMSNorm(config.dim, config.norm_eps),
+        }
         if not config.tie_embeddings:
-            self.output = Linear(config.dim, config.vocab_size)
+            self._modules["output"] = Matrix(config.dim, config.vocab_size)
 
     def blocks(self) -> list[nn.Module]:
         """A block for each layer."""
@@ -204,7 +231,7 @@ class Llama(nn.Module):
     def logits(self, x: Tensor) -> Tensor:
         """(B, T, dim) → (B, T, V)."""
         table = self.tok_embeddings if self.config.tie_embeddings else self.output
-        return x @ table.weight.T
+        return F.linear(x, table.weight)
 
     def new_caches(self, batch: int, max_len: int) -> list:
         """An empty cache for each layer."""

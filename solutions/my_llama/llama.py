@@ -11,13 +11,13 @@ from . import GroupedQueryAttention, KVCache, RMSNorm, SwiGLU, rope_angles, rope
 
 @dataclass
 class LlamaConfig:
-    """The sizes of a Llama; the defaults are those of Llama 3 8B (2407.21783, table 3).
+    """The sizes of a Llama; the defaults are those in the files of Llama 3 8B (its config.json).
 
-    A head has dim / n_heads features. hidden_dim: F of SwiGLU, the final number. max_seq_len: the
-    longest text it was trained on; no weight depends on it. tie_embeddings: the output projection
-    is the embedding table itself.
+    A head has d = dim / n_heads features. hidden_dim: F of SwiGLU, as it is: no rounding is to be
+    done. max_seq_len: the longest text it was trained on; no weight depends on it. tie_embeddings:
+    the output projection is the embedding table itself.
 
-    >>> LlamaConfig(dim=96, n_heads=4).n_kv_heads
+    >>> LlamaConfig(dim=96, n_heads=16).n_kv_heads
     8
     """
 
@@ -57,7 +57,7 @@ class DecoderBlock(nn.Module):
     def forward(self, x: Tensor, angles: Tensor, cache: KVCache | None = None) -> Tensor:
         """x: (B, T, dim), angles: (T, d/2) of these T positions → (B, T, dim).
 
-        The cache, if there is one, is attention's.
+        cache: hand it on to attention; None without one.
         """
         x = x + self.attention(self.attention_norm(x), angles, cache)
         return x + self.feed_forward(self.ffn_norm(x))
@@ -104,7 +104,13 @@ class Llama(nn.Module):
         return F.linear(self.norm(x), table.weight)  # (B, T, V)
 
     def new_caches(self, batch: int, max_len: int) -> list[KVCache]:
-        """Make an empty cache for each layer, in the dtype and on the device of the weights."""
+        """Make an empty cache for each layer, in the dtype and on the device of the weights.
+
+        >>> small = {"dim": 4, "n_layers": 2, "n_heads": 2, "n_kv_heads": 1, "hidden_dim": 3}
+        >>> model = Llama(LlamaConfig(**small, vocab_size=3))
+        >>> [tuple(cache.keys.shape) for cache in model.new_caches(batch=1, max_len=4)]
+        [(1, 1, 4, 2), (1, 1, 4, 2)]
+        """
         config, weight = self.config, self.tok_embeddings.weight
         sizes = (batch, config.n_kv_heads, max_len, config.dim // config.n_heads)
         return [KVCache.empty(*sizes, weight.dtype, weight.device) for _ in self.layers]

@@ -124,6 +124,15 @@ class BlockCollected(_Parts):
         return torch.stack([x.float(), found.float(), more.float()]).sum(0).to(x.dtype)
 
 
+class BlockInUse(_Parts):
+    """Builds no graph when there is a cache: that is inference."""
+
+    def forward(self, x: Tensor, angles: Tensor, cache: Any = None) -> Tensor:
+        with torch.set_grad_enabled(torch.is_grad_enabled() and cache is None):
+            x = x + F.dropout(self.attention(self.attention_norm(x), angles, cache), p=0.0)
+            return x + self.feed_forward(self.ffn_norm(x))
+
+
 # 8.2
 
 
@@ -256,6 +265,47 @@ class LlamaTorch(_Caches):
         return torch.einsum("btd,vd->btv", self.norm(x), table)
 
 
+class LlamaAlwaysCached(LlamaTied):
+    """Makes caches for one call when it is given none: slower, and right."""
+
+    def forward(self, ids: Tensor, caches: list[KVCache] | None = None) -> Tensor:
+        return super().forward(ids, caches or self.new_caches(*ids.shape))
+
+
+class _Rotary(nn.Module):
+    """Keeps the frequencies, not as a buffer: `.to(bfloat16)` leaves them alone."""
+
+    def __init__(self, head_dim: int, base: float) -> None:
+        super().__init__()
+        self.frequencies = rope_frequencies(head_dim, base)
+
+    def forward(self, positions: Tensor) -> Tensor:
+        return rope_angles(positions, self.frequencies.to(positions.device))
+
+
+class LlamaRotary(_Caches):
+    """A module for the angles, blocks in a Sequential, and an output that is None when tied."""
+
+    def __init__(self, config: Any) -> None:
+        super().__init__()
+        self.config = config
+        self.tok_embeddings = nn.Embedding(config.vocab_size, config.dim)
+        self.rotary = _Rotary(config.dim // config.n_heads, config.rope_base)
+        self.layers = nn.Sequential(*(WorkedBlock(config) for _ in range(config.n_layers)))
+        self.norm = RMSNorm(config.dim, config.norm_eps)
+        bare = config.tie_embeddings
+        self.output = None if bare else nn.Linear(config.dim, config.vocab_size, bias=False)
+
+    def forward(self, ids: Tensor, caches: list[KVCache] | None = None) -> Tensor:
+        past = max(cache.length for cache in caches) if caches else 0
+        angles = self.rotary(past + torch.arange(ids.shape[1], device=ids.device))
+        x = self.tok_embeddings(ids)
+        for i, layer in enumerate(self.layers):
+            x = layer(x, angles, caches[i] if caches else None)
+        table = (self.output or self.tok_embeddings).weight
+        return (self.norm(x).flatten(0, 1) @ table.T).unflatten(0, ids.shape)
+
+
 # 8.3
 
 
@@ -292,10 +342,18 @@ def count_shapes(config: Any) -> int:
     return sum(math.prod(shape) for shape in block * config.n_layers + once)
 
 
+def count_on_meta(config: Any) -> int:
+    """Builds the model where numbers take no memory, and lets torch count."""
+    with torch.device("meta"):
+        return sum(weight.numel() for weight in LlamaHuggingFace(config).parameters())
+
+
 ACCEPTED = {
-    "DecoderBlock": [BlockMeta, BlockHuggingFace, BlockTorch, BlockCollected],
-    "Llama": [LlamaMeta, LlamaHuggingFace, LlamaTied, LlamaTorch],
-    "count_parameters": [count_by_lines, count_factored, count_shapes],
+    "DecoderBlock": [BlockMeta, BlockHuggingFace, BlockTorch, BlockCollected, BlockInUse],
+    "Llama": [
+        *(LlamaMeta, LlamaHuggingFace, LlamaTied, LlamaTorch, LlamaAlwaysCached, LlamaRotary),
+    ],
+    "count_parameters": [count_by_lines, count_factored, count_shapes, count_on_meta],
 }
 
 # What the browser test types into an exercise cell: exercise, source, key of the mistake.
