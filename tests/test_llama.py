@@ -92,7 +92,7 @@ def test_frozen_numbers_are_hugging_face_s(name: str) -> None:
     seen = maker.watch(name, model, frozen.ids(name))
     assert seen.keys() == frozen.expected(name).keys()
     for step, right in frozen.expected(name).items():
-        assert (seen[step] - right).abs().max() < 1e-6 * max(10, right.abs().max()), step
+        assert (seen[step] - right).abs().max() < 3e-6 * max(10, right.abs().max()), step
     count = sum(weight.numel() for weight in model.parameters())
     assert count == worked.count_parameters(worked.LlamaConfig(**frozen.CONFIGS[name]))
 
