@@ -38,6 +38,7 @@ class Page:
         """The picture as an `<svg>` element: transparent, text as text, in the theme's colours."""
         text = io.StringIO()
         with mpl.rc_context(style.rc()):
+            _unclip(self.figure)
             nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
             self.figure.savefig(text, format="svg", metadata=nothing)
         names = {artist.get_gid() for artist in self.figure.findobj() if artist.get_gid()}
@@ -127,6 +128,21 @@ def _placeholder(unwritten: NotImplementedError, size: tuple[float, float]) -> P
     return Page(figure, caption, is_placeholder=True)
 
 
+def _unclip(figure: Figure) -> None:
+    """Take the clip from shapes that lie within it: the browser would clip each of them anew."""
+    from matplotlib.collections import Collection
+    from matplotlib.patches import Patch
+
+    renderer = figure.canvas.get_renderer()
+    for shape in figure.findobj(lambda artist: isinstance(artist, Patch | Collection)):
+        clip = shape.get_clip_box()
+        if clip is None or not shape.get_clip_on() or shape.get_clip_path() is not None:
+            continue
+        box = shape.get_window_extent(renderer)
+        if clip.contains(*box.min) and clip.contains(*box.max):
+            shape.set_clip_on(False)
+
+
 def _slim(svg: str, names: set[str]) -> str:
     """matplotlib's SVG file as a small element to stand inside a page that may hold many of them.
 
@@ -152,7 +168,7 @@ def _slim(svg: str, names: set[str]) -> str:
             return tag
         return re.sub(r"-?\d+\.\d{3,}", lambda digits: f"{float(digits[0]):.{DECIMALS}f}", tag)
 
-    svg = re.sub(r"<[^>]+>", tidy_tag, svg)
+    svg = _without_bare_groups(re.sub(r"<[^>]+>", tidy_tag, svg))
     # The figure's size goes: the page's style sheet decides, and the viewBox keeps the shape.
     svg = re.sub(r'^<svg [^>]*?(viewBox="[^"]*")[^>]*>', r"<svg \1>", svg)
     svg = svg.replace("xlink:href", "href").replace(style.INK, "currentColor")
@@ -160,3 +176,16 @@ def _slim(svg: str, names: set[str]) -> str:
         colour = getattr(style, name).lower()
         svg = svg.replace(colour, f"var(--llama-{name.lower()}, {colour})")
     return re.sub(r"\s*\n\s*", "\n", svg).strip()
+
+
+def _without_bare_groups(svg: str) -> str:
+    """Every `<g>` without attributes goes, and half of the elements with it; its content stays."""
+    is_bare: list[bool] = []
+
+    def keep(match: re.Match[str]) -> str:
+        if match[0] == "</g>":
+            return "" if is_bare.pop() else "</g>"
+        is_bare.append(match[0] == "<g>")
+        return "" if is_bare[-1] else match[0]
+
+    return re.sub(r"<g(?: [^>]*)?>|</g>", keep, svg)

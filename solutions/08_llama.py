@@ -555,7 +555,7 @@ plot.noise(Llama, LlamaConfig, generate_greedy_cached)
 # </details>
 #
 # Your model is Llama, and it says "mmmmm", or noise. 8 billion numbers are in their places, and all of them are random. What is missing is not architecture any more: a loss that tells how wrong it is, a gradient that tells
-# each number where to go, and an optimizer that goes there. The next lab, **09 · Training**, starts at ln V, and one minute later the model writes something that looks like Shakespeare.
+# each number where to go, and an optimizer that goes there. The next lab, **09 · Training**, starts near ln V, and one minute later the model writes something that looks like Shakespeare.
 
 # %% id="save"
 from checks import pieces
