@@ -460,7 +460,7 @@ plot.shares(Llama, LlamaConfig)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# More than 20 times on the machine on which this lab was written, 20 to 26 from run to run; another one may differ. SwiGLU, norms and output do the same for each token, eight times as much for eight times as many. In attention every token meets every earlier one: 64 times as many scores. With a
+# More than 20 times on the machine on which this lab was written; another one may differ. SwiGLU, norms and output do the same for each token, eight times as much for eight times as many. In attention every token meets every earlier one: 64 times as many scores. With a
 # tenth of the weights it took about a third of the time at 128 tokens and about four fifths at 1,024. (Kernels for long texts keep the scores out of memory, but compute them all the same.)
 #
 # </details>
