@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from plots.flipbook import Flipbook, explore
+from plots.measure import short
 from plots.measures.real_weights import contents, faster, loaded, memory, opened, pieces, speed
 from plots.measures.real_weights_answers import same_answers, same_by_chat, with_and_without
 from plots.real_weights_live import attention, chat_box, waiting
@@ -61,7 +62,7 @@ PARTS = {
     "w_up": "ffn_up",
     "w_down": "ffn_down",
 }
-LAYERS = [0, 10, 20, 29]
+LAYERS = [0, 29] if short() else [0, 10, 20, 29]
 WIDEST = 6  # standard deviations that the histogram shows on each side
 
 

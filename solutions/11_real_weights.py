@@ -324,7 +324,7 @@ check.load_llama(load_llama)
 model, tokenizer = plot.loaded(load_llama, path)
 
 # %% [markdown]
-# The program has grown by little more than 538 MB: by the weights, the pages of the file that were looked at, and what dequantizing left over.
+# The program has grown by 538 MB of weights and some more: the pages of the file that were looked at, and what dequantizing left over.
 #
 # ### Is it the same model?
 #
@@ -495,7 +495,7 @@ plot.speed(model, tokenizer)
 #
 # All rows read the same text in turns, and a row says how many tokens a second, how many bytes of weights, and in how many places it would have chosen the same token as the first row. "Before" is the row above, only for the last row it is the first.
 #
-# **Predict.** With the layers in 5 bits and the table in float16, 66 + 57 = 123 MB are read for a token instead of 538, 4.4 times fewer. Will it be 4.4 times faster than your Llama, less, or more?
+# **Predict.** With the layers in 5 bits and the table in float16, 66 + 57 = 123 MB are read for a token instead of 538, 4.4 times fewer. Is it about 2, about 4, or about 10 times as fast as your Llama?
 
 # %% id="faster"
 plot.faster(path, model)
@@ -503,7 +503,8 @@ plot.faster(path, model)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# More, if this torch has the 4-bit kernel. The bytes are one part. Joined matrices and known angles save some of the hundreds of small operations that a token takes, and no bytes at all.
+# About 4, if this torch has the 4-bit kernel; not just 4.4, since bytes are not everything. Joined matrices and known angles save some of the hundreds of small operations that a token takes, and no bytes at all. What is
+# left of these operations takes as long as before.
 #
 # </details>
 #

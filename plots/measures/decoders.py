@@ -2,7 +2,7 @@
 
 A token takes as long as its weights take to be read, and every operation on the way costs some
 microseconds, however small. So a Decoder stores the weights in fewer bytes (`Full`, `Half`,
-`FourBit`), joins the maps that read the same input, and computes all angles beforehand. What is
+`FourBit`), joins the matrices that read the same input, and computes all angles beforehand. What is
 small stays in float32: the residual stream, the norms, attention and its cache.
 
     fused(config, weights)    four bytes a weight, exactly the plain model

@@ -56,7 +56,7 @@ def faster(path: Path, model: nn.Module | None = None) -> None:
     """Print tokens per second and agreement, step by step, from float32 to the file's nibbles.
 
     path: the GGUF file. model: the learner's Llama with the file's weights; without one the table
-    begins with the joined maps. Every row reads the same text, token by token, and says at each
+    begins with the joined matrices. Every row reads the same text, token by token, and says at each
     place what it would have written; the first row's choices are what the others are held against.
     """
     file = smollm2.read(path)
@@ -65,7 +65,10 @@ def faster(path: Path, model: nn.Module | None = None) -> None:
     with torch.inference_mode():
         measure(rows, torch.tensor([ids[: PROMPT + PLACES]]))
     print(table(rows))
-    print(f"Summing a long row of float32 reads {bandwidth() / 1e9:.1f} GB a second here.")
+    read = bandwidth(
+        next(r.model for r in rows if isinstance(r.model, decoders.Decoder)).output.weight
+    )
+    print(f"Adding up float32 numbers, this machine reads {read / 1e9:.1f} GB a second.")
     if not decoders.kernel_works():
         print("This torch has no 4-bit kernel; the last rows compute with float16 instead.")
 
@@ -87,20 +90,22 @@ def steps(file: File, model: nn.Module | None = None) -> list[Row]:
     rows.append(Row("… the layers left in 4 bits", four_bit, packed * layers + 2 * table))
     rows.append(Row("… and a 4-bit shortlist of tokens", shortlisted, packed * (layers + table)))
     if model is not None:  # another way to read half as much, so it is held against the first row
-        halves = copy.deepcopy(model).half()  # a copy: the learner's own stays as it is
+        # A copy: the learner's own stays as it is. The memo puts float16 where float32 would go.
+        memo = {id(w): nn.Parameter(w.detach().half(), False) for w in model.parameters()}
+        halves = copy.deepcopy(model, memo).half()
         name, first = "your Llama, all in float16", -len(rows)
         rows.append(Row(name, halves, 2 * (layers + table), instead_of=first))
     return rows
 
 
-def bandwidth(n_bytes: float = 2e8) -> float:
-    """Bytes of float32 that this machine reads in a second, when it only adds them up."""
-    numbers, seconds = torch.ones(int(n_bytes) // 4), []
+def bandwidth(numbers: Tensor) -> float:
+    """Bytes that this machine reads in a second, when it only adds numbers up."""
+    seconds = []
     for _ in range(READS):
         start = time.perf_counter()
         numbers.sum()
         seconds.append(time.perf_counter() - start)
-    return 4 * len(numbers) / min(seconds)
+    return numbers.nbytes / min(seconds)
 
 
 def measure(rows: list[Row], ids: Tensor) -> None:
