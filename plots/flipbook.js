@@ -59,10 +59,9 @@
 
   // The page as one picture or, on a narrow screen, as its panels one under the other: the same drawing seen through
   // one window for each panel.
-  function paint(picture, page, cuts, naturalWidth, available) {
-    picture.innerHTML = page;
+  function paint(picture, whole, cuts, naturalWidth, available) {
+    picture.replaceChildren(whole);
     if (available === 0 || available >= NARROW * naturalWidth || cuts.length < 3) return;
-    const whole = picture.firstElementChild;
     const { width, height } = whole.viewBox.baseVal;
     const pieces = cuts.slice(1).map((right, index) => {
       const piece = whole.cloneNode(true);
@@ -134,16 +133,35 @@
     let available = picture.clientWidth; // kept, since asking for it makes the browser lay out the page
     const controls = book.sliders.map((slider) => (slider.choice ? choiceControl : rangeControl)(slider));
 
-    function turn() {
-      let page = 0;
-      controls.forEach((control, index) => {
-        control.show();
-        page = page * book.sliders[index].values.length + control.read();
+    const read = new Map(); // page → its drawing as an element
+
+    function drawing(page) {
+      if (!read.has(page)) read.set(page, element("div", { innerHTML: book.pages[page] }).firstElementChild);
+      return read.get(page);
+    }
+
+    function pageAt(places) {
+      return places.reduce((page, place, index) => page * book.sliders[index].values.length + place, 0);
+    }
+
+    // The pages one step away are read while nothing else is to do, so that the next turn need not wait for that.
+    function readAhead(places) {
+      places.forEach((place, index) => {
+        for (const next of [place - 1, place + 1]) {
+          if (next in book.sliders[index].values) drawing(pageAt(Object.assign([...places], { [index]: next })));
+        }
       });
-      paint(picture, book.pages[page], book.cuts, naturalWidth, available);
+    }
+
+    function turn() {
+      const places = controls.map((control) => control.read());
+      const page = pageAt(places);
+      controls.forEach((control) => control.show());
+      paint(picture, drawing(page), book.cuts, naturalWidth, available);
       caption.textContent = book.captions[page];
       picture.setAttribute("aria-label", book.captions[page]);
       figure.dataset.page = page;
+      (window.requestIdleCallback ?? setTimeout)(() => readAhead(places));
     }
 
     const shown = controls.filter((control, index) => book.sliders[index].values.length > 1).map((control) => control.element);

@@ -23,6 +23,7 @@ Draw = Callable[..., "str | None"]
 PNG_DPI = 110  # 792 pixels for a 7.2 inch picture
 PNG_COLOURS = 64  # a palette makes the file a third of the size
 DECIMALS = 2  # of a point, in the SVG: a hundredth of a pixel and more is not seen
+FONT = r"font-family: 'DejaVu Sans'[^;\"]*; "
 NARROWEST_PIECE = 0.25  # of the width: a colour bar stays with its panel
 
 
@@ -172,6 +173,8 @@ def _slim(svg: str, names: set[str]) -> str:
     # The figure's size goes: the page's style sheet decides, and the viewBox keeps the shape.
     svg = re.sub(r'^<svg [^>]*?(viewBox="[^"]*")[^>]*>', r"<svg \1>", svg)
     svg = svg.replace("xlink:href", "href").replace(style.INK, "currentColor")
+    svg = re.sub(r' transform="rotate\(-0 [^"]*"', "", svg)
+    svg = re.sub(FONT, "", svg)  # flipbook.css has it, once
     for name in ("BLUE", "ORANGE", "GREEN", "PINK"):
         colour = getattr(style, name).lower()
         svg = svg.replace(colour, f"var(--llama-{name.lower()}, {colour})")
