@@ -6,6 +6,7 @@ from checks.mistakes import real_weights_chat as mistakes_of_chat
 from checks.mistakes import real_weights_loading as mistakes_of_loading
 from checks.probes import real_weights as files
 from checks.probes import real_weights_chat as talk
+from checks.probes import real_weights_loading as loading
 from checks.reference import real_weights as reference
 
 USER = {"role": "user", "content": "Who are you?"}
@@ -202,29 +203,29 @@ load_llama = Check(
     points=3,
     reference=reference.load_llama,
     probes=[
-        Probe("the smallest file: one layer, tied embeddings", files.smallest),
+        Probe("the smallest file: one layer, tied embeddings", loading.smallest),
         Probe(
             "a small file: two layers, grouped heads, tied embeddings",
-            lambda answer, inputs: files.logits(answer, inputs, files.TIED),
+            lambda answer, inputs: loading.logits(answer, inputs, files.TIED),
         ),
-        Probe("every parameter: its shape, float32, none left on meta", files.parameters),
+        Probe("every parameter: its shape, float32, none left on meta", loading.parameters),
         Probe(
             "a file with an output projection, another eps and base",
-            lambda answer, inputs: files.logits(answer, inputs, files.UNTIED),
+            lambda answer, inputs: loading.logits(answer, inputs, files.UNTIED),
         ),
-        Probe("tensors stored in other ways: Q8_0, F16, F32, Q4_1", files.other_kinds),
-        Probe("eleven layers", files.many_layers),
+        Probe("tensors stored in other ways: Q8_0, F16, F32, Q4_1", loading.other_kinds),
+        Probe("eleven layers", loading.many_layers),
         Probe(
             "the output projection of a tied model is its embedding table",
-            files.still_tied,
+            loading.still_tied,
             "The embedding table was changed, and the logits did not follow as they should: the "
             "output projection of a tied model is the same table, not a copy.",
         ),
-        Probe("two files, one after the other", files.two_files),
-        Probe("a tensor too few, or one too many", files.refuses, REFUSES),
+        Probe("two files, one after the other", loading.two_files),
+        Probe("a tensor too few, or one too many", loading.refuses, REFUSES),
         Probe(
             "the file stays as it is",
-            files.stays,
+            loading.stays,
             "The weights were changed, and the file with them.",
         ),
     ],

@@ -21,6 +21,7 @@ from checks.engine import Inputs
 from checks.mistakes import real_weights as mistakes
 from checks.mistakes import real_weights_loading as mistakes_of_loading
 from checks.probes import real_weights as files
+from checks.probes import real_weights_loading as loading
 from plots import real_weights as plot
 from plots import real_weights_live as live
 from plots import real_weights_places as places
@@ -180,16 +181,16 @@ def test_the_clock_stands_still_while_torch_prepares_the_meta_device(
     fired: list[int] = []
     monkeypatch.setattr(torch.nn, "Embedding", lambda *_, **__: time.sleep(0.4))
     before = signal.signal(signal.SIGALRM, lambda *_: fired.append(1))
-    files.meta_is_ready.cache_clear()
+    loading.meta_is_ready.cache_clear()
     try:
         signal.setitimer(signal.ITIMER_REAL, 0.2)
-        files.meta_is_ready()
+        loading.meta_is_ready()
         assert fired == []
         assert 0 < signal.getitimer(signal.ITIMER_REAL)[0] <= 0.2
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-        files.meta_is_ready.cache_clear()
+        loading.meta_is_ready.cache_clear()
 
 
 # pictures
