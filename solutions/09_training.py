@@ -534,7 +534,7 @@ show("it has read", lambda: learn_for(seconds=60))
 # </details>
 #
 # The orange curve, on unseen text, ends above the blue one. That looks like learning by heart, and is not: the model has read
-# less than one pass over the text, so most batches were as new to it. The difference is the plays. When this lab was written,
+# the text about once, so nearly every batch was as new to it. The difference is the plays. When this lab was written,
 # the model was also trained without 40 stretches of 1,024 characters from the nine tenths. On those it ended at 1.64, as on the
 # text that it had read; on the held-out tenth at 1.81. Prospero's island has other names and other words.
 #
@@ -552,7 +552,7 @@ with one_thread():
     show("and it writes", lambda: "\nROMEO:\n" + plot.write(model, vocab, "ROMEO:\n", length=400))
 
 # %% [markdown]
-# On a machine that does nothing else it comes to about 1.81. That is a perplexity of 6.1: as unsure as among 6 equal characters,
+# On a machine that does nothing else it comes to about 1.8. That is a perplexity of 6: as unsure as among 6 equal characters,
 # where the start was unsure among all 64.
 #
 # It is nonsense, and it is not noise. Speakers in their places, lines of about the right length, English words, mostly. The
@@ -653,8 +653,8 @@ plot.against_gpt(Llama, LlamaConfig, learning_rate, learn, unseen, len(vocab))
 # | optimizer | AdamW | AdamW |
 # | peak rate, warm-up, end | 3e-3, 100 steps, 1e-4 | 8e-5, 8,000 steps, 8e-7 after 1,200,000 |
 # | batch | 8 · 64 = 512 characters | 4 million tokens at first, 16 million at the end |
-# | text | some 1,500 steps · 512 = 0.8 million characters: less than one pass over the text | 15.6 trillion tokens |
-# | arithmetic | about 1.5 · 10¹² (6 · parameters · tokens), a minute on one processor | 3.8 · 10²⁵ floating-point operations on up to 16,384 GPUs |
+# | text | 1,500 to 2,500 steps · 512 = 0.8 to 1.3 million characters: about one pass over the text | 15.6 trillion tokens |
+# | arithmetic | 1.5 to 2.5 · 10¹² (6 · parameters · tokens), a minute on one processor | 3.8 · 10²⁵ floating-point operations on up to 16,384 GPUs |
 #
 # The numbers are those of [2407.21783](https://arxiv.org/abs/2407.21783), sections 1, 3.3 and 3.4. The first LLaMA states the
 # rest ([2302.13971](https://arxiv.org/abs/2302.13971), section 2.3): betas 0.9 and 0.95, a weight decay of 0.1, gradients
@@ -684,7 +684,7 @@ show(
 # 2. Plain descent makes steps a thousand times too short. AdamW makes the same ones as before, since m and √v shrink alike (as
 #    long as they are well above eps), only clipping never happens.
 # 3. The model learns the text by heart instead of the language. What helps is that the weights with the lowest held-out loss
-#    were copied and come back at the end. Above, the model reads less than one pass: there is nothing yet to know by heart.
+#    were copied and come back at the end. Above, the model reads the text about once: there is nothing yet to know by heart.
 #
 # </details>
 #

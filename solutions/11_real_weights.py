@@ -495,7 +495,7 @@ plot.speed(model, tokenizer)
 #
 # All rows read the same text in turns, and a row says how many tokens a second, how many bytes of weights, and in how many places it would have chosen the same token as the first row. "Before" is the row above, only for the last row it is the first.
 #
-# **Predict.** With the layers in 5 bits and the table in float16, 66 + 57 = 123 MB are read for a token instead of 538, 4.4 times fewer. Is it about 2, about 4, or about 10 times as fast as your Llama?
+# **Predict.** With the layers in 5 bits and the table in float16, 66 + 57 = 123 MB are read for a token instead of 538, 4.4 times fewer. Is it no faster than your Llama, two to five times as fast, or ten times?
 
 # %% id="faster"
 plot.faster(path, model)
@@ -503,18 +503,18 @@ plot.faster(path, model)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# About 4, if this torch has the 4-bit kernel; not just 4.4, since bytes are not everything. Joined matrices and known angles save some of the hundreds of small operations that a token takes, and no bytes at all. What is
-# left of these operations takes as long as before.
+# Two to five times, if this torch has the 4-bit kernel; 2.7 times where this notebook was executed, 4 times on another machine. It is not just 4.4, since bytes are not everything: the nibbles have to be unpacked, and of the hundreds of small
+# operations that a token takes, joined matrices and known angles save only some.
 #
 # </details>
 #
 # The first row is the measurement of the cell above once more, with another text and at another moment; machines differ from minute to minute, so compare only rows of one table.
 #
-# From float32 to float16 the bytes are halved, and the speed can more than double. The column of GB a second says why. On two idle cores, as measured for this course, torch's products read float32 matrices at 10 GB a second and float16 ones at more
-# than 20, so that only the latter come near what the last line says of the machine.
+# From float32 to float16 the bytes are halved. Whether the speed doubles depends on the processor, and the column of GB a second says which one you have. There are machines on which torch's products read float32 matrices at 10 GB a second and
+# float16 ones at more than 20; there half the bytes are more than twice the speed. Where this notebook was executed it is the other way round, and float16 gains nothing.
 #
-# The last row reads as few bytes as *with float16 weights*, and is slower. It has neither joined matrices nor known angles, but their gain stands in the second row, and it is not enough to explain the difference. What is left is what it costs to *compute*
-# in float16, norms and attention with it. Store in few bytes, compute in float32.
+# The last row reads as few bytes as *with float16 weights*. It has neither joined matrices nor known angles, whose gain stands in the second row. What it is slower beyond that, is what it costs to *compute* in float16, norms and attention with it:
+# next to nothing where this notebook was executed, nearly a factor of two on another machine. Store in few bytes, compute in float32.
 
 # %% [markdown]
 # ## 11.7 Where it lives in Llama 3
