@@ -452,7 +452,7 @@ plot.sizes(count_parameters, LlamaConfig)
 #
 # From 8B on attention stays at about 17 %. SwiGLU grows from 70 to 81 %, as the tables shrink from 13 to 1 %. Is that also where the time goes? The next cell runs a model of yours, its blocks in the proportions of Llama 3.2 1B, an eighth as wide, and with an output of its own. It clocks the modules.
 #
-# **Predict.** 1,024 tokens instead of 128, eight times as many. Does it take about 8, about 15, or more than 20 times as long?
+# **Predict.** 1,024 tokens instead of 128, eight times as many. Does it take less than 8, about 8, or more than 12 times as long?
 
 # %% id="measure-shares"
 plot.shares(Llama, LlamaConfig)
@@ -460,8 +460,8 @@ plot.shares(Llama, LlamaConfig)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# More than 20 times on the machine on which this lab was written; another one may differ. SwiGLU, norms and output do the same for each token, eight times as much for eight times as many. In attention every token meets every earlier one: 64 times as many scores. With a
-# tenth of the weights it took about a third of the time at 128 tokens and about four fifths at 1,024. (Kernels for long texts keep the scores out of memory, but compute them all the same.)
+# More than 12 times: on the machine on which this lab was written, 18 to 27 times from run to run. SwiGLU, norms and output do the same for each token, eight times as much for eight times as many. In attention every token meets every earlier one: 64 times as many scores. With a
+# tenth of the weights it took about a third of the time or less at 128 tokens and about four fifths at 1,024. (Kernels for long texts keep the scores out of memory, but compute them all the same.)
 #
 # </details>
 
