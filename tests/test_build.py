@@ -117,7 +117,7 @@ def test_jupytext_reads_the_same_cells(path: Path):
 
 
 def test_every_source_begins_with_the_same_setup():
-    """So that one of them stands for all below; their other cells are run by test_labs."""
+    """So that one of them stands for all below; their other cells are run in tests/labs."""
     assert len({parse(path, ROOT).cell("setup").solved for path in sources(ROOT)}) == 1
 
 

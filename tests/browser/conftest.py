@@ -2,14 +2,8 @@
 
 import os
 import shutil
-import sys
-from pathlib import Path
 
 import pytest
-
-TESTS = str(Path(__file__).resolve().parents[1])
-if TESTS not in sys.path:  # for the modules that all tests share
-    sys.path.append(TESTS)
 
 
 def _unavailable(reason: str) -> None:
