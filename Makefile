@@ -21,7 +21,7 @@ DECODE = .venv-decode/bin/python
 DECODER = .venv-decode/.tester
 ROOT_USER = $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: lab test test-colab environments grade labs check-labs publish bench-pictures bench-checks bench-training bench-decode lint clean
+.PHONY: lab test test-colab environments grade labs passes check-labs publish bench-pictures bench-checks bench-training bench-decode lint clean
 .DEFAULT_GOAL = lab
 
 lab: $(LEARNER)  ## open the labs in JupyterLab
@@ -40,6 +40,9 @@ grade: $(LEARNER)  ## grade your labs, or one: make grade LAB=03_rope
 
 labs: $(TESTER)  ## solutions/*.py → labs/, solutions/*.ipynb, solutions/my_llama/
 	$(BIN) -m tools.build $(ARGS)
+
+passes: $(TESTER)  ## which probes each known mistake passes, after a change of either: make passes ARGS=03_rope
+	$(BIN) -m tools.passes $(ARGS)
 
 check-labs: $(TESTER)  ## is everything that `make labs` writes up to date?
 	$(BIN) -m tools.build --check

@@ -248,6 +248,23 @@ def test_a_notebook_is_stale_when_what_it_depends_on_changed(course: Path, file,
     ]
 
 
+@pytest.mark.parametrize(
+    ("file", "stale"),
+    [
+        ("plots/double_bars.py", ["02_double"]),
+        ("plots/doubles.py", ["02_double", "03_cube"]),
+        ("checks/engine/double_probes.py", ["02_double", "03_cube"]),
+        ("checks/mistakes/passes.json", []),
+    ],
+)
+def test_a_module_named_after_a_lab_concerns_that_lab(course: Path, file, stale):
+    (course / file).parent.mkdir(exist_ok=True)
+    (course / file).write_text("{}", encoding="utf-8")
+    assert build.check(course) == [
+        f"solutions/{stem}.ipynb is older than what it is made from" for stem in stale
+    ]
+
+
 def test_a_changed_piece_makes_the_labs_that_import_it_stale(course: Path):
     edit(course / "solutions/02_double.py", "x + x", "2 * x")
     build.build(course, "02_double")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import json
 import math
 import os
 import time
@@ -11,6 +12,7 @@ import pytest
 from course import NAMES, ROOT, module
 
 from checks.engine import Check, exercises_of
+from checks.engine.passes import FILE, Passes
 
 CHECKS = [(name, check) for name in NAMES for check in exercises_of(module("checks", name))]
 WRONG = [
@@ -62,6 +64,21 @@ def test_mistake_is_rejected_and_named(check: Check, mistake: Any, table: Any) -
     row[2] += report.mistake == mistake.key
     assert report.result == "failed", "the check accepts it"
     assert [found.key for found in report.mistakes] == [mistake.key], report.text
+    known = Passes(check.exercise, [probe.title for probe in check.probes]).of(mistake.key)
+    seen = [row.ok for row in report.rows]
+    assert len(known) == len(seen) * (not mistake.lucky), (
+        "run `make passes`: this mistake is not in the file, or changed"
+    )
+    wrong = [i for i, sign in enumerate(known) if {"+": False, "-": True}.get(sign) is seen[i]]
+    assert not wrong, f"run `make passes`: of probe {wrong[0]} it says {known[wrong[0]]!r}"
+
+
+def test_no_mistake_is_written_down_that_is_gone() -> None:
+    written = json.loads(FILE.read_text(encoding="utf-8"))
+    assert {exercise: set(known["mistakes"]) for exercise, known in written.items()} == {
+        check.exercise: {mistake.key for mistake in check.mistakes if not mistake.lucky}
+        for _, check in CHECKS
+    }
 
 
 @pytest.mark.parametrize(("check", "answer"), RIGHT)

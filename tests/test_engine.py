@@ -1,6 +1,7 @@
 """The checks engine: odd answers get a sentence, the surroundings are put back, nothing of ours shows."""
 
 import contextlib
+import dataclasses
 import io
 import random
 import signal
@@ -30,6 +31,7 @@ from checks.engine import (
     half_precision,
     keeps_device,
     load,
+    passes,
     values,
 )
 from checks.engine import check as check_module
@@ -224,23 +226,26 @@ def test_a_mistake_is_looked_at_once_for_each_seed(monkeypatch: pytest.MonkeyPat
     assert first > 0 and counts == [first, first, 2 * first]
 
 
-def test_mistakes_are_ruled_out_by_few_calls() -> None:
-    """The probe of fewest calls comes first, whatever its place and however busy the machine."""
-    seen: list[int] = []
+def test_only_mistakes_that_pass_the_same_are_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is written down about a mistake rules it out, unless its probes are others now."""
+    runs: list[str] = []
 
-    def cubes(x: Tensor, by: float = 2.0) -> Tensor:
-        seen.append(x.numel())
-        return x**3
+    def mistake(key: str) -> Mistake:
+        return Mistake(key, lambda x, by=2.0: runs.append(key) or x + 2, "It adds 2.")
 
-    def rows(count: int, times: int) -> Probe:
-        return values(*[lambda inputs: (inputs.randn(count, 10),)] * times)
+    probes = [values(lambda inputs: (inputs.randn(3),), title=title) for title in "23"]
+    check = check_of(probes=probes, mistakes=[mistake(key) for key in "abcd"])
+    signs = {"a": "--", "b": "+-", "c": "-?"}
 
-    check = check_of(
-        probes=[rows(1, times=3), rows(2, times=1), rows(3, times=2)],
-        mistakes=[Mistake("cubes", cubes, "It cubes.")],
-    )
-    check.run(lambda x, by=2.0: x + 2)
-    assert set(seen[:1]) == {20}
+    def run_with(titles: list[str]) -> set[str]:
+        known = {check.exercise: {"probes": titles, "mistakes": signs}}
+        monkeypatch.setattr(passes, "_all", lambda: known)
+        runs.clear()
+        assert dataclasses.replace(check).run(lambda x, by=2.0: x + 2).mistake == "a"
+        return set(runs)
+
+    assert run_with(["2", "3"]) == {"a", "c", "d"}  # of d nothing is known
+    assert run_with(["3", "2"]) == {"a", "b", "c", "d"}
 
 
 def test_every_run_draws_alike() -> None:

@@ -27,15 +27,25 @@ def digest(lab: Lab, root: Path) -> str:
 
 def dependencies(lab: Lab, root: Path) -> Iterator[Path]:
     """The lab's modules, what all labs share, and the worked pieces that the lab imports."""
-    others = {path.stem[3:] for path in sources(root)} - {lab.name}
+    names = [path.stem[3:] for path in sources(root)]
     for folder in (root / "checks", root / "plots"):
         for path in folder.rglob("*"):
             parts = path.relative_to(folder).parts
             hidden = any(part.startswith(".") for part in parts)
-            if path.suffix in KINDS and not (path.stem in others or hidden or NOT_RUN & set(parts)):
+            of = "" if "engine" in parts else owner(path.stem, names)
+            if (
+                path.suffix in KINDS
+                and of in (lab.name, "")
+                and not (hidden or NOT_RUN & set(parts))
+            ):
                 yield path
     code = [cell.solved for cell in lab.cells if cell.kind == "code"]
     yield from worked_pieces({name for source in code for name in imported(source)}, root)
+
+
+def owner(stem: str, names: list[str]) -> str:
+    """The lab that a module like real_weights_chat.py belongs to, or "" for what all share."""
+    return max((n for n in names if stem == n or stem.startswith(f"{n}_")), key=len, default="")
 
 
 def imported(source: str) -> set[str]:

@@ -1,6 +1,5 @@
 """Calling what the learner wrote: by value, with a time limit, with its own line when it breaks."""
 
-import functools
 import inspect
 import linecache
 import os
@@ -43,12 +42,18 @@ class Wrong(Exception):
 
 @dataclass
 class Call:
-    """One call of the answer: what it was given, by name, and what came back."""
+    """One call of the answer: what it was given and what came back."""
 
-    name: str
-    given: dict[str, Any]
+    target: Any
+    args: tuple
+    kwargs: dict[str, Any]
     result: Any = None
     aside: bool = False  # what every module has, such as state_dict: no example of anything
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The arguments by the names of the parameters."""
+        return _named(self.target, self.args, self.kwargs)
 
 
 @dataclass
@@ -74,8 +79,7 @@ class Answer:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the target with copies; raise `Crash` for what it raises."""
         given_args, given_kwargs = _copy(args), _copy(kwargs)
-        named = _naming(self._target)
-        call = Call(_name(self._target), named(args, kwargs), aside=_is_aside(self._target))
+        call = Call(self._target, args, kwargs, aside=_is_aside(self._target))
         self._transcript.calls.append(call)
         try:
             result = self._target(*given_args, **given_kwargs)
@@ -87,10 +91,10 @@ class Answer:
                 self._transcript.unwritten = str(error)
                 raise
             raise crash from error
-        changed = named(given_args, given_kwargs)
-        for name, value in call.given.items():
-            if not _same(value, changed[name]):
-                self._transcript.changed.append(name)
+        if not _same((args, kwargs), (given_args, given_kwargs)):
+            after = _named(self._target, given_args, given_kwargs)
+            changed = [name for name, value in call.given.items() if not _same(value, after[name])]
+            self._transcript.changed += changed
         call.result = _copy(result) if isinstance(result, _PLAIN) else None
         return self._wrapped(result)
 
@@ -135,29 +139,16 @@ def signature_of(target: Any) -> str:
     return ", ".join(str(p.replace(annotation=p.empty)) for p in parameters)
 
 
-def _naming(target: Any) -> Callable[[tuple, dict], dict[str, Any]]:
-    """Return what pairs arguments with the target's parameter names."""
+def _named(target: Any, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Pair arguments with the target's parameter names."""
     callable_ = target.forward if isinstance(target, torch.nn.Module) else target
     owner = [callable_.__self__] if inspect.ismethod(callable_) else []
     try:
-        signature = _signature(callable_.__func__ if owner else callable_)
-    except (TypeError, ValueError):
-        signature = None
-
-    def named(args: tuple, kwargs: dict) -> dict[str, Any]:
-        try:
-            arguments = signature.bind(*owner, *args, **kwargs).arguments
-            return dict(list(arguments.items())[len(owner) :])
-        except (TypeError, AttributeError):  # it does not take them: the call will say so
-            return {f"argument {i + 1}": value for i, value in enumerate(args)} | kwargs
-
-    return named
-
-
-@functools.lru_cache(maxsize=512)
-def _signature(function: Callable) -> inspect.Signature:
-    """Read a signature, which takes longer than many an answer."""
-    return inspect.signature(function)
+        signature = inspect.signature(callable_.__func__ if owner else callable_)
+        arguments = signature.bind(*owner, *args, **kwargs).arguments
+        return dict(list(arguments.items())[len(owner) :])
+    except (TypeError, ValueError):  # it has none, or does not take them: the call will say so
+        return {f"argument {i + 1}": value for i, value in enumerate(args)} | kwargs
 
 
 def _is_aside(target: Any) -> bool:

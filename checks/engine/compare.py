@@ -1,5 +1,6 @@
 """The first difference between what an answer gave and what was expected, as a sentence."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -120,8 +121,11 @@ def _number_difference(got: Any, expected: float) -> Difference | None:
         return _wrong_type(got, expected)
     if isinstance(expected, int):  # counts and ids: not one too many
         agrees = got == expected
+    elif got != got or expected != expected:
+        agrees = got != got and expected != expected
     else:
-        agrees = bool(close(torch.tensor(float(got)), torch.tensor(float(expected))))
+        room = (1 + ABSOLUTE) * TOLERANCE[torch.float32] * abs(expected)
+        agrees = got == expected or (math.isfinite(expected) and abs(got - expected) <= room)
     if agrees:
         return None
     return Difference("value", f"{_number(got)}, expected {_number(expected)}")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from checks.engine.answer import Call, Crash, Transcript
 from checks.engine.compare import difference, numbers
+from checks.engine.passes import Passes
 
 if TYPE_CHECKING:
     from checks.engine.check import Mistake, Probe
@@ -72,19 +73,17 @@ def diagnose(
     outcomes: list[Outcome],
     expected: list[Outcome],
     observe: Callable[[Any, "Probe"], Outcome],
+    passes: Passes,
 ) -> Diagnosis:
-    """Run every mistake on the probes, the cheapest first, and keep those that reproduce."""
+    """Run the mistakes that pass what the answer passes, and keep those that reproduce."""
+    everything = range(len(outcomes))
     failing = [i for i, mine in enumerate(outcomes) if not mine.passes(expected[i])]
     if outcomes[-1].hangs:
         return Diagnosis()
     only_crashes = all(outcomes[i].crash for i in failing)
     rich = next((i for i in failing if _is_rich(probes[i], outcomes[i], expected[i])), None)
-    # The probe of fewest calls with many numbers first, passed or not: it rules out most of them.
-    # Those that are left pass much of what the answer passes, so they meet next what it fails.
-    calls = [len(outcome.seen.calls) for outcome in outcomes]
-    tellers = [i for i, mine in enumerate(outcomes) if _tells(mine) and not probes[i].noisy]
-    quickest = min(tellers, key=calls.__getitem__, default=None)
-    order = sorted(range(len(outcomes)), key=lambda i: (i != quickest, i not in failing, calls[i]))
+    # Few do the same where it fails: the rest is tried on those only.
+    order = sorted(everything, key=lambda i: i not in failing)
 
     def reproduces(mistake: "Mistake", i: int) -> bool:
         mine, again = outcomes[i], observe(mistake.wrong, probes[i])
@@ -92,12 +91,14 @@ def diagnose(
             return False  # without numbers to go by, the message and its sizes must be the same
         return mine.is_like(again, expected[i], probes[i].noisy)
 
-    if whole := [m for m in mistakes if all(reproduces(m, i) for i in order)]:
+    possible = [m for m in mistakes if passes.allow(m.key, failing, everything)]
+    if whole := [m for m in possible if all(reproduces(m, i) for i in order)]:
         return Diagnosis(whole)
     if rich is None:
         return Diagnosis()
+    possible = [m for m in mistakes if passes.allow(m.key, failing, [rich])]
     explained = {
-        m.key: {i for i in failing if reproduces(m, i)} for m in mistakes if reproduces(m, rich)
+        m.key: {i for i in failing if reproduces(m, i)} for m in possible if reproduces(m, rich)
     }
     if not explained:
         return Diagnosis()
@@ -106,7 +107,7 @@ def diagnose(
     # Another mistake counts for what the first leaves open only if it does nothing else.
     left = [i for i in failing if i not in explained[first.key]]
     for second in mistakes if left else ():
-        if all(
+        if passes.allow(second.key, left, everything) and all(
             reproduces(second, i)
             if i in left
             else observe(second.wrong, probes[i]).passes(expected[i])
@@ -156,11 +157,6 @@ def _is_rich(probe: "Probe", mine: Outcome, right: Outcome) -> bool:
     if probe.noisy or mine.crash or mine.complaint:
         return False
     return _are_many(call.result for call, _ in _differing(mine, right))
-
-
-def _tells(mine: Outcome) -> bool:
-    """Tell whether there are numbers enough for no two implementations to share them by chance."""
-    return _are_many(call.result for call in mine.seen.calls)
 
 
 def _are_many(results: Iterable[Any]) -> bool:

@@ -4,9 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from checks.engine import Inputs, Wrong
+from checks.engine import Inputs
 from checks.engine.devices import pretended_device
 from checks.probes.sampling_draws import look, seeded
 from checks.probes.sampling_toy import VOCABULARY, Counting, Same, stream, toy
@@ -128,84 +127,23 @@ def no_choice(answer: Any, inputs: Inputs) -> list:
     return [*seen, any(int(token) != best for token in tokens)]
 
 
-def greedy(answer: Any) -> str:
-    """Short texts without luck: say what is wrong with the first that is."""
-    model, ids = Counting(), torch.tensor([[5, 5, 3]])
-
-    def text(prompt: Tensor, n_new: int, **settings: Any) -> list:
-        """What comes, how many calls had been made then, whether gradients are on; all calls."""
-        model.asked, seen = [], []
-        for token in stream(answer, model, prompt, n_new, temperature=0, **settings):
-            seen.append((token, type(token).__name__, len(model.asked), torch.is_grad_enabled()))
-        return [*seen, *model.asked]
-
-    def right(prompt: list[int], tokens: list[int], calls: int, caches: str) -> list:
-        seen = [(token, "int", i + 1, True) for i, token in enumerate(tokens)]
-        asked = [[1, 1, token, caches] for token in tokens[: calls - 1]]
-        return [*seen, [1, len(prompt), *prompt, caches], *asked]
-
-    for got, expected in (
-        (text(ids, 9, stop=[0, 7]), right([5, 5, 3], [4, 5, 6], 4, "caches 1")),
-        (text(torch.tensor([[8]]), 4, k=1, p=0.5, stop=[8, 0]), right([8], [9], 2, "caches 2")),
-        (text(ids, 2), right([5, 5, 3], [4, 5], 2, "caches 3")),
-        (text(ids, 0), []),
-        (model.gradients, [False] * len(model.gradients)),
-        (model.first.tolist() if model.first is not None else None, ids.tolist()),
-    ):
-        if got != expected:
-            return f"in a text without luck it shows {got}, where {expected} is right"
-    return ""
-
-
-def repeatable(answer: Any, inputs: Inputs) -> str:
-    """Three tokens of a thousand: the same with the same seed, others in the next call."""
-    model, ids = Same(torch.zeros(1000)), torch.zeros(1, 1, dtype=torch.long)
-    seed = int(inputs.integers(1, high=2**30))
-    one, two = (torch.Generator().manual_seed(seed) for _ in range(2))
-    first, again, following, free, other = (
-        list(stream(answer, model, ids, 3, generator=generator))
-        for generator in (one, two, two, None, None)
-    )
-    seen = [first == again, again != following, free != other, len(set(first)) > 1]
-    return "" if all(seen) else f"luck is not used as it should be ({seen})"
-
-
-def sound(answer: Any, inputs: Inputs, luck: bool = False) -> None:
-    """Save the time for counting when something is wrong that needs no counting.
-
-    luck: look at its use as well, which is worth while before hundreds of tokens.
-
-    The diagnosis compares probes of few calls first. This one then counts as one of many, so that
-    it comes after those that show what is wrong.
-    """
-    says = greedy(answer)
-    if not says and not all(choices := no_choice(answer, inputs)):
-        says = f"where a setting leaves no choice, or all of them, it is wrong ({choices})"
-    if luck:
-        says = says or repeatable(answer, inputs)
-    if says:
-        made = vars(answer)["_transcript"].calls
-        made += made[-1:] * 50
-        raise Wrong(f"nothing was counted, for {says}.")
-
-
 FOUR = (-0.916, -1.204, -1.609, -2.303)  # 0.4, 0.3, 0.2, 0.1
 CLOSE = (1.0, 0.95, 0.9, 0.85)  # 0.27, 0.26, 0.24, 0.23
 
 
 def filtered(*cases: tuple[tuple[float, ...], dict[str, Any]]) -> Callable[[Any, Inputs], list]:
-    """A probe's run: which tokens come up at all in 36 draws, the likeliest being 0.
+    """A probe's run: which tokens come up at all in 24 draws, the likeliest being 0.
 
-    None that stays is rarer than 0.43, so that one is missed less than once in 10^9 times.
+    None that stays is rarer than 0.43, so that one is missed once in 360,000 times; and the same
+    way of drawing from the same seed misses it always or never.
     """
 
     def run(answer: Any, inputs: Inputs) -> list:
-        sound(answer, inputs)
         seen = []
         for row, settings in cases:
             order = inputs.uniform(len(row)).argsort()
             model, ids = Same(torch.tensor(row)[order]), torch.zeros(1, 2, dtype=torch.long)
-            tokens = stream(answer, model, ids, 36, **settings, generator=seeded(inputs))
+            tokens = stream(answer, model, ids, 24, **settings, generator=seeded(inputs))
             seen.append(sorted({int(order[int(token)]) for token in tokens}))
         return seen
 
@@ -225,7 +163,6 @@ several_filters = filtered(
 
 def temperatures(answer: Any, inputs: Inputs) -> list:
     """How often each token comes up, cold and hot."""
-    sound(answer, inputs)
     seen = []
     for temperature, row in (
         (0.1, (0.1, 0.05, 0.0, -0.05)),
@@ -242,13 +179,13 @@ def no_settings(answer: Any, inputs: Inputs) -> list:
     """Nothing asked for: temperature 1 and no filter.
 
     Token 0 has half of the probability, 200 others share the rest; the least likely of these, 4.7 %
-    of everything, come up as well. Any temperature or filter moves one or the other.
+    of everything, come up as well: 300 draws miss them once in two million times. Any temperature
+    or filter moves one or the other.
     """
-    sound(answer, inputs, luck=True)
     others = torch.linspace(0.2, -0.2, 200)
     logits = torch.cat([others.logsumexp(0)[None], others])
     ids = torch.zeros(1, 1, dtype=torch.long)
-    tokens = stream(answer, Same(logits), ids, 440, generator=seeded(inputs))
+    tokens = stream(answer, Same(logits), ids, 300, generator=seeded(inputs))
     drawn = torch.tensor([int(token) for token in tokens], dtype=torch.long)
     tail = "the tail comes up" if (drawn > 177).any() else "the tail never comes up"
     return [len(drawn), look((drawn > 0).long(), torch.zeros(2)), tail]

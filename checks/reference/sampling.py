@@ -1,6 +1,7 @@
 """Lab 10, slow and obvious: one row of logits after the other, in float64."""
 
-from collections.abc import Callable, Collection, Iterator
+import functools
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -27,17 +28,20 @@ def top_k(logits: Tensor, k: int) -> Tensor:
 def top_p(logits: Tensor, p: float) -> Tensor:
     """(..., V) → (..., V): the smallest set of the likeliest whose mass reaches p stays."""
 
-    def nucleus(row: list[float]) -> list[bool]:
-        probabilities, mass = softmax(row), 0.0
-        keep = [False] * len(row)
-        for token in sorted(range(len(row)), key=lambda i: (-row[i], i)):
-            keep[token] = True
-            mass += probabilities[token]
-            if mass >= p and p < 1:
-                break
-        return keep
+    return filtered(logits, lambda row: nucleus(tuple(row), p))
 
-    return filtered(logits, nucleus)
+
+@functools.lru_cache(maxsize=64)  # a text may be drawn from one row, a hundred times
+def nucleus(row: tuple[float, ...], p: float) -> list[bool]:
+    """Which tokens of a row stay."""
+    probabilities, mass = softmax(row), 0.0
+    keep = [False] * len(row)
+    for token in sorted(range(len(row)), key=lambda i: (-row[i], i)):
+        keep[token] = True
+        mass += probabilities[token]
+        if mass >= p and p < 1:
+            break
+    return keep
 
 
 def min_p(logits: Tensor, p: float) -> Tensor:
@@ -88,6 +92,6 @@ def filtered(logits: Tensor, choose: Callable[[list[float]], list[bool]]) -> Ten
     return torch.where(keep.to(logits.device), logits, -torch.inf)
 
 
-def softmax(row: list[float]) -> list[float]:
+def softmax(row: Sequence[float]) -> list[float]:
     """e^x over the sum of all of them."""
     return torch.tensor(row, dtype=torch.float64).softmax(-1).tolist()
