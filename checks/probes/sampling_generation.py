@@ -169,7 +169,7 @@ def temperatures(answer: Any, inputs: Inputs) -> list:
         (8.0, (8.0, 4.0, 0.0, -4.0)),
     ):
         model, ids = Same(torch.tensor(row)), torch.zeros(1, 1, dtype=torch.long)
-        tokens = stream(answer, model, ids, 100, temperature=temperature, generator=seeded(inputs))
+        tokens = stream(answer, model, ids, 60, temperature=temperature, generator=seeded(inputs))
         drawn = torch.tensor([int(token) for token in tokens], dtype=torch.long)
         seen += [len(drawn), look(drawn, torch.tensor(row) / temperature)]
     return seen
