@@ -71,7 +71,9 @@ class GroupedQueryAttention(nn.Module):
         v = split_heads(self.wv(x), self.n_kv_heads)
         if cache is not None:
             k, v = cache.update(k, v)  # (B, K, S, d)
-        mask = causal_mask(q.shape[2], k.shape[2]).to(x.device)  # (T, S)
+        mask = None  # a single query, the newest, may look at everything
+        if q.shape[2] > 1:
+            mask = causal_mask(q.shape[2], k.shape[2]).to(x.device)  # (T, S)
         return self.wo(merge_heads(grouped_query_attention(q, k, v, mask)))
 
 
