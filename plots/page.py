@@ -182,7 +182,10 @@ def _slim(svg: str, names: set[str]) -> str:
 
 
 def _without_bare_groups(svg: str) -> str:
-    """Every `<g>` without attributes goes, and half of the elements with it; its content stays."""
+    """Every `<g>` without attributes goes, and half of the elements with it; its content stays.
+
+    Empty ones, `<g …/>`, go altogether.
+    """
     is_bare: list[bool] = []
 
     def keep(match: re.Match[str]) -> str:
@@ -191,4 +194,4 @@ def _without_bare_groups(svg: str) -> str:
         is_bare.append(match[0] == "<g>")
         return "" if is_bare[-1] else match[0]
 
-    return re.sub(r"<g(?: [^>]*)?>|</g>", keep, svg)
+    return re.sub(r"<g(?: [^>]*)?>|</g>", keep, re.sub(r"<g(?: [^>]*)?/>", "", svg))

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import zlib
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from PIL import Image
 
 from plots import cells, style
 from plots.flipbook import explore
+from plots.page import _without_bare_groups
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -128,6 +130,7 @@ def test_the_pages_follow_the_theme_and_leave_no_ids_behind():
     assert ids == set(re.findall(r'(?:href="#|url\(#)([^")]+)', page))
     assert "<style" not in page  # it would rule the whole notebook
     assert "<metadata" not in page
+    assert ElementTree.fromstring(page).tag.endswith("svg")  # whatever is opened is closed
 
 
 def test_numbers_in_labels_are_not_rounded_with_the_coordinates():
@@ -135,6 +138,24 @@ def test_numbers_in_labels_are_not_rounded_with_the_coordinates():
         "pages"
     ]
     assert ">3.14159<" in page
+
+
+def test_groups_without_attributes_go_and_what_is_in_them_stays():
+    inside = '<g data-gid="q"><path d="M 1"/></g>'
+    assert _without_bare_groups(f"<g><g>{inside}</g><g/></g>") == inside
+    assert _without_bare_groups(f'<g><g data-gid="empty"/>{inside}</g>') == inside
+
+
+def test_only_what_sticks_out_of_the_axes_is_clipped():
+    def draw(fig, beyond):
+        axes = fig.add_axes((0.1, 0.1, 0.8, 0.8))
+        axes.set(xlim=(0, 1), ylim=(0, 1))
+        for corner in (0.2, 0.5, 0.9 if beyond else 0.7):
+            axes.add_patch(Rectangle((corner, corner), 0.2, 0.2))
+        return ""
+
+    within, beyond = book_of(explore(draw, beyond=[False, True]))["pages"]
+    assert (within.count("clip-path="), beyond.count("clip-path=")) == (0, 1)
 
 
 def test_panels_side_by_side_may_be_stacked():
