@@ -495,7 +495,7 @@ plot.speed(model, tokenizer)
 #
 # All rows read the same text in turns, and a row says how many tokens a second, how many bytes of weights, and in how many places it would have chosen the same token as the first row. "Before" is the row above, only for the last row it is the first.
 #
-# **Predict.** With the layers in 5 bits and the table in float16, 66 + 57 = 123 MB are read for a token instead of 538, 4.4 times fewer. Is it no faster than your Llama, two to five times as fast, or ten times?
+# **Predict.** With the layers in 5 bits and the table in float16, 66 + 57 = 123 MB are read for a token instead of 538, 4.4 times fewer. Is it no faster than your Llama, two to seven times as fast, or more than ten times?
 
 # %% id="faster"
 plot.faster(path, model)
@@ -503,18 +503,18 @@ plot.faster(path, model)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Two to five times, if this torch has the 4-bit kernel; 2.7 times where this notebook was executed, 4 times on another machine. It is not just 4.4, since bytes are not everything: the nibbles have to be unpacked, and of the hundreds of small
-# operations that a token takes, joined matrices and known angles save only some.
+# Two to seven times, if this torch has the 4-bit kernel: 6.2 times where this notebook was executed, 2.7 and 4 times on two other machines. It is not just 4.4, since bytes are not everything. The nibbles have to be unpacked; joined matrices and
+# known angles save some of the hundreds of small operations that a token takes; and a processor may read one kind of number at twice the rate of another.
 #
 # </details>
 #
 # The first row is the measurement of the cell above once more, with another text and at another moment; machines differ from minute to minute, so compare only rows of one table.
 #
-# From float32 to float16 the bytes are halved. Whether the speed doubles depends on the processor, and the column of GB a second says which one you have. There are machines on which torch's products read float32 matrices at 10 GB a second and
-# float16 ones at more than 20; there half the bytes are more than twice the speed. Where this notebook was executed it is the other way round, and float16 gains nothing.
+# From float32 to float16 the bytes are halved. Whether the speed doubles depends on the processor, and the column of GB a second says which one you have. Where this notebook was executed, torch's products read float32 matrices at 10 GB a
+# second and float16 ones at 18: half the bytes, and 3.5 times the speed. On another machine float16 gained nothing.
 #
 # The last row reads as few bytes as *with float16 weights*. It has neither joined matrices nor known angles, whose gain stands in the second row. What it is slower beyond that, is what it costs to *compute* in float16, norms and attention with it:
-# next to nothing where this notebook was executed, nearly a factor of two on another machine. Store in few bytes, compute in float32.
+# a factor of about one and a half where this notebook was executed, next to nothing on another machine. Store in few bytes, compute in float32.
 
 # %% [markdown]
 # ## 11.7 Where it lives in Llama 3

@@ -51,8 +51,9 @@ class Kernel:
             elif message["msg_type"] in ("display_data", "execute_result"):
                 shown.append(content["data"]["text/plain"])
 
+        # Without this, what comes soon after an error is aborted: the kernel clears its queue.
         reply = self.client.execute_interactive(
-            code, allow_stdin=person, output_hook=hear, timeout=60
+            code, allow_stdin=person, stop_on_error=False, output_hook=hear, timeout=60
         )
         return "\n".join([*shown, reply["content"].get("ename", "")])
 
