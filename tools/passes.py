@@ -3,6 +3,7 @@
 All labs, which takes minutes, or those named: `python -m tools.passes 03_rope`.
 """
 
+import dataclasses
 import importlib
 import json
 import os
@@ -11,15 +12,16 @@ from pathlib import Path
 
 from checks.engine import Check, exercises_of
 from checks.engine.passes import FILE
+from checks.engine.report import Report
 from tools.source import sources
 
 # A learner's and a grader's seed, as the tests use them, and more: what depends on the draw shows.
 SEEDS = ("0", "a grader's own", "1", "2", "3")
 
 
-def signs(check: Check, answer: object) -> str:
-    """Try an answer on every probe with the inputs of now: "+", "-", or "?" for not reached."""
-    return "".join({True: "+", False: "-", None: "?"}[row.ok] for row in check.run(answer).rows)
+def signs(report: Report) -> str:
+    """What each probe said: "+" for passed, "-" for failed, "?" for not reached."""
+    return "".join({True: "+", False: "-", None: "?"}[row.ok] for row in report.rows)
 
 
 def over_seeds(check: Check, answer: object) -> str:
@@ -27,13 +29,13 @@ def over_seeds(check: Check, answer: object) -> str:
     found = set()
     for seed in SEEDS:
         os.environ["CHECKS_SEED"] = seed
-        found.add(signs(check, answer))
+        found.add(signs(check.run(answer)))
     return "".join(one[0] if len(set(one)) == 1 else "?" for one in zip(*found, strict=True))
 
 
 def passes_of(check: Check) -> dict:
     """What stands in the file for one exercise."""
-    quick = Check(**{**vars(check), "mistakes": []})  # only the rows are wanted, no diagnosis
+    quick = dataclasses.replace(check, mistakes=[])  # only the rows are wanted, no diagnosis
     return {
         "probes": [probe.title for probe in check.probes],
         "mistakes": {
@@ -46,7 +48,10 @@ def passes_of(check: Check) -> dict:
 
 def main() -> None:
     """Write the file anew, as far as these labs are in it."""
-    labs = sys.argv[1:] or [path.stem for path in sources(Path.cwd())]
+    every = [path.stem for path in sources(Path.cwd())]
+    labs = sys.argv[1:] or every
+    if unknown := [lab for lab in labs if lab not in every]:
+        sys.exit(f"There is no lab {unknown[0]}; the labs are {', '.join(every)}.")
     modules = [importlib.import_module(f"checks.{lab[3:]}") for lab in labs]
     found = {c.exercise: passes_of(c) for module in modules for c in exercises_of(module)}
     kept = json.loads(FILE.read_text(encoding="utf-8")) if sys.argv[1:] else {}
