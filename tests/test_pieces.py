@@ -290,28 +290,48 @@ print(double.__module__)
     assert printed.endswith("my_llama.double\n")
 
 
-@pytest.mark.parametrize("path", [pytest.param(p, id=p.stem) for p in sources(ROOT)])
-def test_the_worked_solution_of_every_lab_can_be_saved(path: Path, tmp_path: Path):
-    """Nothing that an exercise needs stands in a cell that is not saved."""
-    for folder in ("assets", "checks", "plots", "solutions"):
-        shutil.copytree(ROOT / folder, tmp_path / folder)
-    lab = parse(path, ROOT)
-    cells = [lab.cell("imports").solved, *(cell.solved for cell in lab.pieces.values())]
-    code = f"""
+SAVE_ALL = """
 import sys, IPython
-sys.path.insert(0, {str(tmp_path)!r})
+sys.path.insert(0, root)
 shell = IPython.core.interactiveshell.InteractiveShell.instance()
 shell.history_manager.enabled = False
 from checks import pieces
-pieces.open_package({str(tmp_path / "labs")!r})
-for cell in {cells!r}:
-    shell.run_cell(cell, store_history=True).raise_error()
-pieces.save(shell.user_ns["check"])
+pieces.open_package(root + "/labs")
+for name, cells in labs.items():
+    shell.reset()  # a lab's notebook has a kernel of its own
+    print("LAB", name)
+    for cell in cells:
+        shell.run_cell(cell, store_history=True).raise_error()
+    pieces.save(shell.user_ns["check"])
 """
-    environment = {**os.environ, "IPYTHONDIR": str(tmp_path / "ipython"), "MPLBACKEND": "Agg"}
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory) -> dict[str, str]:
+    """What is said when the worked labs are saved one after the other, by name of the lab."""
+    root = tmp_path_factory.mktemp("whole_course")
+    for folder in ("assets", "checks", "plots", "solutions"):
+        shutil.copytree(ROOT / folder, root / folder)
+    labs = {
+        lab.name: [lab.cell("imports").solved, *(cell.solved for cell in lab.pieces.values())]
+        for lab in (parse(path, ROOT) for path in sources(ROOT))
+    }
+    environment = {**os.environ, "IPYTHONDIR": str(root / "ipython"), "MPLBACKEND": "Agg"}
     result = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", f"root, labs = {str(root)!r}, {labs!r}\n{SAVE_ALL}"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=240,
     )
-    table = result.stdout.split(f"my_llama/{lab.name}.py\n")[-1]
     assert result.returncode == 0, result.stdout + result.stderr
+    said = (part.partition("\n") for part in result.stdout.split("LAB ")[1:])
+    return {name: table for name, _, table in said}
+
+
+@pytest.mark.parametrize("path", [pytest.param(p, id=p.stem) for p in sources(ROOT)])
+def test_the_worked_solution_of_every_lab_can_be_saved(path: Path, tables: dict[str, str]):
+    """Nothing that an exercise needs stands in a cell that is not saved."""
+    lab = parse(path, ROOT)
+    table = tables[lab.name].split(f"my_llama/{lab.name}.py\n")[-1]
     assert table.count("✓ saved") == len(lab.exercises) == len(table.splitlines()), table

@@ -116,7 +116,8 @@ def test_all_640_tokens_are_those_of_transformers(model: nn.Module) -> None:
 
 @pytest.mark.slow
 def test_answers_written_with_caches_are_those_of_transformers(model: nn.Module) -> None:
-    for talk in TALKS:
+    """Of four talks, token by token; the test above has the tokens of all ten."""
+    for talk in TALKS[::3]:
         assert answers.written(model, talk["ids"], theirs.N_NEW) == talk["answer"]
 
 

@@ -4,7 +4,7 @@ What counts is what the course expects, not what the notebook contains: every ex
 needs its check cell, unchanged, exactly once, after its exercise and in the course's order.
 """
 
-import importlib
+import ast
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -39,11 +39,22 @@ class Lab:
     module: str
 
     def exercises(self) -> list[Exercise]:
-        """Import the lab's checks and list what they expect, in order."""
-        engine = importlib.import_module("checks.engine")
-        module = importlib.import_module(f"checks.{self.module}")
-        found = engine.exercises_of(module)
-        return [Exercise(check.exercise, check.name, check.points) for check in found]
+        """List what the lab's checks expect, in order: read, since importing them imports torch."""
+        number = int(self.name[:2])
+        sources = (path.read_text(encoding="utf-8") for path in (ROOT / "checks").glob("*.py"))
+        found = [one for source in sources for one in _checks(source)]
+        own = [one for one in found if one.number.startswith(f"{number}.")]
+        return sorted(own, key=lambda one: int(one.number.partition(".")[2]))
+
+
+def _checks(source: str) -> Iterator[Exercise]:
+    """Yield what stands in a module as `name = Check(exercise="3.5", name=…, points=2, …)`."""
+    for node in ast.parse(source).body:
+        call = getattr(node, "value", None)
+        if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "Check":
+            given = {one.arg: one.value for one in call.keywords}
+            number, name = (ast.literal_eval(given[key]) for key in ("exercise", "name"))
+            yield Exercise(number, name, ast.literal_eval(given.get("points", ast.Constant(1))))
 
 
 def known_labs(root: Path = ROOT) -> dict[str, Lab]:

@@ -25,7 +25,7 @@ from plots.show import show
 SHORTER = 15 if short() else 1  # times
 TURN = 0.2  # seconds that a contestant trains before it is the next one's turn
 MARKS = 2 if short() else 6  # times that a contestant is measured
-PLACES, STRETCH = 32, 512  # of the held-out text: so many stretches of so many characters
+PLACES, STRETCH = (4 if short() else 32), 512  # of the held-out text: stretches, characters
 
 
 def spread(text: Tensor, places: int = PLACES, stretch: int = STRETCH) -> Tensor:
