@@ -18,7 +18,7 @@ causal_mask = Check(
     exercise="4.1",
     name="causal_mask",
     reference=reference.causal_mask,
-    probes=[
+    technique=[
         values(lambda inputs: (2, 3), title="worked example"),
         values(
             lambda inputs: (4, 4),
@@ -47,9 +47,9 @@ causal_mask = Check(
 attention_weights = Check(
     exercise="4.2",
     name="attention_weights",
-    points=2,
+    weight=2,
     reference=reference.attention_weights,
-    probes=[
+    technique=[
         values(
             lambda inputs: (
                 torch.tensor([[2.0, 0, 0, 0]]),
@@ -118,7 +118,7 @@ attention = Check(
     exercise="4.3",
     name="attention",
     reference=reference.attention,
-    probes=[
+    technique=[
         values(
             lambda inputs: (
                 torch.tensor([[2.0, 0, 0, 0]]),
@@ -183,7 +183,7 @@ split_heads = Check(
     exercise="4.4",
     name="split_heads",
     reference=reference.split_heads,
-    probes=[
+    technique=[
         values(lambda inputs: (torch.arange(8).reshape(1, 2, 4), 2), title="worked example"),
         values(
             lambda inputs: (inputs.randn(2, 5, 12), 3),
@@ -215,7 +215,7 @@ merge_heads = Check(
     exercise="4.5",
     name="merge_heads",
     reference=reference.merge_heads,
-    probes=[
+    technique=[
         values(
             lambda inputs: (torch.tensor([[[[0, 1], [4, 5]], [[2, 3], [6, 7]]]]),),
             title="worked example",
@@ -252,9 +252,9 @@ merge_heads = Check(
 MultiHeadAttention = Check(
     exercise="4.6",
     name="MultiHeadAttention",
-    points=3,
+    weight=3,
     reference=reference.MultiHeadAttention,
-    probes=[
+    technique=[
         Probe("a new module: wq, wk, wv, wo, without bias", probes.new_module),
         Probe("worked example: identity weights", probes.worked_module),
         Probe("values with loaded weights", probes.small_module),

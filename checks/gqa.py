@@ -32,7 +32,7 @@ repeat_kv = Check(
     exercise="6.1",
     name="repeat_kv",
     reference=reference.repeat_kv,
-    probes=[
+    technique=[
         values(lambda inputs: (torch.tensor([[[[1, 2]], [[3, 4]]]]), 2), title="worked example"),
         values(
             lambda inputs: (inputs.randn(2, 3, 5, 4), 2),
@@ -69,9 +69,9 @@ repeat_kv = Check(
 grouped_query_attention = Check(
     exercise="6.2",
     name="grouped_query_attention",
-    points=2,
+    weight=2,
     reference=reference.grouped_query_attention,
-    probes=[
+    technique=[
         values(
             lambda inputs: (
                 torch.zeros(1, 4, 1, 2),
@@ -136,9 +136,9 @@ grouped_query_attention = Check(
 GroupedQueryAttention = Check(
     exercise="6.3",
     name="GroupedQueryAttention",
-    points=3,
+    weight=3,
     reference=reference.GroupedQueryAttention,
-    probes=[
+    technique=[
         Probe("worked example: two query heads on one kv head", module.worked_layer),
         Probe("a new layer: wq, wk, wv, wo of these shapes, no bias", module.new_layer),
         Probe(
@@ -176,7 +176,7 @@ GroupedQueryAttention = Check(
             "A wrong gradient, or none, arrives at the input, wq, wk, wv or wo.",
         ),
         Probe("bfloat16 stays bfloat16", module.layer_dtype),
-        Probe("float16 and bfloat16, cache included", module.layer_in_half, HALF, noisy=True),
+        Probe("float16 and bfloat16, cache included", module.layer_in_half, HALF, inexact=True),
         Probe(
             "works on the device of its input",
             module.layer_elsewhere,
@@ -199,7 +199,7 @@ mean_pool_heads = Check(
     exercise="6.4",
     name="mean_pool_heads",
     reference=reference.mean_pool_heads,
-    probes=[
+    technique=[
         values(lambda inputs: (torch.arange(8.0).reshape(8, 1), 4, 2), title="worked example"),
         values(
             lambda inputs: heads_of(inputs, 6, 3, head_dim=4, dim=5),
@@ -237,7 +237,7 @@ decode_intensity = Check(
     exercise="6.5",
     name="decode_intensity",
     reference=reference.decode_intensity,
-    probes=[
+    technique=[
         values(lambda inputs: (4, 2, 8, 10), title="worked example"),
         values(
             lambda inputs: (6, 3, 5, 7),

@@ -47,7 +47,7 @@ build_vocab = Check(
     exercise="1.1",
     name="build_vocab",
     reference=reference.build_vocab,
-    probes=[
+    technique=[
         values(lambda inputs: ("hello",), title="worked example"),
         values(
             lambda inputs: (draw_text(inputs, 60, LETTERS),),
@@ -81,7 +81,7 @@ encode = Check(
     exercise="1.2",
     name="encode",
     reference=reference.encode,
-    probes=[
+    technique=[
         ids_of(lambda inputs: ("hello", ["e", "h", "l", "o"]), title="worked example"),
         ids_of(
             lambda inputs: (draw_text(inputs, 25, LETTERS), draw_vocab(inputs, LETTERS)),
@@ -117,7 +117,7 @@ decode = Check(
     exercise="1.3",
     name="decode",
     reference=reference.decode,
-    probes=[
+    technique=[
         values(lambda inputs: ([1, 0, 2, 2, 3], ["e", "h", "l", "o"]), title="worked example"),
         values(
             lambda inputs: (draw_ids(inputs, 30, 20), draw_vocab(inputs, LETTERS)),
@@ -150,7 +150,7 @@ embed = Check(
     exercise="1.4",
     name="embed",
     reference=reference.embed,
-    probes=[
+    technique=[
         values(
             lambda inputs: (
                 torch.tensor([[2, 0]]),
@@ -198,7 +198,7 @@ make_batch = Check(
     exercise="1.5",
     name="make_batch",
     reference=reference.make_batch,
-    probes=[
+    technique=[
         windows(
             lambda inputs: (torch.tensor([10, 11, 12, 13, 14, 15]), torch.tensor([3, 0]), 2),
             title="worked example",

@@ -55,7 +55,7 @@ count_pairs = Check(
     exercise="1.6",
     name="count_pairs",
     reference=reference.count_pairs,
-    probes=[
+    technique=[
         values(lambda inputs: ([5, 6, 5, 6, 6],), title="worked example"),
         values(
             lambda inputs: (draw_ids(inputs, 12, 0, 3),),
@@ -88,9 +88,9 @@ count_pairs = Check(
 merge_pair = Check(
     exercise="1.7",
     name="merge_pair",
-    points=2,
+    weight=2,
     reference=reference.merge_pair,
-    probes=[
+    technique=[
         ids_of(lambda inputs: ([1, 2, 3, 1, 2], (1, 2), 4), title="worked example"),
         ids_of(
             lambda inputs: (draw_ids(inputs, 12, 0, 2), (0, 1), 256),
@@ -133,9 +133,9 @@ merge_pair = Check(
 train_bpe = Check(
     exercise="1.8",
     name="train_bpe",
-    points=3,
+    weight=3,
     reference=reference.train_bpe,
-    probes=[
+    technique=[
         values(lambda inputs: ("abcabc abd", 2), title="worked example"),
         values(
             lambda inputs: (draw_words(inputs, 12, WORDS), 6),
@@ -192,9 +192,9 @@ train_bpe = Check(
 encode_bpe = Check(
     exercise="1.9",
     name="encode_bpe",
-    points=2,
+    weight=2,
     reference=reference.encode_bpe,
-    probes=[
+    technique=[
         ids_of(lambda inputs: ("abc", [(98, 99), (97, 98)]), title="worked example"),
         ids_of(
             lambda inputs: (draw_words(inputs, 4, WORDS), draw_merges(inputs, 12)),
@@ -247,7 +247,7 @@ decode_bpe = Check(
     exercise="1.10",
     name="decode_bpe",
     reference=reference.decode_bpe,
-    probes=[
+    technique=[
         values(
             lambda inputs: ([257, 33], [(104, 105), (256, 256)]),
             title="worked example",

@@ -22,9 +22,9 @@ def int_type(*calls: tuple) -> Callable[[Any, Inputs], list[str]]:
 KVCache = Check(
     exercise="5.1",
     name="KVCache",
-    points=3,
+    weight=3,
     reference=reference.KVCache,
-    probes=[
+    technique=[
         Probe(
             "made by `empty`, or from its three fields",
             probes_of_cache.two_ways_to_make_one,
@@ -75,9 +75,9 @@ KVCache = Check(
 CachedAttention = Check(
     exercise="5.2",
     name="CachedAttention",
-    points=3,
+    weight=3,
     reference=reference.CachedAttention,
-    probes=[
+    technique=[
         Probe("worked example: a running mean", probes_of_attention.running_mean),
         Probe("a new layer: wq, wk, wv, wo, no bias", probes_of_attention.new_layer),
         Probe("without a cache: two sizes of heads", probes_of_attention.without_cache),
@@ -121,7 +121,7 @@ CachedAttention = Check(
             probes_of_attention.layer_in_half,
             "In half precision the layer stops, or the result is far off or not a number. Compute "
             "scores and softmax in float32.",
-            noisy=True,
+            inexact=True,
         ),
         Probe(
             "works on the device of its inputs",
@@ -145,7 +145,7 @@ generate_greedy = Check(
     exercise="5.3",
     name="generate_greedy",
     reference=reference.generate_greedy,
-    probes=probes_of_generation.generation_probes(cached=False),
+    technique=probes_of_generation.generation_probes(cached=False),
     mistakes=mistakes_of_generation.GREEDY,
     hints=(
         "step returns a row of logits for every position. Which row knows the next token?",
@@ -159,7 +159,7 @@ generate_greedy_cached = Check(
     exercise="5.4",
     name="generate_greedy_cached",
     reference=reference.generate_greedy_cached,
-    probes=probes_of_generation.generation_probes(cached=True),
+    technique=probes_of_generation.generation_probes(cached=True),
     mistakes=mistakes_of_generation.GREEDY_CACHED,
     hints=(
         "step remembers everything it was given. What does it not know yet, at first and later?",
@@ -175,7 +175,7 @@ count_scores = Check(
     exercise="5.5",
     name="count_scores",
     reference=reference.count_scores,
-    probes=[
+    technique=[
         values(
             lambda inputs: (1, 3, False),
             lambda inputs: (1, 3, True),
@@ -217,7 +217,7 @@ kv_cache_bytes = Check(
     exercise="5.6",
     name="kv_cache_bytes",
     reference=reference.kv_cache_bytes,
-    probes=[
+    technique=[
         values(lambda inputs: (2, 3, 4, 5), title="worked example"),
         values(
             lambda inputs: (3, 5, 7, 11),

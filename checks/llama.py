@@ -18,9 +18,9 @@ ELSEWHERE = (
 DecoderBlock = Check(
     exercise="8.1",
     name="DecoderBlock",
-    points=2,
+    weight=2,
     reference=reference.DecoderBlock,
-    probes=[
+    technique=[
         Probe("worked example: x + x / 5", block.worked_block),
         Probe("a new block: names and shapes, norms of ones", block.new_block),
         Probe(
@@ -44,7 +44,7 @@ DecoderBlock = Check(
             "float16 and bfloat16 at position 1,000, with a cache",
             block.block_in_half,
             block.HALF,
-            noisy=True,
+            inexact=True,
         ),
         Probe("works on the device of its input", block.block_elsewhere, ELSEWHERE),
     ],
@@ -62,9 +62,9 @@ DecoderBlock = Check(
 Llama = Check(
     exercise="8.2",
     name="Llama",
-    points=4,
+    weight=4,
     reference=reference.Llama,
-    probes=[
+    technique=[
         Probe("worked example: a block that adds nothing", model.worked_model),
         Probe("a new model: names and shapes, untied and tied", model.new_model),
         Probe("the logits of Hugging Face's Llama, untied", model.hugging_face("untied")),
@@ -86,7 +86,7 @@ Llama = Check(
             "In bfloat16 the logits or the keys are far off, or have another dtype. Are positions, "
             "frequencies or angles kept in the dtype of the weights? They stay float32, or the "
             "tokens at 1,000, 1,001, 1,002 … lose their order.",
-            noisy=True,
+            inexact=True,
         ),
         Probe("works on the device of its input", model.model_elsewhere, ELSEWHERE),
     ],
@@ -114,7 +114,7 @@ count_parameters = Check(
     exercise="8.3",
     name="count_parameters",
     reference=reference.count_parameters,
-    probes=[
+    technique=[
         values(
             lambda inputs: (
                 sizes(dim=2, n_layers=1, n_heads=1, n_kv_heads=1, vocab_size=3, hidden_dim=4),

@@ -55,9 +55,9 @@ def unknown(answer: object, inputs: Inputs) -> list:
 dequantize_q4_1 = Check(
     exercise="11.1",
     name="dequantize_q4_1",
-    points=2,
+    weight=2,
     reference=reference.dequantize_q4_1,
-    probes=[
+    technique=[
         values(
             lambda inputs: (files.block_of(0.5, -2.0, [0, 1, *[4] * 14], [15, *[8] * 15]),),
             title="worked example",
@@ -95,7 +95,7 @@ rename_weight = Check(
     exercise="11.2",
     name="rename_weight",
     reference=reference.rename_weight,
-    probes=[
+    technique=[
         values(*names("token_embd.weight", "blk.3.attn_q.weight"), title="worked example"),
         values(
             *names(*(f"blk.0.{part}.weight" for part in PARTS)),
@@ -140,7 +140,7 @@ chat_prompt = Check(
     exercise="11.3",
     name="chat_prompt",
     reference=reference.chat_prompt,
-    probes=[
+    technique=[
         values(
             lambda inputs: (
                 [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}],
@@ -200,9 +200,9 @@ chat_prompt = Check(
 load_llama = Check(
     exercise="11.4",
     name="load_llama",
-    points=3,
+    weight=3,
     reference=reference.load_llama,
-    probes=[
+    technique=[
         Probe("the smallest file: one layer, tied embeddings", loading.smallest),
         Probe(
             "a small file: two layers, grouped heads, tied embeddings",
@@ -242,9 +242,9 @@ load_llama = Check(
 chat = Check(
     exercise="11.5",
     name="chat",
-    points=3,
+    weight=3,
     reference=reference.chat,
-    probes=[
+    technique=[
         Probe("a question, its prompt and its answer", talk.worked),
         Probe("system prompts, nine messages, spaces at the edges", talk.conversations),
         Probe("characters of several bytes, each byte a token", talk.many_bytes),

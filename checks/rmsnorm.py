@@ -22,7 +22,7 @@ batch_norm = Check(
     exercise="2.1",
     name="batch_norm",
     reference=reference.batch_norm,
-    probes=[
+    technique=[
         probes.by_name(x=torch.tensor([[1.0, 10.0], [3.0, 30.0]]), eps=1e-9),
         values(
             lambda inputs: (inputs.randn(5, 3),),
@@ -46,7 +46,7 @@ batch_norm = Check(
             title=probes.SWEEP,
         ),
         probes.default_eps(0, 3, 1),
-        Probe("columns around 10,000", probes.far_from_zero, CANCELS, noisy=True),
+        Probe("columns around 10,000", probes.far_from_zero, CANCELS, inexact=True),
         Probe(
             "each column by itself, over all the samples",
             probes.one_column_all_samples,
@@ -76,7 +76,7 @@ layer_norm = Check(
     exercise="2.2",
     name="layer_norm",
     reference=reference.layer_norm,
-    probes=[
+    technique=[
         probes.by_name(
             x=torch.tensor([[1.0, 3.0]]), weight=torch.ones(2), bias=torch.zeros(2), eps=0.0
         ),
@@ -102,9 +102,9 @@ layer_norm = Check(
 rms_norm = Check(
     exercise="2.3",
     name="rms_norm",
-    points=2,
+    weight=2,
     reference=reference.rms_norm,
-    probes=[
+    technique=[
         probes.by_name(x=torch.tensor([[1.0, 7.0]]), weight=torch.ones(2), eps=0.0),
         *probes.of_rows(learnt=1),
         Probe(
@@ -131,11 +131,11 @@ RMSNorm = Check(
     exercise="2.4",
     name="RMSNorm",
     reference=reference.RMSNorm,
-    probes=[
+    technique=[
         Probe("a new module: one parameter, `weight`, all ones", module.new_module),
         Probe("values with loaded weights: six shapes", module.loaded_shapes),
         Probe(probes.SWEEP, module.several_eps),
-        Probe(probes.DEFAULT, module.default_eps, probes.NOT_DEFAULT, noisy=True),
+        Probe(probes.DEFAULT, module.default_eps, probes.NOT_DEFAULT, inexact=True),
         Probe("two modules in turns; after eval()", module.two_modules),
         Probe("a token does not feel the others", module.rows_alone, probes.LEAK),
         Probe(
@@ -147,7 +147,7 @@ RMSNorm = Check(
             "around ±1000 in float16; bfloat16 stays",
             module.in_half,
             "In float16 the squares of the inputs overflow. Compute in float32.",
-            noisy=True,
+            inexact=True,
         ),
         Probe("works on the device of its input", module.one_device, CPU),
     ],

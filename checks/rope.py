@@ -11,7 +11,7 @@ sinusoidal_positions = Check(
     exercise="3.1",
     name="sinusoidal_positions",
     reference=reference.sinusoidal_positions,
-    probes=[
+    technique=[
         values(lambda inputs: (2, 4, 100.0), title="worked example"),
         values(
             lambda inputs: (7, 6),
@@ -47,7 +47,7 @@ rotate_2d = Check(
     exercise="3.2",
     name="rotate_2d",
     reference=reference.rotate_2d,
-    probes=[
+    technique=[
         values(
             lambda inputs: (torch.tensor([2.0, 0.0]), torch.tensor(probes.THIRD)),
             title="worked example",
@@ -92,7 +92,7 @@ rope_frequencies = Check(
     exercise="3.3",
     name="rope_frequencies",
     reference=reference.rope_frequencies,
-    probes=[
+    technique=[
         values(lambda inputs: (6, 1000.0), title="worked example"),
         values(
             lambda inputs: (8,),
@@ -125,7 +125,7 @@ rope_angles = Check(
     exercise="3.4",
     name="rope_angles",
     reference=reference.rope_angles,
-    probes=[
+    technique=[
         values(lambda inputs: (torch.arange(3), torch.tensor([1.0, 0.1])), title="worked example"),
         values(
             lambda inputs: (torch.arange(5), inputs.uniform(3)),
@@ -168,9 +168,9 @@ HALVES_MOVE = (
 apply_rope = Check(
     exercise="3.5",
     name="apply_rope",
-    points=3,
+    weight=3,
     reference=reference.apply_rope,
-    probes=probes.rotation_probes(probes.neighbours, EXAMPLE, NEIGHBOURS_MOVE),
+    technique=probes.rotation_probes(probes.neighbours, EXAMPLE, NEIGHBOURS_MOVE),
     mistakes=mistakes.APPLY_ROPE,
     hints=(
         "rotate_2d turns one vector of two numbers. Where in x are the first numbers of all pairs, "
@@ -186,7 +186,7 @@ apply_rope_complex = Check(
     exercise="3.6",
     name="apply_rope_complex",
     reference=reference.apply_rope_complex,
-    probes=probes.rotation_probes(probes.neighbours, EXAMPLE, NEIGHBOURS_MOVE),
+    technique=probes.rotation_probes(probes.neighbours, EXAMPLE, NEIGHBOURS_MOVE),
     mistakes=mistakes.APPLY_ROPE_COMPLEX,
     hints=(
         "What does multiplying by cos θ + i sin θ do to a complex number?",
@@ -201,9 +201,9 @@ apply_rope_complex = Check(
 apply_rope_half = Check(
     exercise="3.8",
     name="apply_rope_half",
-    points=2,
+    weight=2,
     reference=reference.apply_rope_half,
-    probes=probes.rotation_probes(probes.halves, EXAMPLE, HALVES_MOVE),
+    technique=probes.rotation_probes(probes.halves, EXAMPLE, HALVES_MOVE),
     mistakes=mistakes.APPLY_ROPE_HALF,
     hints=(
         "In exercise 3.5, which two lines know where the pairs are?",
@@ -217,7 +217,7 @@ interleaved_to_half = Check(
     exercise="3.7",
     name="interleaved_to_half",
     reference=reference.interleaved_to_half,
-    probes=[
+    technique=[
         values(lambda inputs: (torch.arange(6.0),), title="worked example"),
         values(
             lambda inputs: (inputs.randn(5, 8),),

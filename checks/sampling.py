@@ -41,7 +41,7 @@ apply_temperature = Check(
     exercise="10.1",
     name="apply_temperature",
     reference=reference.apply_temperature,
-    probes=[
+    technique=[
         values(lambda inputs: (torch.tensor([[1.0, 3.0, 2.0]]), 0.5), title="worked example"),
         survivors(
             lambda inputs: (torch.tensor([[1.0, 3.0, 2.0]]), 0),
@@ -118,7 +118,7 @@ top_k = Check(
     exercise="10.2",
     name="top_k",
     reference=reference.top_k,
-    probes=[
+    technique=[
         values(lambda inputs: (torch.tensor([[1.0, 4.0, 2.0, 3.0]]), 2), title="worked example"),
         values(
             lambda inputs: (uneven(inputs, 3, 7), 3),
@@ -173,9 +173,9 @@ top_k = Check(
 top_p = Check(
     exercise="10.3",
     name="top_p",
-    points=2,
+    weight=2,
     reference=reference.top_p,
-    probes=[
+    technique=[
         values(
             lambda inputs: (torch.tensor([[0.09, 0.5, 0.41]]).log(), 0.9), title="worked example"
         ),
@@ -243,7 +243,7 @@ min_p = Check(
     exercise="10.4",
     name="min_p",
     reference=reference.min_p,
-    probes=[
+    technique=[
         values(
             lambda inputs: (torch.tensor([[0.5, 0.3, 0.04, 0.16]]).log(), 0.2),
             title="worked example",

@@ -15,9 +15,9 @@ CALLS = (
 sample = Check(
     exercise="10.5",
     name="sample",
-    points=2,
+    weight=2,
     reference=reference.sample,
-    probes=[
+    technique=[
         Probe("worked example: one token possible in each row", draws.worked_draw),
         Probe("one token leads by a thousand, or is alone", draws.certain),
         Probe(
@@ -75,9 +75,9 @@ sample = Check(
 generate = Check(
     exercise="10.6",
     name="generate",
-    points=3,
+    weight=3,
     reference=reference.generate,
-    probes=[
+    technique=[
         Probe("worked example: a model that counts up", generation.counting_up),
         Probe(
             "what the model is asked: the prompt, then one new token at a time",

@@ -75,7 +75,7 @@ mean_square = Check(
     exercise="0.1",
     name="mean_square",
     reference=reference.mean_square,
-    probes=[
+    technique=[
         Probe("worked example, called by name", by_name),
         values(
             lambda inputs: (inputs.randn(3, 5),),

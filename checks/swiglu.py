@@ -33,7 +33,7 @@ swish = Check(
     exercise="7.1",
     name="swish",
     reference=reference.swish,
-    probes=[
+    technique=[
         values(
             lambda inputs: (torch.tensor([-1.0, 0.0, 1.0]), math.log(3)), title="worked example"
         ),
@@ -61,7 +61,7 @@ swish = Check(
             "float16 and bfloat16 around −11.4",
             half_precision(lambda inputs: (probes.tail(inputs, 6),)).run,
             TAIL,
-            noisy=True,
+            inexact=True,
         ),
         probes.same_device(lambda inputs: (inputs.randn(4),)),
     ],
@@ -77,7 +77,7 @@ glu = Check(
     exercise="7.2",
     name="glu",
     reference=reference.glu,
-    probes=[
+    technique=[
         values(
             lambda inputs: (torch.tensor([0.0, math.log(3)]), torch.tensor([4.0, 4.0])),
             title="worked example",
@@ -109,7 +109,7 @@ glu = Check(
                 )
             ).run,
             TAIL,
-            noisy=True,
+            inexact=True,
         ),
         probes.same_device(lambda inputs: (inputs.randn(4), inputs.randn(4))),
     ],
@@ -124,9 +124,9 @@ glu = Check(
 swiglu = Check(
     exercise="7.3",
     name="swiglu",
-    points=2,
+    weight=2,
     reference=reference.swiglu,
-    probes=[
+    technique=[
         values(
             lambda inputs: (
                 torch.tensor([1.0, 2.0]),
@@ -168,7 +168,7 @@ swiglu = Check(
             "float16 and bfloat16 with gates around −11.4",
             half_precision(probes.shut_gates).run,
             TAIL,
-            noisy=True,
+            inexact=True,
         ),
         probes.same_device(lambda inputs: (inputs.randn(2, 4), *probes.weights(inputs, 4, 3))),
     ],
@@ -183,9 +183,9 @@ swiglu = Check(
 ffn_hidden_dim = Check(
     exercise="7.4",
     name="ffn_hidden_dim",
-    points=2,
+    weight=2,
     reference=reference.ffn_hidden_dim,
-    probes=[
+    technique=[
         values(lambda inputs: (4, 4), lambda inputs: (4096, 1024, 1.3), title="worked example"),
         values(
             lambda inputs: (4096,),
@@ -232,9 +232,9 @@ ffn_hidden_dim = Check(
 SwiGLU = Check(
     exercise="7.5",
     name="SwiGLU",
-    points=2,
+    weight=2,
     reference=reference.SwiGLU,
-    probes=[
+    technique=[
         Probe("a new module: w_gate, w_up, w_down, without bias", probes.new_module),
         Probe("values with loaded weights: three sizes", probes.loaded_module),
         Probe("D = F: no shape tells the matrices apart", probes.square_module),
@@ -251,7 +251,7 @@ SwiGLU = Check(
             "dropout, and nothing kept from one call to the next.",
         ),
         Probe("float64 and float16 come back as they are", probes.module_dtypes),
-        Probe("float16 with gates around −11.4", probes.module_in_half, TAIL, noisy=True),
+        Probe("float16 with gates around −11.4", probes.module_in_half, TAIL, inexact=True),
         Probe("works on the device of its input", probes.module_device, probes.DEVICE),
     ],
     mistakes=MODULE,

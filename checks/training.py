@@ -26,7 +26,7 @@ cross_entropy = Check(
     exercise="9.1",
     name="cross_entropy",
     reference=reference.cross_entropy,
-    probes=[
+    technique=[
         values(lambda inputs: (torch.zeros(1, 1, 4), torch.tensor([[2]])), title="worked example"),
         values(
             lambda inputs: tokens(inputs, 2, 5, vocab=7),
@@ -77,7 +77,7 @@ learning_rate = Check(
     exercise="9.2",
     name="learning_rate",
     reference=reference.learning_rate,
-    probes=[
+    technique=[
         Probe("worked example", rates((range(8), 2, 6, 1.0, 0.0))),
         Probe(
             "every step of three schedules, and some beyond",
@@ -114,7 +114,7 @@ clip_grad_norm = Check(
     exercise="9.3",
     name="clip_grad_norm",
     reference=reference.clip_grad_norm,
-    probes=[
+    technique=[
         in_place(
             lambda inputs: ([torch.tensor([3.0]), torch.tensor([[0.0, 4.0]])], 1.0),
             title="worked example: what comes back, and the gradients afterwards",
@@ -165,9 +165,9 @@ clip_grad_norm = Check(
 adamw_step = Check(
     exercise="9.4",
     name="adamw_step",
-    points=2,
+    weight=2,
     reference=reference.adamw_step,
-    probes=[
+    technique=[
         in_place(
             lambda inputs: (
                 *map(torch.tensor, ([1.0, -2.0], [0.5, -0.001], [0.0, 0.0], [0.0, 0.0])),
@@ -231,9 +231,9 @@ adamw_step = Check(
 train = Check(
     exercise="9.5",
     name="train",
-    points=3,
+    weight=3,
     reference=reference.train,
-    probes=[
+    technique=[
         Probe("three steps on a text with one piece: losses and weights", loop.trained(steps=3)),
         Probe(
             "warm-up, cosine, floor: eight steps",

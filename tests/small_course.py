@@ -156,6 +156,7 @@ def small_course(root: Path) -> Path:
     for path, text in files.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text, encoding="utf-8")
-    for name in ("pieces", "piece_saving", "piece_source", "engine/records"):
+    shutil.copytree(ROOT / "checks/learner", root / "checks/learner")
+    for name in ("pieces", "front_end", "catalogue"):
         shutil.copy(ROOT / f"checks/{name}.py", root / f"checks/{name}.py")
     return root

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import nbformat
 
-from checks.piece_source import missing_names, module_source
+from checks.learner.piece_source import missing_names, module_source
 from tools import address as addresses
 from tools.address import Address
 from tools.digest import digest

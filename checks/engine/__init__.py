@@ -5,11 +5,12 @@ A lab's module says WHAT is compared (`Check`, `Probe`, `Mistake`); this package
 
 from types import ModuleType
 
-from checks.engine.answer import Wrong, error_of
-from checks.engine.check import Check, Mistake, Probe
-from checks.engine.devices import keeps_device
-from checks.engine.failures import CheckFailed, NotAttempted
+from checks.catalogue import EVIDENCE
+from checks.engine.answer import Crash, Wrong, error_of
+from checks.engine.check import Check
+from checks.engine.devices import keeps_device, module_keeps_device
 from checks.engine.inputs import Inputs
+from checks.engine.probe import Mistake, Probe
 from checks.engine.probes import (
     agrees,
     expect_parameters,
@@ -19,12 +20,20 @@ from checks.engine.probes import (
     load,
     values,
 )
-from checks.engine.report import EVIDENCE, Report
+from checks.engine.promises import GRADIENTS_FLOW, HALF_PRECISION, INPUTS_STAY, SAME_DEVICE
+from checks.engine.report import Report
+from checks.engine.shown import CheckFailed, NotAttempted
+from checks.engine.wrong_lines import mistakes_of
 
 __all__ = [
     "EVIDENCE",
+    "GRADIENTS_FLOW",
+    "HALF_PRECISION",
+    "INPUTS_STAY",
+    "SAME_DEVICE",
     "Check",
     "CheckFailed",
+    "Crash",
     "Inputs",
     "Mistake",
     "NotAttempted",
@@ -40,6 +49,8 @@ __all__ = [
     "in_float32",
     "keeps_device",
     "load",
+    "mistakes_of",
+    "module_keeps_device",
     "values",
 ]
 

@@ -14,9 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import Module
 
-from checks.engine.surroundings import Hangs, Output
-
-TIME_LIMIT = 5.0  # seconds for all the calls of one probe
+from checks.engine.isolation import Hangs, Output
 
 _LIBRARIES = tuple(
     os.path.realpath(path)

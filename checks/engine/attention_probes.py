@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from checks.engine.answer import Crash, Wrong
-from checks.engine.check import Probe
+from checks.engine.probe import Probe
 from checks.engine.inputs import Inputs
 
 Draw = Callable[[Inputs], tuple]

@@ -4,50 +4,30 @@ A probe runs an implementation and returns what it saw. What the reference lets 
 """
 
 import inspect
+import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import torch
+from torch import Tensor
 
+from checks import front_end
 from checks.engine.answer import Answer, Crash, Wrong, signature_of
 from checks.engine.compare import a_kind_of, difference
-from checks.engine.diagnosis import Outcome, counterexample, diagnose
-from checks.engine.failures import CheckFailed, NotAttempted, person_present, quiet_traceback, show
+from checks.engine.diagnosis import Case, diagnose
+from checks.engine.fingerprints import Fingerprints
 from checks.engine.inputs import Inputs, seed
-from checks.engine.passes import Passes
-from checks.engine.records import keep
+from checks.engine.isolation import KEPT_OUTPUT, TIME_LIMIT, Hangs, isolation, seeds_kept
+from checks.engine.outcome import Diagnosis, Outcome, counterexample
+from checks.engine.probe import Mistake, Probe
+from checks.engine.promises import INPUTS_STAY
 from checks.engine.report import Report, Row
-from checks.engine.surroundings import KEPT_OUTPUT, Hangs, seeds_kept, surroundings
+from checks.engine.shown import CheckFailed, NotAttempted, quiet_traceback
 
-TIME_LIMIT = 5.0  # seconds for all the calls of one probe
+FULL, RIGHT = 4, 3  # of an exercise's points, for each that its weight counts: all, and for "right"
 
-
-@dataclass(frozen=True)
-class Probe:
-    """One thing to try. `run(implementation, inputs)` returns plain values, lists or tensors.
-
-    `title` stands in the panel. `fails` is said when the result is not the reference's, for results
-    that do not speak for themselves. `noisy`: the numbers depend on rounding, so that a mistake
-    reproduces them by failing as well.
-    """
-
-    title: str
-    run: Callable[[Any, Inputs], Any]
-    fails: str = ""
-    noisy: bool = False
-
-
-@dataclass(frozen=True)
-class Mistake:
-    """A wrong implementation that somebody wrote, and what to tell who wrote it again."""
-
-    key: str
-    wrong: Callable[..., Any]
-    says: str
-    hint: str = ""
-    source: str = ""  # the public issue where it was really made
-    lucky: bool = False  # what it passes may be another thing in the next run of Python
 
 
 class Memory:
@@ -76,26 +56,51 @@ class Check:
     """The check of one exercise. Call it with what the learner wrote.
 
     exercise: number in the syllabus, "3.5"; name: of the function or class; reference: slow,
-    obvious, in float64; probes: in the order of the panel; hints: a question, the idea, the line.
+    obvious, in float64; technique: the probes of what the exercise teaches, from simple to edge;
+    ready: those of what a real model needs besides; hints: a question, the idea, the line.
     """
 
     exercise: str
     name: str
     reference: Callable[..., Any]
-    probes: list[Probe]
+    technique: list[Probe]
     mistakes: list[Mistake]
     hints: tuple[str, ...]
-    points: int = 1
+    ready: list[Probe] = field(default_factory=list)
+    weight: int = 1
+    only_numbers: bool = False  # are handed over, which nothing can change in place
 
-    def __call__(self, answer: Any) -> None:
-        """Show the panel; raise `CheckFailed`, or `NotAttempted` for nothing in a batch run."""
+    @property
+    def points(self) -> int:
+        """What a passed check earns; one that is right without being ready earns less."""
+        return FULL * self.weight
+
+    @cached_property
+    def probes(self) -> list[Probe]:
+        """All of them in the order of the panel; the last one watches the inputs of the others."""
+        return [*self.technique, *self.ready, *([] if self.only_numbers else [UNTOUCHED])]
+
+    @property
+    def titles(self) -> list[str]:
+        """What stands in the panel, line by line."""
+        return [probe.title for probe in self.probes]
+
+    def __call__(self, answer: Any) -> int | None:
+        """Show the panel; raise `CheckFailed`, or `NotAttempted` for nothing in a batch run.
+
+        Where nobody sits in front of it, a grader gets the points of an answer that is right
+        without being ready for a real model.
+        """
         __tracebackhide__ = True
         report = self.run(answer)
-        shown = show(report.bundle) and person_present()
-        if person_present():
-            keep(report)
-        if report.result == "passed" or (report.result == "todo" and person_present()):
-            return
+        person = front_end.person_present()
+        shown = front_end.show(report.bundle) and person
+        for listener in front_end.listeners if person else ():
+            listener(report)
+        if report.result == "passed" or (report.result == "todo" and person):
+            return None
+        if report.result == "right" and not strict():
+            return None if person else RIGHT * self.weight
         quiet_traceback()
         raise (NotAttempted if report.result == "todo" else CheckFailed)(report, shown)
 
@@ -108,20 +113,25 @@ class Check:
 
     def _tried(self, answer: Any) -> Report:
         outcomes: list[Outcome] = []
-        for probe in self.probes:
+        for probe in (*self.technique, *self.ready):
             outcomes.append(self._observe(answer, probe))
             if outcomes[-1].seen.unwritten is not None:
                 return self._unwritten(outcomes[-1].seen.unwritten)
             if outcomes[-1].hangs:
                 break
-        expected = [self._expected(probe) for probe in self.probes[: len(outcomes)]]
+        expected = [self._recall(self.reference, i) for i in range(len(outcomes))]
+        for probe, right in zip(self.probes, expected, strict=False):
+            self._hold(probe, right)
+        if self.probes[-1] is UNTOUCHED and not outcomes[-1].hangs:
+            outcomes.append(_untouched(outcomes))
+            expected.append(_untouched(expected))
         return self._judge(outcomes, expected)
 
     def _observe(self, implementation: Any, probe: Probe) -> Outcome:
         outcome = Outcome()
         target = Answer(implementation, outcome.seen)
         try:
-            with surroundings(outcome.seen.printed, TIME_LIMIT):
+            with isolation(outcome.seen.printed, TIME_LIMIT):
                 outcome.value = probe.run(target, Inputs(self.exercise, probe.title))
         except Crash as crash:
             outcome.crash = crash
@@ -134,51 +144,62 @@ class Check:
                 outcome.crash = Crash(error)
         return outcome
 
-    def _recall(self, ours: Any, probe: Probe) -> Outcome:
+    def _recall(self, ours: Any, row: int) -> Outcome:
         """Observe the reference or a mistake, or remember what it showed: it is the same again."""
         outcomes = _memory.of(self)
-        key = id(ours), id(probe)  # the check keeps both alive, and the memory keeps the check
+        key = id(ours), row  # the check keeps what is ours alive, and the memory keeps the check
         if key not in outcomes:
-            outcomes[key] = self._observe(ours, probe)
+            outcomes[key] = (
+                self._observe(ours, self.probes[row])
+                if self.probes[row] is not UNTOUCHED
+                else _untouched([self._recall(ours, i) for i in range(row)])
+            )
         return outcomes[key]
 
-    def _expected(self, probe: Probe) -> Outcome:
-        outcome = self._recall(self.reference, probe)
-        if outcome.crash or outcome.complaint or outcome.hangs:
+    def _hold(self, probe: Probe, right: Outcome) -> None:
+        if right.crash or right.complaint or right.hangs:
             raise RuntimeError(
                 f"the reference of {self.exercise} {self.name} fails its probe {probe.title!r}: "
-                f"{outcome.crash or outcome.complaint or 'too slow'}"
-            ) from outcome.crash
-        return outcome
+                f"{right.crash or right.complaint or 'too slow'}"
+            ) from right.crash
 
     def _judge(self, outcomes: list[Outcome], expected: list[Outcome]) -> Report:
         rows: list[Row] = []
-        first = None
-        for probe, mine, right in zip(self.probes, outcomes, expected, strict=False):
-            kind, says = self._failure(probe, mine, right)
-            rows.append(Row(probe.title, kind is None, says))
-            first = first or (kind and (kind, says))
-        rows += [Row(probe.title, None) for probe in self.probes[len(outcomes) :]]
+        failures: list[tuple[bool, str, str]] = []  # of a ready row, kind, sentence
+        for i, probe in enumerate(self.probes):
+            ready = i >= len(self.technique)
+            if i >= len(outcomes):
+                rows.append(Row(probe.title, None, ready=ready))
+                continue
+            kind, says = self._failure(probe, outcomes[i], expected[i])
+            rows.append(Row(probe.title, kind is None, says, ready))
+            if kind:
+                failures.append((ready, kind, says))
         printed = _printed(outcomes)
-        if first is None:
+        if not failures:
             summary = f"{self.name} is right: all {len(rows)} probes pass."
             return Report(self.exercise, self.name, "passed", summary, rows, printed=printed)
 
-        kind, says = first
-        passes = Passes(self.exercise, [probe.title for probe in self.probes])
-        found = diagnose(self.probes, self.mistakes, outcomes, expected, self._recall, passes)
+        ready, kind, says = failures[0]  # the technique's rows come first
+        found = self._diagnosed(outcomes, expected)
+        summary = found.mistakes[0].says if found.mistakes else f"{self.name}: {says}"
         return Report(
             self.exercise,
             self.name,
-            result="failed",
-            summary=found.mistakes[0].says if found.mistakes else f"{self.name}: {says}",
+            result="right" if ready else "failed",
+            summary=f"right; before a real model uses it: {summary}" if ready else summary,
             rows=rows,
             diagnosis=found,
             kind=None if kind in ("value", "nan", "wrong") else kind,
             counterexample=counterexample(outcomes, expected),
-            hints=self.hints,
+            hints=() if ready else self.hints,
             printed=printed,
         )
+
+    def _diagnosed(self, outcomes: list[Outcome], expected: list[Outcome]) -> Diagnosis:
+        marks = Fingerprints(self.exercise, self.titles)
+        case = Case(self.probes, outcomes, expected, self._recall, marks)
+        return diagnose(case, self.mistakes)
 
     def _failure(self, probe: Probe, mine: Outcome, right: Outcome) -> tuple[str | None, str]:
         """Say what is wrong with one outcome, as a kind and a sentence; (None, "") when nothing."""
@@ -193,15 +214,12 @@ class Check:
         if mine.complaint:
             return "wrong", mine.complaint
         if found := difference(mine.value, right.value):
+            if probe is UNTOUCHED:
+                return "changes_input", probe.fails.format(name=mine.seen.changed[0])
             speaks = probe.fails and found.kind in ("value", "nan", "length", "none")
+            keep = ": keep the input's dtype" * (found.kind == "dtype" and _keeps_dtype(right))
             stop = "" if found.says.endswith("?") else "."
-            return found.kind, probe.fails if speaks else f"it returned {found.says}{stop}"
-        if mine.seen.changed and not right.seen.changed:
-            name = mine.seen.changed[0]
-            return "changes_input", (
-                f"it changes its input `{name}` in place, and the caller may still need that. Make "
-                f"a new one: `{name} = {name} * 2`, not `{name} *= 2`."
-            )
+            return found.kind, probe.fails if speaks else f"it returned {found.says}{keep}{stop}"
         return None, ""
 
     def _crash_sentence(self, crash: Crash) -> str:
@@ -238,6 +256,37 @@ class Check:
         )
         says = f"{todo} is not written yet."
         return Report(self.exercise, self.name, "todo", says, hints=self.hints)
+
+
+UNTOUCHED = Probe(
+    "its inputs stay as they are",
+    lambda answer, inputs: None,  # never run: what the other probes saw is looked at
+    fails="it changes its input `{name}` in place, and the caller may still need that. Make a new "
+    "one: `{name} = {name} * 2`, not `{name} *= 2`.",
+    promise=INPUTS_STAY,
+)
+
+
+def strict() -> bool:
+    """Tell whether an answer has to be ready for a real model to count at all."""
+    return os.environ.get("LLAMA_LAB_STRICT", "0") not in ("", "0")
+
+
+def _untouched(outcomes: list[Outcome]) -> Outcome:
+    """The last row: did an implementation leave the inputs of all other rows as they were?"""
+    changed = [name for outcome in outcomes for name in outcome.seen.changed]
+    found = Outcome(value=bool(changed))
+    found.seen.changed = changed
+    return found
+
+
+def _keeps_dtype(right: Outcome) -> bool:
+    """Tell whether the wanted dtype is that of a tensor which was handed over."""
+    return any(
+        isinstance(call.result, Tensor)
+        and any(isinstance(v, Tensor) and v.dtype == call.result.dtype for v in call.given.values())
+        for call in right.seen.calls
+    )
 
 
 def _printed(outcomes: list[Outcome]) -> str:

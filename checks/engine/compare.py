@@ -86,7 +86,7 @@ def _tensor_difference(got: Any, expected: Tensor) -> Difference | None:
         return Difference("shape", _shape_sentence(tuple(got.shape), tuple(expected.shape)))
     if got.dtype != expected.dtype:
         return Difference(
-            "dtype", f"{_dtype(got)} where {_dtype(expected)} is expected: keep the input's dtype"
+            "dtype", f"{_dtype(got)} where {_dtype(expected)} is expected"
         )
     if got.device != expected.device:
         return Difference("device", f"a tensor on {got.device}, expected {expected.device}")

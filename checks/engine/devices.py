@@ -4,8 +4,9 @@
         result = answer(q, k, mask)          # the arguments, made before, lie on the device
     device.mixed                             # something made on the CPU met them
 
-What is made inside the block without a `device` is followed through every operation. torch's own
-meta device would do as well, but its first matrix product takes a second.
+What is made inside the block without a `device` is followed through every operation. What lies on
+the device says so: its `device` is cuda:0, and whatever is made there or moved there lies there
+too. torch's own meta device would do as well, but its first matrix product takes a second.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -16,14 +17,24 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from checks.engine.check import Probe
 from checks.engine.inputs import Inputs
+from checks.engine.probe import Probe
+from checks.engine.promises import SAME_DEVICE
 
+GPU = torch.device("cuda", 0)
+CPU = torch.device("cpu")
 # They may be given tensors of two devices: a copy, an index, or something of which they want
 # nothing but the shape.
 TOLERANT = {
     *("copy_", "expand_as", "view_as", "reshape_as", "__getitem__", "__setitem__", "__set__"),
     "_has_compatible_shallow_copy_type",
+}
+# What a tensor says of its own place, and what it says on the device.
+PLACES = {
+    Tensor.device.__get__: GPU,
+    Tensor.is_cuda.__get__: True,
+    Tensor.is_cpu.__get__: False,
+    Tensor.get_device: 0,
 }
 
 
@@ -48,18 +59,26 @@ class PretendedDevice(TorchFunctionMode):
         self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None
     ) -> Any:
         """Run one operation of torch and note where its result lies."""
-        kwargs = kwargs or {}
         name, given = getattr(func, "__name__", ""), list(_tensors((args, kwargs)))
+        if func in PLACES and self.holds(args[0]):
+            return PLACES[func]
+        if name == "type" and len(args) == 1 and not kwargs and self.holds(args[0]):
+            return func(*args).replace("torch.", "torch.cuda.", 1)  # x.type(), a string
+        if name == "cuda":  # torch without a GPU cannot: a copy stands for it
+            return self._placed(args[0], GPU)
+        there = [self.holds(tensor) for tensor in given]
+        place, args, kwargs = _asked(name, args, kwargs or {})
+        if name in ("to", "type_as") and place is None:
+            others = [*args[1:], *kwargs.values()]
+            other = next((other for other in others if isinstance(other, Tensor)), None)
+            place = None if other is None else GPU if self.holds(other) else CPU
         result = func(*args, **kwargs)
         if name == "numpy":  # a tensor that lies on a GPU refuses
             self.mixed = True
-        if name == "cpu" or (name == "to" and any(isinstance(a, str) for a in args[1:])):
-            result = result.clone()
-            self._on_cpu[_storage(result)] = result
-            return result
-        if self._moves(name, args, kwargs):
-            return result.clone() if isinstance(result, Tensor) else result
-        there = [self.holds(tensor) for tensor in given]
+        if name == "cpu":
+            place = CPU
+        if place is not None:
+            return self._placed(result, place)
         large = {held for held, tensor in zip(there, given, strict=True) if tensor.dim()}
         if len(large) == 2 and name not in TOLERANT:
             self.mixed = True
@@ -68,15 +87,18 @@ class PretendedDevice(TorchFunctionMode):
                 self._on_cpu[_storage(tensor)] = tensor
         return result
 
-    def _moves(self, name: str, args: tuple, kwargs: dict) -> bool:
-        """Tell whether the result goes to the device, by its name or with another tensor."""
-        target = kwargs.get("device")
-        if name in ("to", "type_as"):
-            others = [*args[1:], kwargs.get("other")]
-            target = target or next((a for a in others if isinstance(a, torch.device)), None)
-            if any(isinstance(other, Tensor) and self.holds(other) for other in others):
-                return True
-        return isinstance(target, torch.device)
+    def _placed(self, result: Any, place: torch.device) -> Any:
+        """A result that lies where it was sent, in a storage of its own."""
+        if not isinstance(result, Tensor):
+            return result
+        # A parameter stays one: a new one is made anyway, and moved by nobody else.
+        if not isinstance(result, torch.nn.Parameter):
+            result = result.clone()
+        if place.type == "cpu":
+            self._on_cpu[_storage(result)] = result
+        else:
+            self._on_cpu.pop(_storage(result), None)
+        return result
 
 
 @contextmanager
@@ -93,15 +115,75 @@ def keeps_device(draw: Callable[[Inputs], tuple]) -> Probe:
         args = draw(inputs)
         with pretended_device() as device:
             result = answer(*args)
-        stays = isinstance(result, Tensor) and not device.holds(result)
-        return "mixed devices" if device.mixed or stays else "one device"
+        return _verdict(device, result)
 
     return Probe(
         "works on the device of its inputs",
         run,
         fails="A tensor made inside the function lies on the CPU whatever the inputs' device is. "
         "Give it `device=x.device`.",
+        promise=SAME_DEVICE,
     )
+
+
+def module_keeps_device(
+    make: Callable[[Any, Inputs], Any], draw: Callable[[Inputs], tuple], fails: str = ""
+) -> Probe:
+    """Look for tensors that a module makes on the CPU when it is called.
+
+    make: builds the module from the answer, with its weights loaded; draw: the arguments of a call.
+    Parameters and buffers lie on the device by then, as after `module.to(device)`.
+    """
+
+    def run(answer: Any, inputs: Inputs) -> str:
+        module, args = make(answer, inputs), draw(inputs)
+        with pretended_device() as device:
+            result = module(*args)
+        return _verdict(device, result)
+
+    return Probe(
+        "works on the device of its input",
+        run,
+        fails=fails
+        or "A tensor made in the module stays on the CPU when x is on a GPU. Give it "
+        "`device=x.device`, or register it as a buffer.",
+        promise=SAME_DEVICE,
+    )
+
+
+def _verdict(device: PretendedDevice, result: Any) -> str:
+    stays = isinstance(result, Tensor) and not device.holds(result)
+    return "mixed devices" if device.mixed or stays else "one device"
+
+
+def _asked(name: str, args: tuple, kwargs: dict) -> tuple[torch.device | None, tuple, dict]:
+    """The device that a call asks for, if it does; its arguments ask for the CPU instead."""
+    places = [*(args[1:] if name in ("to", "type") else ()), *map(kwargs.get, ("device", "dtype"))]
+    found = [place for value in places if (place := _device_in(value)) is not None]
+    if not found:
+        return None, args, kwargs
+    return found[0], tuple(map(_on_cpu, args)), {k: _on_cpu(v) for k, v in kwargs.items()}
+
+
+def _device_in(value: Any) -> torch.device | None:
+    """The device that an argument names: a device, "cuda", or the type "torch.cuda.FloatTensor"."""
+    if isinstance(value, torch.device):
+        return value if value.type in ("cpu", "cuda") else None
+    if isinstance(value, str):
+        if value.startswith("torch."):
+            return GPU if value.startswith("torch.cuda.") else CPU
+        return GPU if value.startswith("cuda") else CPU if value.startswith("cpu") else None
+    return GPU if type(value) is int and not isinstance(value, bool) else None
+
+
+def _on_cpu(value: Any) -> Any:
+    if isinstance(value, torch.device) and value.type == "cuda":
+        return CPU
+    if isinstance(value, str):
+        if value.startswith("torch.cuda."):
+            return value.replace("torch.cuda.", "torch.", 1)
+        return "cpu" if value.startswith("cuda") else value
+    return value
 
 
 def _storage(tensor: Tensor) -> int:

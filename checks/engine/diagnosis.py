@@ -1,179 +1,231 @@
-"""Diagnosis by re-enactment: which known mistake shows what the learner's answer shows?
+"""Diagnosis by re-enactment: which known mistakes show what the learner's answer shows?
 
 A mistake is named when it does the same as the answer on every probe, those that pass included.
-When none does, one that gives the same wrong numbers on a probe rich in numbers is named as a part
-of the story.
+When none does, two or three that together explain every failing probe are named, two that were
+written into one answer, one whose values are the same in another dtype or shape, and at last one
+that gives the same wrong numbers on a probe rich in numbers, as a part of the story.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from itertools import chain
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
 
-from checks.engine.answer import Call, Crash, Transcript
-from checks.engine.compare import difference, numbers
-from checks.engine.passes import Passes
+from checks.engine.compare import difference
+from checks.engine.fingerprints import Fingerprints
+from checks.engine.outcome import Diagnosis, Outcome
+from checks.engine.probe import Mistake, Probe
+from checks.engine.wrong_lines import Rewrite
 
-if TYPE_CHECKING:
-    from checks.engine.check import Mistake, Probe
+TOGETHER = 3  # mistakes at most that are named side by side
+EQUAL = 2  # mistakes at most that are named for the same thing
+PAIRS = 150  # pairs of mistakes that are written into one answer and tried
 
-RICH = 8  # different numbers in a wrong result make it evidence enough by itself
 
+@dataclass(frozen=True, eq=False)
+class Suspect:
+    """One spelling of a known mistake."""
 
-@dataclass
-class Outcome:
-    """What one probe saw of one implementation."""
-
-    value: Any = None
-    crash: Crash | None = None
-    complaint: str = ""
-    hangs: bool = False
-    seen: Transcript = field(default_factory=Transcript)
-
-    def is_like(self, other: "Outcome", right: "Outcome", noisy: bool) -> bool:
-        """Tell whether two outcomes, neither of which need be right, are the same.
-
-        Where the numbers are `noisy`, they need only fail in the same way.
-        """
-        if self.crash or other.crash:
-            both = self.crash and other.crash
-            return bool(both) and type(self.crash.original) is type(other.crash.original)
-        if noisy and not self.complaint and not other.complaint:
-            return _way(self.value, right.value) == _way(other.value, right.value)
-        return (
-            self.complaint == other.complaint
-            and bool(self.seen.changed) == bool(other.seen.changed)
-            and agree(self.value, other.value)
-            and not any(_differing(self, other))
-        )
-
-    def passes(self, right: "Outcome") -> bool:
-        """Tell whether this is what the reference showed."""
-        stopped = self.crash or self.complaint or self.hangs
-        changed = bool(self.seen.changed) and not right.seen.changed
-        return not stopped and not changed and agree(self.value, right.value)
+    mistake: Mistake
+    answer: Callable[..., Any]
+    way: Any  # the rewritten lines, where it is made of those
+    sign: str  # its name among the fingerprints
 
 
 @dataclass(frozen=True)
-class Diagnosis:
-    """The mistakes that reproduce an answer.
+class Case:
+    """A wrong answer: what it showed on every row, what is right, and how to look at a suspect."""
 
-    When they are `alternatives`, each of them explains everything. Otherwise each is one part of
-    what is wrong, and `complete` tells whether together they explain every probe that fails.
-    """
+    probes: list[Probe]
+    outcomes: list[Outcome]
+    expected: list[Outcome]
+    observe: Callable[[Any, int], Outcome]
+    fingerprints: Fingerprints
 
-    mistakes: list["Mistake"] = field(default_factory=list)
-    alternatives: bool = True
-    complete: bool = True
+    @property
+    def rows(self) -> range:
+        """The rows that were reached."""
+        return range(len(self.outcomes))
+
+    @property
+    def failing(self) -> list[int]:
+        """The rows that fail."""
+        return [i for i in self.rows if not self.outcomes[i].passes(self.expected[i])]
+
+    def reproduces(self, answer: Any, i: int) -> bool:
+        """Tell whether a wrong answer shows on one row what the learner's shows."""
+        mine, again = self.outcomes[i], self.observe(answer, i)
+        return mine.is_like(again, self.expected[i], self.probes[i].inexact)
+
+    def passes(self, answer: Any, i: int) -> bool:
+        """Tell whether a wrong answer passes one row."""
+        return self.observe(answer, i).passes(self.expected[i])
+
+    def is_rich(self, i: int) -> bool:
+        """Tell whether the learner's wrong numbers on this row are evidence enough."""
+        return self.outcomes[i].is_rich(self.expected[i], self.probes[i].inexact)
 
 
-def diagnose(
-    probes: list["Probe"],
-    mistakes: list["Mistake"],
-    outcomes: list[Outcome],
-    expected: list[Outcome],
-    observe: Callable[[Any, "Probe"], Outcome],
-    passes: Passes,
-) -> Diagnosis:
-    """Run the mistakes that pass what the answer passes, and keep those that reproduce."""
-    everything = range(len(outcomes))
-    failing = [i for i, mine in enumerate(outcomes) if not mine.passes(expected[i])]
-    if outcomes[-1].hangs:
+def diagnose(case: Case, mistakes: list[Mistake]) -> Diagnosis:
+    """Name the mistakes that reproduce the answer; an empty diagnosis when none does."""
+    if case.outcomes[-1].hangs:
         return Diagnosis()
-    only_crashes = all(outcomes[i].crash for i in failing)
-    rich = next((i for i in failing if _is_rich(probes[i], outcomes[i], expected[i])), None)
+    suspects = list(_suspects(mistakes))
+    for explain in (_whole, _side_by_side, _in_one_answer, _in_other_clothes, _in_part):
+        if found := explain(case, suspects):
+            return found
+    return Diagnosis()
+
+
+def _suspects(mistakes: list[Mistake]) -> Iterator[Suspect]:
+    for mistake in mistakes:
+        ways = (mistake.wrong, *mistake.also)
+        for i, (way, answer) in enumerate(zip(ways, mistake.answers, strict=True)):
+            yield Suspect(mistake, answer, way, spelling(mistake, i))
+
+
+def spelling(mistake: Mistake, i: int) -> str:
+    """The name of a mistake's i-th spelling among the fingerprints."""
+    return f"{mistake.key} {i + 1}" if i else mistake.key
+
+
+def _whole(case: Case, suspects: list[Suspect]) -> Diagnosis | None:
+    """Those that do the same on every row."""
+    failing = case.failing
     # Few do the same where it fails: the rest is tried on those only.
-    order = sorted(everything, key=lambda i: i not in failing)
+    order = sorted(case.rows, key=lambda i: i not in failing)
+    only_crashes = all(case.outcomes[i].crash for i in failing)
 
-    def reproduces(mistake: "Mistake", i: int) -> bool:
-        mine, again = outcomes[i], observe(mistake.wrong, probes[i])
-        if only_crashes and mine.crash and str(mine.crash) != str(again.crash):
-            return False  # without numbers to go by, the message and its sizes must be the same
-        return mine.is_like(again, expected[i], probes[i].noisy)
+    def same(suspect: Suspect, i: int) -> bool:
+        mine = case.outcomes[i].crash
+        if only_crashes and mine:
+            # Without numbers to go by, the message and its sizes must be the same.
+            again = case.observe(suspect.answer, i).crash
+            if str(mine) != str(again):
+                return False
+        return case.reproduces(suspect.answer, i)
 
-    possible = [m for m in mistakes if passes.allow(m.key, failing, everything)]
-    if whole := [m for m in possible if all(reproduces(m, i) for i in order)]:
-        return Diagnosis(whole)
-    if rich is None:
-        return Diagnosis()
-    possible = [m for m in mistakes if passes.allow(m.key, failing, [rich])]
-    explained = {
-        m.key: {i for i in failing if reproduces(m, i)} for m in possible if reproduces(m, rich)
-    }
-    if not explained:
-        return Diagnosis()
-    most = max(map(len, explained.values()))
-    first = next(m for m in mistakes if len(explained.get(m.key, ())) == most)
-    # Another mistake counts for what the first leaves open only if it does nothing else.
-    left = [i for i in failing if i not in explained[first.key]]
-    for second in mistakes if left else ():
-        if passes.allow(second.key, left, everything) and all(
-            reproduces(second, i)
-            if i in left
-            else observe(second.wrong, probes[i]).passes(expected[i])
-            for i in order
-        ):
-            return Diagnosis([first, second], alternatives=False)
-    return Diagnosis([first], alternatives=False, complete=not left)
+    possible = (s for s in suspects if case.fingerprints.allow(s.sign, failing, case.rows))
+    whole = [s.mistake for s in possible if all(same(s, i) for i in order)]
+    return Diagnosis([_once(whole)]) if whole else None
 
 
-@dataclass(frozen=True)
-class Counterexample:
-    """A call whose result is wrong."""
-
-    given: dict[str, Any]
-    got: Any
-    expected: Any
-    index: tuple[int, ...] | None
-
-
-def counterexample(outcomes: list[Outcome], expected: list[Outcome]) -> Counterexample | None:
-    """Find the first call whose result is not the reference's; probes begin with small ones."""
-    for mine, right in zip(outcomes, expected, strict=True):
-        if mine.crash or mine.complaint or mine.hangs:
-            return None  # the sentence speaks of that, not of numbers
-        for call, other in _differing(mine, right):
-            found = difference(call.result, other.result)
-            index = found.index if found else None
-            return Counterexample(other.given, call.result, other.result, index)
+def _side_by_side(case: Case, suspects: list[Suspect]) -> Diagnosis | None:
+    """Two or three, each of which does nothing else, that explain every failing row together."""
+    failing = case.failing
+    if len(failing) < 2:
+        return None
+    explained: dict[frozenset[int], list[Mistake]] = {}
+    for suspect in suspects:
+        if not case.fingerprints.fails_only(suspect.sign, failing, case.rows):
+            continue
+        rows = [i for i in case.rows if case.fingerprints.may_fail(suspect.sign, i)]
+        fails = [i for i in rows if not case.passes(suspect.answer, i)]
+        if fails and all(i in failing and case.reproduces(suspect.answer, i) for i in fails):
+            explained.setdefault(frozenset(fails), []).append(suspect.mistake)
+    for n in range(2, TOGETHER + 1):
+        for sets in combinations(explained, n):
+            if len(frozenset.union(*sets)) == len(failing):
+                return Diagnosis([_once(explained[rows])[:EQUAL] for rows in _ordered(sets)])
     return None
 
 
-def agree(got: Any, expected: Any) -> bool:
-    """Tell whether two results, neither of which need be right, are the same up to rounding."""
-    try:
-        return difference(got, expected) is None
-    except TypeError:  # something that is no plain value
-        return type(got) is type(expected)
+def _in_one_answer(case: Case, suspects: list[Suspect]) -> Diagnosis | None:
+    """Two, written into one right answer, that do together what the learner's does."""
+    failing = case.failing
+    sharpest = next((i for i in failing if case.is_rich(i) and not case.outcomes[i].crash), None)
+    if sharpest is None:
+        return None
+    marks = case.fingerprints
+    possible = [
+        s
+        for s in suspects
+        if isinstance(s.way, Rewrite) and marks.fails_only(s.sign, failing, case.rows)
+    ]
+
+    def fits(one: Suspect, other: Suspect) -> bool:
+        """Where only one of them can fail, it must reproduce alone; both, where both can."""
+        for i in failing:
+            able = [s for s in (one, other) if marks.may_fail(s.sign, i)]
+            if not able or (len(able) == 1 and not case.reproduces(able[0].answer, i)):
+                return False
+        return True
+
+    tried = 0
+    order = sorted(case.rows, key=lambda i: (i != sharpest, i not in failing))
+    for one, other in combinations(possible, 2):
+        both = one.way.with_(other.way) if one.mistake is not other.mistake else None
+        if both is None or not fits(one, other):
+            continue
+        if (tried := tried + 1) > PAIRS:
+            return None
+        if all(case.reproduces(both.answer, i) for i in order):
+            return Diagnosis([[one.mistake], [other.mistake]])
+    return None
 
 
-def _way(got: Any, expected: Any) -> str | None:
-    """Tell in which way a result differs: its dtype, its shape, its values."""
-    found = difference(got, expected)
-    return found.kind if found else None
+def _in_other_clothes(case: Case, suspects: list[Suspect]) -> Diagnosis | None:
+    """One with the same values where the answer has another dtype or shape besides."""
+    failing = case.failing
+    valued = [
+        i for i in failing if not case.outcomes[i].is_loosely_like(case.expected[i]) and case.is_rich(i)
+    ]
+    if not valued:
+        return None
+    for suspect in suspects:
+        if not case.fingerprints.allow(suspect.sign, valued, valued):
+            continue
+        again = {i: case.observe(suspect.answer, i) for i in valued[:1]}
+        if not case.outcomes[valued[0]].is_loosely_like(again[valued[0]]):
+            continue
+        again |= {i: case.observe(suspect.answer, i) for i in case.rows}
+        if all(
+            case.outcomes[i].is_loosely_like(again[i]) or case.reproduces(suspect.answer, i)
+            for i in case.rows
+        ):
+            clothes = difference(case.outcomes[valued[0]].value, again[valued[0]].value)
+            kind, says = (clothes.kind, clothes.says) if clothes else ("dtype", "another dtype")
+            besides = Mistake(kind, None, f"It returned {says}.")
+            return Diagnosis([[suspect.mistake], [besides]])
+    return None
 
 
-def _is_rich(probe: "Probe", mine: Outcome, right: Outcome) -> bool:
-    if probe.noisy or mine.crash or mine.complaint:
-        return False
-    return _are_many(call.result for call, _ in _differing(mine, right))
+def _in_part(case: Case, suspects: list[Suspect]) -> Diagnosis | None:
+    """One that gives the same wrong numbers on a row rich in them, and maybe one for the rest."""
+    failing = case.failing
+    rich = next((i for i in failing if case.is_rich(i)), None)
+    if rich is None:
+        return None
+
+    def similar(suspect: Suspect, i: int) -> bool:
+        again = case.observe(suspect.answer, i)
+        begun = case.outcomes[i].begins_like(again, case.expected[i])
+        return begun or case.reproduces(suspect.answer, i)
+
+    explained = {
+        s: {i for i in failing if similar(s, i)}
+        for s in suspects
+        if case.fingerprints.may_fail(s.sign, rich) and similar(s, rich)
+    }
+    if not explained:
+        return None
+    first = max(explained, key=lambda s: len(explained[s]))
+    # Another mistake counts for what the first leaves open only if it does nothing else.
+    left = [i for i in failing if i not in explained[first]]
+    for second in suspects if left else ():
+        if case.fingerprints.allow(second.sign, left, case.rows) and all(
+            case.reproduces(second.answer, i) if i in left else case.passes(second.answer, i)
+            for i in sorted(case.rows, key=lambda i: i not in left)
+        ):
+            return Diagnosis([[first.mistake], [second.mistake]])
+    return Diagnosis([[first.mistake]], complete=not left)
 
 
-def _are_many(results: Iterable[Any]) -> bool:
-    """Tell whether there are RICH different numbers in these results, looking no further."""
-    seen = set()
-    for number in chain.from_iterable(map(numbers, results)):
-        if number == number:
-            seen.add(round(number, 6))
-        if len(seen) == RICH:
-            return True
-    return False
+def _ordered(sets: tuple[frozenset[int], ...]) -> list[frozenset[int]]:
+    """The one that explains the first failing row first."""
+    return sorted(sets, key=lambda rows: sorted(rows))
 
 
-def _differing(mine: Outcome, right: Outcome) -> Iterator[tuple[Call, Call]]:
-    """The calls whose results are not the other's, one by one: most who ask want the first."""
-    if len(mine.seen.calls) != len(right.seen.calls):
-        return
-    for a, b in zip(mine.seen.calls, right.seen.calls, strict=True):
-        if b.result is not None and not b.aside and not agree(a.result, b.result):
-            yield a, b
+def _once(mistakes: list[Mistake]) -> list[Mistake]:
+    """Each mistake once, though several of its spellings do the same."""
+    return list({mistake.key: mistake for mistake in mistakes}.values())

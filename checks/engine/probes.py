@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from checks.engine.answer import Wrong
-from checks.engine.check import Probe
+from checks.engine.probe import Probe
 from checks.engine.compare import TOLERANCE, close
 from checks.engine.inputs import Inputs
 
@@ -81,7 +81,7 @@ def half_precision(draw: Draw, title: str = "values in float16 and bfloat16") ->
         run,
         fails="In half precision the result is off by more than rounding. Compute in float32 "
         "(`x.float()`) and go back to the input's dtype at the end.",
-        noisy=True,
+        inexact=True,
     )
 
 

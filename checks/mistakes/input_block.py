@@ -38,7 +38,7 @@ BUILD_VOCAB = [
         lambda text: list(set(text)),
         "The characters stand in the order of a set, which is another one in each run of Python.",
         "`sorted(set(text))`",
-        lucky=True,
+        flaky=True,
     ),
     Mistake(
         "descending",

@@ -74,7 +74,7 @@ def default_eps(learnt: int, *shape: int) -> Probe:
         args = with_learnt(inputs, SMALL * inputs.randn(*shape), learnt)
         return agrees(answer(*args), answer(*args, 1e-5))
 
-    return Probe(DEFAULT, run, NOT_DEFAULT, noisy=True)  # whatever the other default is
+    return Probe(DEFAULT, run, NOT_DEFAULT, inexact=True)  # whatever the other default is
 
 
 def with_learnt(inputs: Inputs, x: Tensor, learnt: int, *eps: float) -> tuple:

@@ -38,7 +38,7 @@ def in_float32(make: Callable[[Inputs], tuple[Tensor, Tensor]], advice: str) -> 
             verdicts.append(bool((got - exact).norm() <= allowed))
         return verdicts
 
-    return Probe("float16 and bfloat16: computed in float32", run, advice, noisy=True)
+    return Probe("float16 and bfloat16: computed in float32", run, advice, inexact=True)
 
 
 def keeps_dtype(make: Callable[[Inputs], tuple[Tensor, Tensor]]) -> Probe:
@@ -262,7 +262,7 @@ def rotation_probes(pairs: Pairs, example: Tensor, partners: str) -> list[Probe]
             "positions around 8000 and 131000, in float32 and in half precision",
             far_out(pairs),
             "Far out the result is wrong altogether: the angles were rounded before cos and sin.",
-            noisy=True,
+            inexact=True,
         ),
         keeps_device(lambda inputs: random_call(inputs, 2, 3, 6)),
     ]

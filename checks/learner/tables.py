@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from html import escape
 
-MARKS = {"done": "✓", "wrong": "✗", "todo": "✎"}
+from checks import front_end
+
+MARKS = {"done": "✓", "right": "◐", "wrong": "✗", "todo": "✎"}
 STYLE = """
 .llama-table { max-width: 52em; font: 14px/1.45 system-ui, sans-serif; overflow-x: auto; }
 .llama-table table { border-collapse: collapse; margin: 0.3em 0; }
@@ -14,7 +16,7 @@ STYLE = """
 .llama-table .title { font-weight: 600; }
 .llama-table .chip { display: inline-block; margin-right: 1em; }
 .llama-table .mark { display: inline-block; width: 1.3em; font-weight: 600; }
-.llama-table .done .mark { color: #009E73; }
+.llama-table .done .mark, .llama-table .right .mark { color: #009E73; }
 .llama-table .wrong .mark { color: #D55E00; }
 .llama-table .todo { opacity: 0.7; }
 """
@@ -44,13 +46,4 @@ def code(sentence: str) -> str:
 
 def show(text: str, html: str) -> None:
     """Display both, or print the text where there is no notebook."""
-    try:
-        from IPython import get_ipython
-        from IPython.display import display
-    except ImportError:
-        print(text)
-        return
-    if get_ipython() is None:
-        print(text)
-    else:
-        display({"text/plain": text, "text/html": html}, raw=True)
+    front_end.show({"text/plain": text, "text/html": html})

@@ -4,7 +4,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from checks.engine.check import Report
+    from checks.engine.report import Report
 
 
 class CheckFailed(AssertionError):
@@ -24,28 +24,6 @@ class CheckFailed(AssertionError):
 
 class NotAttempted(CheckFailed):
     """The exercise is not written yet, and nobody is there to write it."""
-
-
-def person_present() -> bool:
-    """Tell whether somebody sits in front of this kernel: only then does the front end allow stdin.
-
-    nbval, nbclient and nbconvert run cells with `allow_stdin=False`. In doubt: nobody.
-    """
-    if "IPython" not in sys.modules:
-        return False
-    shell = sys.modules["IPython"].get_ipython()
-    return getattr(getattr(shell, "kernel", None), "_allow_stdin", False) is True
-
-
-def show(bundle: dict[str, Any]) -> bool:
-    """Display a mime bundle in a notebook, or print its text; tell whether HTML could be shown."""
-    if "IPython" in sys.modules and (shell := sys.modules["IPython"].get_ipython()) is not None:
-        from IPython.display import display
-
-        display(bundle, raw=True)
-        return hasattr(shell, "kernel")
-    print(bundle["text/plain"])
-    return False
 
 
 def quiet_traceback() -> None:

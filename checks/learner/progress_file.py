@@ -1,6 +1,6 @@
 """What a person's checks found, kept beside their pieces in `my_llama/progress.json`.
 
-A pass stays a pass: who breaks a function afterwards, to see what happens, loses nothing. The
+A pass stays a pass, and a right answer right: who breaks a function afterwards, to see what happens, loses nothing. The
 newest result is kept beside it. Only the standard library is used here, and nothing that goes
 wrong while writing ever reaches the check.
 """
@@ -39,7 +39,8 @@ def keep(report: Report) -> None:
 
 
 def read(folder: Path) -> dict[str, dict[str, Any]]:
-    """The record of each exercise, "2.3" → name, result, mistake, tries, and passed (when first).
+    """The record of each exercise, "2.3" → name, result, mistake, tries, and when it was first passed
+    or right.
 
     A file that is missing or damaged is an empty record.
     """
@@ -63,8 +64,9 @@ def _after(before: dict[str, Any], report: Report) -> dict[str, Any]:
         "mistake": report.mistake,
         "tries": 1 + (tries if isinstance(tries, int) else 0),
     }
-    if report.result == "passed" or before.get("passed"):
-        entry["passed"] = before.get("passed") or datetime.now(UTC).isoformat(timespec="seconds")
+    for good in ("passed", "right"):
+        if report.result == good or before.get(good):
+            entry[good] = before.get(good) or datetime.now(UTC).isoformat(timespec="seconds")
     return entry
 
 

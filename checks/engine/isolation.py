@@ -1,4 +1,4 @@
-"""What surrounds an answer while it runs: torch as it is when new, a time limit, its output kept.
+"""An answer runs alone: torch as it is when new, a time limit, its output kept.
 
 Whatever it changes there is put back afterwards, so that neither the reference nor the learner's
 next cell feels it.
@@ -15,6 +15,7 @@ from typing import Any
 import numpy
 import torch
 
+TIME_LIMIT = 5.0  # seconds for all the calls of one probe
 KEPT_OUTPUT = 600  # characters of what the answer printed that the panel repeats
 
 
@@ -37,7 +38,7 @@ class Output(io.TextIOBase):
 
 
 @contextlib.contextmanager
-def surroundings(output: Output, seconds: float) -> Iterator[None]:
+def isolation(output: Output, seconds: float) -> Iterator[None]:
     """Run the block under torch's defaults, its output in `output`, for `seconds` at most."""
     with (
         _torch_as_new(),

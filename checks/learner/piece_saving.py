@@ -14,8 +14,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from checks import front_end
 from checks.engine import exercises_of
-from checks.piece_source import (
+from checks.learner.piece_source import (
     EXERCISE,
     GIVEN,
     defined_names,
@@ -141,7 +142,7 @@ def failing(
     except Exception as error:  # whatever the learner's code raises
         return {guilty(trial, path, pieces): f"{type(error).__name__}: {error}"}
     reports = {name: checks[name].run(getattr(module, name)) for name in pieces if name in checks}
-    wrong = {name: report for name, report in reports.items() if report.result != "passed"}
+    wrong = {name: report for name, report in reports.items() if report.result not in ("passed", "right")}
     uses = {name: global_names(pieces[name]) & (wrong.keys() - {name}) for name in wrong}
     return {
         name: "" if report.result == "todo" else report.summary
@@ -193,8 +194,6 @@ def row(check: Any, chosen: dict, old: dict, new: dict, notes: dict[str, str]) -
 
 def show(path: Path, rows: list[Row]) -> None:
     """One small table, in HTML and as text."""
-    from IPython.display import display
-
     place = f"{path.parent.name}/{path.name}"
     width = max(len(row.name) for row in rows)
     lines = [
@@ -203,7 +202,7 @@ def show(path: Path, rows: list[Row]) -> None:
     foot = (
         "Colab forgets this folder when the runtime ends, unless the course lies on Google Drive."
     )
-    foot = foot if "google.colab" in sys.modules else ""
+    foot = foot if front_end.in_colab() else ""
     cells = [[row.exercise, row.name, row.state, row.note] for row in rows]
     body = "".join(
         "<tr>"
@@ -213,13 +212,4 @@ def show(path: Path, rows: list[Row]) -> None:
     )
     markup = f"<table><caption style='text-align:left'>{place}</caption>{body}</table>{foot}"
     text = "\n".join([place, *lines, *([foot] if foot else [])])
-    display({"text/plain": text, "text/html": markup}, raw=True)
-
-
-def shell() -> Any:
-    """The running IPython, or None where there is none."""
-    if "IPython" not in sys.modules:
-        return None
-    from IPython import get_ipython
-
-    return get_ipython()
+    front_end.show({"text/plain": text, "text/html": markup})

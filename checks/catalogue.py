@@ -1,0 +1,59 @@
+"""What the course consists of, without torch: which labs there are, and which exercises they have.
+
+Everything is found, not listed: a lab by its source in `solutions/` or its notebook in `labs/`, an
+exercise by the first line of its cell.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+EVIDENCE = "application/vnd.llama-lab.check+json"  # the mime type that graders look for
+STEM = re.compile(r"\d\d_\w+")
+EXERCISE = re.compile(r"^# EXERCISE (\d+\.\d+) · (\w+)[ \t]*$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Lab:
+    """One lab: "03_rope", its title, and number → name of its exercises, in their order."""
+
+    stem: str
+    title: str
+    exercises: dict[str, str]
+
+    @property
+    def module(self) -> str:
+        """The name of its checks and its pieces: "rope"."""
+        return self.stem[3:]
+
+
+def labs(root: Path = ROOT) -> list[Lab]:
+    """All labs in order; one whose file cannot be read has no exercises."""
+    files = {path.stem: path for path in root.glob("labs/*.ipynb")}
+    files |= {path.stem: path for path in root.glob("solutions/*.py")}
+    return [lab_in(files[stem]) for stem in sorted(files) if STEM.fullmatch(stem)]
+
+
+def lab_in(path: Path) -> Lab:
+    """The lab in one file, its source or its notebook."""
+    try:
+        text = text_of(path)
+    except (OSError, ValueError, KeyError, TypeError):
+        return Lab(path.stem, path.stem, {})
+    title = re.search(r"^# # (.+)$", text, re.MULTILINE)
+    numbered = {match[1]: match[2] for match in EXERCISE.finditer(text)}
+    return Lab(path.stem, title[1].strip() if title else path.stem, numbered)
+
+
+def text_of(path: Path) -> str:
+    """A lab as one text: its source, or its notebook's cells in the form of the source."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix != ".ipynb":
+        return text
+    cells = [(cell["cell_type"], cell["source"]) for cell in json.loads(text)["cells"]]
+    joined = [(kind, s if isinstance(s, str) else "".join(s)) for kind, s in cells]
+    return "\n".join(f"# {s}" if kind == "markdown" else s for kind, s in joined)

@@ -1,0 +1,168 @@
+"""What a probe saw, and what became of it: outcomes, diagnoses, counterexamples."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from checks.engine.answer import Call, Crash, Transcript
+from checks.engine.compare import difference, is_ordinary, numbers
+from checks.engine.probe import Mistake
+
+RICH = 8  # different numbers in a wrong result make it evidence enough by itself
+
+
+@dataclass
+class Outcome:
+    """What one probe saw of one implementation."""
+
+    value: Any = None
+    crash: Crash | None = None
+    complaint: str = ""
+    hangs: bool = False
+    seen: Transcript = field(default_factory=Transcript)
+
+    def passes(self, right: "Outcome") -> bool:
+        """Tell whether this is what the reference showed."""
+        return not (self.crash or self.complaint or self.hangs) and agree(self.value, right.value)
+
+    def is_like(self, other: "Outcome", right: "Outcome", inexact: bool = False) -> bool:
+        """Tell whether two outcomes, neither of which need be right, are the same.
+
+        Where the numbers are `inexact`, they need only fail in the same way.
+        """
+        both_pass = self.passes(right), other.passes(right)
+        if any(both_pass):
+            return all(both_pass)
+        if self.crash or other.crash:
+            both = self.crash and other.crash
+            return bool(both) and type(self.crash.original) is type(other.crash.original)
+        if inexact and not self.complaint and not other.complaint:
+            return _way(self.value, right.value) == _way(other.value, right.value)
+        return (
+            self.complaint == other.complaint
+            and agree(self.value, other.value)
+            and not any(differing(self, other))
+        )
+
+    def is_loosely_like(self, other: "Outcome") -> bool:
+        """Tell whether two outcomes have the same values, whatever their dtypes and shapes are."""
+        if self.crash or other.crash or self.complaint or other.complaint:
+            return False
+        return agree(loosened(self.value), loosened(other.value)) and not any(
+            differing(self, other, loosely=True)
+        )
+
+    def begins_like(self, other: "Outcome", right: "Outcome") -> bool:
+        """Tell whether the calls that came back before a crash gave the same wrong numbers."""
+        if not self.crash:
+            return False
+        pairs = list(zip(self.seen.calls, other.seen.calls, strict=False))
+        came_back = [(a.result, b.result) for a, b in pairs if a.result is not None and not a.aside]
+        same = all(agree(a, b) for a, b in came_back)
+        return same and _are_many(call.result for call, _ in differing(self, right))
+
+    def is_rich(self, right: "Outcome", inexact: bool) -> bool:
+        """Tell whether the wrong numbers are so many that nobody gets them by chance."""
+        if inexact or self.complaint:
+            return False
+        return _are_many(call.result for call, _ in differing(self, right))
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """The mistakes that reproduce an answer.
+
+    Each part is something that is wrong; the mistakes within a part reproduce it equally well.
+    `complete` tells whether together the parts explain every probe that fails.
+    """
+
+    parts: list[list[Mistake]] = field(default_factory=list)
+    complete: bool = True
+
+    @property
+    def mistakes(self) -> list[Mistake]:
+        """All of them, the parts one after the other."""
+        return [mistake for part in self.parts for mistake in part]
+
+
+@dataclass(frozen=True)
+class Counterexample:
+    """A call whose result is wrong."""
+
+    given: dict[str, Any]
+    got: Any
+    expected: Any
+    index: tuple[int, ...] | None
+
+
+def counterexample(outcomes: list[Outcome], expected: list[Outcome]) -> Counterexample | None:
+    """Find the first wrong call of the first probe that fails; probes begin with small ones."""
+    for mine, right in zip(outcomes, expected, strict=True):
+        if mine.passes(right):
+            continue
+        if mine.crash or mine.complaint or mine.hangs:
+            return None  # the sentence speaks of that, not of numbers
+        for call, other in differing(mine, right):
+            found = difference(call.result, other.result)
+            index = found.index if found else None
+            return Counterexample(other.given, call.result, other.result, index)
+    return None
+
+
+def agree(got: Any, expected: Any) -> bool:
+    """Tell whether two results, neither of which need be right, are the same up to rounding."""
+    try:
+        return difference(got, expected) is None
+    except TypeError:  # something that is no plain value
+        return type(got) is type(expected)
+
+
+def loosened(value: Any) -> Any:
+    """A result without its dtypes, shapes and kinds of container: only its numbers."""
+    if type(value).__module__ == "numpy" and hasattr(value, "shape"):
+        value = torch.as_tensor(value)
+    if isinstance(value, Tensor) and not value.is_meta and is_ordinary(value):
+        value = value.detach()
+        wide = torch.view_as_real(value) if value.is_complex() else value
+        return wide.to(torch.float64).flatten()
+    if isinstance(value, int | float):
+        return torch.tensor([value], dtype=torch.float64)
+    if isinstance(value, tuple | list):
+        return [loosened(item) for item in value]
+    return value
+
+
+def differing(
+    mine: Outcome, right: Outcome, *, loosely: bool = False
+) -> Iterator[tuple[Call, Call]]:
+    """The calls whose results are not the other's, one by one: most who ask want the first."""
+    stopped = mine.crash or right.crash
+    if len(mine.seen.calls) != len(right.seen.calls) and not stopped:
+        return
+    change = loosened if loosely else lambda value: value
+    for a, b in zip(mine.seen.calls, right.seen.calls, strict=False):
+        if stopped and a.result is None:
+            return
+        if b.result is not None and not b.aside and not agree(change(a.result), change(b.result)):
+            yield a, b
+
+
+def _way(got: Any, expected: Any) -> str | None:
+    """Tell in which way a result differs: its dtype, its shape, its values."""
+    found = difference(got, expected)
+    return found.kind if found else None
+
+
+def _are_many(results: Iterable[Any]) -> bool:
+    """Tell whether there are RICH different numbers in these results, looking no further."""
+    seen = set()
+    for number in chain.from_iterable(map(numbers, results)):
+        if number == number:
+            seen.add(round(number, 6))
+        if len(seen) == RICH:
+            return True
+    return False

@@ -1,0 +1,1 @@
+"""The learner's side: pieces that are saved and found, progress, the doctor, Colab."""
