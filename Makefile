@@ -23,7 +23,7 @@ DECODE = .venv-decode/bin/python
 DECODER = .venv-decode/.tester
 ROOT_USER = $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: lab test test-colab environments grade labs passes check-labs publish bench-pictures bench-checks bench-training bench-decode lint clean
+.PHONY: lab test test-colab environments grade labs fingerprints mutants seeds check-labs publish bench-pictures bench-checks bench-training bench-decode lint clean
 .DEFAULT_GOAL = lab
 
 lab: $(LEARNER)  ## open the labs in JupyterLab
@@ -43,8 +43,14 @@ grade: $(LEARNER)  ## grade your labs, or one: make grade LAB=03_rope
 labs: $(TESTER)  ## solutions/*.py → labs/, solutions/*.ipynb, solutions/my_llama/
 	$(BIN) -m tools.build $(ARGS)
 
-passes: $(TESTER)  ## which probes each known mistake passes, after a change of either: make passes ARGS=03_rope
-	$(BIN) -m tools.passes $(ARGS)
+fingerprints: $(TESTER)  ## which probes each known mistake passes, after a change of either: make fingerprints ARGS=03_rope
+	$(BIN) -m tools.fingerprints $(ARGS)
+
+mutants: $(TESTER)  ## one-token mutants of the worked answers: rejected, named; make mutants ARGS="-v 03_rope"
+	$(ONE_THREAD) $(BIN) -m tools.mutants $(ARGS)
+
+seeds: $(TESTER)  ## is a right answer right at every seed? make seeds ARGS="50 03_rope"
+	$(ONE_THREAD) $(BIN) -m tools.seeds $(ARGS)
 
 check-labs: $(TESTER)  ## is everything that `make labs` writes up to date?
 	$(BIN) -m tools.build --check

@@ -78,6 +78,16 @@ def mean_square(x: Tensor) -> Tensor:
 
 
 # %% [markdown]
+# **House rules.** Four things are asked of every function in this course, because a real model needs them:
+#
+# 1. **Inputs stay as they are**: the caller may still need them (`x = x * 2`, not `x *= 2`).
+# 2. **What you make lies where the inputs lie**: on the same device (`torch.zeros(3, device=x.device)`).
+# 3. **Half precision is computed in float32 and given back in its dtype**: the trap further down.
+# 4. **Gradients flow**: no `.detach()`, `.item()` or `torch.no_grad()` on the way.
+#
+# A check shows them apart. ✓ means right and ready for a real model; ◐ means that the technique is right, and says what is still to
+# mend before a real model uses it; ✗ means not right yet. Everything else that a check asks stands in the docstring or in the text above it.
+#
 # **Check.** The next cell tries your function on small and odd inputs. While nothing is written it says "✎ to do", and Run All goes on. When
 # something is wrong it looks for a mistake that gives exactly *your* numbers, and names it. See for yourself: write
 # `return x.mean(dim=-1) ** 2` first, and run both cells. Then put it right. Three hints open at the bottom of its panel, if you want

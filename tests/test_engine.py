@@ -28,6 +28,7 @@ from checks.engine import (
     Probe,
     agrees,
     error_of,
+    fingerprints,
     gradients,
     half_precision,
     keeps_device,
@@ -35,7 +36,6 @@ from checks.engine import (
     values,
 )
 from checks.engine import check as check_module
-from checks.engine import fingerprints
 from checks.engine.compare import difference
 from checks.engine.report import show
 

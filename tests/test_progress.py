@@ -11,8 +11,8 @@ from course import ROOT, STEMS
 from jupyter_client.manager import start_new_kernel
 
 from checks import pieces, progress
-from checks.learner import progress_file as records
 from checks.engine.report import Report
+from checks.learner import progress_file as records
 
 SETUP = """
 import os, shutil, sys

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from checks.engine.answer import Crash, Wrong
-from checks.engine.probe import Probe
 from checks.engine.inputs import Inputs
+from checks.engine.probe import Probe
 
 Draw = Callable[[Inputs], tuple]
 

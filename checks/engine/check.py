@@ -29,7 +29,6 @@ from checks.engine.shown import CheckFailed, NotAttempted, quiet_traceback
 FULL, RIGHT = 4, 3  # of an exercise's points, for each that its weight counts: all, and for "right"
 
 
-
 class Memory:
     """What the reference and the mistakes of one check showed, for the seed of now.
 

@@ -85,9 +85,7 @@ def _tensor_difference(got: Any, expected: Tensor) -> Difference | None:
     if got.shape != expected.shape:
         return Difference("shape", _shape_sentence(tuple(got.shape), tuple(expected.shape)))
     if got.dtype != expected.dtype:
-        return Difference(
-            "dtype", f"{_dtype(got)} where {_dtype(expected)} is expected"
-        )
+        return Difference("dtype", f"{_dtype(got)} where {_dtype(expected)} is expected")
     if got.device != expected.device:
         return Difference("device", f"a tensor on {got.device}, expected {expected.device}")
     if got.is_meta or torch.equal(got, expected):

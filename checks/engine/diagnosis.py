@@ -168,7 +168,9 @@ def _in_other_clothes(case: Case, suspects: list[Suspect]) -> Diagnosis | None:
     """One with the same values where the answer has another dtype or shape besides."""
     failing = case.failing
     valued = [
-        i for i in failing if not case.outcomes[i].is_loosely_like(case.expected[i]) and case.is_rich(i)
+        i
+        for i in failing
+        if not case.outcomes[i].is_loosely_like(case.expected[i]) and case.is_rich(i)
     ]
     if not valued:
         return None

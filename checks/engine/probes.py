@@ -8,22 +8,28 @@ import torch
 from torch import Tensor
 
 from checks.engine.answer import Wrong
-from checks.engine.probe import Probe
 from checks.engine.compare import TOLERANCE, close
 from checks.engine.inputs import Inputs
+from checks.engine.probe import Probe
+from checks.engine.promises import GRADIENTS_FLOW, HALF_PRECISION
 
 Draw = Callable[[Inputs], tuple]  # the arguments of one call
 
 
-def values(*draws: Draw, title: str = "shape, dtype and values on {n} random inputs") -> Probe:
+def values(
+    *draws: Draw, title: str = "shape, dtype and values on {n} random inputs", promise: str = ""
+) -> Probe:
     """Compare the results of several calls, each with fresh arguments, with the reference's."""
     return Probe(
         title.format(n=len(draws)),
         lambda answer, inputs: [answer(*draw(inputs)) for draw in draws],
+        promise=promise,
     )
 
 
-def gradients(*draws: Draw, title: str = "gradients flow, and are right") -> Probe:
+def gradients(
+    *draws: Draw, title: str = "gradients flow, and are right", promise: str = GRADIENTS_FLOW
+) -> Probe:
     """Compare the gradients with respect to every floating-point argument of several calls."""
 
     def of_one_call(answer: Any, args: list) -> list[Any]:
@@ -45,10 +51,12 @@ def gradients(*draws: Draw, title: str = "gradients flow, and are right") -> Pro
         "The result is not connected to the inputs by the right gradients. Is there a "
         "`.detach()`, `.item()`, `.data` or `torch.no_grad()` on the way?"
     )
-    return Probe(title, run, fails)
+    return Probe(title, run, fails, promise=promise)
 
 
-def half_precision(draw: Draw, title: str = "values in float16 and bfloat16") -> Probe:
+def half_precision(
+    draw: Draw, title: str = "values in float16 and bfloat16", promise: str = HALF_PRECISION
+) -> Probe:
     """Compare dtype and values in half precision, where the numbers depend on the rounding.
 
     How they round is up to the answer: the room for it is that of the largest number.
@@ -82,6 +90,7 @@ def half_precision(draw: Draw, title: str = "values in float16 and bfloat16") ->
         fails="In half precision the result is off by more than rounding. Compute in float32 "
         "(`x.float()`) and go back to the input's dtype at the end.",
         inexact=True,
+        promise=promise,
     )
 
 

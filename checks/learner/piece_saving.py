@@ -142,7 +142,9 @@ def failing(
     except Exception as error:  # whatever the learner's code raises
         return {guilty(trial, path, pieces): f"{type(error).__name__}: {error}"}
     reports = {name: checks[name].run(getattr(module, name)) for name in pieces if name in checks}
-    wrong = {name: report for name, report in reports.items() if report.result not in ("passed", "right")}
+    wrong = {
+        name: report for name, report in reports.items() if report.result not in ("passed", "right")
+    }
     uses = {name: global_names(pieces[name]) & (wrong.keys() - {name}) for name in wrong}
     return {
         name: "" if report.result == "todo" else report.summary

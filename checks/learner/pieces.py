@@ -16,8 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from checks import front_end
-from checks.learner import piece_saving
-from checks.learner import progress_file
+from checks.learner import piece_saving, progress_file
 from checks.learner.piece_source import pieces_in
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -6,10 +6,8 @@ the results of their checks in `my_llama/progress.json` (checks/engine/records.p
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import sys
 import textwrap
 from dataclasses import dataclass
 from html import escape

@@ -1,4 +1,4 @@
-"""Lab 00: mean_square."""
+"""Lab 00, 0.1: what is tried on mean_square."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ from torch import Tensor
 
 from checks.engine import (
     Check,
+    Crash,
     Inputs,
     Probe,
     Wrong,
@@ -15,11 +16,17 @@ from checks.engine import (
     keeps_device,
     values,
 )
-from checks.engine.answer import Crash
-from checks.mistakes import start_here as mistakes
-from checks.reference import start_here as reference
+from checks.start_here.mean_square_wrong import MISTAKES
 
 ROOM = 0.02  # relative error that rounding to half precision at the end may cost
+MEAN = "Mean of the squares over the last dimension."
+SHAPES = "x: (..., D) → (...)"
+
+
+def reference(x: Tensor) -> Tensor:
+    """Mean of the squares of each vector, one after the other, in float64. x: (..., D) → (...)."""
+    means = [(row * row).sum() / len(row) for row in x.double().reshape(-1, x.shape[-1]).unbind(0)]
+    return torch.stack(means).reshape(x.shape[:-1]).to(x.dtype)
 
 
 def by_name(answer: Any, inputs: Inputs) -> Tensor:
@@ -74,13 +81,14 @@ def in_half(answer: Any, inputs: Inputs) -> list[Any]:
 mean_square = Check(
     exercise="0.1",
     name="mean_square",
-    reference=reference.mean_square,
+    reference=reference,
     technique=[
-        Probe("worked example, called by name", by_name),
+        Probe("worked example, called by name", by_name, promise="mean_square(torch.tensor("),
         values(
             lambda inputs: (inputs.randn(3, 5),),
             lambda inputs: (inputs.randn(2, 7, 4),),
             lambda inputs: (inputs.randn(2, 3, 4, 5) * 3 + 1,),
+            promise=MEAN,
         ),
         values(
             lambda inputs: (inputs.randn(6),),
@@ -92,6 +100,7 @@ mean_square = Check(
             lambda inputs: (with_outliers(inputs),),
             lambda inputs: (torch.arange(1.0, 1301) * (torch.arange(1300) % 7 - 3),),
             title="one vector (D,), sizes of 1, D × D, transposed, 150 and 1,300 columns",
+            promise=SHAPES,
         ),
         values(
             lambda inputs: (-inputs.uniform(3, 5),),
@@ -99,32 +108,39 @@ mean_square = Check(
             lambda inputs: (1e5 * inputs.randn(3, 5),),
             lambda inputs: (inputs.randn(3, 5).double(),),
             title="all negative; tiny; huge; float64",
+            promise=MEAN,
         ),
         Probe(
             "zeros give 0",
             zeros,
             "The mean square of zeros is 0, and it returned something else. Is there an eps?",
+            promise=MEAN,
         ),
         Probe(
             "a vector does not feel the others",
             vectors_alone,
             "Another vector was changed, and the result of this one moved.",
+            promise=SHAPES,
         ),
+        # Float32 on the way is what this lab teaches: here it belongs to the technique.
+        Probe(
+            "float16 and bfloat16: large squares, many numbers",
+            in_half,
+            "In half precision the result is off by more than rounding. Compute in float32 "
+            "(`x.float()`) and go back to x's dtype at the end.",
+            promise="Computed in float32",
+        ),
+    ],
+    ready=[
         gradients(
             lambda inputs: (inputs.randn(3, 5),),
             lambda inputs: (inputs.randn(6),),
             lambda inputs: (inputs.randn(2, 3, 4),),
             lambda inputs: (torch.zeros(2, 3),),
         ),
-        Probe(
-            "float16 and bfloat16: large squares, many numbers",
-            in_half,
-            "In half precision the result is off by more than rounding. Compute in float32 "
-            "(`x.float()`) and go back to x's dtype at the end.",
-        ),
         keeps_device(lambda inputs: (inputs.randn(3, 5),)),
     ],
-    mistakes=mistakes.MEAN_SQUARE,
+    mistakes=MISTAKES,
     hints=(
         "The name says two things in English word order. Which of them is done first?",
         "Square every number, then take the mean over the last dimension, which disappears. "

@@ -1,0 +1,73 @@
+"""Answers that the checks' authors did not write: the worked source with plain edits, and public ones.
+
+The circle of test_checks.py, where each mistake names itself, says nothing about a learner's own
+spelling of it. Here the wrong answers come from the worked answers' source and from public threads.
+"""
+
+from typing import Any
+
+import pytest
+from course import NAMES, ROOT, module
+
+from checks.engine import Check, exercises_of
+
+CHECKS = {name: {c.name: c for c in exercises_of(module("checks", name))} for name in NAMES}
+LEAST = 6  # plain edits for each exercise
+
+
+def written(folder: str, variable: str) -> list[Any]:
+    """(lab, exercise, entry) for all that stands in these modules of tests/."""
+    return [
+        pytest.param(name, exercise, entry, id=f"{exercise}: {getattr(entry, 'what', entry)}")
+        for name in NAMES
+        if (ROOT / "tests" / folder / f"{name}.py").exists()
+        for exercise, entries in getattr(module(folder, name), variable, {}).items()
+        for entry in entries
+    ]
+
+
+def worked(lab: str, exercise: str) -> Any:
+    return getattr(module("solutions.my_llama", lab), exercise)
+
+
+def said(check: Check, answer: Any) -> tuple[str, set[str], str]:
+    report = check.run(answer)
+    return report.result, {mistake.key for mistake in report.mistakes}, report.text
+
+
+@pytest.mark.parametrize(("lab", "exercise", "edit"), written("plain_edits", "EDITS"))
+def test_a_plain_edit_is_named(lab: str, exercise: str, edit: Any) -> None:
+    check = CHECKS[lab][exercise]
+    result, keys, text = said(check, edit.applied(worked(lab, exercise)))
+    assert result in ("failed", "right"), "the check accepts it"
+    assert keys & set(edit.named), text
+
+
+@pytest.mark.parametrize(("lab", "exercise", "pair"), written("plain_edits", "PAIRS"))
+def test_two_edits_at_once_are_both_named(lab: str, exercise: str, pair: Any) -> None:
+    check = CHECKS[lab][exercise]
+    result, keys, text = said(check, pair.applied(worked(lab, exercise)))
+    assert result in ("failed", "right"), "the check accepts it"
+    assert keys >= set(pair.named), text
+
+
+@pytest.mark.parametrize(("lab", "exercise", "public"), written("public_answers", "PUBLIC"))
+def test_a_public_mistake_is_named(lab: str, exercise: str, public: Any) -> None:
+    check = CHECKS[lab][exercise]
+    result, keys, text = said(check, public.answer)
+    assert result in ("failed", "right"), "the check accepts it"
+    assert keys & set(public.named), text
+
+
+@pytest.mark.parametrize(("lab", "exercise", "answer"), written("public_right", "RIGHT"))
+def test_a_right_answer_of_public_code_is_not_refused(lab: str, exercise: str, answer: Any) -> None:
+    result, _, text = said(CHECKS[lab][exercise], answer)
+    assert result in ("passed", "right"), text
+
+
+@pytest.mark.parametrize("lab", NAMES)
+def test_every_exercise_has_plain_edits(lab: str) -> None:
+    edits = module("plain_edits", lab).EDITS
+    assert dict.fromkeys(CHECKS[lab], True) == {
+        name: len(edits.get(name, ())) >= LEAST for name in CHECKS[lab]
+    }
