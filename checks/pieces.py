@@ -1,4 +1,4 @@
-"""Saving and finding the learner's pieces: the name by which notebooks know `checks.learner.pieces`."""
+"""The learner's pieces: the name by which notebooks know `checks.learner.pieces`."""
 
 import sys
 

@@ -1,7 +1,7 @@
 """A right answer whose comments say what people write in place of its lines; each is a mistake.
 
     weights = torch.softmax(scores, dim=-1)
-    #? The softmax runs over the keys, the last dimension.          the hint, for those below
+    #: The softmax runs over the keys, the last dimension.          the hint, for those below
     #! softmax_over_queries: weights = torch.softmax(scores, dim=-2)
     #! softmax_over_queries: weights = scores.softmax(2)            the same in another spelling
     #  The softmax runs over the queries. [labmlai/annotated_…#146]
@@ -9,10 +9,10 @@
     #| exps = scores.exp()
     #| weights = exps / exps.sum()
     #  One sum for all queries.
-    #& scaled_late: weights = torch.softmax(scores, dim=-1) / d      this key's mistake, here too
+    #!+ scaled_late: weights = torch.softmax(scores, dim=-1) / d      this key's mistake, here too
 
 `…` stands for the line itself, `;` for a new line. A comment belongs to the statement above it; of
-an `if` or a `for` it replaces the head only. `#&` adds a second place to the last spelling of a
+an `if` or a `for` it replaces the head only. `#!+` adds a second place to the last spelling of a
 mistake, which may stand further down. Two mistakes in different lines can be combined into one.
 """
 
@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from checks.engine.probe import Mistake
 
-BEGINS = re.compile(r"#([!&]) (\w+):(?: (.+))?")
+BEGINS = re.compile(r"#!(\+?) (\w+):(?: (.+))?")
 SOURCE = re.compile(r"(?:^| )\[([^\[\]]*(?:#\d+|\w{3,}\.\w{2,}|\d{4}\.\d{4,5})[^\[\]]*)\]$")
 
 
@@ -142,7 +142,7 @@ def _read(template: Template) -> list[_Told]:
     while i < len(lines):
         line = lines[i]
         i += 1
-        if line.startswith("#?"):
+        if line.startswith("#:"):
             hint, i = _joined(line[2:], lines, i)
         elif begins := BEGINS.fullmatch(line):
             kind, key, code = begins.groups()
@@ -152,13 +152,14 @@ def _read(template: Template) -> list[_Told]:
                 raise ValueError(f"{key}: what stands there instead?")
             edit = Edit(*spans.get(at, (at, at)), instead)
             says, i = _joined("", lines, i)
-            if kind == "&":
+            if kind == "+":
                 found[key].ways[-1][1].append(edit)
+                found[key].says = found[key].says or says
                 continue
             told = found.setdefault(key, _Told(key, [], hint=hint))
             told.ways.append((template, [edit]))
             told.says = told.says or says
-        elif re.match(r"#[!&|]", line):
+        elif re.match(r"#[!|]", line):
             raise ValueError(f"not a mistake's comment: {line}")
         elif line and not line.startswith("#"):
             at, hint = i - 1, ""

@@ -1,8 +1,8 @@
 """What a person's checks found, kept beside their pieces in `my_llama/progress.json`.
 
-A pass stays a pass, and a right answer right: who breaks a function afterwards, to see what happens, loses nothing. The
-newest result is kept beside it. Only the standard library is used here, and nothing that goes
-wrong while writing ever reaches the check.
+A pass stays a pass, and a right answer right: who breaks a function afterwards, to see what
+happens, loses nothing. The newest result is kept beside it. Only the standard library is used here,
+and nothing that goes wrong while writing ever reaches the check.
 """
 
 from __future__ import annotations
@@ -39,8 +39,7 @@ def keep(report: Report) -> None:
 
 
 def read(folder: Path) -> dict[str, dict[str, Any]]:
-    """The record of each exercise, "2.3" → name, result, mistake, tries, and when it was first passed
-    or right.
+    """The record of each exercise, "2.3" → name, result, mistake, tries, when first passed or right.
 
     A file that is missing or damaged is an empty record.
     """
