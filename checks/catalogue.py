@@ -38,6 +38,16 @@ def labs(root: Path = ROOT) -> list[Lab]:
     return [lab_in(files[stem]) for stem in sorted(files) if STEM.fullmatch(stem)]
 
 
+def stub_of(exercise: str, root: Path = ROOT) -> str:
+    """The cell of one exercise as a learner first finds it; LookupError where there is none."""
+    for path in sorted(root.glob("labs/[0-9][0-9]_*.ipynb")):
+        for _, source in _cells(path):
+            found = EXERCISE.match(source)
+            if found and found[1] == exercise:
+                return source
+    raise LookupError(f"no notebook in labs/ has the exercise {exercise}")
+
+
 def lab_in(path: Path) -> Lab:
     """The lab in one file, its source or its notebook."""
     try:
@@ -54,6 +64,11 @@ def text_of(path: Path) -> str:
     text = path.read_text(encoding="utf-8")
     if path.suffix != ".ipynb":
         return text
-    cells = [(cell["cell_type"], cell["source"]) for cell in json.loads(text)["cells"]]
-    joined = [(kind, s if isinstance(s, str) else "".join(s)) for kind, s in cells]
-    return "\n".join(f"# {s}" if kind == "markdown" else s for kind, s in joined)
+    return "\n".join(f"# {s}" if kind == "markdown" else s for kind, s in _cells(path))
+
+
+def _cells(path: Path) -> list[tuple[str, str]]:
+    """Kind and source of each cell of a notebook."""
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    sources = [(cell["cell_type"], cell["source"]) for cell in cells]
+    return [(kind, s if isinstance(s, str) else "".join(s)) for kind, s in sources]

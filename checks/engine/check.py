@@ -8,12 +8,13 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from html import escape
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from checks import front_end
+from checks import catalogue, front_end
 from checks.engine.answer import Answer, Crash, Wrong, signature_of
 from checks.engine.compare import a_kind_of, difference
 from checks.engine.diagnosis import Case, diagnose
@@ -102,6 +103,17 @@ class Check:
             return None if person else RIGHT * self.weight
         quiet_traceback()
         raise (NotAttempted if report.result == "todo" else CheckFailed)(report, shown)
+
+    def reset(self) -> None:
+        """Put the stub of this exercise back on the screen, in a new cell; nothing is lost.
+
+        Where a front end cannot make a cell, the stub stands below as text, to be copied.
+        """
+        stub = catalogue.stub_of(self.exercise)
+        says = f"The stub of {self.exercise} {self.name}, in a new cell below; your own cell stays."
+        markup = f"<p>{says} No new cell? Copy this:</p><pre>{escape(stub)}</pre>"
+        front_end.show({"text/plain": f"{says}\n\n{stub}", "text/html": markup})
+        front_end.next_cell(stub)
 
     def run(self, answer: Any) -> Report:
         """Try `answer` on every probe and diagnose it, without showing anything."""
