@@ -201,7 +201,7 @@ def test_what_is_right_but_not_ready_is_half_a_circle() -> None:
     assert report.result == "right" and report.mistake == "on_the_cpu"
     assert report.text.startswith("◐ Exercise 9.9 · scaled: right. Before a real model uses it")
     assert f"✓ {TECHNIQUE}: all 3 right" in report.text
-    assert f"✗ {READY}: 2 of 3 right" in report.text
+    assert f"◐ {READY}: 2 of 3 right" in report.text
     assert report.summary == "right; before a real model uses it: It lies on the CPU."
     assert report.hints == ()  # they would tell what the learner has found already
 

@@ -21,6 +21,7 @@ import argparse
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -67,14 +68,14 @@ def rows(data: Tensor, vocab: int, options: argparse.Namespace) -> list[Row]:
         torch.manual_seed(seed)
         return GPT(vocab, *((96, 3, 4, 336) if small else (128, 4, 4, 512)))
 
-    def runs(model: Callable[[], nn.Module], rate: Rate, **how: object) -> dict[float, Contestant]:
+    def runs(model: Callable[[], nn.Module], rate: Rate, **how: Any) -> dict[float, Contestant]:
         times = how.pop("times", options.times)
         return {
             seconds: Contestant(model(), data, seconds * scale, rate, seed=seed, **how)
             for seconds in times
         }
 
-    recipe = {"batch": 12, "betas": (0.9, 0.99)}
+    recipe: dict[str, Any] = {"batch": 12, "betas": (0.9, 0.99)}
     tuned = [
         Row(f"GPT-2, tuned: 3 × 96, rate {peak:g}", runs(lambda: gpt(True), by_time(peak)), "")
         for peak in options.rates

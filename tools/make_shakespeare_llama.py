@@ -12,6 +12,7 @@ import json
 import math
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -98,7 +99,8 @@ def main() -> None:
     vocab = build_vocab(text)
     data = torch.tensor(encode(text, vocab))
     cut = len(data) * 9 // 10
-    model = Llama(LlamaConfig(vocab_size=len(vocab), **SIZES))
+    sizes: dict[str, Any] = SIZES
+    model = Llama(LlamaConfig(vocab_size=len(vocab), **sizes))
     nn.init.normal_(model.tok_embeddings.weight, std=SPREAD)
     train(model, data[:cut], steps)
     weights = {name: value.half().numpy() for name, value in model.state_dict().items()}

@@ -139,7 +139,7 @@ def signature_of(target: Any) -> str:
 
 def _named(target: Any, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
     """Pair arguments with the target's parameter names."""
-    callable_ = target.forward if isinstance(target, torch.nn.Module) else target
+    callable_: Any = target.forward if isinstance(target, torch.nn.Module) else target
     owner = [callable_.__self__] if inspect.ismethod(callable_) else []
     try:
         signature = inspect.signature(callable_.__func__ if owner else callable_)
@@ -219,4 +219,5 @@ def _is_own(filename: str) -> bool:
     if filename.startswith("<frozen"):
         return False
     path = os.path.realpath(filename)
-    return not any(Path(path).is_relative_to(folder) for folder in (*_OURS, *_LIBRARIES))
+    folders = (*map(str, _OURS), *_LIBRARIES)
+    return not any(Path(path).is_relative_to(folder) for folder in folders)

@@ -1,6 +1,7 @@
 """What the labs on attention share: their masks, and how they look at half precision."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -42,7 +43,7 @@ def in_half(draw: Draw, title: str) -> Probe:
         for dtype in (torch.float16, torch.bfloat16):
             args = [v.to(dtype) if v.is_floating_point() else v for v in draw(inputs)]
             exact = answer(*(v.float() if v.is_floating_point() else v for v in args))
-            got = believed(lambda args=args: answer(*args))
+            got = believed(partial(answer, *args))
             if not isinstance(got, Tensor):
                 return [got]
             seen += [got.flatten()[:0], near(got, exact)]

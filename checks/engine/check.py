@@ -247,9 +247,10 @@ class Check:
         """Say what was handed over in place of the function or class, or nothing."""
         wanted = inspect.isclass(self.reference)
         if callable(answer) and inspect.isclass(answer) == wanted:
-            if not wanted or not issubclass(self.reference, torch.nn.Module):
+            module = torch.nn.Module
+            if not wanted or issubclass(answer, module):
                 return ""
-            if issubclass(answer, torch.nn.Module):
+            if not (inspect.isclass(self.reference) and issubclass(self.reference, module)):
                 return ""
             return f"{self.name} is no nn.Module. Write `class {self.name}(nn.Module):`."
         kind = f"the class {answer.__name__}" if inspect.isclass(answer) else a_kind_of(answer)

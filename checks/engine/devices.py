@@ -30,10 +30,10 @@ TOLERANT = {
     "_has_compatible_shallow_copy_type",
 }
 # What a tensor says of its own place, and what it says on the device.
-PLACES = {
-    Tensor.device.__get__: GPU,
-    Tensor.is_cuda.__get__: True,
-    Tensor.is_cpu.__get__: False,
+PLACES: dict[Any, Any] = {
+    vars(torch._C.TensorBase)["device"].__get__: GPU,
+    vars(torch._C.TensorBase)["is_cuda"].__get__: True,
+    vars(torch._C.TensorBase)["is_cpu"].__get__: False,
     Tensor.get_device: 0,
 }
 

@@ -38,8 +38,9 @@ class Outcome:
         if any(both_pass):
             return all(both_pass)
         if self.crash or other.crash:
-            both = self.crash and other.crash
-            return bool(both) and type(self.crash.original) is type(other.crash.original)
+            if not (self.crash and other.crash):
+                return False
+            return type(self.crash.original) is type(other.crash.original)
         if inexact and not self.complaint and not other.complaint:
             return _way(self.value, right.value) == _way(other.value, right.value)
         return (

@@ -71,7 +71,7 @@ def half_precision(
         return torch.allclose(given, exact, rtol=relative, atol=absolute, equal_nan=True)
 
     def run(answer: Any, inputs: Inputs) -> list[Tensor | bool]:
-        verdicts = []
+        verdicts: list[Tensor | bool] = []
         for dtype in (torch.float16, torch.bfloat16):
             args = [value.to(dtype) if _is_float(value) else value for value in draw(inputs)]
             exact = [value.double() if _is_float(value) else value for value in args]

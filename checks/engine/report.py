@@ -114,11 +114,7 @@ def _text(report: Report) -> Iterator[str]:
 
 def _html(report: Report) -> str:
     parts = [f"<style>{_css()}</style>", f'<div class="title">{escape(_headline(report))}</div>']
-    rows = "".join(
-        (f'<div class="tier">{escape(heading)}</div>' if heading else "")
-        + f"<ul>{''.join(_row(report, row) for row in group)}</ul>"
-        for heading, group in _groups(report)
-    )
+    rows = "".join(_tier(report, heading, group) for heading, group in _groups(report))
     if report.result == "passed":
         parts.append(f"<details><summary>what was tried</summary>{rows}</details>")
     else:
@@ -142,14 +138,22 @@ def _html(report: Report) -> str:
     return f'<div class="check-panel {report.result}" data-result="{report.result}">{inside}</div>'
 
 
+def _tier(report: Report, heading: str, rows: list[Row]) -> str:
+    """The rows of one tier; a technique that is right is folded, so that the rest is seen."""
+    items = f"<ul>{''.join(_row(report, row) for row in rows)}</ul>"
+    if report.result == "right" and all(row.ok for row in rows):
+        return f'<details class="tier"><summary>{escape(heading)}</summary>{items}</details>'
+    return (f'<div class="tier">{escape(heading)}</div>' if heading else "") + items
+
+
 def _groups(report: Report) -> list[tuple[str, list[Row]]]:
     """The rows in their two tiers, with headings and how many are right; one tier has none."""
     tiers = [[row for row in report.rows if row.ready is ready] for ready in (False, True)]
     if not all(tiers):
         return [("", rows) for rows in tiers if rows]
     return [
-        (f"{MARKS[all(row.ok for row in rows)]} {name}: {_share(rows)}", rows)
-        for name, rows in zip((TECHNIQUE, READY), tiers, strict=True)
+        (f"{'✓' if all(row.ok for row in rows) else wrong} {name}: {_share(rows)}", rows)
+        for name, wrong, rows in zip((TECHNIQUE, READY), "✗◐", tiers, strict=True)
     ]
 
 

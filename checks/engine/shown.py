@@ -38,5 +38,5 @@ def quiet_traceback() -> None:
         else:
             before(kind, error, trace)
 
-    hook._knows_checks = True
+    hook._knows_checks = True  # type: ignore[attr-defined]
     sys.excepthook = hook

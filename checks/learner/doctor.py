@@ -199,7 +199,7 @@ def free_memory() -> float | None:
     if not seen:
         with contextlib.suppress(Exception):
             info = Path("/proc/meminfo").read_text()
-            seen.append(1024.0 * int(re.search(r"MemAvailable:\s+(\d+) kB", info)[1]))
+            seen.append(1024.0 * int(re.findall(r"MemAvailable:\s+(\d+) kB", info)[0]))
     with contextlib.suppress(Exception):
         group = Path("/sys/fs/cgroup")
         limit = int((group / "memory.max").read_text())  # "max" where there is none
@@ -221,7 +221,7 @@ def course() -> Line:
 
 def my_llama() -> Line:
     """Can finished pieces be kept?"""
-    from checks import pieces
+    from checks.learner import pieces
 
     if pieces.grading() or pieces._folder == pieces.SOLUTIONS:
         return Line(True, "my_llama", "the worked pieces of solutions/my_llama are used here")
@@ -278,7 +278,7 @@ def _numbers(version: str) -> list[int]:
     >>> _numbers("2.13.0+cpu") >= _numbers("2.4")
     True
     """
-    return [int(part) for part in re.match(r"[\d.]*", version)[0].split(".") if part]
+    return [int(part) for part in re.findall(r"^[\d.]*", version)[0].split(".") if part]
 
 
 def _many(count: int, thing: str) -> str:

@@ -172,6 +172,7 @@ def load(path: Path, name: str, *, package: bool = False) -> ModuleType:
     """Run a module's file as it stands now, without Python's cache; what it prints is not shown."""
     folders = [str(path.parent)] if package else None
     spec = importlib.util.spec_from_file_location(name, path, submodule_search_locations=folders)
+    assert spec is not None
     module, before = importlib.util.module_from_spec(spec), sys.modules.get(name)
     sys.modules[name] = module
     try:
