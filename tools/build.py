@@ -141,7 +141,7 @@ def package_init(root: Path, building: set[str]) -> str:
         module = path.stem[3:]
         if module in building or (root / "solutions" / "my_llama" / f"{module}.py").is_file():
             found = [
-                match[match.lastindex]
+                match[match.lastindex or 0]
                 for line in path.read_text(encoding="utf-8").splitlines()
                 if (match := EXERCISE.fullmatch(line) or GIVEN.fullmatch(line))
             ]

@@ -41,38 +41,36 @@ SWAPS: dict[type, tuple[type, ...]] = {
 
 def mutants(answer: Callable[..., Any]) -> Iterator[tuple[str, Callable[..., Any]]]:
     """What was changed, and the answer with this one token changed."""
-    source = textwrap.dedent(inspect.getsource(answer))
-    tree = ast.parse(source)
+    tree = ast.parse(textwrap.dedent(inspect.getsource(answer)))
     for i, node in enumerate(ast.walk(tree)):
-        for what, change in _changes(node):
+        for what, attribute, value in _changes(node):
             changed = copy.deepcopy(tree)
-            change(list(ast.walk(changed))[i])
+            target = list(ast.walk(changed))[i]
+            if attribute:
+                setattr(target, attribute, value)
+            else:
+                _become(target, value)
             yield from _compiled(answer, f"{what} in line {getattr(node, 'lineno', '?')}", changed)
 
 
-def _changes(node: ast.AST) -> Iterator[tuple[str, Callable[[Any], None]]]:
-    """Each small change of one node, in words and as a function that makes it."""
-    if isinstance(node, ast.BinOp | ast.AugAssign | ast.BoolOp):
-        for kind in SWAPS.get(type(node.op), ()):
-            yield (
-                f"{type(node.op).__name__} → {kind.__name__}",
-                lambda n, kind=kind: setattr(n, "op", kind()),
-            )
-    elif isinstance(node, ast.Compare):
-        for kind in SWAPS.get(type(node.ops[0]), ()):
-            yield (
-                f"{type(node.ops[0]).__name__} → {kind.__name__}",
-                lambda n, kind=kind: n.ops.__setitem__(0, kind()),
-            )
-    elif isinstance(node, ast.UnaryOp):
-        yield f"no {type(node.op).__name__}", lambda n: _become(n, n.operand)
-    elif isinstance(node, ast.Constant) and type(node.value) in (int, float):
-        for value in (node.value + 1, -node.value) if node.value else (1,):
-            yield f"{node.value} → {value}", lambda n, value=value: setattr(n, "value", value)
+def _changes(node: Any) -> Iterator[tuple[str, str, Any]]:
+    """Each small change of one node: in words, the attribute and its value ("": all of it)."""
+    kind = type(getattr(node, "op", None) or next(iter(getattr(node, "ops", ())), None))
+    for other in SWAPS.get(kind, ()):
+        says = f"{kind.__name__} → {other.__name__}"
+        if isinstance(node, ast.Compare):
+            yield says, "ops", [other(), *node.ops[1:]]
+        else:
+            yield says, "op", other()
+    if isinstance(node, ast.UnaryOp):
+        yield f"no {kind.__name__}", "", node.operand
     elif isinstance(node, ast.Constant) and isinstance(node.value, bool):
-        yield f"not {node.value}", lambda n: setattr(n, "value", not n.value)
+        yield f"not {node.value}", "value", not node.value
+    elif isinstance(node, ast.Constant) and isinstance(node.value, int | float):
+        for value in (node.value + 1, -node.value) if node.value else (1,):
+            yield f"{node.value} → {value}", "value", value
     elif isinstance(node, ast.Call) and len(node.args) == 2:
-        yield "two arguments swapped", lambda n: n.args.reverse()
+        yield "two arguments swapped", "args", node.args[::-1]
 
 
 def _become(node: Any, other: Any) -> None:
