@@ -143,24 +143,30 @@ def _in_one_answer(case: Case, suspects: list[Suspect]) -> Diagnosis | None:
         if isinstance(s.way, Rewrite) and marks.fails_only(s.sign, failing, case.rows)
     ]
 
-    def fits(one: Suspect, other: Suspect) -> bool:
-        """Where only one of them can fail, it must reproduce alone; both, where both can."""
+    def fits(one: Suspect, other: Suspect, strictly: bool) -> bool:
+        """Do both together fail what the answer fails?
+
+        Strictly: where only one of them can fail, it does by itself what the answer does.
+        """
         for i in failing:
             able = [s for s in (one, other) if marks.may_fail(s.sign, i)]
-            if not able or (len(able) == 1 and not case.reproduces(able[0].answer, i)):
+            if not able or (strictly and len(able) == 1 and not case.reproduces(able[0].answer, i)):
                 return False
         return True
 
-    tried = 0
+    tried = set()
     order = sorted(case.rows, key=lambda i: (i != sharpest, i not in failing))
-    for one, other in combinations(possible, 2):
-        both = one.way.with_(other.way) if one.mistake is not other.mistake else None
-        if both is None or not fits(one, other):
-            continue
-        if (tried := tried + 1) > PAIRS:
-            return None
-        if all(case.reproduces(both.answer, i) for i in order):
-            return Diagnosis([[one.mistake], [other.mistake]])
+    # Few pairs pass the strict question, which is answered by what was seen already.
+    for strictly in (True, False):
+        for one, other in combinations(possible, 2):
+            both = one.way.with_(other.way) if one.mistake is not other.mistake else None
+            if both is None or both in tried or not fits(one, other, strictly):
+                continue
+            if len(tried) == PAIRS:
+                return None
+            tried.add(both)
+            if all(case.reproduces(both.answer, i) for i in order):
+                return Diagnosis([[one.mistake], [other.mistake]])
     return None
 
 
