@@ -5,10 +5,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from checks.engine import Inputs, Wrong, agrees, expect_parameters
-from checks.engine.answer import Crash
+from checks.engine import Crash, Inputs, Wrong, agrees, expect_parameters
 from checks.engine.devices import pretended_device
-from checks.probes.rmsnorm import EPS, SMALL, alternating, flat_rows, last_token_moved, near
+from checks.rmsnorm.probes import EPS, HALF, SMALL, alternating, flat_rows, last_token_moved, near
 
 NOT_CONNECTED = (
     "No gradient arrives at the input: the output is not connected to it. Is there a `.detach()`, "
@@ -29,7 +28,7 @@ def new_module(answer: Any, inputs: Inputs) -> list[Tensor]:
 def expect_only_weight(module: Any) -> None:
     """Raise a sentence when a module for five features has anything but one weight (5,)."""
     state, weight = module.state_dict(), weight_of(module)
-    if not state and weight is not None:
+    if not state and weight is not None and not isinstance(weight, torch.nn.Parameter):
         raise Wrong("`weight` is a plain tensor. A module's parameters are `nn.Parameter`s.")
     expect_parameters(module, {"weight": torch.ones(5)})
     if not weight.requires_grad:
@@ -137,6 +136,11 @@ def in_half(answer: Any, inputs: Inputs) -> list[Tensor | bool]:
     result, right = answer(6).half()(x.half()), answer(6)(x.half().float())
     bfloat16 = answer(6).bfloat16()(x.bfloat16())
     return [result.flatten()[:0], bfloat16.flatten()[:0], bool((result - right).abs().max() < 0.01)]
+
+
+def mixed(answer: Any, inputs: Inputs) -> list[Tensor]:
+    """Give a float32 module half precision: only the dtype that comes out."""
+    return [loaded(answer, inputs.randn(5))(inputs.randn(3, 5).to(t)).flatten()[:0] for t in HALF]
 
 
 def one_device(answer: Any, inputs: Inputs) -> str:
