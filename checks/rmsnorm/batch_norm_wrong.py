@@ -50,7 +50,7 @@ def batch_norm(x: Tensor, eps: float = 1e-5) -> Tensor:
     #! running_mean: mean = wide.cumsum(0) / torch.arange(1, len(x) + 1, device=x.device)[:, None]
     #  Each sample loses the mean of the samples up to it. One mean serves the whole column.
     #! sums_normalised: wide = wide.sum(0) + 0 * wide; mean = wide.mean(0)
-    #! sum_not_mean: mean = wide.sum(0)
+    #! sum_subtracted: mean = wide.sum(0)
     #  The sum is subtracted, not the mean.
     #! half_the_batch: mean = wide[: len(x) // 2 or 1].mean(0)
     #  Only a part of the samples makes the mean.
@@ -59,6 +59,7 @@ def batch_norm(x: Tensor, eps: float = 1e-5) -> Tensor:
     #! mean_detached: mean = wide.mean(0).detach()
     #  The mean is cut off from the gradient. Backwards it is part of the formula.
     centred = wide - mean
+    #! sums_normalised: sums = wide.sum(0) - mean; return (sums / torch.sqrt(sums**2 / x.shape[1] + eps)).expand_as(wide).to(x.dtype)
     #: Make a new tensor: `x = x - …`, not `x -= …`.
     #! in_place: wide -= mean; centred = wide
     #  x itself is changed. `x.float()` is no copy when x is float32 already.
@@ -91,9 +92,9 @@ def batch_norm(x: Tensor, eps: float = 1e-5) -> Tensor:
     #! divided_by_all: variance = centred.square().sum(0) / x.numel()
     #  The sum of the squares is divided by how many numbers there are in all. There are N in a column.
     #: The variance is the mean of the squared distances from the mean.
-    #! sum_of_squares: variance = centred.square().sum(0)
+    #! sum_not_mean: variance = centred.square().sum(0)
     #  The squares are summed; the variance is their mean.
-    #! mean_absolute: variance = centred.abs().mean(0)
+    #! root_of_mean_absolute: variance = centred.abs().mean(0)
     #  The sizes are averaged where their squares should be.
     #! mean_absolute_deviation: variance = centred.abs().mean(0) ** 2
     #  It divides by the mean of the sizes, not by the root of the mean of their squares.

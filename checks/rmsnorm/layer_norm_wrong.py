@@ -69,6 +69,7 @@ def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float = 1e-5) -> Te
     #! in_place: wide -= mean; centred = wide
     #  x itself is changed. `x.float()` is no copy when x is float32 already.
     #: Subtract `x.mean(-1, keepdim=True)` first.
+    #! weight_twice: centred = (wide - mean) * weight
     #! mean_added: centred = wide + mean
     #  The mean is added. It has to be subtracted.
     #! sign_turned: centred = mean - wide
@@ -92,11 +93,11 @@ def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float = 1e-5) -> Te
     #! one_variance: variance = wide.var(correction=0)
     #! one_variance: variance = centred.square().mean()
     #  One variance for the whole tensor. Each vector has its own.
-    #! sum_of_squares: variance = centred.square().sum(dim, keepdim=True)
+    #! sum_not_mean: variance = centred.square().sum(dim, keepdim=True)
     #  The squares are summed; the variance is their mean.
     #! rows_summed_together: variance = centred.square().sum() / x.shape[-1]
     #  The squares of all vectors are summed together and divided by D.
-    #! mean_absolute: variance = centred.abs().mean(dim, keepdim=True)
+    #! root_of_mean_absolute: variance = centred.abs().mean(dim, keepdim=True)
     #  The sizes are averaged where their squares should be.
     #! mean_absolute_deviation: variance = centred.abs().mean(dim, keepdim=True) ** 2
     #  It divides by the mean of the sizes, not by the root of the mean of their squares.

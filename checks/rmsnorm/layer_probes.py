@@ -22,7 +22,14 @@ def new_module(answer: Any, inputs: Inputs) -> list[Tensor]:
         result = module(inputs.randn(3, 5))
     finally:
         expect_only_weight(module)
+        expect_ones(module.weight)
     return [module.weight, result]
+
+
+def expect_ones(weight: Tensor) -> None:
+    """Raise a sentence when a new weight starts at numbers that somebody drew."""
+    if weight.unique().numel() > 1:
+        raise Wrong("`weight` does not start at ones, but at numbers that differ.")
 
 
 def expect_only_weight(module: Any) -> None:
@@ -133,8 +140,9 @@ def gradients_of(module: Any, x: Tensor, direction: Tensor) -> list[Tensor]:
 def in_half(answer: Any, inputs: Inputs) -> list[Tensor | bool]:
     """Give a float16 module numbers around ±1000, and a bfloat16 module its own kind."""
     x = alternating(inputs, 3, 6)
-    result, right = answer(6).half()(x.half()), answer(6)(x.half().float())
-    bfloat16 = answer(6).bfloat16()(x.bfloat16())
+    ones = torch.ones(6)
+    result, right = loaded(answer, ones).half()(x.half()), loaded(answer, ones)(x.half().float())
+    bfloat16 = loaded(answer, ones).bfloat16()(x.bfloat16())
     return [result.flatten()[:0], bfloat16.flatten()[:0], bool((result - right).abs().max() < 0.01)]
 
 

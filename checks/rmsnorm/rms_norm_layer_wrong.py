@@ -24,6 +24,8 @@ class RMSNorm(nn.Module):
         #: `self.eps = eps`
         #! fixed_eps: self.eps = 1e-8
         #  The module keeps a number of its own; the argument eps is not used.
+        #! small_fixed_eps: self.eps = 1e-6
+        #  eps is 1e-6 whatever the argument says. Llama 3 uses 1e-5.
         #! learnt_eps: self.eps = nn.Parameter(torch.tensor(eps))
         #  eps is a parameter. It is a constant.
         #! eps_in_state_dict: self.register_buffer("eps", torch.tensor(eps))
@@ -62,10 +64,11 @@ class RMSNorm(nn.Module):
         #! weight_shape: self.weight = nn.Parameter(torch.ones(1, dim))
         #! weight_shape: self.weight = nn.Parameter(torch.ones(dim, dim))
         #! weight_shape: self.weight = nn.Parameter(torch.ones(64, dim))
+        #! weight_shape: self.weight = nn.Parameter(torch.ones(64, dim))
         #  The weight has another shape than (dim,): one number for each feature, the same at every position.
         #: `self.weight = nn.Parameter(torch.ones(dim))`
-        #! other_name: self.gamma = nn.Parameter(torch.ones(dim))
         #! learnt_eps: …; self.eps = nn.Parameter(torch.tensor(eps))
+        #! with_bias: …; self.bias = nn.Parameter(torch.zeros(dim))
         #! with_bias: …; self.bias = nn.Parameter(torch.zeros(dim))
         #! no_weight: pass
 
@@ -74,8 +77,7 @@ class RMSNorm(nn.Module):
         #! no_forward: def call(self, x):
         #  There is no `forward`: a module is called through a method of that name.
         result = rms_norm(x, self.weight, self.eps)
-        #!+ other_name: result = rms_norm(x, self.gamma, self.eps)
-        #  The parameter is not called `weight`, so that Llama's weights would not load.
+        #!+ weight_shape: result = rms_norm(x, self.weight[0] if x.dim() < 2 else self.weight[: x.shape[-2]], self.eps)
         #!+ with_bias: result = rms_norm(x, self.weight, self.eps) + self.bias
         #  There is a bias. RMSNorm has none: that is part of what it saves.
         #!+ no_weight: result = rms_norm(x, x.new_ones(x.shape[-1]), self.eps)
@@ -130,7 +132,29 @@ def in_module(mistake: Mistake) -> Mistake:
     return Mistake(mistake.key, first, mistake.says, mistake.hint, mistake.source, also=tuple(also))
 
 
-OF_THE_MODULE = mistakes_of(RMSNorm)
+def called(name: str) -> type[nn.Module]:
+    """The right module, whose weight has another name."""
+
+    class Wrong(nn.Module):
+        def __init__(self, dim: int, eps: float = 1e-5) -> None:
+            super().__init__()
+            self.eps = eps
+            setattr(self, name, nn.Parameter(torch.ones(dim)))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return rms_norm(x, getattr(self, name), self.eps)
+
+    return Wrong
+
+
+OTHER_NAME = Mistake(
+    "other_name",
+    called("gamma"),
+    "The parameter is not called `weight`, so that Llama's weights would not load.",
+    "`self.weight = nn.Parameter(torch.ones(dim))`",
+    also=tuple(map(called, ("scale", "g", "gain", "w", "weights", "alpha"))),
+)
+OF_THE_MODULE = [*mistakes_of(RMSNorm), OTHER_NAME]
 FUNCTION_ONLY = {"other_names", *(mistake.key for mistake in OF_THE_MODULE)}
 MISTAKES: list[Mistake] = [
     *OF_THE_MODULE,

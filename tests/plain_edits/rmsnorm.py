@@ -112,7 +112,7 @@ EDITS = {
         Edit(
             "multiplies by the deviation where it should divide",
             ("torch.rsqrt(variance", "torch.sqrt(variance"),
-            named=("multiplies_by_root",),
+            named=("divides_by_rsqrt",),
         ),
         Edit(
             "divides by the variance, not by its root",
@@ -242,7 +242,7 @@ EDITS = {
         Edit(
             "multiplies by the deviation where it should divide",
             ("torch.rsqrt(variance", "torch.sqrt(variance"),
-            named=("multiplies_by_root",),
+            named=("divides_by_rsqrt",),
         ),
         Edit(
             "divides by the variance, not by its root",
@@ -395,7 +395,7 @@ EDITS = {
         Edit(
             "multiplies by the root where it should divide",
             ("torch.rsqrt(", "torch.sqrt("),
-            named=("multiplies_by_root",),
+            named=("divides_by_rsqrt",),
         ),
         Edit(
             "divides by one over the root",
@@ -688,7 +688,7 @@ PAIRS = {
             "the weight is called scale; and it starts at random",
             (WEIGHT, "self.scale = nn.Parameter(torch.rand(dim))"),
             (FORWARD, "return rms_norm(x, self.scale, self.eps)"),
-            named=("other_name", "weight_random"),
+            named=("other_name",),  # whose complaint comes first
         ),
     ],
 }
