@@ -24,6 +24,7 @@ def batch_norm(x: Tensor, eps: float = 1e-5) -> Tensor:
     #  Its parameters have other names than in the docstring, so that nobody can call it by name, as in `eps=1e-6`.
     #: `eps: float = 1e-5` in the signature. torch.nn.RMSNorm has another default.
     #! wrong_default_eps: def batch_norm(x, eps=1e-6):
+    #! wrong_default_eps: def batch_norm(x, eps=1.0):
     #  Without eps it takes another number than 1e-5.
     wide = x.float() if x.dtype in HALF else x
     #: Compute with `x.float()` and return `.to(x.dtype)`, as Llama's code does.
@@ -156,6 +157,9 @@ def batch_norm(x: Tensor, eps: float = 1e-5) -> Tensor:
     #! range_not_variance: deviation = wide.amax(0) - wide.amin(0) + eps
     #  It divides by the range, largest minus smallest, not by the standard deviation.
     result = centred / deviation
+    #: `centred * rsqrt(…)` or `centred / sqrt(…)`.
+    #! scale_added: result = centred + 1 / deviation
+    #  One over the deviation is added. It is a factor.
     #!+ eps_added_at_the_end: result = centred / deviation + eps
     #  eps is added to the quotient. It belongs under the root.
     #!+ root_mean_square: result = wide / deviation

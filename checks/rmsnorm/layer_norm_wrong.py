@@ -62,6 +62,10 @@ def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float = 1e-5) -> Te
     #! no_keepdim: mean = wide.mean(dim)
     #! one_mean: mean = wide.mean()
     #  One mean for the whole tensor. Each vector has its own.
+    #! mean_over_another_dimension: mean = wide.mean(1 if x.ndim > 1 else 0, keepdim=True)
+    #! mean_over_another_dimension: mean = wide.mean(0, keepdim=True)
+    #! mean_over_another_dimension: mean = wide.mean(1, keepdim=True)
+    #  The mean runs over another dimension than the last; the variance is right.
     #! median: mean = wide.median(dim, keepdim=True).values
     #  It subtracts the median, not the mean.
     centred = wide - mean
@@ -77,6 +81,7 @@ def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float = 1e-5) -> Te
     #! rms_norm: centred = wide
     #  This is RMSNorm with a bias: no mean is subtracted. That comes in the next exercise.
     variance = centred.square().mean(dim, keepdim=True)
+    #!+ no_upcast: variance = wide.var(dim, keepdim=True, correction=0)
     #!+ no_keepdim: variance = wide.var(dim, correction=0)
     #  A mean has lost its dimension, so that it cannot broadcast over the row.
     #: `mean(dim=-1, keepdim=True)` has shape (..., 1).
@@ -93,6 +98,10 @@ def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float = 1e-5) -> Te
     #! one_variance: variance = wide.var(correction=0)
     #! one_variance: variance = centred.square().mean()
     #  One variance for the whole tensor. Each vector has its own.
+    #! variance_over_another_dimension: variance = centred.square().mean(0, keepdim=True)
+    #! variance_over_another_dimension: variance = centred.square().mean(1, keepdim=True)
+    #! variance_over_another_dimension: variance = centred.square().mean(-2, keepdim=True)
+    #  The variance runs over another dimension than the last; the mean is right.
     #! sum_not_mean: variance = centred.square().sum(dim, keepdim=True)
     #  The squares are summed; the variance is their mean.
     #! rows_summed_together: variance = centred.square().sum() / x.shape[-1]
@@ -150,6 +159,9 @@ def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float = 1e-5) -> Te
     #! divides_by_rsqrt: return (centred * torch.sqrt(variance + eps) * weight + bias).to(x.dtype)
     #  It multiplies by the deviation where it should divide: `* sqrt(…)`, or `/ rsqrt(…)`, which is the same. [mosaicml/llm-foundry#371]
     unit = centred / deviation
+    #: `centred * rsqrt(…)` or `centred / sqrt(…)`.
+    #! scale_added: unit = centred + 1 / deviation
+    #  One over the deviation is added. It is a factor.
     #!+ eps_added_at_the_end: unit = centred / deviation + eps
     #  eps is added to the quotient. It belongs under the root.
     #: Subtract `x.mean(-1, keepdim=True)` first.

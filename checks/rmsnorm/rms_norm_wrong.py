@@ -75,7 +75,6 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float = 1e-5) -> Tensor:
     #! doubled: squares = wide * 2
     #  It doubles x where it should square it.
     #: Normalise x first, then multiply by `weight`.
-    #! weight_twice: squares = (wide * weight).square()
     #! weight_twice: wide = wide * weight; squares = wide.square()
     #  The weight takes part in the mean square, and is multiplied once more at the end.
     mean_square = squares.mean(dim, keepdim=True)  # (..., 1)
@@ -140,6 +139,9 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float = 1e-5) -> Tensor:
     #! eps_as_floor: scale = 1 / mean_square.sqrt().clamp_min(eps)
     #  eps is a lower bound here (`clamp`, `max`). The formula adds it.
     unit = wide * scale
+    #: `x * rsqrt(…)`.
+    #! scale_added: unit = wide + scale
+    #  One over the root mean square is added. It is a factor.
     #!+ eps_added_at_the_end: unit = wide * scale + eps
     #  eps is added to the quotient. It belongs under the root.
     #: Make a new tensor: `x = x * …`, not `x *= …`.

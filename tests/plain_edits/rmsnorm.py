@@ -101,9 +101,7 @@ EDITS = {
             named=("eps_outside_root",),
         ),
         Edit("eps is squared", ("variance + eps", "variance + eps**2"), named=("eps_squared",)),
-        Edit(
-            "eps is subtracted", ("variance + eps", "variance - eps"), named=("eps_subtracted",)
-        ),
+        Edit("eps is subtracted", ("variance + eps", "variance - eps"), named=("eps_subtracted",)),
         Edit(
             "eps is a number of its own, not the argument",
             ("variance + eps", "variance + 1e-5"),
@@ -419,9 +417,7 @@ EDITS = {
             named=("one_plus_weight",),
         ),
         Edit("the weight is added", (" * weight)", " + weight)"), named=("weight_added",)),
-        Edit(
-            "divides by the weight", (" * weight)", " / weight)"), named=("divides_by_weight",)
-        ),
+        Edit("divides by the weight", (" * weight)", " / weight)"), named=("divides_by_weight",)),
         Edit(
             "the weight is applied before the mean square is taken, and once more at the end",
             (WIDE, "wide = x.float() * weight"),
@@ -677,12 +673,6 @@ PAIRS = {
             (WEIGHT, "self.weight = nn.Parameter(torch.zeros(dim))"),
             (FORWARD, "return rms_norm(x, self.weight)"),
             named=("eps_forgotten", "weight_zeros"),
-        ),
-        Edit(
-            "the weight is a plain tensor; and eps is another number",
-            ("self.eps = eps", "self.eps = 1e-6"),
-            (WEIGHT, "self.weight = torch.ones(dim)"),
-            named=("weight_no_parameter", "small_fixed_eps"),
         ),
         Edit(
             "the weight is called scale; and it starts at random",
