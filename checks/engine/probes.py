@@ -11,6 +11,7 @@ from checks.engine.answer import Wrong
 from checks.engine.check import Probe
 from checks.engine.compare import TOLERANCE, close
 from checks.engine.inputs import Inputs
+from checks.engine.plain import allclose
 
 Draw = Callable[[Inputs], tuple]  # the arguments of one call
 
@@ -60,7 +61,7 @@ def half_precision(draw: Draw, title: str = "values in float16 and bfloat16") ->
         sizes = exact[exact.isfinite()].abs()
         absolute = relative * sizes.max().item() if sizes.numel() else 0.0
         given = got.detach().double()
-        return torch.allclose(given, exact, rtol=relative, atol=absolute, equal_nan=True)
+        return allclose(given, exact, rtol=relative, atol=absolute, equal_nan=True)
 
     def run(answer: Any, inputs: Inputs) -> list[Tensor | bool]:
         verdicts = []
