@@ -6,6 +6,7 @@ it runs; of the first 8 MB everything is kept, and a cell that prints on and on 
 
 import contextlib
 import os
+import re
 import signal
 import sys
 import time
@@ -216,7 +217,10 @@ def _start(kernel_name: str, place: Place, startup_timeout: float) -> tuple[Any,
     if hasattr(os, "fork"):
         keeper = Path(__file__).with_name("keeper.py")
         begin = [sys.executable, "-I", "-S", str(keeper), str(place.folder)]
-        manager.kernel_spec.argv[:0] = begin
+        command = manager.kernel_spec.argv
+        if re.fullmatch(r"python[\d.]*", command[0]):  # the one that runs now, as Jupyter has it
+            command[0] = sys.executable
+        command[:0] = begin
     with open(os.devnull, "w") as nowhere:
         manager.start_kernel(
             cwd=str(place.work), env=place.environment(), stdout=nowhere, stderr=nowhere

@@ -118,13 +118,13 @@ def pytest_configure(config: pytest.Config) -> None:
         install()
     except RuntimeError as error:
         raise pytest.UsageError(str(error)) from None
+    if not (option.nbval_kernel_name or option.current_env):
+        option.nbval_current_env = True
     if hasattr(config, "workerinput"):  # a worker of pytest-xdist: its options come from the first
         return
     said_so = any("--nbval-cell-timeout" in str(arg) for arg in config.invocation_params.args)
     if option.nbval_cell_timeout == 2000 and not said_so:
         option.nbval_cell_timeout = CELL
-    if not (option.nbval_kernel_name or option.current_env):
-        option.nbval_current_env = True
     option.continue_on_collection_errors = True  # one damaged notebook does not stop the others
     if getattr(option, "dist", None) == "load":
         option.dist = "loadfile"  # the cells of a notebook share a kernel
