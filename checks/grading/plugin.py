@@ -118,10 +118,12 @@ def pytest_configure(config: pytest.Config) -> None:
         install()
     except RuntimeError as error:
         raise pytest.UsageError(str(error)) from None
+    if hasattr(config, "workerinput"):  # a worker of pytest-xdist does as the first process says
+        vars(option).update(config.workerinput["llama_lab"])
+        config.args[:] = config.workerinput["llama_lab_args"]
+        return
     if not (option.nbval_kernel_name or option.current_env):
         option.nbval_current_env = True
-    if hasattr(config, "workerinput"):  # a worker of pytest-xdist: its options come from the first
-        return
     said_so = any("--nbval-cell-timeout" in str(arg) for arg in config.invocation_params.args)
     if option.nbval_cell_timeout == 2000 and not said_so:
         option.nbval_cell_timeout = CELL
@@ -135,6 +137,18 @@ def pytest_configure(config: pytest.Config) -> None:
     target.end_by_interrupt()
     _replace_odd_names(config)
     config.pluginmanager.register(ScoreBoard(config), "llama-lab-scores")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Hand our defaults to a worker of pytest-xdist, which knows only what was typed."""
+    if not _grades(node.config.option):
+        return
+    node.workerinput["llama_lab_args"] = [str(argument) for argument in node.config.args]
+    names = ("nbval_cell_timeout", "nbval_current_env", "notebook_timeout")
+    node.workerinput["llama_lab"] = {
+        name: value for name in names if (value := getattr(node.config.option, name, None))
+    }
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
