@@ -1,8 +1,8 @@
 """Grade notebooks that lie anywhere: `python -m checks "~/Downloads/03_rope (1).ipynb"`.
 
 Each notebook is read, copied into a temporary folder and run there by nbval; nothing is written
-beside the learner's file. Ends with 0 when every check of every notebook passed, with 1 when not, and
-with 2 when the command itself cannot be carried out.
+beside the learner's file. Ends with 0 when every check of every notebook passed, with 1 when not,
+and with 2 when the command itself cannot be carried out.
 """
 
 import sys
@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m checks",
         usage="python -m checks FILE.ipynb [FILE.ipynb ...] [options]",
         description="Grade notebooks of the course, wherever they lie.",
-        epilog="Inside the course's folder this does the same: pytest --nbval-lax labs/03_rope.ipynb",
+        epilog="Inside the course's folder: pytest --nbval-lax labs/03_rope.ipynb",
         allow_abbrev=False,
     )
     parser.add_argument("files", nargs="+", metavar="FILE.ipynb", help="a notebook of the course")

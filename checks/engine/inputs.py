@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-
 _given: str | None = None  # the seed that came with the check that runs now
 
 

@@ -1,8 +1,8 @@
 """Read a notebook without running it: which lab it is, and where its check cells stand.
 
 What counts is what the course expects, not what the notebook contains: every exercise of the lab
-needs its check cell, after its exercise and in the course's order. Check cells are compared as code:
-a comment, a magic or a copy of one costs nothing.
+needs its check cell, after its exercise and in the course's order. Check cells are compared as
+code: a comment, a magic or a copy of one costs nothing.
 """
 
 import ast
@@ -194,7 +194,7 @@ def _check_cell(notebook: Mapping[str, Any], lab: Lab, exercise: Exercise) -> in
     if not running:
         tag = forgiving[below[0]][0]
         return f"its check cell carries the tag {tag!r}, which switches it off; remove the tag"
-    # Of copies, the one that has seen the last version of the answer, in the exercise's own section.
+    # Of copies, the one that has seen the last version of the answer in its own section.
     end = _next_title(cells, answers[0], exercise)
     return next((n for n in reversed(running) if n < end), running[0])
 

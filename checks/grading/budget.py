@@ -1,4 +1,4 @@
-"""How long a notebook may take: each cell, and all of it; and what is to blame when it is too long."""
+"""How long a notebook may take, each cell and all of it; and what is to blame for more."""
 
 import time
 from dataclasses import dataclass, field

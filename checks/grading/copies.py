@@ -1,4 +1,4 @@
-"""Copies of notebooks that pytest cannot take as they are: they lie elsewhere, or have odd names."""
+"""Copies of notebooks that pytest cannot take as they are: elsewhere, or with odd names."""
 
 import json
 import os

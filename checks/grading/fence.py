@@ -1,7 +1,8 @@
 """A fence around one process and its children, by Landlock: they write only where they may.
 
-Linux only, and only where the kernel has it (5.13; since 6.12 it also keeps signals inside). What it
-does not cover: reading, memory, the network. Standard library only: it stands between fork and exec.
+Linux only, and only where the kernel has it (5.13; since 6.12 it also keeps signals inside). What
+it does not cover: reading, memory, the network. Standard library only: it stands between fork and
+exec.
 """
 
 import ctypes

@@ -1,8 +1,8 @@
-"""What the grader asks inside a graded kernel: `prepare` before the notebook, `run` for each check.
+"""What the grader asks inside a graded kernel: `prepare` at first, `run` for each check.
 
-The checks run by their modules, never by the names that the notebook has for them: a variable called
-`check` costs nothing, and a replaced check earns nothing. This stops accidents and haste. It is no
-sandbox: code in the same process can always lie. Where cheating matters, grade in another process.
+The checks run by their modules, never by the names that the notebook has for them: a variable
+called `check` costs nothing, and a replaced check earns nothing. This stops accidents and haste. It
+is no sandbox: code in the same process can always lie. Where cheating matters, grade elsewhere.
 """
 
 import builtins
@@ -40,6 +40,7 @@ def prepare(module: str, course: str, numbers: str) -> str:
     sys.path[:] = [p for p in sys.path if p not in ("", os.getcwd())] + [os.getcwd()]
     _original = course
     own.roots.append(course)
+    own.forget()
     own.numbers.update({name: _number(said) for name, said in json.loads(numbers).items()})
     lab = importlib.import_module(f"checks.{module}")
     pieces = importlib.import_module("checks.pieces")
@@ -59,7 +60,7 @@ def prepare(module: str, course: str, numbers: str) -> str:
 
 
 def run(name: str, seed: str, word: str) -> str:
-    """Check the notebook's answer; return as JSON what was found, with the grader's `word` in it."""
+    """Check the notebook's answer; return as JSON what was found, and the grader's `word`."""
     from IPython import get_ipython
 
     dumps, names = _dumps, get_ipython().user_ns

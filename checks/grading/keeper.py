@@ -4,8 +4,8 @@
 
 The kernel's parent is this process, not the grader. When the kernel ends, when the grader asks
 (SIGTERM) or when the grader itself is gone, every process that the notebook started is ended, also
-those that detached themselves. FOLDER is where the notebook may write. Standard library only, so that
-it costs 20 ms.
+those that detached themselves. FOLDER is where the notebook may write. Standard library only, so
+that it costs 20 ms.
 """
 
 import contextlib

@@ -1,7 +1,7 @@
 """nbval's kernel in a place of its own: watched, fenced, and with bounds for what it prints.
 
-A dead kernel is noticed within a second or two, not at the time-out. What a cell prints is read while
-it runs; of the first 8 MB everything is kept, and a cell that prints on and on is stopped.
+A dead kernel is noticed within a second or two, not at the time-out. What a cell prints is read
+while it runs; of the first 8 MB everything is kept, and a cell that prints on and on is stopped.
 """
 
 import contextlib
@@ -113,8 +113,8 @@ def _watched(base: type) -> type:
                 if time.monotonic() - looked >= POLL:
                     looked = time.monotonic()
                     self._look_after()
-                if self.stopped and end == float("inf") or end - looked > GRACE and self.stopped:
-                    end = looked + GRACE
+                if self.stopped and end > time.monotonic() + GRACE:
+                    end = time.monotonic() + GRACE
 
         def get_message(self, stream: str, timeout: float | None = None) -> dict[str, Any]:
             """Get a message; of the outputs, first those that were read while the cell ran."""

@@ -15,7 +15,7 @@ import os
 import sys
 import sysconfig
 import types
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +75,11 @@ def gate_reference(check: Any) -> None:
                 setattr(module, name, gated)
 
 
+def forget() -> None:
+    """Look anew at what was seen before `roots` changed."""
+    _in_course.cache_clear()
+
+
 def theirs(answer: Any, name: str) -> bool:
     """Tell whether `answer` is a piece of the course's, or nothing but a wrapper around one."""
     number = numbers.get(name)
@@ -124,7 +129,7 @@ def _learner_calls(frame: types.FrameType | None) -> bool:
 
 
 def try_out(number: Number, name: str, check: Callable[[], Any]) -> tuple[Any, bool]:
-    """Run a check of the exercise; return what it returns, and whether the answer was not its own."""
+    """Run an exercise's check; return what it returns, and whether it met the course's own."""
     trial.number, trial.name, trial.stolen = number, name, False
     try:
         return check(), trial.stolen
@@ -275,12 +280,14 @@ def _is_package(value: Any) -> bool:
     return getattr(value, "__name__", "").split(".")[0] == "my_llama"
 
 
-def _in_course(file: str, folders: Iterable[str] = FOLDERS) -> bool:
+@functools.lru_cache(4096)
+def _in_course(file: str, folders: tuple[str, ...] = FOLDERS) -> bool:
     path = os.path.realpath(file)
     return any(
         path.startswith(os.path.join(root, folder) + os.sep) for root in roots for folder in folders
     )
 
 
+@functools.lru_cache(4096)
 def _in_library(file: str) -> bool:
     return file.startswith("<frozen") or os.path.realpath(file).startswith(_LIBRARIES)

@@ -1,8 +1,8 @@
 """A place of its own for each notebook: a home, a working folder, a copy of the course.
 
-What a notebook writes, it writes here, and here goes when it ends. The copy is written from the memory
-of the grader, which read the course before the first notebook ran: what one notebook spoils, the
-next one never sees.
+What a notebook writes, it writes here, and here goes when it ends. The copy is written from the
+memory of the grader, which read the course before the first notebook ran: what one notebook spoils,
+the next one never sees.
 """
 
 import functools
@@ -170,7 +170,7 @@ def _share_fonts(home: Path) -> None:
 
 
 def _bring_siblings(notebook: Path, work: Path) -> None:
-    """Copy the small files that lie beside a notebook: a text that it reads, a module of its own."""
+    """Copy the small files that lie beside a notebook: a text that it reads, its own module."""
     room, count = SIBLING_BYTES, 0
     for path in sorted(notebook.parent.iterdir()):
         hidden = path.name.startswith((".", "_")) or path.name == "conftest.py"

@@ -67,7 +67,7 @@ def judge(exercise: Exercise, answer: str | None, word: str, stopped: str = "") 
 
 
 def clean(text: str, longest: int = LONGEST, *, lines: bool = False) -> str:
-    """A text of a notebook's that can be shown anywhere: no colours, nothing hidden, not endless."""
+    """A notebook's text as it can be shown anywhere: no colours, nothing hidden, not endless."""
     text = COLOURS.sub("", text[: 2 * longest]).encode("utf-8", "replace").decode("utf-8")
     text = CONTROLS.sub(" ", text)
     text = text if lines else " ".join(text.split())
