@@ -207,7 +207,7 @@ def _class_file(kind: type) -> str | None:
         code = getattr(method, "__code__", None)
         if code is not None and not code.co_filename.startswith("<"):
             return str(code.co_filename)
-    module = sys.modules.get(kind.__module__)
+    module = sys.modules.get(str(getattr(kind, "__module__", "")))
     return getattr(module, "__file__", None)
 
 
