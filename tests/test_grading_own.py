@@ -1,6 +1,7 @@
 """An answer that is the course's own is void, however it is wrapped; a piece of an earlier exercise is not."""
 
 import functools
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from checks.engine import exercises_of
 from checks.grading import audit, own, place
 
 sys.path.insert(0, str(ROOT / "solutions"))
-import my_llama  # noqa: E402
+import my_llama
 
 THEIRS = my_llama.rms_norm
 CLASS = my_llama.RMSNorm
@@ -104,7 +105,10 @@ def test_a_subclass_of_the_exercise_s_own_piece_is_the_course_s_own(source: str)
         ("rms_norm", "class F:\n    def __call__(self, x):\n        return x\nanswer = F()"),
         ("rms_norm", "def answer(x, w):\n    checks = 3\n    return x.checks"),
         # Pieces of earlier exercises are there to be used, also as the class to begin with.
-        ("RMSNorm", "class answer(nn.Module):\n    def forward(self, x):\n        return my_llama.rms_norm(x, 1)"),
+        (
+            "RMSNorm",
+            "class answer(nn.Module):\n    def forward(self, x):\n        return my_llama.rms_norm(x, 1)",
+        ),
         (
             "CachedAttention",
             "class answer(my_llama.MultiHeadAttention):\n    def forward(self, x, cache=None):\n        return x",
@@ -147,9 +151,9 @@ def test_a_piece_of_this_or_a_later_exercise_may_not_be_called(gated: ModuleType
     assert gated.rms_norm(1) == 2  # outside of a check everybody may
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_worked_piece_may_call_what_is_earlier_and_nothing_else(name: str) -> None:
-    """The graded copy of the course, in a process of its own: each worked answer run as a cell."""
+@pytest.fixture(scope="module")
+def worked() -> dict[str, list[dict[str, Any]]]:
+    """The graded copy of the course in one process: each lab's worked answers, run as a cell."""
     code = f"""
 import json, sys
 sys.path[:0] = [{str(ROOT)!r}]
@@ -159,29 +163,35 @@ sys.path[0] = str(here.course)
 for key in [k for k in sys.modules if k.split(".")[0] == "checks"]:
     del sys.modules[key]
 try:
-    from checks.grading import inside, own
-    numbers = {audit.numbers()!r}
-    assert inside.prepare({name!r}, {str(ROOT)!r}, json.dumps(numbers)) == "ready"
-    source = open({str(ROOT / "solutions/my_llama")!r} + "/{name}.py").read()
-    source = source.replace("from . import", "from my_llama import").replace("from .", "from my_llama.")
-    names = {{"__name__": "__main__"}}
-    exec(compile(source, "/tmp/ipykernel_1/cell.py", "exec"), names)
-    class Shell: user_ns = names
     import IPython
+    from checks.grading import inside
+    class Shell: pass
     IPython.get_ipython = lambda: Shell
-    for check in inside._checks:
-        print(inside.run(check, "0", "word"))
+    for name in {list(NAMES)!r}:
+        assert inside.prepare(name, {str(ROOT)!r}, json.dumps({audit.numbers()!r})) == "ready"
+        source = open({str(ROOT / "solutions/my_llama")!r} + f"/{{name}}.py").read()
+        source = source.replace("from . import", "from my_llama import").replace("from .", "from my_llama.")
+        Shell.user_ns = {{"__name__": "__main__"}}
+        exec(compile(source, "/tmp/ipykernel_1/cell.py", "exec"), Shell.user_ns)
+        checks = [one.name for one in vars(sys.modules["checks." + name]).values() if isinstance(one, inside.Check)]
+        print(json.dumps([name, [json.loads(inside.run(one, "0", "word")) for one in checks]]))
 finally:
     here.remove()
 """
     done = run([sys.executable, "-c", code], ROOT)
     assert done.returncode == 0, done.stderr[-2000:]
-    lines = done.stdout.splitlines()
-    assert len(lines) == len(exercises_of(module("checks", name)))
-    assert [line for line in lines if '"result": "passed"' not in line] == []
+    return dict(json.loads(line) for line in done.stdout.splitlines() if line.startswith("["))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_worked_piece_calls_only_earlier_ones(name: str, worked: dict[str, Any]) -> None:
+    assert len(worked[name]) == len(exercises_of(module("checks", name)))
+    assert [one for one in worked[name] if one.get("result") != "passed"] == []
 
 
 def test_the_copy_of_the_course_has_gates(tmp_path: Path) -> None:
     files = {file.path: file.content for file in place.course()}
     assert files["solutions/my_llama/rope.py"].endswith(place.GATE.encode())
-    assert (ROOT / "solutions/my_llama/rope.py").read_bytes() == files["solutions/my_llama/rope.py"][: -len(place.GATE)]
+    assert (ROOT / "solutions/my_llama/rope.py").read_bytes() == files[
+        "solutions/my_llama/rope.py"
+    ][: -len(place.GATE)]

@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from checks.engine import Check
+from checks.engine.inputs import seeded
 from checks.grading import own
 
 HERE = Path(__file__).resolve().parents[2]
@@ -47,8 +49,6 @@ def prepare(module: str, course: str, numbers: str) -> str:
     pieces.open_package(HERE / "solutions")  # whatever became of the notebook's setup cell
     import torch
 
-    from checks.engine import Check
-
     _checks.update({one.name: one for one in vars(lab).values() if isinstance(one, Check)})
     for check in _checks.values():
         own.gate_reference(check)
@@ -70,8 +70,6 @@ def run(name: str, seed: str, word: str) -> str:
     if changes := _changes():
         return dumps(found | {"void": f"the notebook changed the course's check ({changes})"})
     check, answer = _checks[name], names[name]
-    from checks.engine.inputs import seeded
-
     number = _number(check.exercise)
     try:
         if own.theirs(answer, name):
