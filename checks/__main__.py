@@ -67,6 +67,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--junitxml", metavar="FILE", help="write them to FILE as JUnit's XML")
     parser.add_argument("-n", metavar="N", type=_count, help="grade N notebooks at a time")
     parser.add_argument(
+        "--strict", action="store_true", help="right but not ready for a real model earns nothing"
+    )
+    parser.add_argument(
         "--notebook-timeout", metavar="SECONDS", type=_seconds, help="for one notebook (300)"
     )
     return parser
@@ -163,6 +166,7 @@ def _grade(
     options += [f"--junitxml={said.junitxml}"] if said.junitxml else []
     options += ["-n", str(said.n), "--dist", "loadfile"] if said.n else []
     options += [f"--notebook-timeout={said.notebook_timeout}"] if said.notebook_timeout else []
+    options += ["--strict"] if said.strict else []
     here = Path.cwd()
     for unwanted in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):  # meant for somebody's own tests
         os.environ.pop(unwanted, None)

@@ -16,6 +16,7 @@ from typing import Any
 from checks.grading.reading import text
 
 ROOT = Path(__file__).resolve().parents[2]
+FULL, MOST = 4, 3  # points for each weight of an exercise: all, and for one that is only right
 
 # What makes nbval skip a cell, or forgive its error.
 FORGIVING_TAGS = {"nbval-skip", "nbval-raises-exception", "raises-exception"}
@@ -23,7 +24,7 @@ FORGIVING_TAGS = {"nbval-skip", "nbval-raises-exception", "raises-exception"}
 
 @dataclass(frozen=True)
 class Exercise:
-    """One exercise that the course expects in a lab: `3.5`, `apply_rope`, 2 points."""
+    """One exercise that the course expects in a lab: `3.5`, `apply_rope`, 8 points."""
 
     number: str
     name: str
@@ -63,13 +64,14 @@ def _every_exercise() -> tuple[Exercise, ...]:
 
 
 def _checks(source: str) -> Iterator[Exercise]:
-    """Yield what stands in a module as `name = Check(exercise="3.5", name=…, points=2, …)`."""
+    """Yield what stands in a module as `name = Check(exercise="3.5", name=…, weight=2, …)`."""
     for node in ast.parse(source).body:
         call = getattr(node, "value", None)
         if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "Check":
             given = {one.arg: one.value for one in call.keywords}
             number, name = (ast.literal_eval(given[key]) for key in ("exercise", "name"))
-            yield Exercise(number, name, ast.literal_eval(given.get("points", ast.Constant(1))))
+            weight = ast.literal_eval(given.get("weight", ast.Constant(1)))
+            yield Exercise(number, name, FULL * weight)
 
 
 def known_labs(root: Path = ROOT) -> dict[str, Lab]:

@@ -166,7 +166,7 @@ def _fingerprints() -> dict[str, Any]:
     return found
 
 
-LEFT_OUT = ("checks.grading.", "checks.pieces", "checks.piece_", "checks.progress", "checks.doctor")
+LEFT_OUT = ("checks.grading.", "checks.learner.", "checks.pieces", "checks.front_end")
 
 
 def _parts(value: Any) -> Any:

@@ -33,7 +33,8 @@ from checks.grading.budget import CELL, TOTAL, Budget
 from checks.grading.copies import Copies, fits, original
 from checks.grading.kernel import KernelDied, install
 from checks.grading.table import ScoreBoard
-from checks.grading.verdict import NOT_RUN, PASSED, VOID, Verdict, clean, judge, said
+from checks.grading.verdict import NOT_RUN, PASSED, RIGHT, VOID, Verdict, clean, judge, said
+from checks.grading.verdict import earned as earned_by
 
 OUTPUT_TIMEOUT = 15.0  # seconds to wait for a cell's last output; nbval's 5 are few
 START_TIMEOUT = 120.0  # seconds for the lab's checks to be loaded: torch, on a busy machine
@@ -95,8 +96,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=TOTAL,
         help=f"seconds that one notebook may take ({TOTAL:g})",
     )
+    group.addoption(
+        "--strict",
+        action="store_true",
+        dest="llama_lab_strict",
+        help="what is right but not ready for a real model earns nothing",
+    )
     if importlib.util.find_spec("nbval") is None:
         group.addoption("--nbval", "--nbval-lax", action="store_true", dest="nbval_lax")
+
+
+def is_strict(config: pytest.Config) -> bool:
+    """Tell whether an answer has to be ready for a real model to count at all."""
+    return config.option.llama_lab_strict or os.environ.get("LLAMA_LAB_STRICT", "0") not in (
+        "",
+        "0",
+    )
 
 
 def pytest_plugin_registered(manager: pytest.PytestPluginManager) -> None:
@@ -279,7 +294,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Gener
         why = clean(str(call.excinfo.value)) or "the notebook's kernel did not start"
         verdict = said(exercise, NOT_RUN, f"not run: {why}")
     if exercise and verdict and (call.when == "call" or broken_setup):
-        earned = exercise.points if verdict.result == PASSED else 0
+        earned = earned_by(exercise.points, verdict.result)
         item.user_properties += [("points", exercise.points), ("earned", earned)]
         item.user_properties += [("result", verdict.result), ("mistake", verdict.mistake or "")]
     report = yield
@@ -384,10 +399,12 @@ def _run_check(item: Any) -> None:
         file.stash[BUDGET].cause = file.stash[BUDGET].cause or _place(item)
     except Exception:  # KernelDied, or whatever a broken connection gives
         stopped = _death(item)
-    verdict = item.stash[VERDICT] = judge(exercise, answer, word, stopped)
+    verdict = item.stash[VERDICT] = judge(
+        exercise, answer, word, stopped, strict=is_strict(item.config)
+    )
     if verdict.mistake == "hangs":
         file.stash.setdefault(HANGING, []).append(exercise)
-    if verdict.result != PASSED:
+    if verdict.result not in (PASSED, RIGHT):
         raise NotPassed
 
 

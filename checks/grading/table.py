@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from checks.grading import place, target
-from checks.grading.verdict import FAILED, NOT_RUN, PASSED, RIGHT, TODO, VOID
+from checks.grading.verdict import FAILED, NOT_RUN, PASSED, RIGHT, TODO, VOID, earned
 
 PROBLEMS = pytest.StashKey[dict[str, str]]()  # on the config: what was not even begun, and why
 
@@ -59,7 +59,7 @@ class Score:
     @property
     def all_passed(self) -> bool:
         """Whether every check of the lab passed, in a notebook that is what it is called."""
-        return not self.note and all(row.result == PASSED for row in self.rows.values())
+        return not self.note and all(row.result in (PASSED, RIGHT) for row in self.rows.values())
 
     @property
     def earned(self) -> int:
@@ -118,7 +118,7 @@ class ScoreBoard:
             row = score.rows[record["exercise"]]
             row.result, row.summary = record["result"], record["summary"]
             row.mistake = record["mistake"]
-            row.earned = row.points if row.result == PASSED else 0
+            row.earned = earned(row.points, row.result)
         score.cells_left -= record["done"]
         if score.cells_left == 0:
             self.write()

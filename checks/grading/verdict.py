@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from checks.grading.audit import Exercise
+from checks.grading.audit import FULL, MOST, Exercise
 
 PASSED, RIGHT, TODO, FAILED = "passed", "right", "todo", "failed"
 VOID, NOT_RUN = "void", "not run"
@@ -38,11 +38,18 @@ def said(exercise: Exercise, result: str, sentence: str) -> Verdict:
     return Verdict(result, sentence, text=text)
 
 
-def judge(exercise: Exercise, answer: str | None, word: str, stopped: str = "") -> Verdict:
+def earned(points: int, result: str) -> int:
+    """What a result earns: all, or 3 of 4 points where a real model needs more than the answer."""
+    return {PASSED: points, RIGHT: points * MOST // FULL}.get(result, 0)
+
+
+def judge(
+    exercise: Exercise, answer: str | None, word: str, stopped: str = "", *, strict: bool = False
+) -> Verdict:
     """Judge an exercise by what its check answered.
 
     answer: the repr of the JSON that `inside.run` returned, None when it could not; word: what the
-    grader gave this one call to repeat; stopped: why it could not end by itself.
+    grader gave this one call to repeat; stopped: why it could not end by itself; strict: what is only right fails.
     """
     if stopped:
         return said(exercise, FAILED, stopped)
@@ -61,6 +68,8 @@ def judge(exercise: Exercise, answer: str | None, word: str, stopped: str = "") 
     result, summary = found.get("result"), clean(str(found.get("summary", "")))
     if result not in (PASSED, RIGHT, TODO, FAILED):
         return said(exercise, VOID, HIDDEN)
+    if result == RIGHT and strict:
+        result = FAILED
     mistake = found.get("mistake")
     text = clean(str(found.get("text", "")), LONGEST_PANEL, lines=True)
     return Verdict(result, summary, clean(mistake) if isinstance(mistake, str) else None, text)
