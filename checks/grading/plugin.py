@@ -33,7 +33,7 @@ from checks.grading.budget import CELL, TOTAL, Budget
 from checks.grading.copies import Copies, fits, original
 from checks.grading.kernel import KernelDied, install
 from checks.grading.table import ScoreBoard
-from checks.grading.verdict import NOT_RUN, PASSED, RIGHT, VOID, Verdict, clean, judge, said
+from checks.grading.verdict import NOT_RUN, PASSED, RIGHT, VOID, Verdict, clean, judge, said, strict
 from checks.grading.verdict import earned as earned_by
 
 OUTPUT_TIMEOUT = 15.0  # seconds to wait for a cell's last output; nbval's 5 are few
@@ -96,29 +96,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=TOTAL,
         help=f"seconds that one notebook may take ({TOTAL:g})",
     )
-    group.addoption(
-        "--strict",
-        action="store_true",
-        dest="llama_lab_strict",
-        help="what is right but not ready for a real model earns nothing",
-    )
     if importlib.util.find_spec("nbval") is None:
         group.addoption("--nbval", "--nbval-lax", action="store_true", dest="nbval_lax")
 
 
 def is_strict(config: pytest.Config) -> bool:
-    """Tell whether an answer has to be ready for a real model to count at all."""
-    return config.option.llama_lab_strict or os.environ.get("LLAMA_LAB_STRICT", "0") not in (
-        "",
-        "0",
-    )
+    """Tell whether an answer has to be ready for a real model to count at all.
 
-
-def pytest_plugin_registered(manager: pytest.PytestPluginManager) -> None:
-    """Where notebooks are graded, run no conftest.py that somebody left beside one."""
-    config = manager.get_plugin("pytestconfig")
-    if config is not None and _grades(getattr(config, "known_args_namespace", config.option)):
-        manager._noconftest = True
+    `--strict` is an option of pytest's own, which is taken to mean the learner's answers as well.
+    """
+    said = "--strict" in map(str, config.invocation_params.args)
+    return said or getattr(config, "workerinput", {}).get("llama_lab_strict", False) or strict()
 
 
 @pytest.hookimpl(trylast=True)
@@ -159,6 +147,7 @@ def pytest_configure_node(node: Any) -> None:
     """Hand our defaults to a worker of pytest-xdist, which knows only what was typed."""
     if not _grades(node.config.option):
         return
+    node.workerinput["llama_lab_strict"] = is_strict(node.config)
     node.workerinput["llama_lab_args"] = [str(argument) for argument in node.config.args]
     names = ("nbval_cell_timeout", "nbval_current_env", "notebook_timeout")
     node.workerinput["llama_lab"] = {
@@ -400,7 +389,7 @@ def _run_check(item: Any) -> None:
     except Exception:  # KernelDied, or whatever a broken connection gives
         stopped = _death(item)
     verdict = item.stash[VERDICT] = judge(
-        exercise, answer, word, stopped, strict=is_strict(item.config)
+        exercise, answer, word, stopped, only_ready=is_strict(item.config)
     )
     if verdict.mistake == "hangs":
         file.stash.setdefault(HANGING, []).append(exercise)

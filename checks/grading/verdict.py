@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -38,18 +39,28 @@ def said(exercise: Exercise, result: str, sentence: str) -> Verdict:
     return Verdict(result, sentence, text=text)
 
 
+def strict() -> bool:
+    """Tell whether the environment asks for answers that are ready for a real model."""
+    return os.environ.get("LLAMA_LAB_STRICT", "0") not in ("", "0")
+
+
 def earned(points: int, result: str) -> int:
     """What a result earns: all, or 3 of 4 points where a real model needs more than the answer."""
     return {PASSED: points, RIGHT: points * MOST // FULL}.get(result, 0)
 
 
 def judge(
-    exercise: Exercise, answer: str | None, word: str, stopped: str = "", *, strict: bool = False
+    exercise: Exercise,
+    answer: str | None,
+    word: str,
+    stopped: str = "",
+    *,
+    only_ready: bool = False,
 ) -> Verdict:
     """Judge an exercise by what its check answered.
 
     answer: the repr of the JSON that `inside.run` returned, None when it could not; word: what the
-    grader gave this one call to repeat; stopped: why it could not end by itself; strict: what is only right fails.
+    grader gave this one call to repeat; stopped: why it could not end by itself; only_ready: what is only right fails.
     """
     if stopped:
         return said(exercise, FAILED, stopped)
@@ -68,7 +79,7 @@ def judge(
     result, summary = found.get("result"), clean(str(found.get("summary", "")))
     if result not in (PASSED, RIGHT, TODO, FAILED):
         return said(exercise, VOID, HIDDEN)
-    if result == RIGHT and strict:
+    if result == RIGHT and only_ready:
         result = FAILED
     mistake = found.get("mistake")
     text = clean(str(found.get("text", "")), LONGEST_PANEL, lines=True)
