@@ -159,7 +159,7 @@ def is_check(source: str, check: str) -> bool:
         line for line in source.splitlines() if not re.match(r"\s*(%%(time|capture)\b|%\w)", line)
     ]
     try:
-        tree, wanted = ast.parse("\n".join(lines)), ast.parse(check).body[0].value
+        tree, wanted = ast.parse("\n".join(lines)), ast.parse(check, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     calls = [node for node in tree.body if not _is_harmless(node)]
@@ -233,13 +233,13 @@ def _why_missing(notebook: Mapping[str, Any], lab: Lab, exercise: Exercise) -> s
     return f"its check cell is missing; {copy}"
 
 
-def _longest_rising(order: list[str], cells: Mapping[str, int | str]) -> set[str]:
+def _longest_rising(order: list[str], cells: Mapping[str, Any]) -> set[str]:
     """Keep as many exercises as stand in the right order: one moved cell costs one exercise."""
     best: dict[str, list[str]] = {}
     for number in order:
         before = [best[earlier] for earlier in best if cells[earlier] < cells[number]]
-        best[number] = [*max(before, key=len, default=[]), number]
-    return set(max(best.values(), key=len, default=[]))
+        best[number] = [*max(before, key=lambda rising: len(rising), default=[]), number]
+    return set(max(best.values(), key=lambda rising: len(rising), default=[]))
 
 
 def _tags(notebook: Mapping[str, Any], number: int) -> set[str]:

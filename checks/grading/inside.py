@@ -128,7 +128,8 @@ def _no_modes() -> Iterator[None]:
     """Without the modes by which a notebook may answer in torch's place."""
     from torch import overrides
 
-    push, pop = getattr(overrides, "_push_mode", None), getattr(overrides, "_pop_mode", None)
+    push: Any = getattr(overrides, "_push_mode", None)
+    pop: Any = getattr(overrides, "_pop_mode", None)
     count = getattr(overrides, "_len_torch_function_stack", None)
     modes = []
     while push and pop and count and count():

@@ -58,6 +58,7 @@ def install() -> None:
             f"nbval {nbval.__version__} is not the one this course grades with: its kernel has no "
             f"{missing[0]!r}. Try: pip install nbval=={TESTED}"
         )
+    assert kernel is not None
     plugin.RunningKernel = _watched(kernel)
     read = lambda path, as_version: nbformat.from_dict(reading.read(Path(path)))  # noqa: E731
     plugin.nbformat = SimpleNamespace(read=read, from_dict=nbformat.from_dict)
@@ -174,7 +175,7 @@ def _watched(base: type) -> type:
             poller = zmq.Poller()
             poller.register(shell, zmq.POLLIN)
             poller.register(outputs, zmq.POLLIN)
-            ready = dict(poller.poll(seconds * 1000))
+            ready = dict(poller.poll(int(seconds * 1000)))
             try:
                 if outputs in ready:
                     self._keep(self.kc.get_iopub_msg(timeout=0))
@@ -217,6 +218,7 @@ def _start(kernel_name: str, place: Place, startup_timeout: float) -> tuple[Any,
     if hasattr(os, "fork"):
         keeper = Path(__file__).with_name("keeper.py")
         begin = [sys.executable, "-I", "-S", str(keeper), str(place.folder)]
+        assert manager.kernel_spec is not None
         command = manager.kernel_spec.argv
         if re.fullmatch(r"python[\d.]*", command[0]):  # the one that runs now, as Jupyter has it
             command[0] = sys.executable

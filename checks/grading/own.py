@@ -227,7 +227,7 @@ def _codes(answer: Any) -> Iterator[tuple[types.CodeType, dict[str, Any]]]:
         if isinstance(value, type):
             waiting += [part for part in vars(value).values() if hasattr(part, "__code__")]
         if isinstance(value, functools.partial | types.MethodType):
-            waiting.append(getattr(value, "func", None) or value.__func__)
+            waiting.append(getattr(value, "func", None) or getattr(value, "__func__", None))
         if not isinstance(value, types.FunctionType):
             continue
         file = value.__code__.co_filename

@@ -162,7 +162,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_make_collect_report(collector: pytest.Collector) -> Generator:
+def pytest_make_collect_report(collector: Any) -> Generator[None, Any, Any]:
     """Mark the check cells of a lab, and add an item for each exercise that has none."""
     report = yield
     if type(collector).__name__ != "IPyNbFile":
@@ -208,7 +208,7 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Generator:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_setup(item: pytest.Item) -> Generator:
+def pytest_runtest_setup(item: Any) -> Generator[None, Any, Any]:
     """Start each notebook's kernel in a place of its own, with the lab's checks loaded first."""
     file = item.parent
     if type(file).__name__ != "IPyNbFile" or getattr(file, "kernel", None) is not None:
@@ -228,7 +228,7 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator:
+def pytest_runtest_teardown(item: Any, nextitem: pytest.Item | None) -> Generator[None, Any, Any]:
     """End what a notebook started, also when its kernel is dead."""
     result = yield
     file = item.parent
@@ -239,7 +239,7 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item: pytest.Item) -> Generator:
+def pytest_runtest_call(item: Any) -> Generator[None, Any, Any]:
     """Run a cell within its notebook's time, note how it ended; a check counts with evidence."""
     if not hasattr(item, "cell") or BUDGET not in item.parent.stash:
         return (yield)
@@ -275,7 +275,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Generator:
+def pytest_runtest_makereport(item: Any, call: Any) -> Generator[None, Any, Any]:
     """Show the panel in place of a traceback, and send the verdict along with the report."""
     exercise, verdict = item.stash.get(EXERCISE, None), item.stash.get(VERDICT, None)
     broken_setup = call.when == "setup" and call.excinfo is not None
@@ -460,7 +460,7 @@ def _place(item: Any) -> str:
     return f"{item.name} (`{_first_line(item.cell.source, 40)}`)"
 
 
-def _one_line(item: Any, call: pytest.CallInfo) -> str:
+def _one_line(item: Any, call: Any) -> str:
     value = call.excinfo.value if call.excinfo else "failed"
     errors = [o for o in getattr(item, "test_outputs", None) or [] if o["output_type"] == "error"]
     if errors and not isinstance(value, Broken):

@@ -82,7 +82,8 @@ class ScoreBoard:
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self.scores: dict[str, Score] = {}
-        self.unreadable: dict[str, str] = dict(config.stash.get(PROBLEMS, {}))
+        problems: dict[str, str] = config.stash.get(PROBLEMS, {})  # type: ignore[arg-type]
+        self.unreadable = dict(problems)
         self.other_failures = 0
         self._unwritten = ""
 

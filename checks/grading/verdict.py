@@ -60,7 +60,8 @@ def judge(
     """Judge an exercise by what its check answered.
 
     answer: the repr of the JSON that `inside.run` returned, None when it could not; word: what the
-    grader gave this one call to repeat; stopped: why it could not end by itself; only_ready: what is only right fails.
+    grader gave this one call to repeat; stopped: why it could not end by itself;
+    only_ready: what is only right fails.
     """
     if stopped:
         return said(exercise, FAILED, stopped)
