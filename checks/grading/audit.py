@@ -238,8 +238,8 @@ def _longest_rising(order: list[str], cells: Mapping[str, Any]) -> set[str]:
     best: dict[str, list[str]] = {}
     for number in order:
         before = [best[earlier] for earlier in best if cells[earlier] < cells[number]]
-        best[number] = [*max(before, key=lambda rising: len(rising), default=[]), number]
-    return set(max(best.values(), key=lambda rising: len(rising), default=[]))
+        best[number] = [*max([*before, []], key=len), number]
+    return set(max([*best.values(), []], key=len))
 
 
 def _tags(notebook: Mapping[str, Any], number: int) -> set[str]:
