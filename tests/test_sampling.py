@@ -223,22 +223,30 @@ def test_the_desk_writes(model: nn.Module, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(sampling_writer, "CONTEXT", 30)
     desk = sampling_writer.Writer(worked.generate, model)
     desk.widget()
+    for name in ("k", "p"):  # an option whose value is None is shown blank
+        assert desk.settings[name].label == "off"
+        assert desk.settings[name].value is not None
     desk.settings["temperature"].value = 0.0
-    desk.prompt.value = "ROMEO:⏎I will"
-    desk.button.click()
+    desk.prompt.value = r"ROMEO:\nI will"
+    desk.prompt._handle_custom_msg({"event": "submit"}, [])  # Enter
+    desk.turns.wait()
     assert desk.page.value.startswith(sampling_writer.PAGE[:20])
     assert "<b>ROMEO:\nI will</b>" in desk.page.value
     written = desk.page.value
     desk.button.click()
+    desk.turns.wait()
     assert desk.page.value == written  # temperature 0: no luck in it
     desk.prompt.value = "naïve"
     desk.button.click()
+    desk.turns.wait()
     assert "does not know ï" in desk.page.value
     desk.prompt.value = "a" * 40
     desk.button.click()
+    desk.turns.wait()
     assert "this beginning has 40" in desk.page.value
     desk.prompt.value = ""
     desk.button.click()
+    desk.turns.wait()
     assert "needs a beginning" in desk.page.value
 
 
@@ -252,6 +260,7 @@ def test_the_desk_says_what_went_wrong(model: nn.Module) -> None:
     desk = sampling_writer.Writer(breaks, model)
     desk.widget()
     desk.button.click()
+    desk.turns.wait()
     assert "ValueError: 6 positions do not fit" in desk.page.value
 
 
