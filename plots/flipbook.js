@@ -134,9 +134,15 @@
     const controls = book.sliders.map((slider) => (slider.choice ? choiceControl : rangeControl)(slider));
 
     const read = new Map(); // page → its drawing as an element
+    const own = `$1llama-${Math.random().toString(36).slice(2)}`;
 
+    // The same picture may stand in the page twice, or in another tab of JupyterLab. A browser takes the first hatch of
+    // an id, and paints nothing where that one is hidden: so every figure gets ids of its own.
     function drawing(page) {
-      if (!read.has(page)) read.set(page, element("div", { innerHTML: book.pages[page] }).firstElementChild);
+      if (!read.has(page)) {
+        const innerHTML = book.pages[page].replace(/( id="|href="#|url\(#)llama/g, own);
+        read.set(page, element("div", { innerHTML }).firstElementChild);
+      }
       return read.get(page);
     }
 

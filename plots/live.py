@@ -16,6 +16,7 @@ import hashlib
 import html
 import threading
 import time
+import uuid
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
@@ -182,7 +183,7 @@ class Live:
             f'<div class="llama-flipbook" style="max-width:{width}px">\n'
             f"<style>{asset('flipbook.css')}</style>\n"
             f'<div class="llama-picture" role="img" aria-label="{caption}">'
-            f"{still if png else self.page.svg()}</div>\n"
+            f"{still if png else self.page.svg(uuid.uuid4().hex)}</div>\n"
             f'<p class="llama-caption" aria-live="polite">{caption}</p>\n</div>'
         )
 

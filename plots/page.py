@@ -6,6 +6,7 @@ The SVG stands in the notebook's page and follows its theme; the PNG stands in w
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import re
 import threading
@@ -39,15 +40,18 @@ class Page:
         self.caption = caption
         self.is_placeholder = is_placeholder
 
-    def svg(self) -> str:
-        """The picture as an `<svg>` element: transparent, text as text, in the theme's colours."""
+    def svg(self, mark: str = "") -> str:
+        """The picture as an `<svg>` element: transparent, text as text, in the theme's colours.
+
+        mark: tells this drawing from an equal one that may stand in the same page.
+        """
         text = io.StringIO()
         with DRAWING, mpl.rc_context(style.rc()):
             _unclip(self.figure)
             nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
             self.figure.savefig(text, format="svg", metadata=nothing)
         names = {artist.get_gid() for artist in self.figure.findobj() if artist.get_gid()}
-        return _slim(text.getvalue(), names)
+        return _own_ids(_slim(text.getvalue(), names), mark)
 
     def png(self) -> str:
         """The picture on white, base64: for pages that run no scripts, such as GitHub's."""
@@ -183,6 +187,21 @@ def _slim(svg: str, names: set[str]) -> str:
         colour = getattr(style, name).lower()
         svg = svg.replace(colour, f"var(--llama-{name.lower()}, {colour})")
     return re.sub(r"\s*\n\s*", "\n", svg).strip()
+
+
+def _own_ids(svg: str, mark: str) -> str:
+    """Give what is referred to, such as a hatch, an id that no other picture in the page has.
+
+    matplotlib gives equal hatches of all figures one id. A browser takes the first that it finds,
+    and where that one stands in a hidden cell the hatch is not painted. The id comes from the
+    picture's content, so that a page is the same each time it is built; equal pictures are told
+    apart by flipbook.js, or by `mark`.
+    """
+    digest = hashlib.sha1((mark + svg).encode()).hexdigest()[:8]
+    ids = re.findall(r' id="([^"]*)"', svg)
+    new = {old: f"llama-{digest}-{place}" for place, old in enumerate(ids)}
+    reference = r'( id="|href="#|url\(#)([^")]+)'
+    return re.sub(reference, lambda found: found[1] + new.get(found[2], found[2]), svg)
 
 
 def _without_bare_groups(svg: str) -> str:
