@@ -95,7 +95,7 @@ def _map(axes: Axes, first: Tensor, layer: int, head: int) -> None:
     """How much of its attention each head, (layers, H), gives to the first token."""
     from matplotlib.patches import Rectangle
 
-    axes.imshow(shade(first.T, 1.0), aspect="auto", interpolation="nearest", gid="sinks")
+    axes.imshow(shade(first.T, 1.0), aspect="auto", interpolation="none", gid="sinks")
     box = Rectangle((layer - 0.5, head - 0.5), 1, 1, fill=False, edgecolor=ORANGE, linewidth=1.8)
     axes.add_patch(box)
     axes.set(xlabel="layer", ylabel="head", yticks=[0, first.shape[1] - 1])

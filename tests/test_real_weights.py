@@ -14,6 +14,7 @@ from typing import Any
 import make_real_weights_reference as theirs
 import pytest
 import torch
+from aliasing import assert_nothing_is_sampled
 from course import ROOT
 from matplotlib.figure import Figure
 from torch import Tensor, nn
@@ -264,6 +265,7 @@ def test_attention_of_a_real_head(model: nn.Module, tokenizer: Any) -> None:
     assert "first token, 74 % to the one before" in picture.caption
     assert "133 of 270 more than half" in picture.caption
     assert find(picture.page.figure, "sinks").get_array().shape == (9, 30, 4)
+    assert_nothing_is_sampled(picture.page.figure)
     still = plot.attention(model, tokenizer, lambda x, angles: x, attention_weights)
     assert still.caption != picture.caption
 

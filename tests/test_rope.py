@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from aliasing import assert_nothing_is_sampled
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from checks import rope as check
 from plots import rope as plot
+from plots.style import FILL
 from solutions.my_llama import rope as worked
 
 HALF_TURN = 180
@@ -177,18 +179,22 @@ def test_clocks_show_a_base_that_is_ignored() -> None:
 
 def test_heatmap_shows_the_table() -> None:
     picture = plot.heatmap(worked.sinusoidal_positions)
-    figure = picture.figure(pair=64)
-    table = worked.sinusoidal_positions(100, 512)
-    assert find(figure, "column-0").get_ydata() == pytest.approx(table[:, 128].numpy(), abs=1e-6)
-    assert find(figure, "column-1").get_ydata() == pytest.approx(table[:, 129].numpy(), abs=1e-6)
-    assert find(figure, "table").get_array().shape == (100, 512, 4)
+    figure = picture.figure(pair=8)
+    table = worked.sinusoidal_positions(64, 64).numpy()
+    assert find(figure, "column-0").get_ydata() == pytest.approx(table[:, 16], abs=1e-6)
+    assert find(figure, "column-1").get_ydata() == pytest.approx(table[:, 17], abs=1e-6)
+    colours = find(figure, "table").get_array()
+    assert colours.shape == (64, 64, 4)
+    strength = (colours[..., 3] - FILL[0]) / (FILL[1] - FILL[0])
+    assert np.abs(strength - np.abs(table)).max() < 1 / 64 + 1e-6  # not rounded to quarters
+    assert_nothing_is_sampled(figure)
 
     def halves(seq_len: int, dim: int, base: float = 1e4) -> Tensor:
         return worked.interleaved_to_half(worked.sinusoidal_positions(seq_len, dim, base))
 
-    wrong = plot.heatmap(halves).figure(pair=64)
-    assert abs(find(wrong, "column-1").get_ydata() - table[:, 129].numpy()).max() > 0.5
-    different = find(wrong, "table").get_array() != find(figure, "table").get_array()
+    wrong = plot.heatmap(halves).figure(pair=8)
+    assert abs(find(wrong, "column-1").get_ydata() - table[:, 17]).max() > 0.5
+    different = find(wrong, "table").get_array() != colours
     assert different.any(-1).mean() > 0.3
 
 
