@@ -221,6 +221,7 @@ def heads(split_heads: Callable[..., Tensor], merge_heads: Callable[..., Tensor]
 
 
 MOST_WORDS = 12
+LONGEST, LABEL, TURN = 16, 10, 60  # letters of a label, its size in points, degrees above
 SENTENCE = "the dog bit the man and then the dog"
 
 
@@ -268,8 +269,11 @@ def _draw_sentence(fig: Figure, parts: tuple, text: str, head: str, mask: bool, 
     undo = 1.0 if scale else math.sqrt(HEAD_SIZE)  # a larger query undoes the division
     weights = numbers(attention_weights(undo * q, k, may_look))
     bits = entropy(weights)
-    left, right = fig.add_axes((0.12, 0.02, 0.6, 0.8)), fig.add_axes((0.79, 0.02, 0.19, 0.8))
-    _draw_heatmap(left, weights, words, may_look)
+    names = [_short(word) for word in words]
+    side, top = _room_for(names, fig)
+    left = fig.add_axes((side, 0.02, 0.74 - side, 0.98 - top))
+    right = fig.add_axes((0.79, 0.02, 0.19, 0.98 - top))
+    _draw_heatmap(left, weights, names, may_look)
     right.barh(range(len(words)), bits, 0.7, color=GREY, alpha=0.6, gid="entropy")
     most = max(math.log2(len(words)), 1.0)
     right.set(xlim=(0, most), ylim=left.get_ylim(), yticks=[], title="entropy (bits)")
@@ -285,13 +289,29 @@ def _draw_sentence(fig: Figure, parts: tuple, text: str, head: str, mask: bool, 
     )
 
 
+def _short(word: str) -> str:
+    """A word as a label: a very long one keeps its beginning and its end."""
+    return word if len(word) <= LONGEST else f"{word[: LONGEST - 5]}…{word[-4:]}"
+
+
+def _room_for(names: list[str], fig: Figure) -> tuple[float, float]:
+    """What the longest label needs to the left and, turned, above: fractions of the figure."""
+    from matplotlib.textpath import TextPath
+
+    across, up = fig.get_size_inches()
+    wide = max(TextPath((0, 0), name, size=LABEL).get_extents().width for name in names)
+    inches = wide / 72 + 0.1
+    turned = inches * math.sin(math.radians(TURN)) + 0.15
+    return max(0.12, inches / across), max(0.18, turned / up)
+
+
 def _draw_heatmap(axes: Axes, weights: np.ndarray, words: list[str], mask: Any) -> None:
     hidden = np.zeros(weights.shape) if mask is None else 1 - numbers(mask)
     states = np.where(weights < SMALL, REUSED, NEW)
     states[(hidden != 0) & (weights < MOVED)] = MASKED
     cells(axes, weights, states, limit=1, rows=words, columns=words, color=BLUE, gid="weights")
     axes.xaxis.tick_top()
-    axes.tick_params(axis="x", rotation=60)
+    axes.tick_params(axis="x", rotation=TURN)
     for label in axes.get_xticklabels():
         label.set_ha("left")
 

@@ -114,8 +114,11 @@ class Live:
         """Inputs over picture."""
         import ipywidgets
 
+        # Buttons stand beside the text that they read; what is chosen stands after them.
+        late = (ipywidgets.Checkbox, ipywidgets.Dropdown)
         inputs = ipywidgets.HBox(
-            list(self.controls.values()), layout=ipywidgets.Layout(flex_flow="row wrap")
+            sorted(self.controls.values(), key=lambda control: isinstance(control, late)),
+            layout=ipywidgets.Layout(flex_flow="row wrap"),
         )
         self._picture = ipywidgets.HTML(self._html())
         return ipywidgets.VBox([inputs, self._picture])
@@ -132,12 +135,14 @@ class Live:
     def _control(self, name: str, value: Any) -> Any:
         import ipywidgets
 
-        look = {
+        look: dict[str, Any] = {
             "description": self._labels.get(name, name.replace("_", " ")),
             "style": {"description_width": "initial"},
         }
         if isinstance(value, bool):
-            control = ipywidgets.Checkbox(value=value, indent=False, **look)
+            # As wide as its words: by default it takes 300 pixels, and a row breaks.
+            tight = ipywidgets.Layout(width="max-content", margin="2px 12px 2px 2px")
+            control = ipywidgets.Checkbox(value=value, indent=False, layout=tight, **look)
         elif isinstance(value, str):
             # It sends its text when it is left, at once and not letter by letter.
             wide = ipywidgets.Layout(width="26em", max_width="100%")
@@ -146,7 +151,8 @@ class Live:
             control.observe(lambda _: self._text_came(), names="value")
             return control
         else:
-            control = ipywidgets.Dropdown(options=list(value), value=value[0], **look)
+            tight = ipywidgets.Layout(width="max-content", margin="2px 12px 2px 2px")
+            control = ipywidgets.Dropdown(options=list(value), value=value[0], layout=tight, **look)
         control.observe(lambda _: self.turns.ask_once(self._redraw), names="value")
         return control
 

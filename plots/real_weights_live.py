@@ -46,6 +46,8 @@ def attention(
 
     def draw(fig: Figure, sentence: str, layer: int, head: int) -> str:
         ids = tokenizer.encode(sentence).ids[:MOST]
+        if not ids:
+            return "Nothing to look at: type a sentence, if only one word."
         names = [tokenizer.decode([i]).replace(" ", "·") for i in ids]
         everywhere = of_all_heads(ids)
         weights = everywhere[layer][head].double()

@@ -140,6 +140,21 @@ def test_a_sentence_of_the_reader_s_own() -> None:
         assert "Entropy" in caption
 
 
+def test_long_words_have_room() -> None:
+    parts = worked.attention_weights, worked.causal_mask, apply_rope
+    for text in ("unquestionably WWWWWWWWWWWW", "antidisestablishmentarianism is a word", "a b"):
+        figure = plot.your_sentence(*parts).page.figure
+        figure.clear()
+        plot._draw_sentence(figure, parts, text, "same word", True, True)
+        (left, *_) = figure.axes
+        labels = [*left.get_xticklabels(), *left.get_yticklabels()]
+        assert [label.get_text() for label in labels][: len(text.split())]
+        for label in labels:
+            box = label.get_window_extent(figure.canvas.get_renderer())
+            assert box.x0 >= 0 and box.y1 <= figure.bbox.height, label.get_text()
+    assert plot._short("antidisestablishmentarianism") == "antidisesta…nism"
+
+
 def test_leak_detector_sees_leaks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measure, "STEPS", 120)
     right = measure.leak_detector(worked.MultiHeadAttention)

@@ -32,6 +32,7 @@ from plots import real_weights_text as text
 from plots import turns
 from plots.measures import real_weights as measure
 from plots.measures import real_weights_answers as answers
+from plots.page import draw_page
 from solutions.my_llama import Llama, LlamaConfig, apply_rope, attention_weights, count_parameters
 from solutions.my_llama import real_weights as worked
 
@@ -266,6 +267,8 @@ def test_attention_of_a_real_head(model: nn.Module, tokenizer: Any) -> None:
     assert "133 of 270 more than half" in picture.caption
     assert find(picture.page.figure, "sinks").get_array().shape == (9, 30, 4)
     assert_nothing_is_sampled(picture.page.figure)
+    page = draw_page(picture._draw, {"sentence": "", "layer": 16, "head": 0}, (5, 7))
+    assert "type a sentence" in page.caption
     still = plot.attention(model, tokenizer, lambda x, angles: x, attention_weights)
     assert still.caption != picture.caption
 

@@ -147,6 +147,17 @@ def test_texts_regrow_under_their_bars(model: nn.Module, short: None) -> None:
     assert picture.caption(temperature=2) != picture.caption(temperature=1)
 
 
+def test_the_axis_keeps_the_model_s_order_at_temperature_0(model: nn.Module, short: None) -> None:
+    """All but one letter are −∞ there: sorted by that, the axis would read W X Y Z a b."""
+    picture = plot.regrow(worked.generate, *RULES, model)
+    names = [
+        [label.get_text() for label in picture.figure(temperature=heat).axes[0].get_xticklabels()]
+        for heat in (0, 1)
+    ]
+    assert names[0] == names[1]
+    assert len(find(picture.figure(temperature=0), "kept-")) == 1
+
+
 def test_every_letter_finds_room_on_the_page(model: nn.Module) -> None:
     for heat, k, p in itertools.product([0, 1, 2], [3, 64], [0.5, 1.0]):
         start = sampling_text.PROMPT + sampling_text.READ
