@@ -87,7 +87,8 @@
   // The play button walks one slider to its end and stops there. Who asked for less motion turns a page a click.
   function playButton(figure, control, slider, caption, turn) {
     const calm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
-    const pause = Math.min(600, Math.max(120, 6000 / slider.values.length)); // milliseconds a page
+    const pages = slider.values.length;
+    const pause = pages <= 8 ? 1000 : Math.min(600, Math.max(120, 6000 / pages)); // milliseconds: few pages are compared
     const last = slider.values.length - 1;
     const idle = calm ? "▶ Next" : "▶ Play";
     const button = element("button", { type: "button", textContent: idle });
