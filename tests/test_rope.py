@@ -10,8 +10,10 @@ import torch
 from aliasing import assert_nothing_is_sampled
 from matplotlib.figure import Figure
 from torch import Tensor
+from wrong_answers import assert_seen, of
 
 from checks import rope as check
+from checks.mistakes import rope as mistakes
 from plots import rope as plot
 from plots.style import FILL
 from solutions.my_llama import rope as worked
@@ -141,7 +143,7 @@ def test_shift_stands_still_for_a_rotation_only() -> None:
             (table + torch.tensor([1.0, 0.5])).numpy(), abs=1e-4
         )
     assert "Rotated, q·k is 0.79 and stands still; added, it is 3.07" in picture.caption()
-    absolute = plot.shift(lambda x, a: x + a, worked.sinusoidal_positions)
+    absolute = plot.shift(lambda x, a: x + a.repeat_interleave(2, -1), worked.sinusoidal_positions)
     assert "stands still" not in absolute.caption()
 
 
@@ -331,3 +333,15 @@ def test_against_transformers() -> None:
     right = llama.apply_rotary_pos_emb(q, k, both.cos(), both.sin())
     for mine, theirs in zip((q, k), right, strict=True):
         assert torch.allclose(worked.apply_rope_half(mine, angles), theirs, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [plot.rotation, lambda f: plot.shift(f, worked.sinusoidal_positions)],
+    ids=["rotation", "shift"],
+)
+def test_wrong_answers_are_seen(draw: Any) -> None:
+    """A vector of one pair would hide who mixes pairs, one without a batch who mixes heads."""
+    keys = ("half_split", "first_with_last", "reversed_pairs", "off_by_one_pairs", "clockwise")
+    batch = ("first_of_batch_only", "along_heads")
+    assert_seen(draw, worked.apply_rope, of(mistakes.APPLY_ROPE, *keys, *batch))

@@ -1,0 +1,40 @@
+"""Whether a picture shows a wrong answer: "if the function is wrong, it lies wrong"."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+
+from plots import style
+
+VISIBLE = 0.001  # of the pixels
+
+
+def pixels(picture: Any) -> np.ndarray:
+    """The page that a reader sees first, as grey values."""
+    from PIL import Image
+
+    file = io.BytesIO()
+    with mpl.rc_context(style.rc()):
+        picture.page().figure.savefig(file, format="png", dpi=72, facecolor="white")
+    return np.asarray(Image.open(file).convert("L"), dtype=float)
+
+
+def assert_seen(make: Callable[[Any], Any], right: Any, wrong: dict[str, Any]) -> None:
+    """The first page that `make(answer)` draws is visibly another one for each wrong answer."""
+    assert len(wrong) >= 3
+    wanted = pixels(make(right))
+    for key, answer in wrong.items():
+        seen = pixels(make(answer))
+        share = (abs(seen - wanted) > 40).mean() if seen.shape == wanted.shape else 1.0
+        assert share > VISIBLE, f"{key} is not seen: {share:.2%} of the pixels differ"
+
+
+def of(mistakes: Iterable[Any], *keys: str) -> dict[str, Any]:
+    """Some of an exercise's known mistakes, by their keys."""
+    known = {mistake.key: mistake.wrong for mistake in mistakes}
+    return {key: known[key] for key in keys}
