@@ -130,10 +130,15 @@ def _caption(step: int, seen: list[Step], at: Step, same: bool) -> str:
     strange = at.cached.unknown
     empty = f" {strange} keys are of no word: slots never written, or no keys." if strange else ""
     return (
-        f"{over}Step {min(step, len(seen))}, “{word}”: without a cache {at.without.scores} scores, "
+        f"{over}Step {min(step, len(seen))}, “{word}”: without a cache "
+        f"{_scores(at.without.scores)}, "
         f"with it {at.cached.scores}; so far {sum(at.heap_without)} against "
         f"{sum(at.heap_cached)}. {came} {rows} {verdict}.{empty}{_leak(at.without)}"
     )
+
+
+def _scores(count: int) -> str:
+    return "1 score" if count == 1 else f"{count} scores"
 
 
 def _leak(call: Call) -> str:
