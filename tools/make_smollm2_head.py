@@ -8,7 +8,6 @@ are kept as they are before RoPE turns them: turning is the learner's.
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +21,10 @@ LAYER, HEAD = 13, 8  # in which "it" and "tired" look at "cat"
 
 def main() -> None:
     """Run the sentence through the worked Llama and keep what this head makes of it."""
-    sys.path.insert(0, str(ROOT / "solutions"))
     import torch
 
     from assets import smollm2
-    from my_llama import load_llama
+    from solutions.my_llama import load_llama
 
     file = smollm2.read(smollm2.path())
     tokenizer = smollm2.tokenizer(file)
