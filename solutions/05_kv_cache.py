@@ -264,10 +264,16 @@ class CachedAttention(nn.Module):
 check.CachedAttention(CachedAttention)
 
 # %% [markdown]
-# Your layer reads a sentence word by word. On top without a cache: in each step the whole square of scores, and all keys and
-# values. At the bottom the same layer with your cache. The numbers in the newest row are your layer's attention weights.
+# Your layer reads a sentence word by word: on the left without a cache, on the right with yours. The queries and keys are those of
+# a real head, SmolLM2's layer 13, head 8; the attention weights, in the cells, are what your layer makes of them. The picture has
+# watched your layer at work. *Computed* means that it computed this query, key, value or score in this step, *read* that it used
+# one which it had not computed. Each score is one square in the heap.
 #
-# **Predict.** At step 8: how many scores on top, how many at the bottom, and how many so far, all steps together?
+# Look at row "it", and at the rows that are hatched: on the left the same numbers come out again, step after step. And look at Q:
+# on the right it is never read. That is why no cache keeps it.
+#
+# **Predict.** At step 8: how many scores on the left, how many on the right, and how many so far, all steps together? And if the
+# first five words are a prompt, read at once: how many then?
 
 # %%
 plot.heatmaps(CachedAttention, KVCache)
@@ -275,7 +281,9 @@ plot.heatmaps(CachedAttention, KVCache)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# 64 and 8; so far 204 and 36. And the last rows are the same, which is the point: nothing was left out that mattered.
+# 64 and 8; so far 204 and 36. And the last rows are the same, which is the point: nothing was left out that mattered. A prompt
+# of five is a square on both sides, 25 scores; after it come 36, 49 and 64 on the left and 6, 7 and 8 on the right: 174
+# against 46.
 #
 # </details>
 #

@@ -487,7 +487,7 @@ plot.regrow(generate, apply_temperature, top_k, top_p, model)
 # Filters take the tail away again. At temperature 2 try k = 3: 4 underlined letters. Then p = 0.9 with k at 64: 27, since p was measured after the heat, when the tail belonged to the 0.9. Meta's setting is 0.6 with p = 0.9: no letter is underlined.
 # (These are the worked solution's numbers. If your `sample` draws in another way, its luck is another one.)
 #
-# Now you: your own beginning, your own settings, as often as you like. (⏎ stands for a new line. The model reads only the letters and punctuation marks of the plays.) The
+# Now you: your own beginning, your own settings, as often as you like. (Type `\n` where a new line should begin. The model reads only the letters and punctuation marks of the plays.) The
 # text ends at 128 characters, since the model has never seen more at once. What comes beyond you can see with `write("ROMEO:\n", 300)`; it is the subject of lab 13.
 
 # %% id="write-yourself"

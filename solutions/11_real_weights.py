@@ -442,7 +442,7 @@ plot.same_by_chat(chat, model, tokenizer)
 
 # %% [markdown]
 # Ask it something. It is a small model: it knows a capital or two and a good deal that is not so. It writes some tokens a second, and reads the whole conversation again before each answer, so a long conversation is slow to begin.
-# Kernel → Interrupt stops it. The answer printed below is cut after 96 tokens, so that the notebook goes on; in the text box it may have 256.
+# Stop ends an answer, and so does Kernel → Interrupt. The answer printed below is cut after 96 tokens, so that the notebook goes on; in the text box it may have 256.
 
 # %% id="chat-box"
 plot.chat_box(chat, model, tokenizer)
