@@ -1,5 +1,7 @@
 """Lab 06, 6.5: decode_intensity, and what people write in place of its lines."""
 
+import math
+
 from checks.engine import Mistake, mistakes_of
 
 
@@ -63,7 +65,6 @@ def decode_intensity(n_heads: int, n_kv_heads: int, head_dim: int, seq_len: int)
     #  Among the bytes something is added where it should be multiplied.
     #! quotient_of_bytes: bytes_read = 2 * 2 * K / d * S
     #! quotient_of_bytes: bytes_read = 2 * 2 * K * d / S
-    #! quotient_of_bytes: bytes_read = 2 * 2 / K * d * S
     #  Among the bytes something is divided where it should be multiplied.
     return flops / bytes_read
     #: FLOPs over bytes; (n_heads, n_kv_heads, head_dim, seq_len), in this order.
@@ -82,7 +83,7 @@ def decode_intensity(n_heads: int, n_kv_heads: int, head_dim: int, seq_len: int)
     #  It gives FLOPs per bit.
     #: `4 * n_heads * head_dim * seq_len / (4 * n_kv_heads * head_dim * seq_len)`
     #! product: return float(H * K)
-    #  H and K are multiplied.
+    #  H and K are multiplied, or K divides among the bytes where it should be a factor.
     #! difference: return float(H - K)
     #  It subtracts K from H.
     #! bytes_subtracted: return float(flops - bytes_read)

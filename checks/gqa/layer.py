@@ -14,9 +14,9 @@ UNEVEN = (
     "Groups of different sizes must be refused with a ValueError when the layer is made, and even "
     "groups must not."
 )
-ANGLES = "angles: (T, d/2) of the T positions of x"
+ANGLES = "angles: (T, d/2) of these T positions"
 WHAT = "Causal self-attention with H query heads, K key/value heads"
-CACHE = "its K heads"
+CACHE = "it holds K heads"
 
 
 class GroupedQueryAttention(nn.Module):
@@ -112,7 +112,7 @@ layer = Check(
         Probe(
             "slots that are not written yet hold NaN, or 1e9",
             layer_probes.poisoned_slots,
-            promise="written yet",
+            promise="With a cache the T positions follow those in it",
         ),
         Probe(
             "the same text twice, without a cache",

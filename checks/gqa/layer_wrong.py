@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from checks.engine import Mistake, mistakes_of
 from checks.gqa.grouped_query_attention_wrong import grouped_query_attention as attention
+from checks.gqa.grouped_query_attention_wrong import softmax
 from checks.gqa.layer_probes import rotate as rope
 
 INF = torch.inf

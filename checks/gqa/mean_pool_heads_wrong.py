@@ -3,6 +3,9 @@
 Sources are the public threads in which somebody really made the mistake.
 """
 
+import math
+
+import torch
 from torch import Tensor
 
 from checks.engine import Mistake, mistakes_of

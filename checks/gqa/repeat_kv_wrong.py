@@ -3,6 +3,7 @@
 Sources are the public threads in which somebody really made the mistake.
 """
 
+import torch
 from torch import Tensor
 
 from checks.engine import Mistake, mistakes_of
