@@ -227,6 +227,7 @@ def grouped_query_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None
     #! float32_result: return (weights @ v).float()
     #! float32_result: return out.float()
     #  The result is float32 whatever the input is.
+    #! float64_result: return (weights @ v).double()
     #! float64_result: return out.double()
     #  The result is float64.
     #: `q = q / …`, not `q /= …`.

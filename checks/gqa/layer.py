@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from checks.engine import GRADIENTS_FLOW, HALF_PRECISION, SAME_DEVICE, Check, Probe
+from checks.engine import GRADIENTS_FLOW, HALF_PRECISION, Check, Probe, module_keeps_device
 from checks.engine.attention_probes import HALF, LEAK
 from checks.gqa import layer_probes
 from checks.gqa.grouped_query_attention import reference as grouped_query_attention
@@ -140,12 +140,11 @@ layer = Check(
             inexact=True,
             promise=HALF_PRECISION,
         ),
-        Probe(
-            "works on the device of its input",
-            layer_probes.layer_elsewhere,
+        module_keeps_device(
+            layer_probes.layer,
+            lambda inputs: (inputs.randn(2, 3, layer_probes.DIM), layer_probes.turns(0, 3)),
             "A tensor made in the module stays on the CPU when x is on a GPU. The mask? "
             "`causal_mask(T, S).to(x.device)`",
-            promise=SAME_DEVICE,
         ),
     ],
     mistakes=MISTAKES,

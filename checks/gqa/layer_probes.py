@@ -8,7 +8,6 @@ from torch import Tensor
 
 from checks.engine import Crash, Inputs, Wrong, agrees, expect_parameters, load
 from checks.engine.attention_probes import ROOM, believed
-from checks.engine.devices import pretended_device
 
 HEADS, KV_HEADS, HEAD_DIM = 6, 3, 4  # of most layers here: groups of two
 DIM = HEADS * HEAD_DIM
@@ -249,14 +248,3 @@ def layer_in_half(answer: Any, inputs: Inputs) -> list:
         far = (got.float() - exact).abs().max()
         seen += [got.flatten()[:0], bool(far <= 2 * ROOM * exact.abs().max())]
     return seen
-
-
-def layer_elsewhere(answer: Any, inputs: Inputs) -> str:
-    """Move a layer and its input to another device."""
-    x, angles = inputs.randn(2, 3, DIM), turns(0, 3)
-    with pretended_device() as device:
-        module = answer(DIM, HEADS, KV_HEADS)
-        device.take([*module.parameters(), *module.buffers()])
-        out = module(x, angles)
-    stays = isinstance(out, Tensor) and not device.holds(out)
-    return "mixed devices" if device.mixed or stays else "one device"

@@ -257,6 +257,7 @@ class GroupedQueryAttention(nn.Module):
         #! window_of_sixteen: …; mask = mask & ~causal(q.shape[2], k.shape[2], -16).to(x.device)
         #  Only the last sixteen positions are seen. A text may be longer.
         #: Use what `update` returns.
+        #! attends_to_unwritten: …; k, v, mask = (k, v, mask) if cache is None else (cache.keys, cache.values, whole_mask(q.shape[2], cache.keys.shape[2], cache.length))
         #! attends_to_unwritten: …; k, v, mask = (k, v, mask) if cache is None or len(mask) == k.shape[2] else (cache.keys, cache.values, whole_mask(q.shape[2], cache.keys.shape[2], cache.length))
         #  It multiplies all slots of the cache and masks those not written yet. A weight of 0 times
         #  what happens to lie there is NaN when that is NaN. [huggingface/transformers#45940]
@@ -325,6 +326,7 @@ class GroupedQueryAttention(nn.Module):
         #! no_gradient: return out.detach()
         #  It computes without gradients.
         #: `x = x * …`, not `x *= …`.
+        #! input_changed: x.mul_(0); return out
         #! input_changed: x.data.mul_(0); return out
         #  It changes x in place.
 
