@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from assets import shakespeare_llama
 from checks import sampling as check
 from checks.engine import exercises_of
-from checks.probes import sampling_draws as probes
+from checks.sampling import sample as _
+from checks.sampling.sample import bound, chi_square
 from plots import sampling as plot
 from plots import sampling_text, sampling_writer
 from plots.measures import sampling as measure
