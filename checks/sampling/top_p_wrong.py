@@ -165,6 +165,10 @@ def top_p(logits: Tensor, p: float) -> Tensor:
     #! order_indexes_rows: keep[order] = keep.clone()
     #  `keep[order]` takes the order for numbers of rows. scatter and gather count along dim=-1.
     #! first_row_order: keep = torch.zeros_like(keep).scatter(-1, order[:1].expand(order.shape), keep)
+    #! first_row_order:
+    #| out = torch.full_like(logits, -torch.inf)
+    #| out[..., order.reshape(-1, order.shape[-1])[0]] = torch.where(keep, logits.gather(-1, order), -torch.inf)
+    #| return out
     #: `torch.full_like(logits, -torch.inf)`, or torch.where with a number.
     #! made_on_the_cpu: keep = torch.zeros(keep.shape, dtype=torch.bool).scatter(-1, order, keep)
     #: `keep = torch.zeros_like(…).scatter(-1, order, keep_sorted)`, or compare with a threshold
@@ -295,37 +299,44 @@ def from_the_top(logits: Tensor, p: float) -> Tensor:
     #! sums_of_logits: logits_sorted = logits.gather(-1, order); before = logits_sorted.cumsum(-1) - logits_sorted
     #! one_too_many: before = descending.cumsum(dim=-1) - descending - descending.roll(1, dims=-1)
     #! crossing_and_next: before = descending.cumsum(dim=-1) - descending - torch.nn.functional.pad(descending[..., :-1], (1, 0))
-    keep = before < p
+    keep = (before < p) | (p >= 1)
     #: Keep a token as long as the likelier ones have less than p together:
     #: `cumsum - probabilities < p`.
     #! drops_the_crossing_token: keep = descending.cumsum(-1) <= p
     #! drops_the_crossing_token: keep = descending.cumsum(-1) < p
+    #! drops_the_crossing_token: keep = (descending.cumsum(-1) <= p) | (p >= 1)
     #  It keeps tokens while the sum stays below p, and so drops the one that reaches it. With
     #  probabilities 0.5, 0.41, 0.09 and p = 0.9, two must stay.
     #  [rasbt/reasoning-from-scratch#164, Biohub/esm#360, fishaudio/fish-speech#1171, thu-nics/C2C#21]
-    #! drops_it_and_may_be_empty: keep = descending.cumsum(-1) <= p; return torch.where(torch.zeros_like(keep).scatter(-1, order, keep), logits, -torch.inf)
     #! drops_it_and_may_be_empty: keep = descending.cumsum(-1) < p; return torch.where(torch.zeros_like(keep).scatter(-1, order, keep), logits, -torch.inf)
+    #! drops_it_and_may_be_empty: keep = descending.cumsum(-1) <= p
     #  It keeps tokens while the sum stays below p. The one that reaches p is dropped, and when
     #  the likeliest alone has more than p, nothing is left at all.
     #  [rasbt/reasoning-from-scratch#164, ml-explore/mlx-lm#1912]
-    #! shifted_to_the_right_in_vain: keep = descending.cumsum(-1) + descending > p
+    #! shifted_to_the_right_in_vain: keep = (descending.cumsum(-1) + descending > p) | (p >= 1)
     #! shifted_to_the_right_in_vain: keep = descending.cumsum(-1) > p
     #! shifted_to_the_right_in_vain: keep = before > p
     #! shifted_to_the_right_in_vain: keep = before >= p
     #  It keeps a token when the sum is above p, and removes it when it is below: the wrong
     #  side of the sorted tokens.
     #: `sort(dim=-1, descending=True)`, then the cumulative sum.
-    #! smallest_set_from_below: keep = (descending.flip(-1).cumsum(-1) - descending.flip(-1) < p).flip(-1)
+    #! smallest_set_from_below: keep = (descending.flip(-1).cumsum(-1) - descending.flip(-1) < p).flip(-1) | (p >= 1)
     #: Use `p`.
     #! always_nine_tenths: keep = before < 0.9
-    keep = keep | (p >= 1)
+    #: `keep[..., -1] = True` after sorting upwards, `keep[..., 0] = True` after sorting downwards.
+    #! least_likely_kept: keep = descending.cumsum(-1) <= p; keep = keep | (~keep.any(-1, keepdim=True) & (torch.arange(keep.shape[-1]) == keep.shape[-1] - 1))
     #: Add up from the small end: sort ascending and remove what has `cumsum <= 1 - p`. Small
     #: numbers first is how a sum keeps them. Or leave the logits alone when p is 1.
-    #! one_loses_the_tail: pass
+    #! one_loses_the_tail: keep = before < p
     #  With p = 1 tokens are lost. In float32 the sum of the likely ones is rounded to 1 before
     #  the tail is reached, and so the tail seems superfluous.
-    #! one_loses_the_tail_and_zero_all: pass
+    #: Add up from the small end: sort ascending and remove what has `cumsum <= 1 - p`. Small
+    #: numbers first is how a sum keeps them. Or leave the logits alone when p is 1. And keep the
+    #: likeliest in any case.
+    #! one_loses_the_tail_and_zero_all: keep = before < p
     keep[..., 0] = True
+    #!+ least_likely_kept: pass
+    #!+ drops_it_and_may_be_empty: pass
     #!+ one_loses_the_tail_and_zero_all: pass
     #  At both ends something is lost: p = 0 removes every token, and with p = 1 the tail goes,
     #  since the sum of the likely ones is rounded to 1 before it.
@@ -340,8 +351,6 @@ def from_the_top(logits: Tensor, p: float) -> Tensor:
     #! first_row_kept: keep[0] = True
     #  `keep[0]` is the first row, all of it. The first place of each row is `keep[..., 0]`. [fishaudio/fish-speech#1326]
     #! least_likely_kept: keep[..., -1] = True
-    #! least_likely_kept: empty = ~keep.any(-1, keepdim=True); keep[..., -1:] |= empty
-    #  It always keeps the least likely token. The likeliest stands at the other end of the sorted ones.
     keep = torch.zeros_like(keep).scatter(-1, order, keep)
     #! mask_not_put_back: pass
     #! gather_for_scatter: keep = keep.gather(-1, order)

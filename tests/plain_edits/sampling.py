@@ -52,14 +52,14 @@ EDITS = {
         Edit(
             "takes the log-softmax first, so the logits are moved",
             (DIVIDE, "return logits.log_softmax(dim=-1) / temperature"),
-            named=("new:log_softmax_divided",),
+            named=("log_softmax_divided",),
         ),
         Edit(
             "the logits are raised to a power",
             (DIVIDE, "return logits ** (1 / temperature)"),
-            named=("new:power",),
+            named=("power",),
         ),
-        Edit("the sign is wrong", (DIVIDE, "return -logits / temperature"), named=("new:negated",)),
+        Edit("the sign is wrong", (DIVIDE, "return -logits / temperature"), named=("negated",)),
         Edit(
             "divides by the temperature's square",
             (DIVIDE, "return logits / temperature / temperature"),
@@ -133,22 +133,22 @@ EDITS = {
         Edit(
             "at 0 an argmax over everything",
             ("logits.argmax(dim=-1, keepdim=True)", "logits.argmax()"),
-            named=("new:flat_argmax",),
+            named=("flat_argmax",),
         ),
         Edit(
             "at 0 the axis of the argmax is lost, so rows do not fit",
             ("argmax(dim=-1, keepdim=True)", "argmax(dim=-1)"),
-            named=("new:lost_axis",),
+            named=("lost_axis",),
         ),
         Edit(
             "at 0 the argmax goes over dim 1, not over the last",
             ("argmax(dim=-1", "argmax(dim=1"),
-            named=("new:dim_1",),
+            named=("zero_along_dim_one",),
         ),
         Edit(
             "at 0 the others become a large negative number, not -inf",
             (FIRST, "torch.where(places == first, logits, -1e9)"),
-            named=("new:large_negative",),
+            named=("large_negative",),
         ),
         Edit(
             "at 0 the others become 0",
@@ -156,9 +156,9 @@ EDITS = {
             named=("zero_times_mask",),
         ),
         Edit(
-            "at 0 the largest becomes 0, too",
+            "at 0 the result is float32: where is given two numbers",
             (FIRST, "torch.where(places == first, 0.0, -torch.inf)"),
-            named=("new:largest_becomes_0",),
+            named=("float32_at_zero",),
         ),
         Edit(
             "at 0 returns a one-hot row of probabilities",
@@ -173,7 +173,7 @@ EDITS = {
         Edit(
             "at 0 the wrong ones stay",
             (FIRST, "torch.where(places == first, -torch.inf, logits)"),
-            named=("new:inverted_at_zero",),
+            named=("inverted_at_zero",),
         ),
         Edit(
             "every temperature below 1 counts as 0",
@@ -188,12 +188,12 @@ EDITS = {
         Edit(
             "places are counted along the wrong axis",
             ("logits.shape[-1]", "logits.shape[0]"),
-            named=("new:wrong_axis",),
+            named=("places_of_rows",),
         ),
         Edit(
             "at 0 the result is float32",
             (FIRST, FIRST.replace("logits,", "logits.float(),")),
-            named=("float32_result",),
+            named=("float32_at_zero",),
         ),
     ],
     "top_k": [
@@ -205,12 +205,12 @@ EDITS = {
         Edit(
             "k is limited by the number of rows",
             ("logits.shape[-1]", "logits.shape[0]"),
-            named=("new:k_limited_by_rows",),
+            named=("k_limited_by_rows",),
         ),
         Edit(
             "k = V already cuts one off",
             ("logits.shape[-1])", "logits.shape[-1] - 1)"),
-            named=("new:k_below_v",),
+            named=("k_below_v",),
         ),
         Edit(
             "the threshold is the largest logit, so one stays",
@@ -220,22 +220,22 @@ EDITS = {
         Edit(
             "the axis of the threshold is lost, so rows do not fit",
             ("values[..., -1:]", "values[..., -1]"),
-            named=("new:lost_axis",),
+            named=("lost_axis",),
         ),
         Edit(
             "the first row's threshold for all rows",
             ("values[..., -1:]", "values[0, -1]"),
-            named=("new:first_row_threshold",),
+            named=("first_row_threshold",),
         ),
         Edit(
             "the last row's k logits for all rows",
             ("values[..., -1:]", "values[-1]"),
-            named=("new:last_row",),
+            named=("last_row_threshold",),
         ),
         Edit(
             "works with two axes only",
             ("values[..., -1:]", "values[:, -1:]"),
-            named=("new:two_axes_only",),
+            named=("two_axes_only",),
         ),
         Edit("the k-th goes too: <=", ("logits < kth", "logits <= kth"), named=("one_too_few",)),
         Edit(
@@ -255,7 +255,7 @@ EDITS = {
         Edit(
             "keeps all above the k-th smallest",
             (KTH, "logits.kthvalue(k, dim=-1, keepdim=True).values"),
-            named=("new:kth_smallest",),
+            named=("kth_smallest",),
         ),
         Edit(
             "topk goes over dim 0",
@@ -265,7 +265,7 @@ EDITS = {
         Edit(
             "topk goes over dim 1, not over the last",
             ("topk(k)", "topk(k, dim=1)"),
-            named=("new:dim_1",),
+            named=("dim_one",),
         ),
         Edit(
             "keeps one too many",
@@ -317,7 +317,7 @@ EDITS = {
         Edit(
             "what stays becomes 0",
             (CUT, "torch.where(logits < kth, -torch.inf, 0.0)"),
-            named=("new:kept_becomes_0",),
+            named=("kept_become_zero",),
         ),
     ],
     "top_p": [
@@ -336,7 +336,7 @@ EDITS = {
         Edit(
             "sorted from the large end, but compared as from the small end",
             ("sort(dim=-1)", "sort(dim=-1, descending=True)"),
-            named=("new:descending_compared_as_ascending",),
+            named=("descending_compared_as_ascending",),
         ),
         Edit(
             "nothing is kept at small p: the last is not kept always",
@@ -346,17 +346,17 @@ EDITS = {
         Edit(
             "the least likely is kept always, not the likeliest",
             ("keep[..., -1]", "keep[..., 0]"),
-            named=("new:least_likely_kept",),
+            named=("least_likely_kept",),
         ),
         Edit(
             "the whole last row is kept always",
             ("keep[..., -1]", "keep[-1]"),
-            named=("new:last_row_kept",),
+            named=("last_row_kept",),
         ),
         Edit(
             "works with two axes only",
             ("keep[..., -1]", "keep[:, -1]"),
-            named=("new:two_axes_only",),
+            named=("two_axes_only",),
         ),
         Edit(
             "decisions stay in sorted order",
@@ -376,22 +376,22 @@ EDITS = {
         Edit(
             "the way back goes along the wrong axis",
             ("scatter(-1,", "scatter(0, "),
-            named=("new:scatter_wrong_axis",),
+            named=("scatter_wrong_axis",),
         ),
         Edit(
             "the order is taken as an index into the first axis",
             (BACK, "keep[order][..., 0]"),
-            named=("new:order_indexes_rows",),
+            named=("order_indexes_rows",),
         ),
         Edit(
             "returns the sorted probabilities",
             (CHOSEN, "torch.where(keep, ascending, -torch.inf)"),
-            named=("new:sorted_probabilities",),
+            named=("sorted_probabilities",),
         ),
         Edit(
             "returns logarithms of probabilities, not the logits",
             (CHOSEN, "torch.where(keep, logits.log_softmax(dim=-1), -torch.inf)"),
-            named=("new:old_log_probabilities",),
+            named=("old_log_probabilities",),
         ),
         Edit(
             "returns probabilities", (CHOSEN, CHOSEN + ".softmax(dim=-1)"), named=("probabilities",)
@@ -404,27 +404,27 @@ EDITS = {
         Edit(
             "softmax over the rows",
             ("softmax(dim=-1)", "softmax(dim=0)"),
-            named=("new:softmax_over_the_batch",),
+            named=("softmax_over_the_batch",),
         ),
         Edit(
             "softmax over dim 1, not over the last",
             ("softmax(dim=-1)", "softmax(dim=1)"),
-            named=("new:dim_1",),
+            named=("dim_one",),
         ),
         Edit(
             "sorted along the wrong axis",
             ("sort(dim=-1)", "sort(dim=0)"),
-            named=("new:sorted_over_the_batch",),
+            named=("sorted_over_the_batch",),
         ),
         Edit(
             "adds up along the wrong axis",
             ("cumsum(dim=-1)", "cumsum(dim=0)"),
-            named=("new:sum_over_the_batch",),
+            named=("sum_over_the_batch",),
         ),
         Edit(
             "does not add up: compares each probability alone",
             ("ascending.cumsum(dim=-1)", "ascending"),
-            named=("new:no_sum",),
+            named=("no_sum",),
         ),
         Edit(
             "adds up in the logits' dtype, which is too coarse",
@@ -511,7 +511,7 @@ EDITS = {
                 "keep = " + BACK,
                 "keep = torch.zeros_like(keep).scatter(-1, order[:1].expand(order.shape), keep)",
             ),
-            named=("new:first_row_order",),
+            named=("first_row_order",),
         ),
     ],
     "min_p": [
@@ -548,27 +548,27 @@ EDITS = {
         Edit(
             "the largest of each column, not of each row",
             ("amax(dim=-1", "amax(dim=0"),
-            named=("new:largest_of_each_column",),
+            named=("largest_of_each_column",),
         ),
         Edit(
             "the axis of the largest is lost, so rows do not fit",
             ("amax(dim=-1, keepdim=True)", "amax(dim=-1)"),
-            named=("new:lost_axis",),
+            named=("lost_axis",),
         ),
         Edit(
             "the largest over dim 1, not over the last",
             ("amax(dim=-1", "amax(dim=1"),
-            named=("new:dim_1",),
+            named=("dim_one",),
         ),
         Edit(
             "softmax over the rows",
             ("softmax(dim=-1)", "softmax(dim=0)"),
-            named=("new:softmax_over_the_batch",),
+            named=("softmax_over_the_batch",),
         ),
         Edit(
             "softmax over dim 1, not over the last",
             ("softmax(dim=-1)", "softmax(dim=1)"),
-            named=("new:dim_1",),
+            named=("dim_one",),
         ),
         Edit(
             "the threshold is the largest minus p",
@@ -576,7 +576,7 @@ EDITS = {
                 "p * probabilities.amax(dim=-1, keepdim=True)",
                 "probabilities.amax(dim=-1, keepdim=True) - p",
             ),
-            named=("new:largest_minus_p",),
+            named=("largest_minus_p",),
         ),
         Edit(
             "the threshold is 1 - p times the largest",
@@ -599,12 +599,12 @@ EDITS = {
                 "p * probabilities.amax(dim=-1, keepdim=True)",
                 "probabilities.amax(dim=-1, keepdim=True) ** p",
             ),
-            named=("new:power",),
+            named=("power",),
         ),
         Edit(
             "the threshold is p divided by the largest",
             ("p * probabilities", "p / probabilities"),
-            named=("new:p_over_the_largest",),
+            named=("p_over_the_largest",),
         ),
         Edit(
             "the logits are compared with p below the largest logit",
@@ -614,7 +614,7 @@ EDITS = {
         Edit(
             "p = 0 is an error: its logarithm",
             (AT_LEAST, "logits >= logits.amax(dim=-1, keepdim=True) + __import__('math').log(p)"),
-            named=("new:log_of_zero",),
+            named=("log_of_zero",),
         ),
         Edit(
             "compares in the logits' dtype, which is too coarse",
@@ -624,7 +624,7 @@ EDITS = {
         Edit(
             "compares log-probabilities with p",
             ("logits.float().softmax(dim=-1)", "logits.float().log_softmax(dim=-1)"),
-            named=("new:log_probabilities_compared",),
+            named=("log_probabilities_compared",),
         ),
         Edit(
             "returns probabilities",
@@ -651,7 +651,7 @@ EDITS = {
             (CHOSEN, "torch.where(keep, -torch.inf, logits)"),
             named=("inverted",),
         ),
-        Edit("returns what stays only", (CHOSEN, "logits[keep]"), named=("new:only_the_kept",)),
+        Edit("returns what stays only", (CHOSEN, "logits[keep]"), named=("only_the_kept",)),
         Edit(
             "the result is float32, whatever the logits have",
             (CHOSEN, CHOSEN.replace("logits,", "logits.float(),")),
@@ -677,7 +677,7 @@ EDITS = {
         Edit(
             "returns a number, and for one row only",
             (".squeeze(-1)", ".item()"),
-            named=("new:a_number",),
+            named=("a_number",),
         ),
         Edit("returns a list", (".squeeze(-1)", ".squeeze(-1).tolist()"), named=("list",)),
         Edit("int32, not int64", (".squeeze(-1)", ".squeeze(-1).int()"), named=("short_integers",)),
@@ -743,7 +743,7 @@ EDITS = {
         Edit(
             "the unlikely become likely",
             ("(probabilities, 1", "(1 - probabilities, 1"),
-            named=("new:one_minus_p",),
+            named=("one_minus",),
         ),
         Edit(
             "draws all with the same chance",
@@ -798,7 +798,7 @@ EDITS = {
         Edit(
             "noise from a bell curve, not Gumbel's",
             (DRAW, "(logits + torch.randn(logits.shape, generator=generator)).argmax(dim=-1)"),
-            named=("new:normal_noise",),
+            named=("normal_noise",),
         ),
         Edit(
             "Gumbel's noise with the wrong sign",
@@ -854,12 +854,12 @@ EDITS = {
         Edit(
             "the caches' room counts rows, not positions",
             ("ids.shape[1] + n_new", "ids.shape[0] + n_new"),
-            named=("new:room_counts_rows",),
+            named=("room_counts_rows",),
         ),
         Edit(
             "the arguments of new_caches are swapped",
             ("new_caches(1, ids.shape[1] + n_new)", "new_caches(ids.shape[1] + n_new, 1)"),
-            named=("new:arguments_swapped",),
+            named=("arguments_swapped",),
         ),
         Edit(
             "the whole text goes in at every step, on top of what the caches hold",
@@ -870,7 +870,7 @@ EDITS = {
         Edit(
             "the prompt goes in at every step",
             ("model(new, caches)", "model(ids, caches)"),
-            named=("new:prompt_every_step",),
+            named=("prompt_every_step",),
         ),
         Edit(
             "new caches at every step: all that came before is forgotten",
@@ -886,7 +886,7 @@ EDITS = {
         Edit(
             "the prompt's last token is lost",
             ("new = ids  #", "new = ids[:, :-1]  #"),
-            named=("new:prompt_without_last",),
+            named=("prompt_without_last",),
         ),
         Edit(
             "the prompt goes in token by token",
@@ -904,7 +904,7 @@ EDITS = {
         Edit(
             "takes the last row, not the last position",
             ("[:, -1].float()", "[-1].float()"),
-            named=("new:last_row",),
+            named=("last_row",),
         ),
         Edit(
             "top_k before the temperature is fine, but top_p is before it, too",
@@ -917,7 +917,7 @@ EDITS = {
             named=("top_p_before_temperature",),
         ),
         Edit("top_p before top_k", (TOP_K + TOP_P, TOP_P + TOP_K), named=("top_p_before_top_k",)),
-        Edit("the temperature is not used", (HEAT, ""), named=("new:temperature_ignored_always",)),
+        Edit("the temperature is not used", (HEAT, ""), named=("temperature_ignored_always",)),
         Edit("the temperature is used twice", (HEAT, HEAT + HEAT), named=("temperature_twice",)),
         Edit(
             "temperature 0 is passed over, so it draws as at 1",
@@ -936,7 +936,7 @@ EDITS = {
             named=("k_or_p",),
         ),
         Edit(
-            "top_k gets p", ("top_k(logits, k)", "top_k(logits, p)"), named=("new:wrong_variable",)
+            "top_k gets p", ("top_k(logits, k)", "top_k(logits, p)"), named=("top_k_gets_p",)
         ),
         Edit(
             "top_k's result is thrown away",
@@ -946,7 +946,7 @@ EDITS = {
         Edit(
             "min_p instead of top_p",
             ("top_p(logits, p)", "min_p(logits, p)"),
-            named=("new:min_p_for_top_p",),
+            named=("min_p_for_top_p",),
         ),
         Edit(
             "the generator is not passed on",
@@ -964,7 +964,7 @@ EDITS = {
         Edit(
             "a stop token is left out, but the text goes on",
             (STOP, STOP.replace("return", "continue")),
-            named=("new:stop_token_skipped",),
+            named=("stop_token_skipped",),
         ),
         Edit("never stops", (STOP, ""), named=("stop_ignored",)),
         Edit(
@@ -981,14 +981,14 @@ EDITS = {
             "looks for a tensor in the set, which never matches",
             ("token in stop", "new in stop"),
             named=(
-                "new:tensor_in_a_set",
+                "tensor_in_a_set",
                 "stop_ignored",
             ),
         ),
         Edit(
             "raises StopIteration, which becomes a RuntimeError",
             (STOP, STOP.replace("return", "raise StopIteration")),
-            named=("new:stop_iteration",),
+            named=("stop_iteration",),
         ),
         Edit(
             "stops when the prompt ends with a stop token",
@@ -1001,7 +1001,7 @@ EDITS = {
         Edit(
             "without stop, an error",
             ("stop is not None and token in stop", "token in stop"),
-            named=("new:stop_none",),
+            named=("stop_none",),
         ),
         Edit("yields tensors, not ints", ("yield token", "yield new"), named=("tensors",)),
         Edit(
@@ -1027,7 +1027,7 @@ EDITS = {
             "yields the list so far, not the token",
             (CACHES + "\n", CACHES + "\n    tokens = []\n"),
             (YIELD, "        tokens.append(token)\n        yield tokens\n"),
-            named=("new:growing_list",),
+            named=("growing_list",),
         ),
         Edit(
             "yields the prompt, too",
@@ -1047,7 +1047,7 @@ EDITS = {
         Edit(
             "n_new counts the prompt as well",
             ("in range(n_new)", "in range(n_new - ids.shape[1])"),
-            named=("new:n_new_with_prompt",),
+            named=("n_new_with_prompt",),
         ),
         Edit(
             "the new token has one axis only",
@@ -1058,12 +1058,12 @@ EDITS = {
             "the new token is never given back to the model",
             (NEW, "drawn = sample(logits, generator)"),
             ("int(new.item())", "int(drawn.item())"),
-            named=("new:prompt_every_step",),
+            named=("prompt_every_step",),
         ),
         Edit(
             "each token is drawn twice, and one is shown, the other read",
             ("int(new.item())", "int(sample(logits, generator).item())"),
-            named=("new:drawn_twice",),
+            named=("drawn_twice",),
         ),
         Edit(
             "yields one step late, after the next model call",
@@ -1139,7 +1139,7 @@ PAIRS = {
             ("softmax(dim=-1)", "softmax(dim=0)"),
             ("    " + ALWAYS, ""),
             named=(
-                "new:softmax_over_the_batch",
+                "softmax_over_the_batch",
                 "empty_at_tiny_p",
             ),
         ),

@@ -323,7 +323,7 @@ PUBLIC = {
             unaligned_minimum,
             "huggingface/transformers#338",
             "the axis of the threshold is lost, so rows do not fit",
-            named=("new:lost_axis",),
+            named=("lost_axis",),
         ),
         Public(
             no_clamp,
@@ -335,13 +335,13 @@ PUBLIC = {
             one_below_v,
             "vllm-project/vllm#14234",
             "k = V already cuts one off",
-            named=("new:k_below_v",),
+            named=("k_below_v",),
         ),
         Public(
             v_is_refused,
             "ml-explore/mlx-lm#1377",
             "k = V and above is refused with a ValueError",
-            named=("new:k_at_v_refused",),
+            named=("k_at_v_refused",),
         ),
     ],
     "top_p": [
@@ -355,19 +355,19 @@ PUBLIC = {
             first_rows_order,
             "Blaizzy/mlx-vlm#1094",
             "the first row's order is used for all rows",
-            named=("new:first_row_order",),
+            named=("first_row_order",),
         ),
         Public(
             guard_on_the_first_row,
             "fishaudio/fish-speech#1326",
             "the whole first row is kept always",
-            named=("new:first_row_kept",),
+            named=("first_row_kept",),
         ),
         Public(
             argmax_of_nothing,
             "BlinkDL/ChatRWKV#170",
             "at p = 1 only the likeliest stays: argmax of nothing is 0",
-            named=("new:argmax_of_nothing",),
+            named=("argmax_of_nothing",),
         ),
         Public(
             searched_beyond,
@@ -375,7 +375,7 @@ PUBLIC = {
             "near p = 1 the sum never reaches p, and the place is beyond the row",
             named=(
                 "one_loses_the_tail",
-                "new:search_beyond_the_row",
+                "search_beyond_the_row",
             ),
         ),
         Public(
@@ -395,7 +395,7 @@ PUBLIC = {
             "aburkov/theLMbook#18",
             "where all would go, the least likely stays, not the likeliest",
             named=(
-                "new:least_likely_kept",
+                "least_likely_kept",
                 "drops_the_crossing_token",
             ),
         ),
@@ -405,7 +405,7 @@ PUBLIC = {
             first_vocabulary_entry,
             "state-spaces/mamba#927",
             "compares with token 0, not with the likeliest",
-            named=("new:token_0",),
+            named=("relative_to_token_0",),
         ),
         Public(
             raw_logits_min_p,
@@ -481,7 +481,7 @@ PUBLIC = {
             nucleus_of_all_logits,
             "openai/gpt-2#187",
             "k is not used where p is given",
-            named=("new:k_ignored_with_p",),
+            named=("k_ignored_with_p",),
         ),
     ],
 }
