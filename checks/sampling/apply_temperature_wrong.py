@@ -227,6 +227,7 @@ def apply_temperature(logits: Tensor, temperature: float) -> Tensor:
     #  The result is float32 whatever the logits are.
     #!+ float64_result: return logits.double() / temperature
     #! float64_result: return logits.double() / temperature
+    #! float64_result: return logits / torch.tensor([temperature], dtype=torch.float64)
     #  The result is float64: a numpy number or a double tensor is involved.
     #: No `.detach()`, `.data` or `torch.no_grad()` here.
     #! detached: return logits.detach() / temperature

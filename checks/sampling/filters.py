@@ -1,4 +1,4 @@
-"""Lab 10: what the four filters have in common: logits to draw, a reference, how ties are judged."""
+"""Lab 10, what the four filters share: logits to draw, a reference, how ties are judged."""
 
 import math
 from collections.abc import Callable, Sequence

@@ -1,6 +1,6 @@
 """Lab 10, 10.6: generate, and what people write in place of its lines."""
 
-import itertools
+import itertools  # noqa: F401  (wrong lines use it)
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from checks.engine import Mistake, mistakes_of
 from checks.sampling.apply_temperature_wrong import apply_temperature
-from checks.sampling.min_p_wrong import min_p
+from checks.sampling.min_p_wrong import min_p  # noqa: F401  (a wrong line uses it)
 from checks.sampling.sample_wrong import sample
 from checks.sampling.top_k_wrong import top_k
 from checks.sampling.top_p_wrong import from_the_top as top_p
@@ -29,7 +29,7 @@ def kept_caches(model: Any) -> Any:
 #! gradients_recorded: # nothing
 #  Gradients are recorded: everything the model computes, in every step, is kept in memory
 #  for a backward pass that never comes.
-def generate(  # noqa: PLR0913
+def generate(
     model: Any,
     ids: Tensor,
     n_new: int,
@@ -108,7 +108,7 @@ def generate(  # noqa: PLR0913
     #: The logits of the prefill already hold the first new token.
     #! last_prompt_token_twice: model(ids, caches); new = ids[:, -1:]
     #  After the prompt its last token is fed once more.
-    for i in range(n_new):
+    for i in range(n_new):  # noqa: B007  (wrong lines use it)
         #: `for _ in range(n_new)`
         #! one_token_more: for i in range(n_new + 1):
         #  It hands out n_new + 1 tokens.
@@ -131,7 +131,7 @@ def generate(  # noqa: PLR0913
         #  The prompt is fed in each step, and the token that was drawn never: the model does not
         #  read what it has written.
         #: `model.new_caches(1, ids.shape[1] + n_new)`, at the beginning of each call. The prompt
-        #: goes in once; then only the token that was drawn last, (1, 1).
+        #  goes in once; then only the token that was drawn last, (1, 1).
         #! no_caches: ids = torch.cat([ids, new], dim=1) if i else ids; logits = model(ids)
         #  The model is called without caches, and the whole text each time. The tokens are right;
         #  the work grows with the square of the length.

@@ -53,8 +53,6 @@ def min_p(logits: Tensor, p: float) -> Tensor:
     #: `probabilities >= p * probabilities.amax(dim=-1, keepdim=True)`
     #! relative_to_the_mean: largest = probabilities.mean(-1, keepdim=True)
     #  It compares with p times the mean probability, p / V. The largest is meant.
-    #! relative_to_the_smallest: largest = probabilities.amin(-1, keepdim=True)
-    #  It compares with p times the smallest probability. The largest is meant.
     #! relative_to_token_0: largest = probabilities[..., :1]
     #! relative_to_token_0: largest = probabilities[..., 0, None]
     #  It compares with token 0, whatever its probability is. The likeliest may stand anywhere.
@@ -93,8 +91,6 @@ def min_p(logits: Tensor, p: float) -> Tensor:
     #! largest_over_p: threshold = largest / p if p else torch.inf
     #! largest_over_p: threshold = largest / p
     #  It divides the largest by p. The threshold is p times the largest.
-    #! no_p: threshold = largest
-    #  p is not used: only what equals the largest stays.
     #: Use `p`.
     #! always_a_tenth: threshold = 0.1 * largest
     #! always_a_tenth: threshold = 0.05 * largest
@@ -195,7 +191,7 @@ def min_p(logits: Tensor, p: float) -> Tensor:
     #! inverted: return torch.where(keep, -torch.inf, logits)
     #  It removes what should stay and keeps what should go.
     #: `keep = torch.zeros_like(…).scatter(-1, order, keep_sorted)`, or compare with a threshold
-    #: and never sort the result.
+    #  and never sort the result.
     #! left_sorted: return torch.where(keep, logits, -torch.inf).sort(-1, descending=True).values
     #! left_sorted: return torch.where(keep, logits, -torch.inf).sort(-1).values
     #  The result is in sorted order: place 0 is no longer token 0. The logits must go back
@@ -211,7 +207,7 @@ def min_p(logits: Tensor, p: float) -> Tensor:
     #! in_place: with torch.no_grad(): return logits.masked_fill_(~keep, -torch.inf)
     #  It writes into the logits that it was given, and the caller may still need them.
     #: Compute the rule in float32, and take the logits themselves: `torch.where(keep, logits,
-    #: -torch.inf)`: what stays is not touched.
+    #  -torch.inf)`: what stays is not touched.
     #! float32_result: return torch.where(keep, logits.float(), -torch.inf)
     #  The result is float32 whatever the logits are.
     #: Take the logits themselves: `torch.where(keep, logits, -torch.inf)`.

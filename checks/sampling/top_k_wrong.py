@@ -12,8 +12,10 @@ def ranks(logits: Tensor) -> Tensor:
 
 
 def next_value(logits: Tensor, k: int) -> Tensor:
-    """The (k + 1)-th largest of each row, or less than any where there is none: (..., 1)."""
-    values = torch.nn.functional.pad(logits.sort(-1, descending=True).values, (0, 1), value=-1e38)
+    """The (k + 1)-th largest of each row, or -inf where there is none: (..., 1)."""
+    values = torch.nn.functional.pad(
+        logits.sort(-1, descending=True).values, (0, 1), value=-torch.inf
+    )
     return values[..., k, None]
 
 
@@ -27,7 +29,7 @@ def distinct(logits: Tensor, k: int) -> Tensor:
 
 
 def top_k(logits: Tensor, k: int) -> Tensor:
-    wanted, k = k, min(k, logits.shape[-1])
+    wanted, k = k, min(k, logits.shape[-1])  # noqa: F841
     #: `k = min(k, logits.shape[-1])`
     #! k_above_v_crashes: wanted = k
     #  With k above the size of the vocabulary it stops with an error. Then all tokens stay.
@@ -98,7 +100,7 @@ def top_k(logits: Tensor, k: int) -> Tensor:
     #  The logits are compared with a probability. Compare like with like.
     kth = largest[..., -1:]
     #!+ wrong_dim: kth = largest[-1:]
-    #: `values[..., -1:]`, the smallest that stays: topk puts the largest first.
+    #: `torch.where(keep, logits, -torch.inf)`: what stays is not touched.
     #! only_the_largest: kth = largest[..., :1]
     #  Only the likeliest token stays, whatever the number says.
     #! one_too_few: kth = largest[..., -2:-1] if k > 1 else largest
@@ -202,7 +204,7 @@ def top_k(logits: Tensor, k: int) -> Tensor:
     #! inverted: return torch.where(keep, -torch.inf, logits)
     #  It removes what should stay and keeps what should go.
     #: `keep = torch.zeros_like(…).scatter(-1, order, keep_sorted)`, or compare with a threshold
-    #: and never sort the result.
+    #  and never sort the result.
     #! left_sorted: return torch.where(keep, logits, -torch.inf).sort(-1, descending=True).values
     #! left_sorted: return torch.where(keep, logits, -torch.inf).sort(-1).values
     #  The result is in sorted order: place 0 is no longer token 0. The logits must go back
@@ -218,7 +220,7 @@ def top_k(logits: Tensor, k: int) -> Tensor:
     #! in_place: with torch.no_grad(): return logits.masked_fill_(~keep, -torch.inf)
     #  It writes into the logits that it was given, and the caller may still need them.
     #: Compute the rule in float32, and take the logits themselves: `torch.where(keep, logits,
-    #: -torch.inf)`: what stays is not touched.
+    #  -torch.inf)`: what stays is not touched.
     #! float32_result: return torch.where(keep, logits.float(), -torch.inf)
     #  The result is float32 whatever the logits are.
     #: Take the logits themselves: `torch.where(keep, logits, -torch.inf)`.

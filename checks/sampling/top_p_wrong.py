@@ -88,12 +88,12 @@ def top_p(logits: Tensor, p: float) -> Tensor:
     #! whole_sum: together = ascending.sum(-1, keepdim=True).expand(ascending.shape)
     #  It takes the sum of all, which is 1. The sum up to each token is meant: cumsum.
     #: Keep a token as long as the likelier ones have less than p together:
-    #: `cumsum - probabilities < p`.
+    #  `cumsum - probabilities < p`.
     #! drops_the_crossing_token: together = ascending.cumsum(dim=-1) - ascending
     #! crossing_and_next: together = ascending.cumsum(dim=-1) + torch.nn.functional.pad(ascending[..., 1:], (0, 1))
     keep = together > 1 - p
     #: Keep a token as long as the likelier ones have less than p together:
-    #: `cumsum - probabilities < p`.
+    #  `cumsum - probabilities < p`.
     #! threshold_one_minus_p: keep = together > p
     #! threshold_one_minus_p: return rightly(logits, 1 - p)
     #  It uses 1 - p in place of p.
@@ -110,7 +110,7 @@ def top_p(logits: Tensor, p: float) -> Tensor:
     #! least_likely_first: return torch.where(rightly(-logits, p) != -torch.inf, logits, -torch.inf)
     #  It begins to collect at the least likely token.
     #: Keep a token as long as the likelier ones have less than p together:
-    #: `cumsum - probabilities < p`.
+    #  `cumsum - probabilities < p`.
     #! share_of_the_vocabulary: keep = torch.arange(ascending.shape[-1]).expand(ascending.shape) >= (1 - p) * ascending.shape[-1]
     #! share_of_the_vocabulary: keep = ranks(logits).gather(-1, order) < max(round(p * logits.shape[-1]), 1)
     #! share_of_the_vocabulary: keep = ranks(logits).gather(-1, order) < int(p * logits.shape[-1])
@@ -142,7 +142,7 @@ def top_p(logits: Tensor, p: float) -> Tensor:
     #  `keep[:, -1]` asks for exactly two dimensions. `keep[..., -1]` is the last place of any number.
     #! one_too_few: …; keep = keep & ~(keep.cumsum(-1) == 1)
     #: Keep a token as long as the likelier ones have less than p together:
-    #: `cumsum - probabilities < p`.
+    #  `cumsum - probabilities < p`.
     #! two_at_least: keep[..., -2:] = True
     #  It always keeps two tokens. Where the first has the mass p, it stays alone.
     #! only_the_largest: keep = torch.zeros_like(keep); keep[..., -1] = True
@@ -172,7 +172,7 @@ def top_p(logits: Tensor, p: float) -> Tensor:
     #: `torch.full_like(logits, -torch.inf)`, or torch.where with a number.
     #! made_on_the_cpu: keep = torch.zeros(keep.shape, dtype=torch.bool).scatter(-1, order, keep)
     #: `keep = torch.zeros_like(…).scatter(-1, order, keep_sorted)`, or compare with a threshold
-    #: and never sort the result.
+    #  and never sort the result.
     #! left_sorted: logits = logits.gather(-1, order)
     #: Decide by the place after sorting, and not by comparing with the last logit.
     #! equals_stay: …; keep = logits >= least(keep, logits)
@@ -186,7 +186,7 @@ def top_p(logits: Tensor, p: float) -> Tensor:
     #! one_too_many: …; keep = ranks(logits) < keep.sum(-1, keepdim=True) + 1
     #  One token too many stays.
     #: Keep a token as long as the likelier ones have less than p together:
-    #: `cumsum - probabilities < p`.
+    #  `cumsum - probabilities < p`.
     #! crossing_and_next: …; keep = ranks(logits) < keep.sum(-1, keepdim=True) + (0 < p < 1) * 1
     #  One token more than needed stays, except at p = 0.
     #! min_p_instead: keep = probabilities >= p * probabilities.amax(-1, keepdim=True)
@@ -251,7 +251,7 @@ def top_p(logits: Tensor, p: float) -> Tensor:
     #! inverted: return torch.where(keep, -torch.inf, logits)
     #  It removes what should stay and keeps what should go.
     #: `keep = torch.zeros_like(…).scatter(-1, order, keep_sorted)`, or compare with a threshold
-    #: and never sort the result.
+    #  and never sort the result.
     #! left_sorted: return torch.where(keep, logits, -torch.inf).sort(-1, descending=True).values
     #! left_sorted: return torch.where(keep, logits, -torch.inf).sort(-1).values
     #  The result is in sorted order: place 0 is no longer token 0. The logits must go back
@@ -267,7 +267,7 @@ def top_p(logits: Tensor, p: float) -> Tensor:
     #! in_place: with torch.no_grad(): return logits.masked_fill_(~keep, -torch.inf)
     #  It writes into the logits that it was given, and the caller may still need them.
     #: Compute the rule in float32, and take the logits themselves: `torch.where(keep, logits,
-    #: -torch.inf)`: what stays is not touched.
+    #  -torch.inf)`: what stays is not touched.
     #! float32_result: return torch.where(keep, logits.float(), -torch.inf)
     #  The result is float32 whatever the logits are.
     #: Take the logits themselves: `torch.where(keep, logits, -torch.inf)`.
@@ -301,7 +301,7 @@ def from_the_top(logits: Tensor, p: float) -> Tensor:
     #! crossing_and_next: before = descending.cumsum(dim=-1) - descending - torch.nn.functional.pad(descending[..., :-1], (1, 0))
     keep = (before < p) | (p >= 1)
     #: Keep a token as long as the likelier ones have less than p together:
-    #: `cumsum - probabilities < p`.
+    #  `cumsum - probabilities < p`.
     #! drops_the_crossing_token: keep = descending.cumsum(-1) <= p
     #! drops_the_crossing_token: keep = descending.cumsum(-1) < p
     #! drops_the_crossing_token: keep = (descending.cumsum(-1) <= p) | (p >= 1)
@@ -326,13 +326,13 @@ def from_the_top(logits: Tensor, p: float) -> Tensor:
     #: `keep[..., -1] = True` after sorting upwards, `keep[..., 0] = True` after sorting downwards.
     #! least_likely_kept: keep = descending.cumsum(-1) <= p; keep = keep | (~keep.any(-1, keepdim=True) & (torch.arange(keep.shape[-1]) == keep.shape[-1] - 1))
     #: Add up from the small end: sort ascending and remove what has `cumsum <= 1 - p`. Small
-    #: numbers first is how a sum keeps them. Or leave the logits alone when p is 1.
+    #  numbers first is how a sum keeps them. Or leave the logits alone when p is 1.
     #! one_loses_the_tail: keep = before < p
     #  With p = 1 tokens are lost. In float32 the sum of the likely ones is rounded to 1 before
     #  the tail is reached, and so the tail seems superfluous.
     #: Add up from the small end: sort ascending and remove what has `cumsum <= 1 - p`. Small
-    #: numbers first is how a sum keeps them. Or leave the logits alone when p is 1. And keep the
-    #: likeliest in any case.
+    #  numbers first is how a sum keeps them. Or leave the logits alone when p is 1. And keep the
+    #  likeliest in any case.
     #! one_loses_the_tail_and_zero_all: keep = before < p
     keep[..., 0] = True
     #!+ least_likely_kept: pass
@@ -342,7 +342,7 @@ def from_the_top(logits: Tensor, p: float) -> Tensor:
     #  since the sum of the likely ones is rounded to 1 before it.
     #! empty_at_zero: pass
     #: Keep a token as long as the likelier ones have less than p together:
-    #: `cumsum - probabilities < p`.
+    #  `cumsum - probabilities < p`.
     #! zero_keeps_everything: …; keep = keep | (p == 0)
     #  With p = 0 everything stays. The set of the likeliest that reaches 0 is never empty: one
     #  token.

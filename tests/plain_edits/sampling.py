@@ -935,9 +935,7 @@ EDITS = {
             (TOP_K + TOP_P, TOP_K + TOP_P.replace("if p", "elif p")),
             named=("k_or_p",),
         ),
-        Edit(
-            "top_k gets p", ("top_k(logits, k)", "top_k(logits, p)"), named=("top_k_gets_p",)
-        ),
+        Edit("top_k gets p", ("top_k(logits, k)", "top_k(logits, p)"), named=("top_k_gets_p",)),
         Edit(
             "top_k's result is thrown away",
             ("logits = top_k(logits, k)", "top_k(logits, k)"),
