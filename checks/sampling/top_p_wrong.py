@@ -24,15 +24,14 @@ def rightly(logits: Tensor, p: float) -> Tensor:
     return top_p(logits, p)
 
 
-def among_equals(keep: Tensor, logits: Tensor, p: float) -> Tensor:
+def without_equals(logits: Tensor, p: float) -> Tensor:
     """The set without those that equal its last one, if there are several."""
+    values, order = logits.double().softmax(-1).sort(dim=-1, stable=True)
+    keep = (values.cumsum(-1) > 1 - p) | (p >= 1)
+    keep[..., -1] = True
+    keep = torch.zeros_like(keep).scatter(-1, order, keep)
     several = (logits == least(keep, logits)).sum(-1, keepdim=True) > 1
     return keep & ((logits > least(keep, logits)) | ~several | (ranks(logits) == 0) | (p >= 1))
-
-
-def first_columns(keep: Tensor, n: int) -> Tensor:
-    """Which of the sorted places are the first n: (..., V)."""
-    return torch.arange(keep.shape[-1], device=keep.device).expand(keep.shape) < n
 
 
 def top_p(logits: Tensor, p: float) -> Tensor:
@@ -44,8 +43,7 @@ def top_p(logits: Tensor, p: float) -> Tensor:
     #! dim_one: probabilities = logits.float().softmax(dim=1)
     #! sums_of_logits: probabilities = logits.float()
     #  It adds up logits. Mass is probability: softmax first.
-    #! sums_of_logarithms: probabilities = logits.float().log_softmax(dim=-1)
-    #  It adds up logarithms of probabilities. Mass is probability: softmax, not log_softmax.
+    #! only_the_largest: probabilities = logits.float().log_softmax(dim=-1)
     #! sums_of_exponentials: probabilities = logits.float().exp()
     #  It adds up exponentials. Mass is probability: they still have to be divided by their sum.
     #: Once is enough: probabilities = softmax(logits).
@@ -115,9 +113,8 @@ def top_p(logits: Tensor, p: float) -> Tensor:
     #! share_of_the_vocabulary: keep = ranks(logits).gather(-1, order) < max(round(p * logits.shape[-1]), 1)
     #! share_of_the_vocabulary: keep = ranks(logits).gather(-1, order) < int(p * logits.shape[-1])
     #  It keeps the share p of the vocabulary. p is a share of the probability.
-    #! minus_one: keep = together > p - 1
-    #! minus_one: keep = together > 1 + p
-    #  The threshold is not 1 - p: is the sign wrong?
+    #! unchanged: keep = together > p - 1
+    #! only_the_largest: keep = together > 1 + p
     #: Use `p`.
     #! always_nine_tenths: keep = together > 1 - 0.9
     #  It uses 0.9 whatever p is.
@@ -140,7 +137,6 @@ def top_p(logits: Tensor, p: float) -> Tensor:
     #  `keep[-1]` is the last row, all of it. The last place of each row is `keep[..., -1]`.
     #! two_axes_only: keep[:, -1] = True
     #  `keep[:, -1]` asks for exactly two dimensions. `keep[..., -1]` is the last place of any number.
-    #! one_too_few: …; keep = keep & ~(keep.cumsum(-1) == 1)
     #: Keep a token as long as the likelier ones have less than p together:
     #  `cumsum - probabilities < p`.
     #! two_at_least: keep[..., -2:] = True
@@ -178,7 +174,7 @@ def top_p(logits: Tensor, p: float) -> Tensor:
     #! equals_stay: …; keep = logits >= least(keep, logits)
     #  What equals the last token of the set stays as well. The smallest set that reaches p is
     #  asked for; of equals some must go.
-    #! equals_go: …; keep = among_equals(keep, logits, p)
+    #! equals_go: keep = without_equals(logits, p)
     #  Of several equal logits at the end of the set all go, and p is not reached.
     #: Is it `<` or `<=`, and does the count begin at 0 or at 1?
     #! one_too_few: …; keep = keep & (ranks(logits) < keep.sum(-1, keepdim=True) - 1)
@@ -323,6 +319,8 @@ def from_the_top(logits: Tensor, p: float) -> Tensor:
     #! smallest_set_from_below: keep = (descending.flip(-1).cumsum(-1) - descending.flip(-1) < p).flip(-1) | (p >= 1)
     #: Use `p`.
     #! always_nine_tenths: keep = before < 0.9
+    #: `torch.zeros_like(keep).scatter(-1, order, keep)`
+    #! mask_not_put_back: return torch.where((before < p) | (p >= 1), logits, -torch.inf)
     #: `keep[..., -1] = True` after sorting upwards, `keep[..., 0] = True` after sorting downwards.
     #! least_likely_kept: keep = descending.cumsum(-1) <= p; keep = keep | (~keep.any(-1, keepdim=True) & (torch.arange(keep.shape[-1]) == keep.shape[-1] - 1))
     #: Add up from the small end: sort ascending and remove what has `cumsum <= 1 - p`. Small
