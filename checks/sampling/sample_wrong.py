@@ -129,10 +129,6 @@ def sample(logits: Tensor, generator: Generator | None = None) -> Tensor:
     #: multinomial takes (B, V) and draws for each row.
     #! first_row_s_token: drawn = torch.multinomial(probabilities[:1], 1, generator=generator).expand(len(logits), 1)
     #  One token is drawn, for the first row, and given to all.
-    #: `torch.zeros(…, device=logits.device)`
-    #! made_on_the_cpu: …; drawn = torch.tensor(drawn.tolist())
-    #! made_on_the_cpu: …; drawn = drawn.cpu()
-    #  A tensor is made on the CPU whatever the device of the logits is.
     return drawn.squeeze(-1)
     #: `.squeeze(-1)`
     #! dimension_left: return drawn
@@ -164,14 +160,13 @@ def sample(logits: Tensor, generator: Generator | None = None) -> Tensor:
 
 
 def by_noise(logits: Tensor, generator: Generator | None = None) -> Tensor:
-    u = torch.rand(logits.shape, generator=generator, device=logits.device).clamp(min=1e-30)
+    u = torch.rand(logits.shape, generator=generator).clamp(min=1e-30)
     #: `torch.rand(logits.shape, generator=generator)`
     #! one_noise_for_all_rows: u = torch.rand(logits.shape[-1], generator=generator).clamp(min=1e-30)
     #  All rows of the batch get the same noise, so that equal rows draw equal tokens.
     #! one_noise_for_all_tokens: u = torch.rand(len(logits), 1, generator=generator).clamp(min=1e-30)
     #  All tokens of a row get the same noise, which changes nothing: the likeliest wins. Each has its own.
     #! generator_ignored: u = torch.rand(logits.shape).clamp(min=1e-30)
-    #! made_on_the_cpu: u = torch.rand(logits.shape, generator=generator).clamp(min=1e-30)
     noise = -(-u.log()).log()
     #: The noise of the Gumbel trick is -log(-log u), added to the logits; then argmax.
     #! gumbel_wrong_sign: noise = (-u.log()).log()
@@ -202,7 +197,7 @@ def by_height(logits: Tensor, generator: Generator | None = None) -> Tensor:
     #! sums_in_half_precision: edges = logits.softmax(dim=-1).cumsum(dim=-1)
     #  In bfloat16 the cumulative sum moves in steps of 0.004: between two steps lie tokens that
     #  are never drawn.
-    height = torch.rand(len(logits), 1, generator=generator, device=logits.device) * edges[:, -1:]
+    height = torch.rand(len(logits), 1, generator=generator) * edges[:, -1:]
     #: `torch.rand(B, 1, generator=generator)`
     #! one_height_for_all_rows: height = torch.rand(1, generator=generator)
     #  All rows are drawn with the same uniform number, so that equal rows draw equal tokens.
