@@ -329,7 +329,7 @@ sample = Check(
             MANY,
             promise=HALF_PRECISION,
         ),
-        # No device row: numbers are drawn where the generator lies, and that is the caller's choice.
+        # No device row: numbers are drawn where the generator lies, the caller's choice.
     ],
     mistakes=MISTAKES,
     hints=(
