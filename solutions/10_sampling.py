@@ -23,6 +23,8 @@ from plots import sampling as plot
 from plots.show import show
 
 # %% [markdown]
+# House rules, as in every lab: inputs stay as they are; what you make lies where the inputs lie; half precision is computed in float32 and given back in its dtype; gradients flow.
+#
 # ## 10.0 The problem: who chooses?
 #
 # Here is your `Llama` of lab 08 with weights that were trained as in lab 09, only longer: 3 layers of width 96, on the plays of lab 01, character by
@@ -416,8 +418,8 @@ def generate(
     """Write n_new tokens after ids (1, T); yield each, as an int, as soon as it is drawn.
 
     Temperature, then top_k and top_p where k and p are given, then sample. A token in `stop` ends
-    the text and is not yielded. The model gets the prompt, then each new token by itself, with new
-    caches for each call of generate.
+    the text and is not yielded. n_new tokens take n_new calls of the model: first with the prompt,
+    then with each new token but the last, by itself; with new caches for each call of generate.
 
     >>> class AddOne:   # a model that wants t + 1 after t
     ...     def new_caches(self, batch, max_len):

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from assets import shakespeare_llama
 from checks import sampling as check
 from checks.engine import exercises_of
-from checks.probes import sampling_draws as probes
+from checks.sampling.sample import bound, chi_square
 from plots import sampling as plot
 from plots import sampling_text, sampling_writer
 from plots.measures import sampling as measure
@@ -292,7 +292,7 @@ def test_right_samplers_stay_far_from_the_bound() -> None:
             expected = torch.randn(size, dtype=torch.float64).softmax(-1)
             drawn = torch.multinomial(expected, 2000, replacement=True)
             counts = torch.bincount(drawn, minlength=size).double()
-            worst = max(worst, probes.chi_square(counts, expected * 2000) / probes.bound(size))
+            worst = max(worst, chi_square(counts, expected * 2000) / bound(size))
     assert 0.1 < worst < 0.7
 
 

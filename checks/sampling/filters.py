@@ -1,4 +1,4 @@
-"""Lab 10: what the probes of the four filters draw, and how they judge where logits are equal."""
+"""Lab 10, what the four filters share: logits to draw, a reference, how ties are judged."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -12,14 +12,24 @@ from checks.engine import Inputs, Probe, gradients
 Draw = Callable[[Inputs], tuple]
 
 GRID = torch.linspace(0.02, 0.98, 385, dtype=torch.float64)  # to choose p from
-LONG_TAIL = tuple(-0.8 * i for i in range(50))  # down to e^-39 of the largest
-STEPS = tuple(i / 8 for i in range(40))  # exact in bfloat16
-FINE_STEPS = tuple(i / 1024 for i in range(128))  # exact in bfloat16, their softmax is not
+STEPS = tuple(i / 8 for i in range(40))  # exact in bfloat16, and in float32 with 20,000 added
 
 
 def forget(answer: Any) -> None:
     """Drop the calls made so far: results that may differ rightly are no example of anything."""
     vars(answer)["_transcript"].calls.clear()
+
+
+def filtered(logits: Tensor, choose: Callable[[list[float]], list[bool]]) -> Tensor:
+    """(..., V) → (..., V): what `choose` does not keep of a row becomes -inf."""
+    rows = logits.detach().double().reshape(-1, logits.shape[-1])
+    keep = torch.tensor([choose(row.tolist()) for row in rows]).reshape(logits.shape)
+    return torch.where(keep.to(logits.device), logits, -torch.inf)
+
+
+def softmax(row: Sequence[float]) -> list[float]:
+    """e^x over the sum of all of them."""
+    return torch.tensor(row, dtype=torch.float64).softmax(-1).tolist()
 
 
 def shuffled(inputs: Inputs, row: Sequence[float], *batch: int) -> Tensor:
@@ -32,6 +42,21 @@ def uneven(inputs: Inputs, *shape: int) -> Tensor:
     """Logits of which some rows are nearly flat and some steep."""
     steepness = torch.linspace(0.7, 3.0, max(math.prod(shape[:-1]), 1)).reshape(*shape[:-1], 1)
     return inputs.randn(*shape) * steepness + inputs.randn(*shape[:-1], 1)
+
+
+def behind_another(inputs: Inputs) -> Tensor:
+    """Logits of which a filter before has removed some: (3, 7)."""
+    return _with_gaps(uneven(inputs, 3, 7))
+
+
+def far_below(inputs: Inputs) -> Tensor:
+    """The same about -20,000, where float32 has steps of 0.002: no two of a row are equal."""
+    return _with_gaps(shuffled(inputs, STEPS[::3], 3)[:, :7] - 2e4)
+
+
+def _with_gaps(logits: Tensor) -> Tensor:
+    logits[:, 2] = logits[1, 5] = logits[2, 0] = -torch.inf
+    return logits
 
 
 def with_clear_p(inputs: Inputs, logits: Tensor, near: float) -> tuple[Tensor, float]:
@@ -52,22 +77,6 @@ def _clearest(values: Tensor, near: float) -> float:
     return round(grid[gaps.argmax()].item(), 6)
 
 
-def survivors(*draws: Draw, title: str, fails: str = "") -> Probe:
-    """Compare which logits are left, and not their values: every finite one counts as 0."""
-
-    def left(result: Any) -> Any:
-        if not isinstance(result, Tensor) or not result.is_floating_point():
-            return result
-        return torch.where(result.isfinite(), torch.zeros_like(result), result)
-
-    def run(answer: Any, inputs: Inputs) -> list:
-        results = [left(answer(*draw(inputs))) for draw in draws]
-        forget(answer)
-        return results
-
-    return Probe(title, run, fails)
-
-
 def gradients_of_shares(*draws: Draw) -> Probe:
     """Compare the gradients of the softmax of the result.
 
@@ -84,11 +93,15 @@ def gradients_of_shares(*draws: Draw) -> Probe:
 
         return plain.run(shares, inputs)
 
-    return Probe(plain.title, run, plain.fails)
+    return Probe(plain.title, run, plain.fails, promise=plain.promise)
 
 
 def equals(
-    *draws: Draw, fits: Callable[[Tensor, Tensor, float], bool | int], title: str, fails: str
+    *draws: Draw,
+    fits: Callable[[Tensor, Tensor, float], bool | int],
+    title: str,
+    fails: str,
+    promise: str,
 ) -> Probe:
     """Judge results where several logits are equal: which of them stay is up to the answer."""
 
@@ -104,24 +117,4 @@ def equals(
         forget(answer)
         return seen
 
-    return Probe(title, run, fails)
-
-
-def fits_k(result: Tensor, logits: Tensor, k: float) -> bool:
-    """At least k stay unchanged, none smaller than the k-th, all that are larger."""
-    kth = logits.sort(descending=True).values[int(k) - 1]
-    keep = result != -torch.inf
-    return (
-        bool((result[keep] == logits[keep]).all())
-        and bool(keep[logits > kth].all())
-        and not bool(keep[logits < kth].any())
-        and int(keep.sum()) >= k
-    )
-
-
-def fits_p(result: Tensor, logits: Tensor, p: float) -> int:
-    """How many stay, if they are unchanged and none of the others is likelier; else -1."""
-    keep = result != -torch.inf
-    least = logits[keep].min() if keep.any() else torch.inf
-    fits = bool((result[keep] == logits[keep]).all()) and bool((logits[~keep] <= least).all())
-    return int(keep.sum()) if fits else -1
+    return Probe(title, run, fails, promise=promise)
