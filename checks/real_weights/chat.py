@@ -23,9 +23,7 @@ MOST = 60  # pieces after which an answer is taken for endless
 USER: Messages = [{"role": "user", "content": "Say it."}]
 
 
-def reference(
-    model: Any, tokenizer: Any, messages: Messages, n_new: int = 256
-) -> Iterator[str]:
+def reference(model: Any, tokenizer: Any, messages: Messages, n_new: int = 256) -> Iterator[str]:
     """Answer a conversation, piece by piece: the likeliest token each time, until END."""
     prompt = tokenizer.encode(prompt_of(messages)).ids
     caches = model.new_caches(1, len(prompt) + n_new)

@@ -1,6 +1,8 @@
 """Lab 11, 11.3: what is tried on chat_prompt."""
 
-from checks.engine import Check, values
+from typing import Any
+
+from checks.engine import Check, Inputs, Probe, Wrong, values
 from checks.real_weights.chat_prompt_wrong import DEFAULT, END, MISTAKES, Messages
 
 USER = {"role": "user", "content": "Who are you?"}
@@ -21,6 +23,22 @@ def reference(messages: Messages) -> str:
     return text + "<|im_start|>assistant\n"
 
 
+def piece(before: str, after: str) -> Probe:
+    """Look at nothing but what stands behind one content and before another."""
+
+    def run(answer: Any, inputs: Inputs) -> str:
+        # Called past the transcript: what stands elsewhere in the prompt is another row's.
+        text = vars(answer)["_target"]([{**SYSTEM}, {"role": "user", "content": "Hi"}])
+        if not isinstance(text, str) or before not in text or after not in text:
+            raise Wrong("the contents of the two messages are not in it, or it is no text.")
+        _, _, rest = text.partition(before) if before else ("", "", text)
+        return rest.partition(after)[0] if after else rest
+
+    where = f"between `{before}` and `{after}`" if before and after else ""
+    title = where or (f"before `{after}`" if after else f"behind `{before}`")
+    return Probe(f"what stands {title}", run, promise=FORM)
+
+
 chat_prompt = Check(
     exercise="11.3",
     name="chat_prompt",
@@ -31,8 +49,12 @@ chat_prompt = Check(
             title="worked example",
             promise='"content": "Be brief."}',
         ),
+        piece("", "Be brief."),
+        piece("Be brief.", "Hi"),
+        piece("Hi", ""),
         values(
             lambda inputs: ([USER],),
+            lambda inputs: ([ANSWER, USER],),
             title="without a system prompt: the file's own is added",
             promise=FIRST,
         ),

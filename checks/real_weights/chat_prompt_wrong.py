@@ -176,6 +176,7 @@ def chat_prompt(messages: Messages) -> str:
         #  This is Llama 3's template. Each model knows its own only.
         #! tokens_without_bars: text += f"<im_start>{role}\n"
         #  The special tokens lost their bars: `<|im_start|>`.
+        #! llama_3_template: text += f"<|start_header_id|>{role}<|end_header_id|>\n\n"
         text += f"{content}<|im_end|>\n"
         #! no_newline_after_end: text += f"{content}<|im_end|>"
         #  The new line after <|im_end|> is missing. [simonw/llm#84]
@@ -203,6 +204,7 @@ def chat_prompt(messages: Messages) -> str:
         #! empty_line_between: …; text += "\n" * (message is not messages[-1])
         #!+ backslash_and_n: text += rf"{content}<|im_end|>\n"
         #!+ llama_3_template: text += f"{content}<|eot_id|>"
+        #! llama_3_template: text = text.replace(f"<|im_start|>{role}\n", f"<|start_header_id|>{role}<|end_header_id|>\n\n") + f"{content}<|eot_id|>"
         #!+ tokens_without_bars: text += f"{content}<im_end>\n"
         #! turn_overwritten: text = f"<|im_start|>{role}\n{content}<|im_end|>\n"
         #  Each message overwrites the ones before it: `=` where `+=` or a list is meant.
@@ -260,6 +262,7 @@ def chat_prompt(messages: Messages) -> str:
     #! contents_joined: return "\n".join(m["content"] for m in messages if m["content"] != DEFAULT)
     #! contents_joined: return "\n".join(m["content"] for m in messages)
     #  It is the plain text of the messages. Who says what is told by the template.
+    #! as_a_list: return [*(f"<|im_start|>{m['role']}\n{m['content']}<|im_end|>\n" for m in messages), "<|im_start|>assistant\n"]
     #! as_a_list: return [text, "<|im_start|>assistant\n"]
     #! as_a_list: return [*text.splitlines(), "<|im_start|>assistant"]
     #  It returns a list. The model reads one text.

@@ -454,7 +454,9 @@ def appends(model: Any, tokenizer: Any, messages: Messages, n_new: int = 256) ->
     messages.append({"role": "assistant", "content": answer})
 
 
-def appends_first(model: Any, tokenizer: Any, messages: Messages, n_new: int = 256) -> Iterator[str]:
+def appends_first(
+    model: Any, tokenizer: Any, messages: Messages, n_new: int = 256
+) -> Iterator[str]:
     """A place for the answer in the caller's list."""
     asked = [*messages]
     messages.append({"role": "assistant", "content": ""})

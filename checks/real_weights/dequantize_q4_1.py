@@ -35,6 +35,24 @@ dequantize_q4_1 = Check(
             title="worked example",
             promise="[0xF0, 0x81] + 14 * [0x84]",
         ),
+        # Two rows that part the mistakes: where a nibble goes, and what becomes of it.
+        values(
+            lambda inputs: (block_of(1.0, 0.0, list(range(16)), [0] * 16),),
+            lambda inputs: (block_of(1.0, 0.0, [0] * 16, list(range(15, -1, -1))),),
+            title="scale 1, minimum 0: each nibble in its place",
+            promise="the low nibbles are 0, 1, 4 …, the high ones 15, 8, 8 …",
+        ),
+        values(
+            lambda inputs: (block_of(-0.25, 3.0, [7] * 16, [7] * 16),),
+            lambda inputs: (block_of(0.0, -1.5, [9] * 16, [9] * 16),),
+            lambda inputs: (block_of(2.0**-20, 2.0**-18, [3] * 16, [3] * 16),),
+            lambda inputs: (block_of(900.0, -6000.0, [11] * 16, [11] * 16),),
+            lambda inputs: (
+                torch.cat([block_of(0.5 * i, i, [i] * 16, [i] * 16) for i in range(9)]),
+            ),
+            title="all nibbles of a block alike: negative, zero, tiny and large scales",
+            promise=FORMULA,
+        ),
         values(
             lambda inputs: (q4_1(inputs, 1),),
             lambda inputs: (q4_1(inputs, 32),),
@@ -45,20 +63,6 @@ dequantize_q4_1 = Check(
             lambda inputs: (q4_1(inputs, 7),),
             title="shape, dtype and values: 7 random blocks",
             promise=SHAPES,
-        ),
-        values(
-            lambda inputs: (block_of(1.0, 0.0, list(range(16)), [0] * 16),),
-            lambda inputs: (block_of(1.0, 0.0, [0] * 16, list(range(15, -1, -1))),),
-            title="each nibble in its place: only the low ones, only the high ones",
-            promise="the low nibbles are 0, 1, 4 …, the high ones 15, 8, 8 …",
-        ),
-        values(
-            lambda inputs: (block_of(2.0**-20, 2.0**-18, [3] * 16, [15] * 16),),
-            lambda inputs: (block_of(-0.25, 3.0, list(range(16)), [7] * 16),),
-            lambda inputs: (block_of(0.0, -1.5, [9] * 16, [2] * 16),),
-            lambda inputs: (block_of(900.0, -6000.0, list(range(16)), [11] * 16),),
-            title="tiny, negative, zero and large scales",
-            promise=FORMULA,
         ),
     ],
     mistakes=MISTAKES,

@@ -204,6 +204,9 @@ def dequantize_q4_1(blocks: Tensor) -> Tensor:
     #: (n, 20) → (n, 32).
     #! columns_first: return (scale * nibbles + minimum).T.reshape(-1, 32)
     #  The numbers of different blocks are mixed: a transposed tensor was reshaped.
+    #: `torch.cat([low, high], dim=1)`
+    #! joined_along_blocks: x = scale * nibbles + minimum; return torch.cat([x[:, :16], x[:, 16:]]).reshape(-1, 32)
+    #: (n, 20) → (n, 32).
     #! flattened: return (scale * nibbles + minimum).flatten()
     #  The blocks are gone: it is one long row.
     #! squeezed: return (scale * nibbles + minimum).squeeze()

@@ -1,6 +1,7 @@
 """Lab 11, 11.4: load_llama, and what people write in place of its lines."""
 
 import contextlib
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,20 @@ from assets import gguf
 from checks.engine import Mistake, mistakes_of
 from checks.real_weights.dequantize_q4_1_wrong import dequantize_q4_1
 from checks.real_weights.rename_weight_wrong import rename_weight, swapped
-from checks.real_weights.small_llama import Llama, LlamaConfig
+from checks.real_weights.small_llama import Linear, Llama, LlamaConfig
 
 
 def weight_of(stored: gguf.Stored) -> Tensor:
     """The weight that is stored, as the text of 11.4 gives it."""
     if stored.kind == "Q4_1":
-        return dequantize_q4_1(stored.blocks).reshape(stored.shape)
+        return dequantized(stored.blocks.numpy().tobytes()).reshape(stored.shape).clone()
     return stored.plain()
+
+
+@functools.lru_cache(maxsize=512)
+def dequantized(blocks: bytes) -> Tensor:
+    """(n, 32) float32; kept, since every known mistake reads the same small files."""
+    return dequantize_q4_1(torch.frombuffer(bytearray(blocks), dtype=torch.uint8).view(-1, 20))
 
 
 def load_llama(path: Path | str) -> Llama:
@@ -270,7 +277,7 @@ def load_llama(path: Path | str) -> Llama:
     #!+ not_strict: model.load_state_dict(weights, assign=True, strict=False)
     #! not_strict: model.load_state_dict(weights, assign=True, strict=False)
     #!+ random_output: model.load_state_dict(weights, strict=False)
-    #! random_output: model.config.tie_embeddings = False; model.output = nn.Linear(sizes["dim"], sizes["vocab_size"], bias=False, device="meta"); model.load_state_dict(weights, assign=True, strict=False)
+    #! random_output: model.config.tie_embeddings = False; model.output = Linear(sizes["dim"], sizes["vocab_size"]).to("meta"); model.load_state_dict(weights, assign=True, strict=False)
     #! missing_filled_in: weights = {**model.to_empty(device="cpu").state_dict(), **weights}; …
     #  What the file lacks is filled in from the new model, where it is random. A tensor too few is an
     #  error.
@@ -351,7 +358,7 @@ def with_own_output(model: Llama) -> None:
     if model.config.tie_embeddings:
         model.config.tie_embeddings = False
         table = model.tok_embeddings.weight.detach().clone()
-        model.output = nn.Linear(*table.shape[::-1], bias=False)
+        model.output = Linear(*table.shape[::-1])
         model.output.weight = nn.Parameter(table)
 
 

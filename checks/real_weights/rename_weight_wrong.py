@@ -102,7 +102,7 @@ def rename_weight(gguf_name: str) -> str:
     #  What a name begins with is not looked at: `enc.0.attn_q.weight` is no layer of this Llama.
     #! first_digits_only: known = known and parts[0] == "blk" and int(parts[1]) < 10
     #  Layers from 10 on are refused.
-    known = known and parts[-1] == "weight"
+    known = known and parts[3] == "weight"
     #: The last part must be `weight`.
     #! biases_pass: pass
     #! biases_pass: pass

@@ -26,6 +26,14 @@ class LlamaConfig:
     tie_embeddings: bool = False
 
 
+class Linear(nn.Module):
+    """A linear map without a bias; new, its weights are random. (nn.Linear's take longer to draw.)"""
+
+    def __init__(self, n_in: int, n_out: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(n_out, n_in))
+
+
 class Norm(nn.Module):
     """RMSNorm."""
 
@@ -46,10 +54,10 @@ class Attention(nn.Module):
         super().__init__()
         self.config, dim = config, config.dim
         narrow = dim // config.n_heads * config.n_kv_heads
-        self.wq = nn.Linear(dim, dim, bias=False)
-        self.wk = nn.Linear(dim, narrow, bias=False)
-        self.wv = nn.Linear(dim, narrow, bias=False)
-        self.wo = nn.Linear(dim, dim, bias=False)
+        self.wq = Linear(dim, dim)
+        self.wk = Linear(dim, narrow)
+        self.wv = Linear(dim, narrow)
+        self.wo = Linear(dim, dim)
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (B, T, dim) → (B, T, dim)."""
@@ -70,9 +78,9 @@ class FeedForward(nn.Module):
 
     def __init__(self, dim: int, hidden: int) -> None:
         super().__init__()
-        self.w_gate = nn.Linear(dim, hidden, bias=False)
-        self.w_up = nn.Linear(dim, hidden, bias=False)
-        self.w_down = nn.Linear(hidden, dim, bias=False)
+        self.w_gate = Linear(dim, hidden)
+        self.w_up = Linear(dim, hidden)
+        self.w_down = Linear(hidden, dim)
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (..., dim) → (..., dim)."""
@@ -106,7 +114,7 @@ class Llama(nn.Module):
         self.layers = nn.ModuleList(Block(config) for _ in range(config.n_layers))
         self.norm = Norm(config.dim, config.norm_eps)
         if not config.tie_embeddings:
-            self.output = nn.Linear(config.dim, config.vocab_size, bias=False)
+            self.output = Linear(config.dim, config.vocab_size)
 
     def forward(self, ids: Tensor) -> Tensor:
         """ids: (B, T) → logits (B, T, V) float32."""

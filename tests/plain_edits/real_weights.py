@@ -67,23 +67,21 @@ EDITS = {
             ("packed >> 4]", "packed & 0xF0]"),
             named=("high_not_shifted",),
         ),
-        Edit(
-            "shifted by eight bits", ("packed >> 4]", "packed >> 8]"), named=("new:shifted_away",)
-        ),
+        Edit("shifted by eight bits", ("packed >> 4]", "packed >> 8]"), named=("shifted_away",)),
         Edit(
             "the remainder by 15 instead of the low nibble",
             ("packed & 15", "packed % 15"),
-            named=("new:remainder_by_fifteen",),
+            named=("remainder_by_fifteen",),
         ),
         Edit(
             "divided by 15 instead of 16",
             ("packed >> 4]", "packed // 15]"),
-            named=("new:high_divided_by_fifteen",),
+            named=("high_divided_by_fifteen",),
         ),
         Edit(
             "/ for //: the high nibbles keep a fraction",
             ("packed >> 4]", "packed / 16]"),
-            named=("new:high_with_a_fraction",),
+            named=("high_with_a_fraction",),
         ),
         Edit("three bits only: & 7", ("packed & 15", "packed & 7"), named=("three_bits",)),
         Edit(
@@ -119,7 +117,7 @@ EDITS = {
         Edit(
             "8 is taken from the nibbles while they are uint8: it wraps round",
             ("scale * nibbles + minimum", "scale * (nibbles - 8) + minimum"),
-            named=("signed_nibbles", "new:wraps_round"),
+            named=("signed_nibbles",),
         ),
         Edit(
             "brackets: the minimum is scaled, too",
@@ -139,7 +137,7 @@ EDITS = {
         Edit(
             "the second number is taken for the maximum",
             ("scale * nibbles + minimum", "minimum - scale * (15.0 - nibbles)"),
-            named=("new:minimum_as_maximum",),
+            named=("minimum_as_maximum",),
         ),
         Edit(
             "float16 comes back",
@@ -161,17 +159,17 @@ EDITS = {
         Edit(
             "the nibbles begin after the scale: the minimum is read as nibbles",
             ("packed = blocks[:, 4:]", "packed = blocks[:, 2:18]"),
-            named=("new:nibbles_two_bytes_early",),
+            named=("nibbles_two_bytes_early",),
         ),
         Edit(
             "the nibbles begin one byte too late",
             ("packed = blocks[:, 4:]", "packed = blocks[:, 5:]"),
-            named=("new:a_byte_lost",),
+            named=("a_byte_lost",),
         ),
         Edit(
             "the nibbles end one byte too early",
             ("packed = blocks[:, 4:]", "packed = blocks[:, 4:-1]"),
-            named=("new:a_byte_lost",),
+            named=("a_byte_lost",),
         ),
         Edit(
             "the head is taken from the end of the block",
@@ -190,12 +188,12 @@ EDITS = {
         Edit(
             "scale and minimum have no dimension left: (n,) against (n, 32)",
             ("scale, minimum = head.split(1, dim=1)", "scale, minimum = head[:, 0], head[:, 1]"),
-            named=("new:column_lost",),
+            named=("column_lost",),
         ),
         Edit(
             "unbind drops the dimension: (n,) against (n, 32)",
             ("head.split(1, dim=1)", "head.unbind(1)"),
-            named=("new:column_lost",),
+            named=("column_lost",),
         ),
         Edit(
             "writes into blocks: &= in place",
@@ -223,7 +221,7 @@ EDITS = {
         Edit(
             "only one block: .squeeze loses the dimension",
             ("scale * nibbles + minimum", "(scale * nibbles + minimum).squeeze()"),
-            named=("new:squeezed",),
+            named=("squeezed",),
         ),
     ],
     "rename_weight": [
@@ -250,7 +248,7 @@ EDITS = {
         Edit(
             "the error is returned, not raised",
             ("raise ValueError(", "return ValueError("),
-            named=("new:error_returned",),
+            named=("error_returned",),
         ),
         Edit(
             "bias is renamed as if it were a weight",
@@ -266,7 +264,7 @@ EDITS = {
         Edit(
             "anything may follow the name",
             ('"weight"] if', '"weight", *_] if'),
-            named=("new:tails_pass",),
+            named=("tails_pass",),
         ),
         Edit(
             "a similar name is taken for a known one: startswith",
@@ -280,12 +278,12 @@ EDITS = {
         Edit(
             "the names outside the blocks are forgotten",
             ("    if gguf_name in OUTSIDE:\n        return OUTSIDE[gguf_name]\n", ""),
-            named=("new:outside_forgotten",),
+            named=("outside_forgotten",),
         ),
         Edit(
             "layer for layers",
             ('f"layers.{layer}', 'f"layer.{layer}'),
-            named=("new:layer_for_layers",),
+            named=("layer_for_layers",),
         ),
         Edit("blk is kept", ('f"layers.{layer}', 'f"blk.{layer}'), named=("blk_kept",)),
         Edit(
@@ -308,11 +306,11 @@ EDITS = {
             ('{PARTS[part]}.weight"', '{PARTS[part]}"'),
             named=("weight_dropped",),
         ),
-        Edit("the part is not translated", ("{PARTS[part]}", "{part}"), named=("new:part_kept",)),
+        Edit("the part is not translated", ("{PARTS[part]}", "{part}"), named=("part_kept",)),
         Edit(
             "the f of the f-string is missing",
             ('return f"layers', 'return "layers'),
-            named=("new:no_f_string",),
+            named=("no_f_string",),
         ),
         Edit(
             "gate and up swapped",
@@ -361,12 +359,12 @@ EDITS = {
         Edit(
             "transformers' prefix, model.layers",
             ('f"layers.{layer}', 'f"model.layers.{layer}'),
-            named=("new:model_prefix",),
+            named=("model_prefix",),
         ),
         Edit(
             "wo forgotten: attn_output counts as unknown",
             ("if part in PARTS", 'if part in PARTS and part != "attn_output"'),
-            named=("new:wo_unknown",),
+            named=("wo_unknown",),
         ),
         Edit(
             "output_norm keeps its name",
@@ -403,7 +401,7 @@ EDITS = {
         Edit(
             "any last part of a name that ends with the right one: blk. is not asked for",
             ('["blk", layer, part, "weight"]', '[_, layer, part, "weight"]'),
-            named=("new:any_prefix_passes",),
+            named=("any_prefix_passes",),
         ),
     ],
     "chat_prompt": [
@@ -431,12 +429,12 @@ EDITS = {
         Edit(
             "looks at the last message instead of the first",
             ("messages[0]", "messages[-1]"),
-            named=("default_always",),
+            named=("last_role_asked",),
         ),
         Edit(
             "== for !=",
             ('["role"] != "system"', '["role"] == "system"'),
-            named=("new:condition_turned_round",),
+            named=("condition_turned_round",),
         ),
         Edit(
             "an empty system prompt is replaced by the default",
@@ -460,7 +458,7 @@ EDITS = {
                 '[{"role": "system", "content": DEFAULT}, *messages]',
                 '[*messages, {"role": "system", "content": DEFAULT}]',
             ),
-            named=("new:default_only_at_the_end",),
+            named=("default_only_at_the_end",),
         ),
         Edit(
             "the default has a full stop at its end",
@@ -505,7 +503,7 @@ EDITS = {
         Edit(
             "a raw string: backslash and n instead of a new line",
             ('turns = [f"', 'turns = [rf"'),
-            named=("new:backslash_and_n",),
+            named=("backslash_and_n",),
         ),
         Edit(
             "no new line after the last assistant",
@@ -533,7 +531,7 @@ EDITS = {
         Edit(
             "joined with new lines: an empty line between turns",
             ('"".join(turns)', '"\\n".join(turns)'),
-            named=("new:empty_line_between",),
+            named=("empty_line_between",),
         ),
         Edit(
             "content is stripped",
@@ -543,12 +541,12 @@ EDITS = {
         Edit(
             "content is stripped at its end",
             ("{m['content']}", "{m['content'].rstrip()}"),
-            named=("contents_stripped", "new:contents_stripped_right"),
+            named=("contents_stripped", "contents_stripped"),
         ),
         Edit(
             "content in quotes: !r",
             ("{m['content']}", "{m['content']!r}"),
-            named=("new:contents_quoted",),
+            named=("contents_quoted",),
         ),
         Edit("every role is user", ("{m['role']}", "user"), named=("all_from_the_user",)),
         Edit(
@@ -559,7 +557,7 @@ EDITS = {
         Edit(
             "the first message is left out",
             ("for m in messages]", "for m in messages[1:]]"),
-            named=("new:first_message_left_out",),
+            named=("first_message_left_out",),
         ),
         Edit(
             "answers of the assistant are left out",
@@ -569,12 +567,12 @@ EDITS = {
         Edit(
             "<|im_start|> at both ends",
             ("{m['content']}<|im_end|>", "{m['content']}<|im_start|>"),
-            named=("no_end_token", "new:start_for_end"),
+            named=("no_end_token", "start_for_end"),
         ),
         Edit(
             "the turns are in the reverse order",
             ("for m in messages]", "for m in reversed(messages)]"),
-            named=("new:reversed",),
+            named=("turns_reversed",),
         ),
         Edit(
             "a begin-of-text token in front",
@@ -584,7 +582,7 @@ EDITS = {
         Edit(
             "a list comes back",
             ('"".join(turns) + "<|im_start|>assistant\\n"', '[*turns, "<|im_start|>assistant\\n"]'),
-            named=("new:as_a_list",),
+            named=("as_a_list",),
         ),
         Edit(
             "strips the finished prompt",
@@ -603,7 +601,7 @@ EDITS = {
         Edit(
             "what users write is escaped",
             ("{m['content']}", "{m['content'].replace('<|', '< |')}"),
-            named=("new:contents_escaped",),
+            named=("contents_escaped",),
         ),
     ],
     "load_llama": [
@@ -620,18 +618,18 @@ EDITS = {
         Edit(
             "names are not translated",
             ("{rename_weight(name): weight_of(stored)", "{name: weight_of(stored)"),
-            named=("new:names_kept",),
+            named=("names_kept",),
         ),
         Edit(
             "names are not translated, and strict=False hides it",
             ("{rename_weight(name): weight_of(stored)", "{name: weight_of(stored)"),
             ("assign=True", "assign=True, strict=False"),
-            named=("new:names_kept", "not_strict", "left_on_meta"),
+            named=("names_kept", "not_strict", "left_on_meta"),
         ),
         Edit(
             "plain() for everything: Q4_1 is refused",
             ("weight_of(stored) for", "stored.plain() for"),
-            named=("new:plain_for_everything",),
+            named=("plain_for_everything",),
         ),
         Edit(
             "dequantize_q4_1 for everything: norms and the table are no Q4_1",
@@ -651,7 +649,7 @@ EDITS = {
         Edit(
             "matrices are transposed",
             ("weight_of(stored) for", "weight_of(stored).T for"),
-            named=("new:matrices_turned",),
+            named=("matrices_turned",),
         ),
         Edit(
             "reshaped to (in, out) and transposed: the rows are torn apart",
@@ -692,7 +690,7 @@ EDITS = {
         Edit(
             "the embeddings are never tied",
             ("**file.config()", '**file.config() | {"tie_embeddings": False}'),
-            named=("new:never_tied",),
+            named=("never_tied",),
         ),
         Edit(
             "as many key/value heads as query heads",
@@ -701,7 +699,7 @@ EDITS = {
                 '    facts = file.config()\n    facts["n_kv_heads"] = facts["n_heads"]\n    with torch',
             ),
             ("**file.config()", "**facts"),
-            named=("new:kv_heads_as_heads",),
+            named=("kv_heads_as_heads",),
         ),
         Edit(
             "max_seq_len is the default, not the file's",
@@ -709,7 +707,7 @@ EDITS = {
                 "LlamaConfig(**file.config())",
                 'LlamaConfig(**{k: v for k, v in file.config().items() if k != "max_seq_len"})',
             ),
-            named=("new:default_max_seq_len",),
+            named=("default_max_seq_len",),
         ),
         Edit(
             "the config is that of SmolLM2, whatever the file says",
@@ -717,17 +715,17 @@ EDITS = {
                 "LlamaConfig(**file.config())",
                 "LlamaConfig(576, 30, 9, 3, 49152, 1536, 2048, 1e-5, 100_000.0, True)",
             ),
-            named=("new:config_by_hand",),
+            named=("config_by_hand",),
         ),
         Edit(
             "the file's config is not used: LlamaConfig()",
             ("LlamaConfig(**file.config())", "LlamaConfig()"),
-            named=("new:config_by_hand",),
+            named=("config_by_hand",),
         ),
         Edit(
             "the dictionary is handed over without **",
             ("LlamaConfig(**file.config())", "LlamaConfig(file.config())"),
-            named=("new:config_not_unpacked",),
+            named=("config_not_unpacked",),
         ),
         Edit(
             "the weights are not loaded: random ones stay",
@@ -743,7 +741,7 @@ EDITS = {
         Edit(
             "to_empty after loading throws the numbers away",
             ("    return model", '    return model.to_empty(device="cpu")'),
-            named=("new:emptied",),
+            named=("emptied",),
         ),
         Edit(
             "returns what load_state_dict says",
@@ -751,7 +749,7 @@ EDITS = {
                 "    model.load_state_dict(weights, assign=True)\n    return model",
                 "    return model.load_state_dict(weights, assign=True)",
             ),
-            named=("new:returns_the_report",),
+            named=("returns_the_report",),
         ),
         Edit(
             "returns the weights, no model",
@@ -764,7 +762,7 @@ EDITS = {
                 "for name, stored in file.tensors.items()}",
                 'for name, stored in file.tensors.items() if "rope" not in name and not name.endswith(".bias")}',
             ),
-            named=("new:unknown_left_out",),
+            named=("unknown_left_out",),
         ),
         Edit(
             "every tensor that does not fit by name is skipped",
@@ -772,7 +770,7 @@ EDITS = {
                 "weights = {rename_weight(name): weight_of(stored) for name, stored in file.tensors.items()}",
                 "weights = {}\n    for name, stored in file.tensors.items():\n        try:\n            weights[rename_weight(name)] = weight_of(stored)\n        except ValueError:\n            continue",
             ),
-            named=("new:unknown_left_out",),
+            named=("unknown_left_out",),
         ),
         Edit(
             "missing weights are filled in from the model's own",
@@ -780,7 +778,7 @@ EDITS = {
                 "    model.load_state_dict(weights",
                 "    weights = {**model.to_empty(device='cpu').state_dict(), **weights}\n    model.load_state_dict(weights",
             ),
-            named=("new:missing_filled_in",),
+            named=("missing_filled_in",),
         ),
         Edit(
             "rows of wq and wk are reordered as for transformers",
@@ -801,7 +799,7 @@ EDITS = {
                 "    model.load_state_dict",
                 '    for name in weights:\n        if name.startswith("layers."):\n            weights[name] = weights[f"layers.0.{name.split(chr(46), 2)[2]}"]\n    model.load_state_dict',
             ),
-            named=("new:layer_0_for_all",),
+            named=("layer_0_for_all",),
         ),
         Edit(
             "a path as text is not taken",
@@ -824,7 +822,7 @@ EDITS = {
         Edit(
             "stop is the id, not a set: TypeError",
             ("stop={end}", "stop=end"),
-            named=("new:stop_is_no_set",),
+            named=("stop_is_no_set",),
         ),
         Edit(
             "stop has the token's text, not its id",
@@ -853,7 +851,7 @@ EDITS = {
         Edit(
             "does not hold back half characters",
             (HOLD, "if text:"),
-            named=("new:half_characters_shown",),
+            named=("half_characters_shown",),
         ),
         Edit(
             "yields the whole answer each time",
@@ -868,7 +866,7 @@ EDITS = {
         Edit(
             "counts tokens instead of characters as shown",
             ("shown = len(text)", "shown = len(answer)"),
-            named=("new:tokens_counted",),
+            named=("tokens_counted",),
         ),
         Edit(
             "counts what was held back as shown: characters of several tokens are lost",
@@ -878,12 +876,12 @@ EDITS = {
         Edit(
             "yields only the last character",
             ("text[shown:]", "text[-1:]"),
-            named=("new:last_character_only",),
+            named=("last_character_only",),
         ),
         Edit(
             "holds everything back while there is a � anywhere in the answer",
             (HOLD, 'if "\\N{REPLACEMENT CHARACTER}" not in text:'),
-            named=("new:held_back_for_ever",),
+            named=("held_back_for_ever",),
         ),
         Edit(
             "throws � away instead of waiting",
@@ -930,17 +928,17 @@ EDITS = {
         Edit(
             "ids have no batch dimension",
             ("torch.tensor([ids])", "torch.tensor(ids)"),
-            named=("new:ids_without_batch",),
+            named=("ids_without_batch",),
         ),
         Edit(
             "hands the list over, no tensor",
             ("torch.tensor([ids])", "[ids]"),
-            named=("new:ids_as_a_list",),
+            named=("ids_as_a_list",),
         ),
         Edit(
             "the encoding, not its ids",
             ("chat_prompt(messages)).ids", "chat_prompt(messages))"),
-            named=("new:encoding_for_ids",),
+            named=("encoding_for_ids",),
         ),
         Edit(
             "the prompt is decoded, too",
@@ -953,7 +951,7 @@ EDITS = {
                 "            yield text[shown:]\n            shown = len(text)",
                 "            shown = len(text)\n    return text[:shown]",
             ),
-            named=("new:returned_not_yielded",),
+            named=("returned_not_yielded",),
         ),
         Edit(
             "yields everything at once at the end",
@@ -966,7 +964,7 @@ EDITS = {
         Edit(
             "prints the pieces instead of yielding them",
             ("yield text[shown:]", 'print(text[shown:], end="")'),
-            named=("new:printed",),
+            named=("printed",),
         ),
         Edit(
             "strips the pieces: words run together",
@@ -976,7 +974,7 @@ EDITS = {
         Edit(
             "strips the whole answer's spaces and new lines",
             ("tokenizer.decode(answer)", "tokenizer.decode(answer).strip()"),
-            named=("spaces_lost", "new:answer_stripped"),
+            named=("spaces_lost", "answer_stripped"),
         ),
         Edit(
             "appends the answer to the caller's messages",
@@ -998,7 +996,7 @@ EDITS = {
                 "yield text[shown:]\n            shown = len(text)",
                 "yield text[shown : len(text) - 1]\n            shown = len(text) - 1",
             ),
-            named=("new:one_character_behind",),
+            named=("one_character_behind",),
         ),
     ],
 }
@@ -1105,7 +1103,7 @@ PAIRS = {  # two mistakes at once in one answer
             "only the last message, and half characters are shown",
             ("chat_prompt(messages)", "chat_prompt(messages[-1:])"),
             (HOLD, "if text:"),
-            named=("last_message_only", "new:half_characters_shown"),
+            named=("last_message_only", "half_characters_shown"),
         ),
     ],
 }

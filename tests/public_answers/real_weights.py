@@ -4,7 +4,7 @@ import torch
 from wrong_answers import Public
 
 from assets import gguf
-from my_llama import (
+from solutions.my_llama import (
     Llama,
     LlamaConfig,
     chat_prompt,
@@ -425,7 +425,7 @@ PUBLIC = {
             two_byte_header,
             "ml-explore/mlx#3664",
             "skips two bytes of header, as in Q4_0: the minimum is read as nibbles",
-            named=("new:nibbles_two_bytes_early",),
+            named=("nibbles_two_bytes_early",),
         ),
         Public(
             consecutive_pairs,
@@ -457,7 +457,7 @@ PUBLIC = {
             cascade,
             "onnxruntime/mobius#334",
             "replaces pieces of names one after the other: bias, attn_q_norm and much else get through",
-            named=("part_inside_another", "biases_pass", "unknown_names_pass"),
+            named=("replaced_piece_by_piece",),
         ),
         Public(
             up_first,
@@ -489,7 +489,7 @@ PUBLIC = {
             start_closes,
             "huggingface/course#802",
             "turns are closed by <|im_start|>",
-            named=("no_end_token", "new:start_for_end"),
+            named=("no_end_token", "start_for_end"),
         ),
         Public(
             glued_turns,
@@ -551,19 +551,19 @@ PUBLIC = {
             norms_minus_one,
             "vllm-project/vllm#31464",
             "takes 1 from all norm weights",
-            named=("new:norm_weights_minus_one",),
+            named=("norm_weights_minus_one",),
         ),
         Public(
             emptied_afterwards,
             "huggingface/transformers#34234",
             "to_empty after loading: memory that nobody has written",
-            named=("new:emptied",),
+            named=("emptied",),
         ),
         Public(
             rope_freqs_dropped,
             "vllm-project/vllm#7268",
             "rope_freqs.weight is dropped in silence: a tensor too many is no error",
-            named=("new:unknown_left_out",),
+            named=("unknown_left_out",),
         ),
         Public(
             strict_off,
@@ -589,7 +589,7 @@ PUBLIC = {
             stuck_for_ever,
             "openai/harmony#83",
             "after one byte that never becomes a character nothing is shown any more",
-            named=("new:held_back_for_ever",),
+            named=("held_back_for_ever",),
         ),
         Public(
             endoftext_only,
@@ -607,13 +607,13 @@ PUBLIC = {
             all_then_cut,
             "dottxt-ai/outlines#750",
             "generates all n_new tokens, then cuts: nothing comes before the end, and it does not stop early",
-            named=("new:generated_ahead",),
+            named=("generated_ahead",),
         ),
         Public(
             retreating,
             "sgl-project/sglang#31598",
             "goes back while a character is incomplete: text is shown twice",
-            named=("new:text_shown_twice",),
+            named=("text_shown_twice",),
         ),
         Public(
             special_tokens_shown,

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from assets import gguf
-from my_llama import (
+from solutions.my_llama import (
     Llama,
     LlamaConfig,
     chat_prompt,
