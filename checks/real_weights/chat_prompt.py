@@ -8,7 +8,7 @@ from checks.real_weights.chat_prompt_wrong import DEFAULT, END, MISTAKES, Messag
 USER = {"role": "user", "content": "Who are you?"}
 ANSWER = {"role": "assistant", "content": "A model."}
 SYSTEM = {"role": "system", "content": "Be brief."}
-FORM = "A message is <|im_start|>, its role, a new line, its content as it is, <|im_end|> and a new line"
+FORM = "its role, a new line, its content as it is, <|im_end|> and a new line"
 FIRST = "If the *first* message is no system prompt, the default one comes before it."
 WHOLE = "Write a conversation in ChatML, up to where the assistant's next answer begins."
 

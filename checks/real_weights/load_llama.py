@@ -147,13 +147,12 @@ def foreign(model: nn.Module, path: Path | str) -> str:
             "ones, as in a new model." if new else "others, too."
         )
     second = weights.get("output.weight")
-    if "output.weight" not in file and second is not None:
-        if not alike(second, weights["tok_embeddings.weight"]):
-            return (
-                "`output.weight` holds other numbers than the embedding table. In this file one "
-                "table serves as both."
-            )
-    return ""
+    if "output.weight" in file or second is None or alike(second, weights["tok_embeddings.weight"]):
+        return ""
+    return (
+        "`output.weight` holds other numbers than the embedding table. In this file one table "
+        "serves as both."
+    )
 
 
 @functools.lru_cache(maxsize=64)

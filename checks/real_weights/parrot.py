@@ -95,7 +95,8 @@ class Parrot(nn.Module):
         seen = new = ids[0].tolist()
         for cache in caches or []:
             seen = cache.update(new)
-        if self.read and seen[: len(self.read)] == self.read and len(seen) > len(self.read):
+        answering = len(self.read) >= min(len(prompt) for prompt, _ in self.texts)
+        if answering and seen[: len(self.read)] == self.read and len(seen) > len(self.read):
             chosen = self._last[seen[len(self.read)]]
             self.ranks.append(int((self._last > chosen).sum()))
         self.read = list(seen)

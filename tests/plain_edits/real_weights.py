@@ -951,7 +951,7 @@ EDITS = {
                 "            yield text[shown:]\n            shown = len(text)",
                 "            shown = len(text)\n    return text[:shown]",
             ),
-            named=("returned_not_yielded",),
+            named=("returned_at_the_end",),
         ),
         Edit(
             "yields everything at once at the end",
