@@ -613,7 +613,7 @@ EDITS = {
         Edit(
             "without assign=True the weights stay on meta, without numbers",
             (", assign=True", ""),
-            named=("left_on_meta",),
+            named=("without_assign",),
         ),
         Edit(
             "names are not translated",
