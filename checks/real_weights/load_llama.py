@@ -180,7 +180,8 @@ def logits(
 def config(answer: Any, inputs: Inputs) -> dict[str, Any]:
     """The sizes in the model's config."""
     model = loaded(answer, a_file(inputs, UNTIED))
-    return {name: getattr(model.config, name) for name in CONFIG}
+    said = model.config
+    return {name: said[name] if isinstance(said, dict) else getattr(said, name) for name in CONFIG}
 
 
 def other_kinds(answer: Any, inputs: Inputs) -> Tensor:
