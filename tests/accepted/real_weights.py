@@ -274,6 +274,7 @@ def load_by_parts(path: Any) -> nn.Module:
         n_kv_heads=said["llama.attention.head_count_kv"],
         vocab_size=said["llama.vocab_size"],
         hidden_dim=said["llama.feed_forward_length"],
+        max_seq_len=said["llama.context_length"],
         norm_eps=said["llama.attention.layer_norm_rms_epsilon"],
         rope_base=said["llama.rope.freq_base"],
         tie_embeddings="output.weight" not in file.tensors,
