@@ -20,11 +20,10 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from assets import smollm2
+from checks import real_weights as check
 from checks.engine import Inputs
-from checks.mistakes import real_weights as mistakes
-from checks.mistakes import real_weights_loading as mistakes_of_loading
-from checks.probes import real_weights as files
-from checks.probes import real_weights_loading as loading
+from checks.real_weights import small_files as files
+from checks.real_weights.load_llama import meta_is_ready
 from plots import real_weights as plot
 from plots import real_weights_live as live
 from plots import real_weights_places as places
@@ -36,8 +35,11 @@ from plots.page import draw_page
 from solutions.my_llama import Llama, LlamaConfig, apply_rope, attention_weights, count_parameters
 from solutions.my_llama import real_weights as worked
 
-WRONG = {mistake.key: mistake.wrong for mistake in (*mistakes.DEQUANTIZE, *mistakes.PROMPT)}
-WRONG_MODELS = {mistake.key: mistake.wrong for mistake in mistakes_of_loading.LOADING}
+WRONG = {
+    mistake.key: mistake.answers[0]
+    for mistake in (*check.dequantize_q4_1.mistakes, *check.chat_prompt.mistakes)
+}
+WRONG_MODELS = {mistake.key: mistake.answers[0] for mistake in check.load_llama.mistakes}
 TALKS = answers.reference()
 
 
@@ -187,16 +189,16 @@ def test_the_clock_stands_still_while_torch_prepares_the_meta_device(
     fired: list[int] = []
     monkeypatch.setattr(torch.nn, "Embedding", lambda *_, **__: time.sleep(0.4))
     before = signal.signal(signal.SIGALRM, lambda *_: fired.append(1))
-    loading.meta_is_ready.cache_clear()
+    meta_is_ready.cache_clear()
     try:
         signal.setitimer(signal.ITIMER_REAL, 0.2)
-        loading.meta_is_ready()
+        meta_is_ready()
         assert fired == []
         assert 0 < signal.getitimer(signal.ITIMER_REAL)[0] <= 0.2
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-        loading.meta_is_ready.cache_clear()
+        meta_is_ready.cache_clear()
 
 
 # pictures
@@ -394,7 +396,7 @@ def test_places_are_filled_or_empty(path: Path) -> None:
 
 
 def mistakes_of(key: str) -> Any:
-    return next(mistake.wrong for mistake in mistakes.RENAME if mistake.key == key)
+    return next(m.answers[0] for m in check.rename_weight.mistakes if m.key == key)
 
 
 def test_a_changed_model_fits_and_is_another_one(
