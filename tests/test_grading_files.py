@@ -51,7 +51,7 @@ def test_python_m_checks_grades_a_file_anywhere_and_leaves_no_trace(downloads: P
         ("list.ipynb", "not a notebook, or a damaged one"),
         ("binary.ipynb", "not a notebook, or a damaged one"),
         ("holiday.ipynb", "not one of the course's labs (0"),
-        (".", "it cannot be read"),
+        (".", "it is a folder; name the notebooks in it"),
     ],
 )
 def test_a_file_that_cannot_be_graded_gets_a_sentence(
@@ -63,6 +63,33 @@ def test_a_file_that_cannot_be_graded_gets_a_sentence(
     said = capsys.readouterr().out
     assert sentence in said
     assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--score-json", "{here}/02_rmsnorm (1).ipynb", "{file}"], "that is a notebook"),
+        (["{file}", "--score-json", "{here}/gone/s.json"], "there is no folder"),
+        (["{file}", "--junitxml", "{here}"], "that is a folder"),
+        (["{file}", "--score-json", "{here}/s", "--junitxml", "{here}/s"], "name the same file"),
+        (["{file}", "--score-jsn", "s.json"], "unrecognized arguments: --score-jsn"),
+        (["{file}", "--score-json"], "expected one argument"),
+        (["{file}", "-n", "many"], "is no number of notebooks"),
+        (["{file}", "--notebook-timeout", "-1"], "is no number of seconds"),
+    ],
+)
+def test_a_command_that_cannot_be_carried_out_grades_nobody(
+    downloads: Path, options: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from checks.__main__ import main
+
+    file = downloads / "02_rmsnorm (1).ipynb"
+    before = file.read_bytes()
+    assert main([one.format(here=downloads, file=file) for one in options]) == 2
+    said = "".join(capsys.readouterr())
+    assert sentence in said
+    assert "Traceback" not in said
+    assert file.read_bytes() == before
 
 
 def test_without_arguments_the_usage(capsys: pytest.CaptureFixture[str]) -> None:

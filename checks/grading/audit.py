@@ -243,4 +243,6 @@ def _longest_rising(order: list[str], cells: Mapping[str, int | str]) -> set[str
 def _tags(notebook: Mapping[str, Any], number: int) -> set[str]:
     cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
     tags = cells[number].get("metadata", {}).get("tags")
-    return {str(tag).lower() for tag in tags} if isinstance(tags, list) else set()
+    marks = re.findall(r"^\s*#\s*(NBVAL_\w+)\s*$", text(cells[number]["source"]), re.MULTILINE)
+    found = [*marks, *(tags if isinstance(tags, list) else [])]
+    return {str(tag).lower().replace("_", "-") for tag in found}
