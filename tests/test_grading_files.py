@@ -1,7 +1,11 @@
 """`python -m checks FILE.ipynb`: notebooks that lie anywhere, and files that are none."""
 
 import json
+import os
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import nbformat
@@ -119,3 +123,28 @@ def test_plain_pytest_without_nbval_gives_the_remedy_too(downloads: Path) -> Non
     done = run([sys.executable, "-c", code], ROOT)
     assert done.returncode == 4
     assert "pip install nbval" in done.stdout + done.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there is no SIGTERM elsewhere")
+def test_a_run_that_is_ended_leaves_nothing_and_has_written_what_it_knew(tmp_path: Path) -> None:
+    """Ended in the second notebook: the first one's scores are there, no folder and no kernel is."""
+    rooms = tmp_path / "tmp"
+    rooms.mkdir()
+    nbformat.write(lab(), tmp_path / "a.ipynb")
+    slow = lab()
+    slow.cells.insert(0, new_code_cell("import time\nprint(1)\ntime.sleep(615)"))
+    nbformat.write(slow, tmp_path / "b.ipynb")
+    command = [sys.executable, "-m", "checks", "a.ipynb", "b.ipynb", "--score-json", "s.json"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(rooms)}
+    with (tmp_path / "log").open("w") as log:
+        running = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=log, stderr=log)
+    end = time.monotonic() + 120
+    while not (tmp_path / "s.json").exists() and time.monotonic() < end:
+        time.sleep(0.1)
+    time.sleep(2.0)
+    running.send_signal(signal.SIGTERM)
+    assert running.wait(60) != 0
+    first = json.loads((tmp_path / "s.json").read_text())["notebooks"][0]
+    assert (first["notebook"], first["earned"]) == ("a.ipynb", 5)
+    assert [path for path in rooms.iterdir() if path.name.startswith("llama-lab")] == []
+    assert "Traceback" not in (tmp_path / "log").read_text()
