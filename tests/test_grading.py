@@ -82,8 +82,13 @@ def notebooks() -> dict[str, nbformat.NotebookNode]:
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
-    """A folder inside the course, as the labs' is: its conftest.py is in force there."""
+    """A folder inside the course, as the labs' is: the course's conftest.py is in force there.
+
+    One that somebody left beside the notebooks is not, nor does a torch.py of theirs count.
+    """
     with tempfile.TemporaryDirectory(prefix=".graded-test-", dir=ROOT) as name:
+        for left in ("conftest.py", "torch.py"):
+            (Path(name) / left).write_text("raise SystemExit('this must not run')")
         yield Path(name)
 
 

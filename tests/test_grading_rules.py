@@ -2,6 +2,7 @@
 
 import json
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import nbformat
@@ -14,7 +15,7 @@ from nbformat.v4 import new_code_cell
 from checks.engine import exercises_of, inputs
 from checks.engine.compare import difference
 from checks.engine.plain import plain
-from checks.grading import audit, kernel, reading, verdict
+from checks.grading import audit, kernel, reading, table, verdict
 
 EXERCISE = audit.Exercise("2.3", "rms_norm", 2)
 
@@ -287,3 +288,20 @@ def test_patched_comparisons_decide_nothing(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(torch, "allclose", lambda *a, **k: True)
     monkeypatch.setattr(torch, "isclose", lambda a, b, **k: torch.ones_like(a, dtype=torch.bool))
     assert difference(torch.zeros(2), torch.ones(2))
+
+
+@pytest.mark.parametrize(
+    ("result", "note", "code"), [("passed", "", 0), ("passed", "another lab", 1), ("todo", "", 1)]
+)
+def test_the_exit_code_is_that_of_the_checks(result: str, note: str, code: int) -> None:
+    """A broken cell besides them changes nothing: every check passed."""
+    config = SimpleNamespace(stash=pytest.Stash(), option=SimpleNamespace(score_json=None))
+    board, session = table.ScoreBoard(config), SimpleNamespace(exitstatus=1)
+    record = {"notebook": "a", "lab": "02_rmsnorm", "plan": [vars(EXERCISE)], "note": note}
+    record |= {"cells": 2, "done": True}
+    verdict_ = {"exercise": "2.3", "result": result, "summary": "", "mistake": None}
+    for more in ({"broken": "Cell 9: ZeroDivisionError"}, verdict_):
+        report = SimpleNamespace(llama_lab=record | more, failed=True)
+        board.pytest_runtest_logreport(report)
+    board.pytest_sessionfinish(session, 1)
+    assert session.exitstatus == code
