@@ -15,7 +15,7 @@ from nbformat.v4 import new_code_cell
 from checks.engine import exercises_of, inputs
 from checks.engine.compare import difference
 from checks.engine.plain import plain
-from checks.grading import audit, kernel, reading, table, verdict
+from checks.grading import audit, kernel, table, verdict
 
 EXERCISE = audit.Exercise("2.3", "rms_norm", 2)
 
@@ -153,49 +153,6 @@ def test_titles_stand_anywhere_and_copies_of_checks_cost_nothing() -> None:
     assert all(isinstance(where, int) for where in places.values())
     assert places["2.3"] == before["2.3"] + 1  # the newest in its own section
     assert len(audit.copies(notebook, plan, places)) == 2
-
-
-@pytest.mark.parametrize(
-    ("raw", "sentence"),
-    [
-        (b"", "it is empty"),
-        (b"[" * 100_000, "damaged"),
-        (b'{"cells": ' + b"1" * 5000 + b"}", "damaged"),
-        (b"\xff\xfe\x00", "damaged"),
-        (b"[1, 2]", "no readable list of cells"),
-        (b'{"cells": null}', "no readable list of cells"),
-        (b'{"cells": [null]}', "its cell 1 is none"),
-        (b'{"cells": [], "nbformat": 5}', "format 5"),
-    ],
-)
-def test_what_is_no_notebook_gets_a_sentence(raw: bytes, sentence: str) -> None:
-    with pytest.raises(reading.Unreadable, match=sentence):
-        reading.parsed(raw)
-
-
-def test_a_notebook_of_any_tool_is_read() -> None:
-    plain = json.dumps(lab())
-    for raw in (b"\xef\xbb\xbf" + plain.encode(), plain.encode("utf-16"), plain.encode()):
-        assert len(reading.parsed(raw)["cells"]) == len(lab().cells)
-    old = {
-        "cell_type": "code",
-        "input": "1 + 1",
-        "language": "python",
-        "outputs": [],
-        "metadata": {},
-    }
-    sheets = [{"cells": [old], "metadata": {}}]
-    third = {"nbformat": 3, "nbformat_minor": 0, "metadata": {}, "worksheets": sheets}
-    assert reading.parsed(json.dumps(third).encode())["cells"][0]["source"] == "1 + 1"
-    odd = [
-        {"cell_type": "code", "source": None, "metadata": None},
-        {"cell_type": "code", "source": ["a\n", 3, "b"], "metadata": {"tags": "x"}},
-        {"cell_type": "alien", "source": 5},
-        {"cell_type": "code", "source": "'\ud800'"},
-    ]
-    cells = reading.parsed(json.dumps({"cells": odd, "metadata": None}).encode())["cells"]
-    assert [cell["source"] for cell in cells] == ["", "a\nb", "", "'?'"]
-    assert [cell["cell_type"] for cell in cells] == ["code", "code", "raw", "code"]
 
 
 def test_a_lab_is_recognised_by_metadata_first_and_by_its_imports_last() -> None:
