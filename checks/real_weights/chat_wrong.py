@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from checks.engine import Mistake, mistakes_of
-from checks.real_weights.chat_prompt_wrong import (  # noqa: F401  (for the wrong lines)
+from checks.real_weights.chat_prompt_wrong import (
     DEFAULT,
     END,
     Messages,

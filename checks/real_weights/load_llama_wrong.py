@@ -1,6 +1,6 @@
 """Lab 11, 11.4: load_llama, and what people write in place of its lines."""
 
-import contextlib  # noqa: F401  (for the wrong lines)
+import contextlib
 import functools
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from assets import gguf
 from checks.engine import Mistake, mistakes_of
 from checks.real_weights.dequantize_q4_1_wrong import dequantize_q4_1
-from checks.real_weights.rename_weight_wrong import (  # noqa: F401  (for the wrong lines)
+from checks.real_weights.rename_weight_wrong import (
     rename_weight,
     swapped,
 )

@@ -1,6 +1,6 @@
 """Lab 10, 10.6: generate, and what people write in place of its lines."""
 
-import itertools  # noqa: F401  (wrong lines use it)
+import itertools
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from checks.engine import Mistake, mistakes_of
 from checks.sampling.apply_temperature_wrong import apply_temperature
-from checks.sampling.min_p_wrong import min_p  # noqa: F401  (a wrong line uses it)
+from checks.sampling.min_p_wrong import min_p
 from checks.sampling.sample_wrong import sample
 from checks.sampling.top_k_wrong import top_k
 from checks.sampling.top_p_wrong import from_the_top as top_p

@@ -1,6 +1,6 @@
 """Lab 10, 10.5: sample in three ways, and what people write in place of their lines."""
 
-import random  # noqa: F401  (a wrong line uses it)
+import random
 
 import torch
 from torch import Generator, Tensor

@@ -29,7 +29,7 @@ def distinct(logits: Tensor, k: int) -> Tensor:
 
 
 def top_k(logits: Tensor, k: int) -> Tensor:
-    wanted, k = k, min(k, logits.shape[-1])  # noqa: F841
+    wanted, k = k, min(k, logits.shape[-1])
     #: `k = min(k, logits.shape[-1])`
     #! k_above_v_crashes: wanted = k
     #  With k above the size of the vocabulary it stops with an error. Then all tokens stay.
