@@ -1,14 +1,17 @@
 """Lab 05: what the checks of both ways to generate try."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from checks.engine import Inputs, Probe
+from checks.engine import Inputs, Probe, keeps_device
 
 VOCABULARY = 29  # so many that two wrong rules rarely choose the same token
 TABLE = 11  # the made-up model has TABLE² different rows of logits
+LENGTHS = ((3, 5), (1, 4), (6, 2), (9, 1))  # of a prompt, and of what follows
+APPEND = "Append the likeliest next token, n_new times"
 
 
 class ToyModel:
@@ -21,7 +24,7 @@ class ToyModel:
     def __init__(self, inputs: Inputs, cached: bool, ties: bool = False) -> None:
         self.cached, self.ties = cached, ties
         self.table = inputs.randn(TABLE, TABLE, VOCABULARY)
-        self.known: list[int] = []
+        self.known = (1, 1)  # two digests of all tokens so far
         self.asked: list = []
 
     def __call__(self, ids: Tensor) -> Tensor:
@@ -29,37 +32,17 @@ class ToyModel:
         tokens = ids.flatten().tolist()
         self.asked.append([str(ids.dtype), *ids.shape, *tokens])
         if not self.cached:
-            self.known = []
+            self.known = (1, 1)
         rows = []
         for token in tokens:
-            self.known.append(int(token) % VOCABULARY)
-            rows.append(self.table[self._digest(3), self._digest(7)])
+            new = int(token) % VOCABULARY + 1
+            self.known = (self.known[0] * 3 + new) % 101, (self.known[1] * 7 + new) % 101
+            rows.append(self.table[self.known[0] % TABLE, self.known[1] % TABLE])
         logits = torch.stack(rows) if rows else self.table[0, :0]
         logits[1::3] *= 3  # the loudest row is not the last one
         if self.ties:
             logits[:, 4::3] = logits.max(-1, keepdim=True).values
         return logits[None]
-
-    def _digest(self, factor: int) -> int:
-        number = 1
-        for token in self.known:
-            number = (number * factor + token + 1) % 101
-        return number % TABLE
-
-
-def generation(cached: bool, ties: bool = False) -> Any:
-    """A probe's run: prompts of several lengths, the result and what `step` was asked."""
-
-    def run(answer: Any, inputs: Inputs) -> list:
-        seen = []
-        for n_prompt, n_new in ((3, 5), (1, 4), (6, 2), (9, 1)):
-            torch.manual_seed(n_prompt)  # so that sampling can be re-enacted
-            model = ToyModel(inputs, cached, ties)
-            ids = inputs.integers(1, n_prompt, high=VOCABULARY)
-            seen += [answer(model, ids, n_new), model.asked]
-        return seen
-
-    return run
 
 
 class Counts:
@@ -83,7 +66,36 @@ def counting_up(answer: Any, inputs: Inputs) -> Tensor:
     return answer(Counts(), torch.tensor([[5, 3]]), 3)
 
 
-def no_new_token(cached: bool) -> Any:
+def generation(cached: bool, ties: bool = False) -> Callable[[Any, Inputs], list[Tensor]]:
+    """A probe's run: the tokens, after prompts of several lengths."""
+
+    def run(answer: Any, inputs: Inputs) -> list[Tensor]:
+        seen = []
+        for n_prompt, n_new in LENGTHS:
+            torch.manual_seed(n_prompt)  # so that sampling can be re-enacted
+            ids = inputs.integers(1, n_prompt, high=VOCABULARY)
+            seen.append(answer(ToyModel(inputs, cached, ties), ids, n_new))
+        return seen
+
+    return run
+
+
+def questions(cached: bool) -> Callable[[Any, Inputs], list]:
+    """A probe's run: what `step` is asked."""
+
+    def run(answer: Any, inputs: Inputs) -> list:
+        seen: list = []
+        for n_prompt, n_new in LENGTHS:
+            torch.manual_seed(n_prompt)
+            model = ToyModel(inputs, cached)
+            answer(model, inputs.integers(1, n_prompt, high=VOCABULARY), n_new)
+            seen.append(model.asked)
+        return seen
+
+    return run
+
+
+def no_new_token(cached: bool) -> Callable[[Any, Inputs], list]:
     """A probe's run: n_new = 0."""
 
     def run(answer: Any, inputs: Inputs) -> list:
@@ -93,16 +105,15 @@ def no_new_token(cached: bool) -> Any:
     return run
 
 
-def long_run(cached: bool) -> Any:
+def long_run(cached: bool) -> Callable[[Any, Inputs], list]:
     """A probe's run: a long prompt, and many new tokens: all there are, one of them for ever."""
 
     def run(answer: Any, inputs: Inputs) -> list:
         torch.manual_seed(0)
         model, counts, stutters = ToyModel(inputs, cached), Counts(), Counts(by=0)
         return [
-            answer(model, inputs.integers(1, 2, high=VOCABULARY), 15),
-            len(model.asked),
-            answer(counts, torch.tensor([[7]]), 12),
+            answer(model, inputs.integers(1, 2, high=VOCABULARY), 11),
+            answer(counts, torch.tensor([[7]]), 11),
             answer(stutters, torch.tensor([[4]]), 6),
             answer(counts, torch.zeros(1, 1500, dtype=torch.long), 2),
             counts.asked,
@@ -111,31 +122,39 @@ def long_run(cached: bool) -> Any:
     return run
 
 
-def generation_probes(cached: bool) -> list[Probe]:
+def technique(cached: bool, asked: str, ties: str) -> list[Probe]:
     """The probes of both loops; they differ in what `step` should be asked."""
-    calls = (
-        "the prompt first, then each new token by itself"
-        if cached
-        else "the whole sequence each time"
-    )
     return [
-        Probe("worked example: a model that counts up", counting_up),
+        Probe("worked example: a model that counts up", counting_up, promise="torch.tensor([[5, 3]]), 3)"),
+        Probe("the tokens, for prompts of several lengths", generation(cached), promise=APPEND),
         Probe(
-            f"the tokens, and what step is asked: {calls}",
-            generation(cached),
-            f"The tokens, or what `step` was given, are not as they should be. It gets {calls}: "
-            "(1, T) whole numbers, n_new calls in all.",
+            f"what step is asked: {asked}",
+            questions(cached),
+            f"What `step` is given is not as it should be. It gets {asked}: (1, T) whole numbers, "
+            "n_new calls in all.",
+            promise="called n_new times",
         ),
+        Probe("longer runs; no token is special", long_run(cached), promise=APPEND),
         Probe(
             "a tie goes to the first of the largest",
             generation(cached, ties=True),
             "Two logits were equal, and the later one was taken. torch.argmax takes the first.",
+            promise=ties,
         ),
+    ]
+
+
+def ready(cached: bool) -> list[Probe]:
+    """What a real model needs besides."""
+    return [
         Probe(
             "n_new = 0: the prompt as it was, and no call of step",
             no_new_token(cached),
             "With n_new = 0 there is nothing to compute: the prompt comes back, step is not "
             "called.",
+            promise="called n_new times",
         ),
-        Probe("longer runs; no token is special", long_run(cached)),
+        keeps_device(lambda inputs: (Counts(), inputs.integers(1, 4, high=10), 3)),
     ]
+
+
