@@ -152,13 +152,11 @@ class KVCache:
         if end > room:
             #: Look first whether `self.length + k.shape[2] > self.keys.shape[2]`, and raise then.
             #! torch_s_error: if False:
-            #! torch_s_error: if room < start:
             #  What does not fit is left to torch, which stops with a RuntimeError about sizes.
             #! looks_at_length_only: if start >= room:
             #  It looks whether the cache is full already, not whether the T new positions fit.
             #! looks_for_one: if start + 1 > room or k.shape[2] > room:
             #! looks_for_one: if k.shape[2] > room:
-            #! looks_for_one: if start + 1 > room and k.shape[2] > 0:
             #  It looks whether one more position fits, or T alone. T come on top of `length`.
             #! full_prompt_refused: if end > room - (not start):
             #  A prompt that fills all the slots at once is refused, although there is room for it.
@@ -380,8 +378,6 @@ class InOneLine:
         #  It writes along the last dimension. Positions are dimension 2 of (B, K, T, d).
         #! replaces_the_buffers: self.keys, self.values = k, v
         #  `self.keys = k` gives the name to another tensor. Into the slots goes `self.keys[:, :, a:b] = k`.
-        #! compares_instead: _ = self.keys[:, :, start:end] == k, self.values[:, :, start:end] == v
-        #  `==` compares, and nothing is stored. `=` stores.
         #! cat_in_update: self.keys, self.values = torch.cat([self.keys, k], 2), torch.cat([self.values, v], 2)
         #! cat_in_update: self.keys, self.values = torch.cat([self.keys, k], 2), torch.cat([self.values, v], 2)
         #  It appends to a buffer that already has its max_len slots.

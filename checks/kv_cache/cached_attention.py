@@ -1,5 +1,7 @@
 """Lab 05, 5.2: what is tried on CachedAttention."""
 
+import contextlib
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -72,7 +74,8 @@ class Reference(nn.Module):
 
 def linear_maps(module: Any) -> dict[str, Tensor]:
     """The layer's weights by name, or a sentence; whether there are biases is another row."""
-    found = {n: w for n, w in module.named_parameters() if not n.endswith(".bias")}
+    every = module.named_parameters(remove_duplicate=False)
+    found = {name: weight for name, weight in every if not name.endswith(".bias")}
     if set(found) != {f"{name}.weight" for name in NAMES}:
         written = ", ".join(f"`{name}` {tuple(w.shape)}" for name, w in found.items()) or "none"
         right = ", ".join(f"`{name}.weight`" for name in NAMES)
@@ -133,6 +136,9 @@ def running_mean(answer: Any, inputs: Inputs) -> list[Tensor]:
 def new_layer(answer: Any, inputs: Inputs) -> list:
     """The weights of a new layer."""
     maps = linear_maps(answer(6, 3))
+    for first, second in itertools.combinations(NAMES, 2):
+        if maps[first] is maps[second]:
+            raise Wrong(f"`{first}` and `{second}` are one and the same map.")
     return [[name, tuple(w.shape), w.requires_grad] for name, w in maps.items()]
 
 
@@ -211,9 +217,10 @@ def how_it_stops(answer: Any, inputs: Inputs) -> list[str]:
 
 @torch.no_grad()
 def cache_content(answer: Any, inputs: Inputs) -> list:
-    """What lies in the cache after two chunks."""
+    """What lies in the cache after two chunks, even where the layer stops afterwards."""
     module, cache = layer(answer, inputs), memory()
-    feed(module, inputs.randn(2, 5, DIM), (3, 2), cache)
+    with contextlib.suppress(Crash):
+        feed(module, inputs.randn(2, 5, DIM), (3, 2), cache)
     return [cache.length, cache.keys[:, :, :5].clone(), cache.values[:, :, :5].clone()]
 
 

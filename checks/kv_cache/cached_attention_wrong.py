@@ -145,7 +145,8 @@ class CachedAttention(nn.Module):
         #! q_and_k_swapped: q, k = split_heads(self.wk(x), self.n_heads), split_heads(self.wq(x), self.n_heads)
         #  wq and wk have changed places.
         #! keys_by_wq: k = split_heads(self.wq(x), self.n_heads)
-        #  The keys are made by wq.
+        #! keys_by_wq: k = q
+        #  The keys are made by wq: they are the queries.
         #! keys_by_wv: k = split_heads(self.wv(x), self.n_heads)
         #  The keys are made by wv.
         v = split_heads(self.wv(x), self.n_heads)
@@ -217,8 +218,7 @@ class CachedAttention(nn.Module):
         #! values_rotated_for_keys: v = rope(v, angles)
         #  Queries and values are rotated, the keys are not. RoPE is for queries and keys.
         #! keys_from_queries: k = rope(q, angles)
-        #! keys_from_queries: k = q
-        #  The keys are made of q, not of k.
+        #  The keys are made of q, not of k: q is rotated twice and k is not used.
         #! half_split_pairs: q, k = (half_split(y, angles) for y in (rope(q, -angles), k))
         #  It rotates the pairs (i, i + d/2). Here neighbours are pairs: (2i, 2i + 1). Use your apply_rope,
         #  not apply_rope_half. [jzhang38/TinyLlama#24]
@@ -281,9 +281,9 @@ class CachedAttention(nn.Module):
             #! values_cached_twice: k, v = cache.update(v, v)
             #  The values are stored as keys too: `cache.update(v, v)`.
             #! values_not_read: k, _ = cache.update(k, v)
-            #  It takes the keys out of the cache, but only the new values.
-            #! keys_not_read: _, v = cache.update(k, v)
-            #  It takes the values out of the cache, but only the new keys.
+            #! values_not_read: _, v = cache.update(k, v)
+            #  It takes the keys out of the cache and not the values, or the other way round: all of the one
+            #  meet the new ones of the other.
             #! pair_not_unpacked: k = cache.update(k, v)
             #  update returns two tensors, and both go into one name.
             #: Keep nothing on `self` but the weights and n_heads. The cache comes with the call.
@@ -358,7 +358,7 @@ class CachedAttention(nn.Module):
         #! window_of_sixteen: mask = band(q.shape[2], k.shape[2], 16).to(x.device)
         #  Only the last sixteen positions are seen. A text may be longer.
         #! last_query_only: …; q = q[:, :, -1:]; mask = mask[-1:]
-        #  Only the last token's query is used, so one row comes back. Each of the T tokens wants its own.
+        #  Only one row comes back, that of the last token. Each of the T tokens wants its own.
         #: `causal_mask(…).to(x.device)`
         #! mask_on_cpu: mask = causal_mask(q.shape[2], k.shape[2])
         #  The mask is made on the CPU and stays there.
@@ -387,12 +387,11 @@ class CachedAttention(nn.Module):
         scores = scores.masked_fill(~mask, -INF)
         #: Fill them with -inf before the softmax.
         #! mask_multiplied: scores = scores * mask
-        #  The scores are multiplied by 0 where they are masked, and e⁰ = 1 still counts.
+        #! mask_multiplied: scores = scores.masked_fill(~mask, 0)
+        #  The scores are multiplied by 0, or filled with 0, where they are masked, and e⁰ = 1 still counts.
         #  [awslabs/gluonts#1401]
         #! mask_added: scores = scores + mask
         #  The mask is added as 0 and 1. Where a query may not look belongs -inf.
-        #! filled_with_zero: scores = scores.masked_fill(~mask, 0)
-        #  Masked scores become 0, and e⁰ = 1 still counts.
         #! filled_with_inf: scores = scores.masked_fill(~mask, INF)
         #  Masked scores become +inf: the sign is missing.
         weights = torch.softmax(scores, dim=-1)
@@ -457,8 +456,7 @@ class CachedAttention(nn.Module):
         #  It returns a pair (output, weights). Return the output.
         #! returns_nothing: self.wo(merge_heads(heads))
         #  It returns nothing: the `return` is missing.
-        #! last_token_only: return self.wo(merge_heads(heads))[:, -1:]
-        #  It returns the last token's row only. Each of the T tokens wants its own.
+        #! last_query_only: return self.wo(merge_heads(heads))[:, -1:]
         #: Return the input's dtype.
         #! returns_float64: return self.wo(merge_heads(heads)).double()
         #  The result is float64 whatever the input is.

@@ -4,10 +4,10 @@ from checks.engine import Mistake, mistakes_of
 
 
 def count_scores(n_prompt, n_new, cached):
+    total = 0
     #: There are n_new calls; before call i there are n_prompt + i tokens.
     #! arguments_swapped: n_prompt, n_new = n_new, n_prompt; …
     #  n_prompt and n_new have changed places.
-    total = 0
     #: The large number is the one without a cache.
     #! turned_round: cached = not cached; …
     #  cached and not cached have changed places.

@@ -163,8 +163,7 @@ def generate_greedy_cached(step, ids, n_new):
         #  It returns the prompt: the new tokens are lost.
         #! only_the_last_stays: ids = torch.cat([prompt, new], dim=1)
         #  The new token is put behind the prompt each time, in place of the one before.
-        #! only_new_kept: ids = new
-        #  ids is replaced by the new token: what came before it is gone.
+        #! last_token_returned: ids = new
         #! appended_twice: ids = torch.cat([ids, new, new], dim=1)
         #  Each new token is appended twice.
         #! adds_the_token: ids = ids + new
