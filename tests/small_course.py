@@ -151,7 +151,7 @@ def small_course(root: Path) -> Path:
         "plots/double.py": PLOT,
         "solutions/02_double.py": DOUBLE,
         "solutions/03_cube.py": CUBE,
-        **{f"checks/{name}.py": text for name, text in CHECKS.items()},
+        **{f"checks/{name}/__init__.py": text for name, text in CHECKS.items()},
     }
     for path, text in files.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)

@@ -235,10 +235,10 @@ def test_prose_is_renewed_without_running_anything(course: Path, capsys):
 @pytest.mark.parametrize(
     ("file", "old", "new", "stale"),
     [
-        ("checks/double.py", "12", "12.0", ["02_double"]),
+        ("checks/double/__init__.py", "12", "12.0", ["02_double"]),
         ("checks/engine/__init__.py", "not written yet", "to do", ["02_double", "03_cube"]),
         ("plots/double.py", "range(3)", "range(4)", ["02_double"]),
-        ("checks/cube.py", "27", "27.0", ["03_cube"]),
+        ("checks/cube/__init__.py", "27", "27.0", ["03_cube"]),
     ],
 )
 def test_a_notebook_is_stale_when_what_it_depends_on_changed(course: Path, file, old, new, stale):
@@ -254,7 +254,8 @@ def test_a_notebook_is_stale_when_what_it_depends_on_changed(course: Path, file,
         ("plots/double_bars.py", ["02_double"]),
         ("plots/doubles.py", ["02_double", "03_cube"]),
         ("checks/engine/double_probes.py", ["02_double", "03_cube"]),
-        ("checks/mistakes/passes.json", []),
+        ("checks/cube/cube_wrong.py", ["03_cube"]),
+        ("checks/double/fingerprints.json", []),
     ],
 )
 def test_a_module_named_after_a_lab_concerns_that_lab(course: Path, file, stale):
@@ -493,7 +494,7 @@ def test_a_broken_source_stops_the_build_with_file_and_line(kind: str, tmp_path:
         (
             '"2.2", "quadruple"',
             '"2.3", "quadruple"',
-            "quadruple is exercise 2.3 in checks/double.py",
+            "quadruple is exercise 2.3 in checks/double",
         ),
         (
             "quadruple = ",
@@ -504,7 +505,7 @@ def test_a_broken_source_stops_the_build_with_file_and_line(kind: str, tmp_path:
     ],
 )
 def test_labs_and_checks_have_the_same_exercises(course: Path, old: str, new: str, sentence: str):
-    edit(course / "checks/double.py", old, new)
+    edit(course / "checks/double/__init__.py", old, new)
     with pytest.raises(BuildError, match=re.escape(sentence)):
         build.build(course)
 

@@ -91,7 +91,7 @@ def test_no_fingerprint_is_written_down_that_is_gone() -> None:
 @pytest.mark.parametrize(("check", "answer"), RIGHT)
 def test_right_answer_is_accepted(check: Check, answer: Any, table: Any) -> None:
     report = check.run(answer)
-    assert report.result == "passed", report.text
+    assert report.result in ("passed", "right"), report.text
     table[f"{check.exercise} {check.name}"][3] += 1
 
 

@@ -62,7 +62,8 @@ def rows(data: Tensor, vocab: int, options: argparse.Namespace) -> list[Row]:
 
     def llama() -> nn.Module:
         torch.manual_seed(seed)
-        return Llama(LlamaConfig(**LLAMA, vocab_size=vocab, max_seq_len=512, rope_base=10_000.0))
+        sizes: dict[str, Any] = LLAMA
+        return Llama(LlamaConfig(**sizes, vocab_size=vocab, max_seq_len=512, rope_base=10_000.0))
 
     def gpt(small: bool) -> nn.Module:
         torch.manual_seed(seed)

@@ -103,9 +103,9 @@ class Course:
 def exercises_of_labs(root: Path, labs: list[Lab]) -> dict[str, dict[str, tuple[str, int]]]:
     """module → name → (exercise, points), as the modules in checks/ have them."""
     for lab in labs:
-        if not (root / "checks" / f"{lab.name}.py").is_file():
+        if not (root / "checks" / lab.name / "__init__.py").is_file():
             raise BuildError(
-                f"{lab.path}:1: the lab has no checks: checks/{lab.name}.py does not exist."
+                f"{lab.path}:1: the lab has no checks: checks/{lab.name}/ does not exist."
             )
     if not labs:
         return {}
@@ -122,7 +122,7 @@ def worked_module(lab: Lab) -> str:
     pieces = {name: "\n".join(cell.solved.splitlines()[1:]) for name, cell in lab.pieces.items()}
     source = module_source(
         f"{lab.title} (made from {lab.path} by tools/build.py).",
-        [lab.cell("imports").solved],
+        [cell.solved for cell in lab.cells if cell is lab.cell("imports")],
         pieces,
     )
     missing = missing_names(source)

@@ -32,7 +32,10 @@ def dependencies(lab: Lab, root: Path) -> Iterator[Path]:
         for path in folder.rglob("*"):
             parts = path.relative_to(folder).parts
             hidden = any(part.startswith(".") for part in parts)
-            of = "" if "engine" in parts else owner(path.stem, names)
+            if folder.name == "checks":
+                of = parts[0] if parts[0] in names else ""
+            else:
+                of = owner(path.stem, names)
             if (
                 path.suffix in KINDS
                 and of in (lab.name, "")
@@ -44,7 +47,7 @@ def dependencies(lab: Lab, root: Path) -> Iterator[Path]:
 
 
 def owner(stem: str, names: list[str]) -> str:
-    """The lab that a module like real_weights_chat.py belongs to, or "" for what all share."""
+    """The lab of a picture's module like real_weights_chat.py, or "" for what all share."""
     return max((n for n in names if stem == n or stem.startswith(f"{n}_")), key=len, default="")
 
 

@@ -90,7 +90,7 @@ def cell_ids(lab: Lab) -> list[str]:
                 raise cell.error(-1, f"the id {id} is given to two cells.")
             taken.add(id)
     ids, current = [], None
-    numbers = {cell.exercise[1]: cell.exercise[0] for cell in lab.exercises}
+    numbers = {cell.numbered[1]: cell.numbered[0] for cell in lab.exercises}
     for cell in lab.cells:
         current = cell.exercise or current
         id = cell.metadata.get("id") or unique(derived_id(cell, current, numbers), taken)
@@ -104,7 +104,7 @@ def derived_id(cell: Cell, current: tuple[str, str] | None, numbers: Mapping[str
     if cell.kind == "markdown":
         return slug(next((line for line in cell.lines if line.strip(" #-*>")), ""))
     if cell.exercise:
-        return "ex-" + cell.exercise[0].replace(".", "-")
+        return "ex-" + cell.numbered[0].replace(".", "-")
     if match := CHECK.fullmatch(cell.text):
         return "check-" + numbers[match[1]].replace(".", "-")
     if current and is_picture(cell):

@@ -47,7 +47,7 @@ def table(root: Path, address: Address | None) -> str:
             rows.append(f"| {PLAN[stem]} | *to come* | |")
             continue
         lab = parse(there[stem], root)
-        names = ", ".join(f"`{cell.exercise[1]}`" for cell in lab.exercises)
+        names = ", ".join(f"`{cell.numbered[1]}`" for cell in lab.exercises)
         notebook = f"labs/{stem}.ipynb"
         badge = f"[![Open in Colab]({BADGE})]({address.colab(notebook)}) " if address else ""
         links = f"{badge}[worked](solutions/{stem}.ipynb)"

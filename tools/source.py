@@ -39,6 +39,12 @@ class Cell:
     exercise: tuple[str, str] | None = None
 
     @property
+    def numbered(self) -> tuple[str, str]:
+        """The number and the name of the exercise that this cell is."""
+        assert self.exercise is not None
+        return self.exercise
+
+    @property
     def piece(self) -> str | None:
         """The name that this cell brings to `my_llama`: an exercise, or something given."""
         given = GIVEN.fullmatch(self.lines[0]) if self.lines and self.kind == "code" else None

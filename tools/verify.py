@@ -57,9 +57,10 @@ def verify_code(cell: Cell, lab_number: str) -> None:
 
 def verify_exercises(lab: Lab) -> None:
     """Exercises have names of their own and are numbered upwards."""
-    names, last = set(), ()
+    names: set[str] = set()
+    last: tuple[int, ...] = ()
     for cell in lab.exercises:
-        number, name = cell.exercise
+        number, name = cell.numbered
         rank = tuple(map(int, number.split(".")))
         if name in names:
             raise cell.error(0, f"there are two exercise cells for {name}.")
@@ -73,10 +74,10 @@ def verify_exercises(lab: Lab) -> None:
 
 def verify_checks(lab: Lab) -> None:
     """Every exercise has one check cell, and it stands after the exercise."""
-    exercises = {cell.exercise[1]: cell for cell in lab.exercises}
+    exercises = {cell.numbered[1]: cell for cell in lab.exercises}
     checked = set()
     for cell, name in lab.check_cells:
-        if CHECK.fullmatch(cell.text)[2] != name or name not in exercises:
+        if not cell.text.endswith(f"({name})") or name not in exercises:
             raise cell.error(0, f"this cell checks {name}, but no exercise cell defines it.")
         if name in checked:
             raise cell.error(0, f"{name} is checked twice.")
@@ -90,14 +91,14 @@ def verify_checks(lab: Lab) -> None:
 
 def verify_points(lab: Lab, exercises: Mapping[str, tuple[str, int]]) -> dict[str, int]:
     """name → points, once the lab's exercises and the checks of its module are the same ones."""
-    module = f"checks/{lab.name}.py"
+    module = f"checks/{lab.name}"
     for cell in lab.exercises:
-        number, name = cell.exercise
+        number, name = cell.numbered
         if name not in exercises:
             raise cell.error(0, f"exercise {number} has no check: {module} has no {name}.")
         if exercises[name][0] != number:
             raise cell.error(0, f"{name} is exercise {exercises[name][0]} in {module}.")
-    written = {cell.exercise[1] for cell in lab.exercises}
+    written = {cell.numbered[1] for cell in lab.exercises}
     for name, (number, _) in exercises.items():
         if name not in written:
             what = f"{module} checks {name}, but no cell begins `# EXERCISE {number} · {name}`"

@@ -28,10 +28,10 @@ _PLAIN = (Tensor, bool, int, float, complex, str, bytes, type(None), list, tuple
 class Crash(Exception):
     """An exception inside the answer, with the learner's own line and the shapes found there."""
 
-    def __init__(self, original: BaseException) -> None:
+    def __init__(self, original: BaseException, home: str = "") -> None:
         super().__init__(str(original))
         self.original = original
-        self.line, self.number, self.shapes = _own_line(original)
+        self.line, self.number, self.shapes = _own_line(original, home)
 
 
 class Wrong(Exception):
@@ -84,7 +84,7 @@ class Answer:
         except (KeyboardInterrupt, Hangs):
             raise
         except BaseException as error:
-            crash = Crash(error)
+            crash = Crash(error, _home(self._target))
             if isinstance(error, NotImplementedError) and _is_stub(crash):
                 self._transcript.unwritten = str(error)
                 raise
@@ -189,12 +189,16 @@ def _same(value: Any, after: Any) -> bool:
     return True
 
 
-def _own_line(error: BaseException) -> tuple[str, int, str]:
-    """Find the deepest line that the learner wrote, and the shapes of the tensors named in it."""
-    own, trace = None, error.__traceback__
+def _own_line(error: BaseException, home: str) -> tuple[str, int, str]:
+    """Find the deepest line that the learner wrote, and the shapes of the tensors named in it.
+
+    home: the file of the answer. A line in it comes before one in a piece of another lab.
+    """
+    own, trace, at_home = None, error.__traceback__, False
     while trace is not None:
-        if _is_own(trace.tb_frame.f_code.co_filename):
-            own = trace
+        file = trace.tb_frame.f_code.co_filename
+        if _is_own(file) and (file == home or not at_home):
+            own, at_home = trace, at_home or file == home
         trace = trace.tb_next
     if own is None:
         return "", 0, ""
@@ -207,6 +211,15 @@ def _own_line(error: BaseException) -> tuple[str, int, str]:
     }
     shapes = ", ".join(f"{name} {tuple(value.shape)}" for name, value in tensors.items())
     return line, number, shapes
+
+
+def _home(target: Any) -> str:
+    """The file, or the cell, in which a function, a method or a module's `forward` is written."""
+    called = type(target).forward if isinstance(target, Module) else target
+    if inspect.isclass(called):
+        called = vars(called).get("__init__")
+    code = getattr(inspect.unwrap(called) if callable(called) else called, "__code__", None)
+    return code.co_filename if code else ""
 
 
 def _is_stub(crash: Crash) -> bool:

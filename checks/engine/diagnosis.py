@@ -7,7 +7,8 @@ that gives the same wrong numbers on a probe rich in numbers, as a part of the s
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import combinations
 from typing import Any
 
@@ -32,6 +33,15 @@ class Suspect:
     sign: str  # its name among the fingerprints
 
 
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """Two suspects, and their lines in one answer; None where they do not go together."""
+
+    one: Suspect
+    other: Suspect
+    way: Any
+
+
 @dataclass(frozen=True)
 class Case:
     """A wrong answer: what it showed on every row, what is right, and how to look at a suspect."""
@@ -41,21 +51,25 @@ class Case:
     expected: list[Outcome]
     observe: Callable[[Any, int], Outcome]
     fingerprints: Fingerprints
+    known: dict[tuple[int, int], bool] = field(default_factory=dict)  # what reproduces asked before
 
-    @property
+    @cached_property
     def rows(self) -> range:
         """The rows that were reached."""
         return range(len(self.outcomes))
 
-    @property
+    @cached_property
     def failing(self) -> list[int]:
         """The rows that fail."""
         return [i for i in self.rows if not self.outcomes[i].passes(self.expected[i])]
 
     def reproduces(self, answer: Any, i: int) -> bool:
         """Tell whether a wrong answer shows on one row what the learner's shows."""
-        mine, again = self.outcomes[i], self.observe(answer, i)
-        return mine.is_like(again, self.expected[i], self.probes[i].inexact)
+        key = id(answer), i  # suspects live as long as the check does
+        if key not in self.known:
+            mine, again = self.outcomes[i], self.observe(answer, i)
+            self.known[key] = mine.is_like(again, self.expected[i], self.probes[i].inexact)
+        return self.known[key]
 
     def passes(self, answer: Any, i: int) -> bool:
         """Tell whether a wrong answer passes one row."""
@@ -119,8 +133,12 @@ def _side_by_side(case: Case, suspects: list[Suspect]) -> Diagnosis | None:
     for suspect in suspects:
         if not case.fingerprints.fails_only(suspect.sign, failing, case.rows):
             continue
-        rows = [i for i in case.rows if case.fingerprints.may_fail(suspect.sign, i)]
-        fails = [i for i in rows if not case.passes(suspect.answer, i)]
+        signs = case.fingerprints.of(suspect.sign) or "?" * len(case.rows)
+        fails = [
+            i
+            for i in case.rows
+            if signs[i] == "-" or (signs[i] == "?" and not case.passes(suspect.answer, i))
+        ]
         if fails and all(i in failing and case.reproduces(suspect.answer, i) for i in fails):
             explained.setdefault(frozenset(fails), []).append(suspect.mistake)
     for n in range(2, TOGETHER + 1):
@@ -143,24 +161,31 @@ def _in_one_answer(case: Case, suspects: list[Suspect]) -> Diagnosis | None:
         if isinstance(s.way, Rewrite) and marks.fails_only(s.sign, failing, case.rows)
     ]
 
-    def fits(one: Suspect, other: Suspect) -> bool:
-        """Where only one of them can fail, it must reproduce alone; both, where both can."""
+    def rank(one: Suspect, other: Suspect) -> int:
+        """How well they fit, best 0; 3 when together they cannot fail what the answer fails.
+
+        Best when each, where only it can fail, does by itself what the answer does; then when one
+        of them does that somewhere.
+        """
+        alone: list[bool] = []
         for i in failing:
             able = [s for s in (one, other) if marks.may_fail(s.sign, i)]
-            if not able or (len(able) == 1 and not case.reproduces(able[0].answer, i)):
-                return False
-        return True
+            if not able:
+                return 3
+            if len(able) == 1:
+                alone.append(case.reproduces(able[0].answer, i))
+        return 0 if all(alone) else 1 if any(alone) else 2
 
-    tried = 0
+    pairs = [
+        (rank(one, other), both)
+        for one, other in combinations(possible, 2)
+        if one.mistake is not other.mistake
+        and (both := Pair(one, other, one.way.with_(other.way))).way is not None
+    ]
     order = sorted(case.rows, key=lambda i: (i != sharpest, i not in failing))
-    for one, other in combinations(possible, 2):
-        both = one.way.with_(other.way) if one.mistake is not other.mistake else None
-        if both is None or not fits(one, other):
-            continue
-        if (tried := tried + 1) > PAIRS:
-            return None
-        if all(case.reproduces(both.answer, i) for i in order):
-            return Diagnosis([[one.mistake], [other.mistake]])
+    for _, pair in sorted((p for p in pairs if p[0] < 3), key=lambda p: p[0])[:PAIRS]:
+        if all(case.reproduces(pair.way.answer, i) for i in order):
+            return Diagnosis([[pair.one.mistake], [pair.other.mistake]])
     return None
 
 

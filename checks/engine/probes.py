@@ -96,7 +96,10 @@ def half_precision(
 
 def expect_parameters(module: Any, expected: dict[str, Tensor]) -> None:
     """Raise a sentence when a module's parameters have other names or shapes."""
-    found = {name: tuple(value.shape) for name, value in module.named_parameters()}
+    found = {
+        name: tuple(value.shape)
+        for name, value in sorted(module.named_parameters(), key=lambda one: one[0])
+    }
     wanted = {name: tuple(value.shape) for name, value in expected.items()}
     if found != wanted:
         written = ", ".join(f"`{name}` {shape}" for name, shape in found.items()) or "none"

@@ -76,6 +76,7 @@ class Rewrite:
         right = self.template.right
         # Their place tells the engine that a line in them is none of the learner's.
         file = f"{inspect.getsourcefile(right)}: {self.key}"
+        lines = [line for line in lines if not re.match(r"\s*#[!:|]", line)]
         source = "\n".join(lines) + "\n"
         linecache.cache[file] = len(source), None, source.splitlines(keepends=True), file
         names = dict(vars(inspect.getmodule(right)))

@@ -49,7 +49,7 @@ def bindings(source: str) -> dict[str, str]:
         if not isinstance(node, ast.Import | ast.ImportFrom):
             continue
         for alias in node.names:
-            module = node.module if isinstance(node, ast.ImportFrom) else alias.name
+            module = (node.module or "") if isinstance(node, ast.ImportFrom) else alias.name
             if isinstance(node, ast.ImportFrom) and node.level:
                 module = "my_llama"
             if module.split(".")[0] in LEFT_OUT or alias.name == "*":
@@ -106,8 +106,8 @@ def grouped(statements: list[str]) -> list[str]:
         else:
             merged.setdefault(statement, [])
     groups: list[list[str]] = [[], [], []]
-    for head, names in merged.items():
-        line = f"{head} import {', '.join(sorted(names, key=isort_key))}" if names else head
+    for head, imported in merged.items():
+        line = f"{head} import {', '.join(sorted(imported, key=isort_key))}" if imported else head
         groups[group_of(head.split()[1])].append(line)
     lines: list[str] = []
     for group in groups:

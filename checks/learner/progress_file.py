@@ -39,7 +39,7 @@ def keep(report: Report) -> None:
 
 
 def read(folder: Path) -> dict[str, dict[str, Any]]:
-    """The record of each exercise, "2.3" → name, result, mistake, tries, when passed or right first.
+    """The record of each exercise, "2.3" → name, result, mistake, tries, when passed or right.
 
     A file that is missing or damaged is an empty record.
     """

@@ -17,6 +17,9 @@ def mean_square(x: Tensor) -> Tensor:
     #! no_upcast: wide = x
     #  In float16 the squares overflow: 300² is more than float16's largest number, 65504.
     #  [meta-llama/llama#1048]
+    #! narrow_on_the_way: wide = x.half()
+    #! narrow_on_the_way: wide = x.bfloat16()
+    #  It computes in 16 bits whatever comes in: three digits are left, and float16 ends at 65504.
     #: Leave it out. The norm of lab 02 learns through this mean.
     #! detached: wide = x.detach().double()
     #  The result is cut off from the gradient: `.detach()`, `.data` or `torch.no_grad()`.
@@ -30,6 +33,8 @@ def mean_square(x: Tensor) -> Tensor:
     #! mean_absolute: squares = wide.abs()
     #  It is the mean of the absolute values. The squares are missing.
     #: `x ** 2`, `x * x` or `x.square()`.
+    #! doubled: squares = 2 * wide.square()
+    #  It is twice the mean square. [ShusenTang/Dive-into-DL-PyTorch#97]
     #! twice: squares = 2 * wide
     #  It takes x times 2 in place of x to the power of 2.
     #! caret: squares = wide ^ 2
@@ -112,6 +117,7 @@ def mean_square(x: Tensor) -> Tensor:
     #! all_but_first: mean = squares.flatten(1).mean(1)
     #  One mean for each x[i], everything in it together. Each vector has its own.
     #: `.mean(dim=-1)` without `keepdim`. Lab 02 will want it.
+    #! dimension_kept: …; mean = mean.unsqueeze(-1)
     #! dimension_kept: mean = squares.mean(-1, keepdim=True)
     #  With keepdim=True the last dimension stays, of size 1. Here it goes: (..., D) → (...).
     #! squeezed: mean = squares.mean(-1, keepdim=True).squeeze()
@@ -131,8 +137,15 @@ def mean_square(x: Tensor) -> Tensor:
     #: Go back at the end: `.to(x.dtype)`.
     #! not_cast_back: return mean
     #  It returns float32 where half precision came in.
+    #! no_return: mean.to(x.dtype)
+    #  The result is computed and then forgotten: there is no `return`.
+    #! item_taken: return mean.item() if mean.numel() == 1 else mean.tolist()
+    #! item_taken: return mean.item()
+    #  `.item()` and `.tolist()` give plain numbers, which know no shape, device or gradient.
     #! always_float32: return mean.float()
     #  It returns float32 whatever comes in.
+    #! always_float16: return mean.half()
+    #  It returns float16 whatever comes in.
     #! always_float64: return mean.double()
     #  It returns float64 whatever comes in.
 
