@@ -106,8 +106,11 @@ class KVCache:
 
     def update(self, k, v):
         start = self.length
+        #!+ grows_by_cat: self.keys, self.values = torch.cat([self.keys, k], 2), torch.cat([self.values, v], 2); self.length = self.keys.shape[2]; return self.keys, self.values
+        #! cat_in_update: self.keys, self.values = torch.cat([self.keys, k], 2), torch.cat([self.values, v], 2); self.length = self.keys.shape[2]; return self.keys, self.values
         #: Keep the number in `self.length`.
         #! length_from_slots: start = int((self.keys != 0).any(-1).any(0).any(0).sum())
+        #! length_from_slots: self.length = start = int((self.keys != 0).any(-1).any(0).any(0).sum())
         #  The length is found by looking for slots that are not zero. What is in them is no evidence:
         #  memory need not be zero, and a key may be.
         #: `self.keys[:, :, self.length : end] = k`, where end is length + T.
@@ -169,7 +172,6 @@ class KVCache:
             #  The last slot is never used: `>=` where `>` is meant.
             #! full_one_too_late: if end > room + 1:
             #  It accepts one position more than there are slots.
-            #!+ grows_by_cat: if False:
             raise ValueError(f"{end} positions do not fit into {room}")
             #: `raise ValueError(…)` with a sentence.
             #! overflow_assertion: raise AssertionError("the cache is full")
@@ -223,9 +225,7 @@ class KVCache:
             #! overflow_grows: self.keys, self.values = (torch.cat([old, torch.zeros_like(old)], 2) for old in (self.keys, self.values))
             #  When it is full it makes the buffers larger. max_len is a promise about memory.
         self.keys[:, :, start:end] = k
-        #!+ grows_by_cat: self.keys = torch.cat([self.keys, k], 2)
         self.values[:, :, start:end] = v
-        #!+ grows_by_cat: self.values = torch.cat([self.values, v], 2)
         #: `self.keys[:, :, self.length : end] = k`, where end is length + T.
         #! stored_swapped: self.keys[:, :, start:end], self.values[:, :, start:end] = v, k
         #  The keys are written into the values' buffer and the other way round.
@@ -379,7 +379,6 @@ class InOneLine:
         #! replaces_the_buffers: self.keys, self.values = k, v
         #  `self.keys = k` gives the name to another tensor. Into the slots goes `self.keys[:, :, a:b] = k`.
         #! cat_in_update: self.keys, self.values = torch.cat([self.keys, k], 2), torch.cat([self.values, v], 2)
-        #! cat_in_update: self.keys, self.values = torch.cat([self.keys, k], 2), torch.cat([self.values, v], 2)
         #  It appends to a buffer that already has its max_len slots.
         #! right_aligned: self.keys, self.values = (torch.cat([old, x.to(old.dtype)], 2)[:, :, -room:] for old, x in ((self.keys, k), (self.values, v)))
         #  New positions stand at the end of the buffer and push the older ones forward. Position i
@@ -393,9 +392,7 @@ class InOneLine:
         #! moved_before_writing: self.keys[:, :, end : end + k.shape[2]], self.values[:, :, end : end + k.shape[2]] = k, v
         #  `length` moves before the positions are written: they land T slots too far.
         self.length = end
-        #!+ cat_in_update: self.length = self.keys.shape[2]
         return self.keys[:, :, :end], self.values[:, :, :end]
-        #!+ cat_in_update: return self.keys, self.values
         #!+ right_aligned: return self.keys[:, :, -end:], self.values[:, :, -end:]
         #!+ moved_in_place: return self.keys[:, :, -end:], self.values[:, :, -end:]
 

@@ -171,10 +171,10 @@ class CachedAttention(nn.Module):
         #! heads_behind_positions: q, k, v = (w(x).unflatten(-1, (self.n_heads, -1)) for w in (self.wq, self.wk, self.wv))
         #  Heads stand behind positions, (B, T, H, d): the transpose is missing.
         #: Split first: each head has its own d/2 pairs.
-        #! angles_across_heads: q, k = (split_heads(rope(w(x), angles.repeat(1, self.n_heads).flip(-1)), self.n_heads) for w in (self.wq, self.wk)); angles = 0 * angles
-        #! angles_across_heads: q, k = (split_heads(rope(w(x), angles), self.n_heads) for w in (self.wq, self.wk)); angles = 0 * angles
+        #! angles_across_heads: …; q, k = (split_heads(rope(w(x), angles.repeat(1, self.n_heads).flip(-1)), self.n_heads) for w in (self.wq, self.wk)); angles = 0 * angles
+        #! angles_across_heads: …; q, k = (split_heads(rope(w(x), angles), self.n_heads) for w in (self.wq, self.wk)); angles = 0 * angles
         #  It rotates before the heads are split, so that the heads get other angles.
-        #! rope_before_transpose: q, k = (rope(w(x).unflatten(-1, (self.n_heads, -1)), angles).transpose(1, 2) for w in (self.wq, self.wk)); angles = 0 * angles
+        #! rope_before_transpose: …; q, k = (rope(w(x).unflatten(-1, (self.n_heads, -1)), angles).transpose(1, 2) for w in (self.wq, self.wk)); angles = 0 * angles
         #  It rotates (B, T, H, d), where the heads stand in the place of the positions.
         #: `q, k = apply_rope(q, angles), apply_rope(k, angles)`, before the cache and never again.
         #! angles_cut: …; angles = angles[cache.length :] if cache is not None else angles
@@ -381,7 +381,7 @@ class CachedAttention(nn.Module):
         #! scaled_by_heads: scores = q.float() @ k.float().transpose(-2, -1) / math.sqrt(self.n_heads)
         #  The scores are divided by the root of the number of heads. It is √d, the size of a head.
         #: Fill the scores with -inf before the softmax.
-        #! minus_1e9_in_half: scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1]); scores = scores.masked_fill(~mask, -1e9)
+        #! minus_1e9_in_half: scores = (q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])).masked_fill(~mask, -1e9).float()
         #  Masked scores become -1e9, a number that float16 does not have. `-torch.inf`, or compute the
         #  scores in float32.
         scores = scores.masked_fill(~mask, -INF)
@@ -463,7 +463,11 @@ class CachedAttention(nn.Module):
         #! returns_float32: return self.wo(merge_heads(heads)).float()
         #  The result is float32 whatever the input is.
         #: Make new tensors; the residual of the block still needs x.
-        #! changes_x: out = self.wo(merge_heads(heads)); x.data.mul_(0); return out
+        #! changes_x:
+        #| out = self.wo(merge_heads(heads))
+        #| with torch.no_grad():
+        #|     x.mul_(0)
+        #| return out
         #! changes_x: x += self.wo(merge_heads(heads)); return x
         #  It changes x in place.
 

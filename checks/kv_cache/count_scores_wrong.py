@@ -53,12 +53,12 @@ def count_scores(n_prompt, n_new, cached):
         #: Each call computes T × S scores: T queries (those of the call), S keys (all so far).
         #! prompt_queries: n_queries = n_prompt
         #  Without a cache it counts n_prompt queries in each call. The new tokens ask again too.
-        #! one_query: n_queries = 1
-        #  It counts one query a call, the prompt's and those without a cache too.
+        #! keys_not_scores: n_queries = 1
         if cached and call > 0:
             #: With a cache T is 1 from the second call on.
             #! cached_ignored: if False:
-            #  `cached` is not used: it always counts without a cache.
+            #! cached_ignored: if cached and call < 0:
+            #  `cached` makes no difference: it always counts without a cache.
             #: Without a cache T is n_prompt + i.
             #! always_cached: if call > 0:
             #  `cached` is not used: it always counts with a cache.
@@ -76,10 +76,6 @@ def count_scores(n_prompt, n_new, cached):
             #! only_the_prefill: if cached and call < 1:
             #  It is the wrong way round in the first call: that one brings the whole prompt, the later
             #  ones a single token.
-            #! never_first: if cached and call < 0:
-            #  `call < 0` is never true: with a cache T is 1 where `call > 0`.
-            #! prompt_of_one: if cached and n_keys > 1:
-            #  It asks whether there is more than one token, not whether this is a later call.
             n_queries = 1
             #: The new query meets all S keys, once.
             #! two_queries: n_queries = 2
@@ -110,7 +106,8 @@ def count_scores(n_prompt, n_new, cached):
         #! tokens_not_scores: total += n_queries
         #  It counts the tokens that go through the layer. Each of them meets all keys.
         #! keys_not_scores: total += n_keys
-        #  It counts the keys that are read. Each of the T queries meets them all.
+        #  It counts S alone, the keys, as if every call had a single query. Each of the T queries meets
+        #  them all.
         #! added: total += n_queries + n_keys
         #  It adds T and S. Each of the T queries meets each of the S keys: T × S.
         #! one_per_step: total += n_queries * n_queries
@@ -129,8 +126,6 @@ def count_scores(n_prompt, n_new, cached):
         #  It counts the last call only.
         #! subtracted: total -= n_queries * n_keys
         #  It subtracts (`-=`), so that the number is negative.
-        #! a_product: total = max(total, 1) * n_queries * n_keys
-        #  It multiplies the calls with each other. Their scores are added up.
         #! first_call_only: …; return total
         #  The `return` stands inside the loop: only the first call is counted.
         #! divided: total += n_queries / n_keys

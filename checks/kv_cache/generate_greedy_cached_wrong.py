@@ -72,7 +72,9 @@ def generate_greedy_cached(step, ids, n_new):
         #  It feeds the last but one token: step knows that already, and never sees the newest.
         #: `argmax(-1)` of logits[:, -1:] keeps the shape (1, 1).
         #! no_batch_dimension: logits = step(new[0])
+        #! no_batch_dimension: logits = step(new[0])[None]
         #! no_batch_dimension: logits = step(new[0] if call else new)
+        #! no_batch_dimension: logits = step(new[0])
         #  step gets (T,) instead of (1, T).
         #: One call of step for each new token, and keep what it returned.
         #! two_calls_for_each_token: step(new); …
@@ -111,6 +113,7 @@ def generate_greedy_cached(step, ids, n_new):
         #! last_of_the_vocabulary: last = logits[..., -1:]
         #  `[..., -1:]` takes the last token of the vocabulary, at every position. Positions are dimension 1.
         new = last.argmax(dim=-1)
+        #!+ no_batch_dimension: new = last.argmax(dim=-1).reshape(1, -1)
         #!+ same_token_for_ever: …; first = first if call else new
         #: `step(…)[:, -1:].argmax(-1)`: the last position, the largest of V.
         #! argmax_over_positions: new = last.argmax(dim=1)

@@ -51,6 +51,8 @@ def generate_greedy(step, ids, n_new):
         #  step sees the new tokens without the prompt. Without a cache it has forgotten that.
         #: Keep the batch dimension of ids.
         #! no_batch_dimension: logits = step(ids[0])
+        #! no_batch_dimension: logits = step(ids[0])[None]
+        #! no_batch_dimension: logits = step(ids[0])
         #  step gets (T,) instead of (1, T).
         #: One call of step for each new token, and keep what it returned.
         #! two_calls_for_each_token: step(ids); …
@@ -89,6 +91,7 @@ def generate_greedy(step, ids, n_new):
         #! last_of_the_vocabulary: last = logits[..., -1:]
         #  `[..., -1:]` takes the last token of the vocabulary, at every position. Positions are dimension 1.
         new = last.argmax(dim=-1)
+        #!+ no_batch_dimension: new = last.argmax(dim=-1).reshape(1, -1)
         #: `step(…)[:, -1:].argmax(-1)`: the last position, the largest of V.
         #! argmax_over_positions: new = last.argmax(dim=1)
         #! argmax_over_positions: new = logits.argmax(1)[:, -1:]

@@ -42,7 +42,7 @@ class ToyModel:
         logits[1::3] *= 3  # the loudest row is not the last one
         if self.ties:
             logits[:, 4::3] = logits.max(-1, keepdim=True).values
-        return logits[None]
+        return logits.reshape(*ids.shape, VOCABULARY)
 
 
 class Counts:

@@ -36,8 +36,6 @@ def kv_cache_bytes(n_layers, n_kv_heads, head_dim, seq_len, batch=1, bytes_per_v
     #! head_dim_twice: position = 2 * n_kv_heads * head_dim * head_dim
     #  head_dim is multiplied in twice. A key is one vector of head_dim numbers.
     #! head_dim_divided: position = 2 * n_kv_heads * (head_dim // n_kv_heads)
-    #! head_dim_divided: position = 2 * head_dim / n_kv_heads
-    #! head_dim_divided: position = 2 * head_dim // n_kv_heads
     #  head_dim is divided by the heads. It is the size of one head already, not the model's width.
     #! added: position = 2 * (n_kv_heads + head_dim)
     #! added: position = 2 * n_kv_heads + head_dim
@@ -122,7 +120,6 @@ def kv_cache_bytes(n_layers, n_kv_heads, head_dim, seq_len, batch=1, bytes_per_v
     #! added_bytes: return numbers + bytes_per_value
     #  bytes_per_value is added. Each number takes that many bytes.
     #! bytes_squared: return numbers * bytes_per_value**2
-    #! bytes_squared: return numbers * bytes_per_value * 2
     #  The bytes are multiplied in twice.
     #! in_kib: return numbers * bytes_per_value / 1024
     #! in_kib: return numbers * bytes_per_value // 1024
