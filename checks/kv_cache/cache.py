@@ -157,7 +157,9 @@ def filled_up(answer: Any, inputs: Inputs) -> list:
     for lengths in ((9,), (5, 4), (8, 1)):
         cache = answer.empty(**SIZES)
         seen += [refusal(lambda c=cache, n=length: c.update(*new(inputs, n))) for length in lengths]
-    return seen
+    keys, values = new(inputs, SIZES["max_len"])
+    half_full = answer(keys=keys, values=values, length=7)
+    return [*seen, refusal(lambda: half_full.update(*new(inputs, 2)))]
 
 
 def written_buffers(answer: Any, inputs: Inputs) -> list[Tensor]:
@@ -220,9 +222,9 @@ def refused(answer: Any, inputs: Inputs) -> tuple[Any, list[Tensor]]:
     return cache, [keys, values]
 
 
-def length_after(answer: Any, inputs: Inputs) -> int:
-    """Its length."""
-    return length_of(refused(answer, inputs)[0])
+def length_after(answer: Any, inputs: Inputs) -> bool:
+    """Is its length what it was?"""
+    return bool(refused(answer, inputs)[0].length == 6)
 
 
 def slots_after(answer: Any, inputs: Inputs) -> list:
@@ -297,7 +299,7 @@ KVCache = Check(
         Probe(
             "ValueError when it would overflow",
             lambda answer, inputs: [
-                name for n in ((5, 5, 4), (7, 4, 2)) for name in overflow(*n)(answer, inputs)
+                name for n in ((5, 5), (7, 4)) for name in overflow(*n)(answer, inputs)
             ],
             "An update that does not fit must raise a ValueError, and one that fits must not.",
             promise=REFUSED,

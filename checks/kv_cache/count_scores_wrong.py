@@ -133,6 +133,7 @@ def count_scores(n_prompt, n_new, cached):
         #  It divides T by S. Each of the T queries meets each of the S keys: T × S.
     return total
     #: Sum T × S over the calls.
+    #! n_new_times_the_last: return n_new * (n_prompt + n_new) * (1 if cached else n_prompt + n_new)
     #! whole_square: return (n_prompt + n_new) ** 2
     #! whole_square: return (n_prompt + n_new - 1) ** 2
     #  It counts the square of the finished sequence: one pass over a text that is known.

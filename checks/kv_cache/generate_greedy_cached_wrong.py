@@ -113,7 +113,6 @@ def generate_greedy_cached(step, ids, n_new):
         #! last_of_the_vocabulary: last = logits[..., -1:]
         #  `[..., -1:]` takes the last token of the vocabulary, at every position. Positions are dimension 1.
         new = last.argmax(dim=-1)
-        #!+ no_batch_dimension: new = last.argmax(dim=-1).reshape(1, -1)
         #!+ same_token_for_ever: …; first = first if call else new
         #: `step(…)[:, -1:].argmax(-1)`: the last position, the largest of V.
         #! argmax_over_positions: new = last.argmax(dim=1)
@@ -127,11 +126,9 @@ def generate_greedy_cached(step, ids, n_new):
         #  argmax looks at the logits of all positions together.
         #! token_without_its_dimension: new = last[:, 0].argmax(dim=-1)
         #! token_without_its_dimension: new = last.argmax()
-        #  The new token has lost a dimension: `[:, -1]` takes the positions away, and (1,) cannot be put
-        #  behind (1, T). `[:, -1:]` keeps them, or `keepdim=True`.
-        #! dimension_too_many: new = last.argmax(dim=-1, keepdim=True)
-        #  The new token has a dimension too many: `[:, -1:]` keeps the positions, so `keepdim=True` makes
-        #  (1, 1, 1).
+        #! token_without_its_dimension: new = last.argmax(dim=-1, keepdim=True)
+        #  The new token has another number of dimensions than ids, (1, T). `[:, -1]` takes the positions
+        #  away and wants `keepdim=True`; `[:, -1:]` keeps them and does not. Either one makes (1, 1).
         #! logit_instead_of_its_place: new = last.max(dim=-1).values
         #! logit_instead_of_its_place: new = last.amax(dim=-1)
         #! logit_instead_of_its_place: new = last.amax(dim=-1).long()
@@ -153,6 +150,7 @@ def generate_greedy_cached(step, ids, n_new):
         #! last_of_equals: new = last.argsort(dim=-1, stable=True)[..., -1]
         #  Of two equal logits it takes the later one.
         ids = torch.cat([ids, new], dim=1)
+        #!+ no_batch_dimension: ids = torch.cat([ids, new.reshape(1, -1)], dim=1)
         #: `torch.cat([ids, new], dim=1)`: ids is (1, T), the new token (1, 1).
         #! newest_first: ids = torch.cat([new, ids], dim=1)
         #  New tokens are put in front.

@@ -104,11 +104,9 @@ def generate_greedy(step, ids, n_new):
         #  argmax looks at the logits of all positions together.
         #! token_without_its_dimension: new = last[:, 0].argmax(dim=-1)
         #! token_without_its_dimension: new = last.argmax()
-        #  The new token has lost a dimension: `[:, -1]` takes the positions away, and (1,) cannot be put
-        #  behind (1, T). `[:, -1:]` keeps them, or `keepdim=True`.
-        #! dimension_too_many: new = last.argmax(dim=-1, keepdim=True)
-        #  The new token has a dimension too many: `[:, -1:]` keeps the positions, so `keepdim=True` makes
-        #  (1, 1, 1).
+        #! token_without_its_dimension: new = last.argmax(dim=-1, keepdim=True)
+        #  The new token has another number of dimensions than ids, (1, T). `[:, -1]` takes the positions
+        #  away and wants `keepdim=True`; `[:, -1:]` keeps them and does not. Either one makes (1, 1).
         #! logit_instead_of_its_place: new = last.max(dim=-1).values
         #! logit_instead_of_its_place: new = last.amax(dim=-1)
         #! logit_instead_of_its_place: new = last.amax(dim=-1).long()

@@ -1,12 +1,13 @@
 """Lab 05: what the checks of both ways to generate try."""
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from checks.engine import Inputs, Probe, keeps_device
+from checks.engine import Crash, Inputs, Probe, keeps_device
 
 VOCABULARY = 29  # so many that two wrong rules rarely choose the same token
 TABLE = 11  # the made-up model has TABLE² different rows of logits
@@ -88,7 +89,9 @@ def questions(cached: bool) -> Callable[[Any, Inputs], list]:
         for n_prompt, n_new in LENGTHS:
             torch.manual_seed(n_prompt)
             model = ToyModel(inputs, cached)
-            answer(model, inputs.integers(1, n_prompt, high=VOCABULARY), n_new)
+            ids = inputs.integers(1, n_prompt, high=VOCABULARY)
+            with contextlib.suppress(Crash):  # what was asked before it stops is to be seen
+                answer(model, ids, n_new)
             seen.append(model.asked)
         return seen
 
