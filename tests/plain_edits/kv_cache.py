@@ -283,12 +283,12 @@ EDITS = {
         Edit(
             "wk is the same layer as wq",
             ("self.wk = nn.Linear(dim, dim, bias=False)", "self.wk = self.wq"),
-            named=("new:maps_shared", "same_map_for_q_and_k"),
+            named=("wk_is_wq", "wv_is_wk", "same_map_for_q_and_k"),
         ),
         Edit(
             "wv is the same layer as wk",
             ("self.wv = nn.Linear(dim, dim, bias=False)", "self.wv = self.wk"),
-            named=("new:maps_shared", "values_by_wk"),
+            named=("wk_is_wq", "wv_is_wk", "values_by_wk"),
         ),
         Edit(
             "the values are made by wk",
