@@ -20,7 +20,7 @@ EDITS = {
                 "values = torch.zeros(shape, dtype=dtype, device=device)",
                 "values = torch.zeros(shape, device=device)",
             ),
-            named=("new:values_ignore_dtype",),
+            named=("values_ignore_dtype",),
         ),
         Edit(
             "both buffers ignore the dtype that was asked for",
@@ -37,7 +37,7 @@ EDITS = {
         Edit(
             "an empty cache says that it is full",
             ("length=0", "length=max_len"),
-            named=("new:starts_full",),
+            named=("starts_full",),
         ),
         Edit(
             "the last slot may not be used",
@@ -52,7 +52,7 @@ EDITS = {
         Edit(
             "length is the number of new positions, not of all so far",
             ("self.length = end\n", "self.length = k.shape[2]\n"),
-            named=("new:length_of_the_last_update",),
+            named=("length_of_the_last_update",),
         ),
         Edit(
             "length is never moved on",
@@ -98,7 +98,7 @@ EDITS = {
         Edit(
             "returns the keys twice",
             ("self.values[:, :, :end]", "self.keys[:, :, :end]"),
-            named=("new:returns_keys_twice",),
+            named=("returns_keys_twice",),
         ),
         Edit(
             "returns values, keys: the wrong way round",
@@ -136,7 +136,7 @@ EDITS = {
         Edit(
             "takes the head size for the number of positions",
             ("k.shape[2]", "k.shape[-1]"),
-            named=("new:length_plus_head_dim",),
+            named=("length_plus_head_dim",),
         ),
         Edit(
             "takes the number of heads for the room",
@@ -170,12 +170,12 @@ EDITS = {
                 'f"{end} positions do not fit into a cache of {room}"',
                 '"no room for position " + end',
             ),
-            named=("new:error_in_the_message",),
+            named=("error_in_the_message",),
         ),
         Edit(
             "returns the ValueError instead of raising it",
             ("raise ValueError", "return ValueError"),
-            named=("new:error_returned",),
+            named=("error_returned",),
         ),
         Edit(
             "moves length before it looks whether they fit: a refused update has changed the cache",
@@ -228,7 +228,7 @@ EDITS = {
                 "n = end - k.shape[2]\n"
                 "        return torch.cat([self.keys[:, :, :n], k], 2), torch.cat([self.values[:, :, :n], v], 2)",
             ),
-            named=("new:new_positions_as_they_came",),
+            named=("new_positions_as_they_came",),
         ),
         Edit(
             "adds into the slots instead of setting them: what lay there stays in the sum",
@@ -261,7 +261,7 @@ EDITS = {
         Edit(
             "no @dataclass: the class takes no arguments",
             ("@dataclass\n", ""),
-            named=("new:decorator_missing",),
+            named=("decorator_missing",),
         ),
         Edit(
             "no @classmethod on empty",
@@ -298,7 +298,7 @@ EDITS = {
         Edit(
             "wk and wv swapped",
             ("(self.wq, self.wk, self.wv)", "(self.wq, self.wv, self.wk)"),
-            named=("new:k_and_v_swapped",),
+            named=("k_and_v_swapped",),
         ),
         Edit(
             "wo is made and not used",
@@ -345,7 +345,7 @@ EDITS = {
                 "        mask = causal_mask",
                 "        k = torch.cat([k[:, :, : -raw.shape[2]], apply_rope(raw, angles)], dim=2)\n        mask = causal_mask",
             ),
-            named=("new:old_keys_never_rotated",),
+            named=("old_keys_never_rotated",),
         ),
         Edit(
             "what update returns is ignored: the new tokens see only themselves",
@@ -429,17 +429,17 @@ EDITS = {
         Edit(
             "the mask is S × S",
             ("causal_mask(q.shape[2], k.shape[2])", "causal_mask(k.shape[2], k.shape[2])"),
-            named=("new:mask_s_by_s",),
+            named=("mask_s_by_s",),
         ),
         Edit(
             "the mask's arguments are swapped",
             ("causal_mask(q.shape[2], k.shape[2])", "causal_mask(k.shape[2], q.shape[2])"),
-            named=("new:mask_arguments_swapped",),
+            named=("mask_arguments_swapped",),
         ),
         Edit(
             "the mask counts heads, not positions",
             ("causal_mask(q.shape[2], k.shape[2])", "causal_mask(q.shape[1], k.shape[1])"),
-            named=("new:mask_counts_heads",),
+            named=("mask_counts_heads",),
         ),
         Edit(
             "the mask is upside down",
@@ -471,7 +471,7 @@ EDITS = {
                 "        q, k = apply_rope",
                 "        if cache is not None:\n            angles = angles[cache.length :]\n        q, k = apply_rope",
             ),
-            named=("new:angles_cut",),
+            named=("angles_cut",),
         ),
         Edit(
             "heads glued with reshape, without the transpose back",
@@ -486,17 +486,17 @@ EDITS = {
         Edit(
             "split_heads gets the head size instead of the number of heads",
             ("split_heads(w(x), self.n_heads)", "split_heads(w(x), x.shape[-1] // self.n_heads)"),
-            named=("new:heads_and_size_swapped",),
+            named=("heads_and_size_swapped",),
         ),
         Edit(
             "one query row only: the chunk's last token is all that is answered",
             ("attention(q, k, v, mask)", "attention(q[:, :, -1:], k, v)"),
-            named=("new:last_query_only",),
+            named=("last_query_only",),
         ),
         Edit(
             "super().__init__() left out",
             ("        super().__init__()\n", ""),
-            named=("new:no_super_init",),
+            named=("no_super_init",),
         ),
         Edit(
             "updates the cache twice, once for the keys and once for the values",
@@ -528,17 +528,17 @@ EDITS = {
         Edit(
             "[-1:] takes the last of the batch, not of the positions",
             ("step(ids)[:, -1:]", "step(ids)[-1:]"),
-            named=("new:every_row_appended",),
+            named=("every_row_appended",),
         ),
         Edit(
             "appends the argmax of every row",
             ("step(ids)[:, -1:]", "step(ids)"),
-            named=("new:every_row_appended",),
+            named=("every_row_appended",),
         ),
         Edit(
             "[:, -1] loses a dimension: the new token does not fit",
             ("step(ids)[:, -1:]", "step(ids)[:, -1]"),
-            named=("new:token_without_its_dimension",),
+            named=("token_without_its_dimension",),
         ),
         Edit(
             "argmax() over all rows at once",
@@ -548,12 +548,12 @@ EDITS = {
         Edit(
             "cat along the batch",
             ("torch.cat([ids, new], dim=1)", "torch.cat([ids, new], dim=0)"),
-            named=("new:cat_along_the_batch",),
+            named=("cat_along_the_batch",),
         ),
         Edit(
             "cat without dim",
             ("torch.cat([ids, new], dim=1)", "torch.cat([ids, new])"),
-            named=("new:cat_along_the_batch",),
+            named=("cat_along_the_batch",),
         ),
         Edit(
             "the new token is put in front", ("[ids, new]", "[new, ids]"), named=("newest_first",)
@@ -589,7 +589,7 @@ EDITS = {
         Edit(
             "returns only the last token",
             ("return ids\n", "return new\n"),
-            named=("new:last_token_returned",),
+            named=("last_token_returned",),
         ),
         Edit(
             "the result of cat is thrown away",
@@ -600,7 +600,7 @@ EDITS = {
         Edit(
             "max instead of argmax: the logit, not its place",
             (".argmax(dim=-1)", ".max(dim=-1).values"),
-            named=("float_tokens", "new:logit_instead_of_its_place"),
+            named=("float_tokens", "logit_instead_of_its_place"),
         ),
         Edit(
             "of equal logits it takes the last, by argsort",
@@ -618,7 +618,7 @@ EDITS = {
         Edit(
             "calls step twice for each token",
             ("step(ids)[:, -1:]", "step(ids)[:, step(ids).shape[1] - 1 :]"),
-            named=("new:two_calls_for_each_token",),
+            named=("two_calls_for_each_token",),
         ),
         Edit(
             "stops early at token 0",
@@ -637,7 +637,7 @@ EDITS = {
         Edit(
             "returns inside the loop, after one token",
             ("    return ids\n", "        return ids\n"),
-            named=("new:returns_in_the_loop",),
+            named=("returns_in_the_loop",),
         ),
     ],
     "generate_greedy_cached": [
@@ -654,7 +654,7 @@ EDITS = {
         Edit(
             "step never sees the last token of the prompt",
             ("new = ids  #", "new = ids[:, :-1]  #"),
-            named=("new:last_prompt_token_lost",),
+            named=("last_prompt_token_lost",),
         ),
         Edit(
             "takes the first row of logits",
@@ -669,12 +669,12 @@ EDITS = {
         Edit(
             "appends the argmax of every row of the prompt",
             ("step(new)[:, -1:]", "step(new)"),
-            named=("new:every_row_appended",),
+            named=("every_row_appended",),
         ),
         Edit(
             "[:, -1] loses a dimension",
             ("step(new)[:, -1:]", "step(new)[:, -1]"),
-            named=("new:token_without_its_dimension",),
+            named=("token_without_its_dimension",),
         ),
         Edit(
             "argmax over the positions",
@@ -717,7 +717,7 @@ EDITS = {
         ),
         Edit("one token too few", ("range(n_new)", "range(n_new - 1)"), named=("one_token_less",)),
         Edit("one token too many", ("range(n_new)", "range(n_new + 1)"), named=("one_token_more",)),
-        Edit("cat along the batch", ("dim=1)", "dim=0)"), named=("new:cat_along_the_batch",)),
+        Edit("cat along the batch", ("dim=1)", "dim=0)"), named=("cat_along_the_batch",)),
         Edit(
             "the new token is put in front", ("[ids, new]", "[new, ids]"), named=("newest_first",)
         ),
@@ -725,7 +725,7 @@ EDITS = {
             "decode is handed the same token for ever: new is not updated",
             ("        new = step(new)", "        token = step(new)"),
             ("[ids, new]", "[ids, token]"),
-            named=("new:same_token_for_ever",),
+            named=("prompt_again",),
         ),
         Edit(
             "hands step the last two tokens",
@@ -741,7 +741,7 @@ EDITS = {
         Edit(
             "returns only the last token",
             ("return ids\n", "return new\n"),
-            named=("new:last_token_returned",),
+            named=("last_token_returned",),
         ),
         Edit(
             "hands step a token without the batch dimension",
@@ -773,7 +773,7 @@ EDITS = {
         Edit(
             "or where and is meant",
             ("cached and call > 0", "cached or call > 0"),
-            named=("new:or_for_and",),
+            named=("or_for_and",),
         ),
         Edit(
             "the first step counts one key too many: + 1",
@@ -812,7 +812,7 @@ EDITS = {
         Edit(
             "T + S instead of T · S",
             ("n_queries * n_keys\n", "n_queries + n_keys\n"),
-            named=("new:added",),
+            named=("added",),
         ),
         Edit(
             "= for +=: only the last call counts",
@@ -832,7 +832,7 @@ EDITS = {
         Edit(
             "returns inside the loop, after the first call",
             ("    return total", "        return total"),
-            named=("new:first_call_only",),
+            named=("first_call_only",),
         ),
         Edit(
             "the prompt is forgotten: keys are only the new tokens",
@@ -847,12 +847,12 @@ EDITS = {
         Edit(
             "only half of the queries of a full call are counted",
             ("else n_keys  #", "else (n_keys + 1) // 2  #"),
-            named=("new:half_of_the_queries",),
+            named=("half_of_the_queries",),
         ),
         Edit(
             "the second call brings the prompt again",
             ("call > 0", "call > 1"),
-            named=("new:prompt_again",),
+            named=("prompt_again",),
         ),
     ],
     "kv_cache_bytes": [
@@ -895,7 +895,7 @@ EDITS = {
         Edit(
             "MiB instead of bytes",
             ("return numbers * bytes_per_value", "return numbers * bytes_per_value / 2**20"),
-            named=("new:in_mib",),
+            named=("in_mib",),
         ),
         Edit(
             "KiB, rounded down",
@@ -905,7 +905,7 @@ EDITS = {
         Edit(
             "one position too many",
             ("head_dim * seq_len", "head_dim * (seq_len + 1)"),
-            named=("new:one_position_more",),
+            named=("one_position_more",),
         ),
         Edit(
             "seq_len squared, as for scores",
@@ -920,7 +920,7 @@ EDITS = {
         Edit(
             "head_dim taken for the model's width and divided by the heads",
             ("n_kv_heads * head_dim * seq_len", "n_kv_heads * (head_dim // n_kv_heads) * seq_len"),
-            named=("new:head_dim_divided",),
+            named=("head_dim_divided",),
         ),
         Edit(
             "queries are kept, too: 3 for 2",
@@ -935,7 +935,7 @@ EDITS = {
         Edit(
             "divides by the bytes",
             ("numbers * bytes_per_value", "numbers // bytes_per_value"),
-            named=("new:divided_by_the_bytes",),
+            named=("divided_by_the_bytes",),
         ),
         Edit("batch is added", ("seq_len * batch  #", "seq_len + batch  #"), named=("added",)),
         Edit(

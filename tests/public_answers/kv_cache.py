@@ -322,7 +322,7 @@ PUBLIC = {
             index_put_cache,
             "meta-pytorch/torchtune#1349",
             "writes by an index tensor, which refuses keys of another dtype than the cache's",
-            named=("new:index_put_dtype",),
+            named=("index_put_dtype",),
         ),
         Public(
             no_bounds_cache,
@@ -378,7 +378,7 @@ PUBLIC = {
             float32_mask,
             "huggingface/candle#3743",
             "the additive mask is float32 whatever x is: with float16 the weights no longer fit the values",
-            named=("new:mask_of_another_dtype",),
+            named=("two_dtypes_meet",),
         ),
         Public(
             turned_again,
@@ -390,7 +390,7 @@ PUBLIC = {
             hidden_memory,
             "Lightning-AI/litgpt#1596",
             "keeps keys and values in the layer: the next text sees the last one's",
-            named=("new:memory_in_the_layer",),
+            named=("memory_in_the_layer",),
         ),
         Public(
             single_token_path,
@@ -416,7 +416,7 @@ PUBLIC = {
             last_one_dropped,
             "EleutherAI/gpt-neox#627",
             "the last new token is cut off",
-            named=("one_token_less",),
+            named=("last_token_cut_off",),
         ),
     ],
     "generate_greedy_cached": [
@@ -430,7 +430,7 @@ PUBLIC = {
             prompt_twice,
             "ml-explore/mlx-lm#1039",
             "the prompt is handed over twice: once to fill the cache, once more in the loop",
-            named=("new:prompt_twice",),
+            named=("prompt_twice",),
         ),
         Public(
             last_prompt_token_twice,
@@ -456,7 +456,7 @@ PUBLIC = {
             halved_for_the_mask,
             "modular/modular#5557",
             "halves everything for the causal mask, decode too",
-            named=("new:everything_halved",),
+            named=("everything_halved",),
         ),
         Public(
             prefix_ignored,
@@ -482,13 +482,13 @@ PUBLIC = {
             four_bytes_over_eight_bits,
             "jranaraki/vllm-fit#2",
             "4 / 8 instead of the bytes of a value: half a byte each",
-            named=("new:half_a_byte",),
+            named=("half_a_byte",),
         ),
         Public(
             width_per_head,
             "jranaraki/vllm-fit#14",
             "the number of heads is counted twice, since the width has it already",
-            named=("new:heads_twice",),
+            named=("heads_twice",),
         ),
     ],
 }
