@@ -96,7 +96,9 @@ def refusal(call: Callable[[], Any]) -> str:
     except Crash as crash:
         error = crash.original
         torch_s = "expanded size" in str(error)  # its own complaint about a slice that is too short
-        return "ValueError" if isinstance(error, ValueError) else type(error).__name__ + "!" * torch_s
+        return (
+            "ValueError" if isinstance(error, ValueError) else type(error).__name__ + "!" * torch_s
+        )
     return "two" if isinstance(found, tuple | list) else f"returns {type(found).__name__}"
 
 
@@ -270,7 +272,9 @@ KVCache = Check(
             new_cache,
             promise="two buffers (B, K, max_len, d), length 0",
         ),
-        Probe("one position stored: what comes back, and the cache", one_update, promise=ALL_SO_FAR),
+        Probe(
+            "one position stored: what comes back, and the cache", one_update, promise=ALL_SO_FAR
+        ),
         Probe("chunks of all sizes: everything so far comes back", in_chunks, promise=ALL_SO_FAR),
         Probe(
             "the buffers keep their size and hold each position in its slot",

@@ -56,7 +56,8 @@ class Reference(nn.Module):
         """x: (B, T, dim), angles: (T, d/2) of these T positions → (B, T, dim)."""
         # Head h has the columns h·d to (h+1)·d - 1.
         q, k, v = (
-            torch.stack(w(x).chunk(self.n_heads, dim=-1), dim=1) for w in (self.wq, self.wk, self.wv)
+            torch.stack(w(x).chunk(self.n_heads, dim=-1), dim=1)
+            for w in (self.wq, self.wk, self.wv)
         )
         q, k = (rotate(y.double(), angles).to(y.dtype) for y in (q, k))
         if cache is not None:

@@ -227,4 +227,5 @@ def generate_greedy_cached(step, ids, n_new):
     #! last_token_fed_back: _ = step(new); …
     #  The last new token is fed to step as well, and nobody looks at the answer.
 
+
 MISTAKES: list[Mistake] = mistakes_of(generate_greedy_cached)

@@ -206,4 +206,5 @@ def generate_greedy(step, ids, n_new):
     #! last_token_fed_back: _ = step(ids); …
     #  The last new token is fed to step as well, and nobody looks at the answer.
 
+
 MISTAKES: list[Mistake] = mistakes_of(generate_greedy)

@@ -128,7 +128,11 @@ def long_run(cached: bool) -> Callable[[Any, Inputs], list]:
 def technique(cached: bool, asked: str, ties: str) -> list[Probe]:
     """The probes of both loops; they differ in what `step` should be asked."""
     return [
-        Probe("worked example: a model that counts up", counting_up, promise="torch.tensor([[5, 3]]), 3)"),
+        Probe(
+            "worked example: a model that counts up",
+            counting_up,
+            promise="torch.tensor([[5, 3]]), 3)",
+        ),
         Probe("the tokens, for prompts of several lengths", generation(cached), promise=APPEND),
         Probe(
             f"what step is asked: {asked}",
@@ -159,5 +163,3 @@ def ready(cached: bool) -> list[Probe]:
         ),
         keeps_device(lambda inputs: (Counts(), inputs.integers(1, 4, high=10), 3)),
     ]
-
-
