@@ -95,10 +95,10 @@ def refusal(call: Callable[[], Any]) -> str:
         found = call()
     except Crash as crash:
         error = crash.original
-        torch_s = "expanded size" in str(error)  # its own complaint about a slice that is too short
-        return (
-            "ValueError" if isinstance(error, ValueError) else type(error).__name__ + "!" * torch_s
-        )
+        if isinstance(error, ValueError):
+            return "ValueError"
+        torch_s = "expanded size" in str(error)  # it complains of a slice that is too short
+        return type(error).__name__ + " of torch" * torch_s
     return "two" if isinstance(found, tuple | list) else f"returns {type(found).__name__}"
 
 
@@ -236,7 +236,7 @@ def slots_after(answer: Any, inputs: Inputs) -> list:
     """Its written positions, and whether anything was written behind them."""
     cache, before = refused(answer, inputs)
     seen: list = []
-    for buffer, old in zip(buffers(cache), before, strict=True):
+    for buffer in buffers(cache):
         seen += [tuple(buffer.shape), buffer[:, :, :6].clone()]
     pairs = zip(buffers(cache), before, strict=True)
     return [*seen, all(torch.equal(buffer[:, :, 6:], old[:, :, 6:]) for buffer, old in pairs)]

@@ -3,6 +3,7 @@
 Sources are the public issues in which somebody really made the mistake.
 """
 
+# ruff: noqa: B007, F841  (what only the wrong lines use)
 import torch
 
 from checks.engine import Mistake, mistakes_of

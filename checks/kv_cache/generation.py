@@ -98,12 +98,21 @@ def questions(cached: bool) -> Callable[[Any, Inputs], list]:
     return run
 
 
-def no_new_token(cached: bool) -> Callable[[Any, Inputs], list]:
+def no_new_token(cached: bool) -> Callable[[Any, Inputs], Tensor]:
     """A probe's run: n_new = 0."""
+    return lambda answer, inputs: answer(
+        ToyModel(inputs, cached), inputs.integers(1, 4, high=VOCABULARY), 0
+    )
+
+
+def no_call(cached: bool) -> Callable[[Any, Inputs], list]:
+    """A probe's run: what step is asked for n_new = 0."""
 
     def run(answer: Any, inputs: Inputs) -> list:
-        model = ToyModel(inputs, cached)
-        return [answer(model, inputs.integers(1, 4, high=VOCABULARY), 0), len(model.asked)]
+        model, ids = ToyModel(inputs, cached), inputs.integers(1, 4, high=VOCABULARY)
+        with contextlib.suppress(Crash):
+            answer(model, ids, 0)
+        return model.asked
 
     return run
 
@@ -155,10 +164,12 @@ def ready(cached: bool) -> list[Probe]:
     """What a real model needs besides."""
     return [
         Probe(
-            "n_new = 0: the prompt as it was, and no call of step",
-            no_new_token(cached),
-            "With n_new = 0 there is nothing to compute: the prompt comes back, step is not "
-            "called.",
+            "n_new = 0: the prompt comes back", no_new_token(cached), promise="called n_new times"
+        ),
+        Probe(
+            "n_new = 0: step is not called",
+            no_call(cached),
+            "With n_new = 0 there is nothing to compute: step is not called.",
             promise="called n_new times",
         ),
         keeps_device(lambda inputs: (Counts(), inputs.integers(1, 4, high=10), 3)),
