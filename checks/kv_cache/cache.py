@@ -203,7 +203,7 @@ def earlier_results(answer: Any, inputs: Inputs) -> list[Tensor]:
 
 
 def overflow(*lengths: int) -> Callable[[Any, Inputs], list[str]]:
-    """A probe's run: what the updates after the first one raise; no chunk is longer than max_len."""
+    """A probe's run: what later updates raise; no chunk is longer than max_len."""
 
     def run(answer: Any, inputs: Inputs) -> list[str]:
         cache = answer.empty(**SIZES)
