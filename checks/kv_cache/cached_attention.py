@@ -277,8 +277,7 @@ def layer_in_half(answer: Any, inputs: Inputs) -> list[str]:
         try:
             got = feed(module.to(dtype), x.to(dtype), chunks, cache)[-1]
         except Crash as crash:
-            seen.append(stops(crash))
-            continue
+            raise Wrong(f"in half precision it stops: {stops(crash)}.") from crash
         seen.append(verdict(got, exact[:, -got.shape[1] :] if got.dim() == 3 else exact, dtype))
     return seen
 
@@ -393,6 +392,7 @@ CachedAttention = Check(
             layer_in_half,
             "In half precision the layer stops, or the result is far off or not a number. Compute "
             "scores and softmax in float32.",
+            inexact=True,
             promise=HALF_PRECISION,
         ),
         Probe(
