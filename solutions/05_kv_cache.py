@@ -42,6 +42,9 @@ from plots.show import show
 #
 # **Predict.** How many of the first three rows of its output are different the second time: all three, only the third,
 # or none?
+#
+# House rules, as in every lab: inputs stay as they are; what you make lies where the inputs lie; half precision is computed in
+# float32 and given back in its dtype; gradients flow.
 
 # %% id="three-then-four"
 torch.manual_seed(0)
@@ -397,7 +400,7 @@ def generate_greedy_cached(step: Callable[[Tensor], Tensor], ids: Tensor, n_new:
     """Append the likeliest next token, n_new times; step remembers and sees only what is new.
 
     step: (1, T) new ids → (1, T, V) logits, called n_new times: first with the prompt, then with one
-    token at a time. ids: (1, T), left as it is → (1, T + n_new).
+    token at a time. ids: (1, T), left as it is → (1, T + n_new). Of equal logits the first one counts.
 
     >>> follows = torch.eye(10).roll(1, dims=1)   # row t is largest at t + 1: a model that counts
     >>> generate_greedy_cached(lambda ids: follows[ids], torch.tensor([[5, 3]]), 3)

@@ -10,8 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.path import Path
 from torch import Tensor
 
-from checks.mistakes import kv_cache as mistakes_of_cache
-from checks.mistakes import kv_cache_attention as mistakes_of_attention
+from checks import kv_cache as check
 from plots import kv_cache as plot
 from plots import kv_cache_costs as costs
 from plots.measures import kv_cache as measures
@@ -19,8 +18,8 @@ from solutions.my_llama import MultiHeadAttention
 from solutions.my_llama import kv_cache as worked
 
 ACCEPTED = {layer.__name__: layer for layer in accepted.ACCEPTED["CachedAttention"]}
-WRONG_CACHES = {mistake.key: mistake.wrong for mistake in mistakes_of_cache.CACHE}
-WRONG_LAYERS = {mistake.key: mistake.wrong for mistake in mistakes_of_attention.ATTENTION}
+WRONG_CACHES = {mistake.key: mistake.answers[0] for mistake in check.KVCache.mistakes}
+WRONG_LAYERS = {mistake.key: mistake.answers[0] for mistake in check.CachedAttention.mistakes}
 
 
 def find(figure: Figure, gid: str) -> list[Any]:

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import torch
 from matplotlib.figure import Figure
-from torch import Tensor
 from seen_pictures import assert_seen, of
+from torch import Tensor
 
 from checks.mistakes import rmsnorm as mistakes
 from plots import rmsnorm as plot

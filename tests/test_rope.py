@@ -9,8 +9,8 @@ import pytest
 import torch
 from aliasing import assert_nothing_is_sampled
 from matplotlib.figure import Figure
-from torch import Tensor
 from seen_pictures import assert_seen, of
+from torch import Tensor
 
 from checks import rope as check
 from checks.mistakes import rope as mistakes

@@ -22,6 +22,7 @@ import statistics
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -179,7 +180,7 @@ def measure(rows: list[Row], text: list[int], prompts: list[int], rounds: int, n
         for turn in range(rounds + 1):
             for row in rows:
                 begin, many = text[:prompt], new if turn else 4
-                stamps = row.attempt(lambda r=row, b=begin, n=many: r.write(b, n))
+                stamps = row.attempt(partial(row.write, begin, many))
                 if stamps is None or turn == 0:  # the first turn is cold, and not measured
                     continue
                 took = [b - a for a, b in itertools.pairwise(stamps)]
@@ -193,7 +194,7 @@ def agree(rows: list[Row], ids: list[int]) -> None:
     """Compare what each row would write after each of ids with float32's choice."""
     wanted = next(row for row in rows if row.name == f"{PLAIN} float32").choices(ids)
     for row in rows:
-        chosen = row.attempt(lambda r=row: r.choices(ids))
+        chosen = row.attempt(partial(row.choices, ids))
         if chosen is not None:
             row.agreement = sum(a == b for a, b in zip(chosen, wanted, strict=True)) / len(ids)
 

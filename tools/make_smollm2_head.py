@@ -29,7 +29,7 @@ def main() -> None:
     file = smollm2.read(smollm2.path())
     tokenizer = smollm2.tokenizer(file)
     ids = tokenizer.encode(SENTENCE).ids
-    model, seen = load_llama(smollm2.path()), {}
+    model, seen = load_llama(smollm2.path()), dict[str, torch.Tensor]()
 
     def look(layer: Any, args: tuple, kwargs: dict) -> None:
         x, angles = [*args, *kwargs.values()][:2]
@@ -38,7 +38,7 @@ def main() -> None:
         group = q.shape[1] // k.shape[1]
         seen.update(q=q[:, HEAD], k=k[:, HEAD // group], frequencies=angles[1])
 
-    attention = model.layers[LAYER].attention
+    attention: Any = model.layers[LAYER].attention
     attention.register_forward_pre_hook(look, with_kwargs=True)
     with torch.no_grad():
         model(torch.tensor([ids]))

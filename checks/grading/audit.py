@@ -239,8 +239,12 @@ def _longest_rising(order: list[str], cells: Mapping[str, Any]) -> set[str]:
     best: dict[str, list[str]] = {}
     for number in order:
         before = [best[earlier] for earlier in best if cells[earlier] < cells[number]]
-        best[number] = [*max([*before, []], key=len), number]
-    return set(max([*best.values(), []], key=len))
+        best[number] = [*_longest(before), number]
+    return set(_longest([*best.values()]))
+
+
+def _longest(lists: list[list[str]]) -> list[str]:
+    return max(lists, key=lambda one: len(one)) if lists else []
 
 
 def _tags(notebook: Mapping[str, Any], number: int) -> set[str]:

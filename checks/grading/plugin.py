@@ -69,7 +69,7 @@ def pytest_plugin_registered(manager: pytest.PytestPluginManager) -> None:
     config = manager.get_plugin("pytestconfig")
     known = getattr(config, "known_args_namespace", getattr(config, "option", None))
     if _grades(known) and not hasattr(manager._importconftest, "course_only"):
-        manager._importconftest = _course_only(manager._importconftest)
+        manager._importconftest = _course_only(manager._importconftest)  # type: ignore[method-assign]
 
 
 @pytest.hookimpl(trylast=True)
