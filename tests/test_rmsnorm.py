@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from seen_pictures import assert_seen, of
 from torch import Tensor
 
-from checks.mistakes import rmsnorm as mistakes
+from checks import rmsnorm as check
 from plots import rmsnorm as plot
 from plots.measures import rmsnorm as measures
 from solutions.my_llama import rmsnorm as worked
@@ -120,7 +120,7 @@ def test_unwritten_function_draws_a_placeholder(picture: Any) -> None:
 def test_wrong_answers_are_seen(draw: Any) -> None:
     """One vector alone would hide who mixes the rows of a batch."""
     keys = ("columns_not_rows", "dim_one")
-    wrong = of(mistakes.RMS_NORM, *keys) | {"mean of all": all_rows, "no root": no_root}
+    wrong = of(check.rms_norm.mistakes, *keys) | {"mean of all": all_rows, "no root": no_root}
     assert_seen(lambda f: draw(worked.layer_norm, f), worked.rms_norm, wrong)
 
 

@@ -43,7 +43,7 @@ def main() -> None:
     with torch.no_grad():
         model(torch.tensor([ids]))
     words = np.array([tokenizer.decode([i]).strip() for i in ids])
-    kept = {name: value.numpy().astype(np.float32) for name, value in seen.items()}
+    kept: dict[str, Any] = {name: value.numpy().astype(np.float32) for name, value in seen.items()}
     kept |= {name: kept[name].astype(np.float16) for name in ("q", "k")}
     np.savez_compressed(FILE, words=words, **kept)
     print(f"{FILE.relative_to(ROOT)}: {FILE.stat().st_size:,} bytes, {' '.join(words)}")
