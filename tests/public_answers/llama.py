@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from wrong_answers import Public
 
-from my_llama import (
+from solutions.my_llama import (
     DecoderBlock,
     GroupedQueryAttention,
     KVCache,

@@ -5,7 +5,7 @@ import math
 import torch
 import torch.nn.functional as F
 
-from my_llama.sampling import apply_temperature, sample, top_k, top_p
+from solutions.my_llama.sampling import apply_temperature, sample, top_k, top_p
 
 
 def llama_cpp_temperature(logits, temperature):
