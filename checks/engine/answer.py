@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import Module
 
 from checks.engine.isolation import Hangs, Output
+from checks.engine.plain import allclose, equal, plain
 
 _LIBRARIES = tuple(
     os.path.realpath(path)
@@ -80,7 +81,7 @@ class Answer:
         call = Call(self._target, args, kwargs, aside=_is_aside(self._target))
         self._transcript.calls.append(call)
         try:
-            result = self._target(*given_args, **given_kwargs)
+            result = plain(self._target(*given_args, **given_kwargs))
         except (KeyboardInterrupt, Hangs):
             raise
         except BaseException as error:
@@ -98,7 +99,7 @@ class Answer:
 
     def __getattr__(self, name: str) -> Any:
         try:
-            value = getattr(self._target, name)
+            value = plain(getattr(self._target, name))
         except AttributeError as error:
             raise Crash(error) from error
         return self._wrapped(value)
@@ -178,8 +179,8 @@ def _same(value: Any, after: Any) -> bool:
             return False
         if value.is_meta:
             return True
-        same = torch.equal(value, after)  # the quick way, which takes no NaN for itself
-        return same or bool(torch.allclose(value, after, rtol=0, atol=0, equal_nan=True))
+        same = equal(value, after)  # the quick way, which takes no NaN for itself
+        return same or bool(allclose(value, after, rtol=0, atol=0, equal_nan=True))
     if type(value) in (list, tuple):
         return len(value) == len(after) and all(map(_same, value, after))
     if type(value) is dict:

@@ -10,6 +10,7 @@ from torch import Tensor
 from checks.engine.answer import Wrong
 from checks.engine.compare import TOLERANCE, close
 from checks.engine.inputs import Inputs
+from checks.engine.plain import allclose
 from checks.engine.probe import Probe
 from checks.engine.promises import GRADIENTS_FLOW, HALF_PRECISION
 
@@ -68,7 +69,7 @@ def half_precision(
         sizes = exact[exact.isfinite()].abs()
         absolute = relative * sizes.max().item() if sizes.numel() else 0.0
         given = got.detach().double()
-        return torch.allclose(given, exact, rtol=relative, atol=absolute, equal_nan=True)
+        return allclose(given, exact, rtol=relative, atol=absolute, equal_nan=True)
 
     def run(answer: Any, inputs: Inputs) -> list[Tensor | bool]:
         verdicts: list[Tensor | bool] = []
