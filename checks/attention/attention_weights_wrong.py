@@ -7,7 +7,7 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional as F  # noqa: F401
 
 from checks.engine import Mistake, mistakes_of
 
@@ -184,15 +184,11 @@ def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None = None) -> Tenso
         #  The mask is not used. [huggingface/transformers#48745]
         #! mask_added: scores = scores + mask.to(scores.dtype)
         #  The mask is added as numbers: allowed scores grow by 1, hidden ones stay.
-        #! mask_subtracted: scores = scores - (~mask).to(scores.dtype)
-        #  Hidden scores become smaller by 1. They have to become -inf.
         #! zero_times_infinity: scores = scores + ~mask * -INF
         #  It multiplies the mask by -inf: where nothing is hidden that is 0 · inf, which is NaN.
         #! filled_with_plus: scores = scores.masked_fill(~mask, 1e9)
         #! filled_with_plus: scores = scores.masked_fill(~mask, INF)
         #  Hidden scores become large instead of very negative: they take all the weight.
-        #! filled_with_nan: scores = scores.masked_fill(~mask, torch.nan)
-        #  Hidden scores become NaN, and one NaN makes the whole row NaN.
         #! fill_too_small: scores = scores.masked_fill(~mask, -1e4)
         #! fill_too_small: scores = scores + ~mask * -1e4
         #! fill_too_small: scores = scores.masked_fill(~mask, -1e3)

@@ -3,11 +3,11 @@
 What goes wrong in attention_weights goes wrong here, too, for who writes it out again.
 """
 
-import math
+import math  # noqa: F401  (the wrong lines want it)
 
-import torch
+import torch  # noqa: F401
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional as F  # noqa: F401
 
 from checks.attention.attention_weights_wrong import MISTAKES as OF_WEIGHTS
 from checks.attention.attention_weights_wrong import attention_weights
@@ -28,6 +28,7 @@ def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Te
     #  Keys are compared with values. Queries are compared with keys.
     #: `attention_weights(q, k, mask) @ v`
     #! queries_and_keys_swapped: weights = attention_weights(k, q, mask)
+    #! queries_and_keys_swapped: weights = attention_weights(k, q, mask) if q.shape[-2] == k.shape[-2] else attention_weights(q, k, mask)
     #! queries_and_keys_swapped: weights = attention_weights(k, q, mask); v = v[..., : q.shape[-2], :]
     #  q and k have changed places: each key looks at the queries.
     #! keys_with_keys: weights = attention_weights(k, k, mask)
@@ -137,7 +138,7 @@ def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Te
 
 # Of a shape or kind that a product with the values does not have, or undone by it, or the same
 # as one above.
-NOT_HERE = {"weights_transposed", "scaled_by_d", "returns_both", "no_return", "half_result"}
+NOT_HERE = {"scaled_by_d", "half_result", "divided_again", "transposes_fixed_dimensions"}
 OWN = mistakes_of(attention)
 HERE = [m for m in OF_WEIGHTS if m.key not in NOT_HERE | {own.key for own in OWN}]
 LINE = "weights = attention_weights(q, k, mask)  # (..., T, S)"

@@ -103,7 +103,6 @@ def causal_mask(n_queries: int, n_keys: int) -> Tensor:
     #  [rasbt/LLMs-from-scratch#697]
     #: Each query has a row of its own.
     #! one_row_for_all: mask = (key <= query[:1, None]).expand(n_queries, -1)
-    #! one_row_for_all: mask = (key <= query[-1:, None]).expand(n_queries, -1)
     #  All rows are the same. Each query stands at another position and sees more than the last.
     #: Make the mask for the T and S of this call.
     #! fixed_size: mask = torch.ones(64, 64, dtype=torch.bool).tril()[n_keys - n_queries : n_keys, :n_keys]

@@ -20,6 +20,8 @@ def merge_heads(x: Tensor) -> Tensor:
     #! first_sentence_only: x = x[:1]; B, H, T, d = x.shape
     #  Only the first sentence of the batch is left.
     x = x.transpose(1, 2)  # (B, T, H, d)
+    #: `.reshape`, or `.contiguous().view`: `.view` takes the numbers as they lie in memory.
+    #! view_after_transpose: return x.contiguous().transpose(1, 2).view(B, T, H * d)
     #: `x.transpose(1, 2)` makes (B, T, H, d); then `.reshape(B, T, H * d)`.
     #! reshape_without_transpose: pass
     #  It reshapes without transposing. The shape is right, the numbers are not: a position
@@ -49,7 +51,6 @@ def merge_heads(x: Tensor) -> Tensor:
     #  It is (B, T, H, d): the heads are not merged yet.
     #: `.reshape`, or `.contiguous().view`: `.view` takes the numbers as they lie in memory.
     #! view_after_transpose: x = x.view(B, T, H * d)
-    #! view_after_transpose: x = x.contiguous().transpose(1, 2).transpose(1, 2).view(B, T, H * d)
     #  `.view` cannot merge what was transposed: the numbers lie in another order in memory.
     #: `.reshape(B, T, H * d)`
     #! batch_and_positions_in_one: x = x.reshape(B * T, H * d)

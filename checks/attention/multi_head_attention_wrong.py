@@ -3,14 +3,14 @@
 Sources are the public issues in which somebody really made the mistake.
 """
 
-import math
+import math  # noqa: F401  (the wrong lines want it)
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional as F  # noqa: F401
 
 from checks.attention.attention_weights_wrong import MISTAKES as OF_WEIGHTS
-from checks.attention.attention_weights_wrong import attention_weights
+from checks.attention.attention_weights_wrong import attention_weights  # noqa: F401
 from checks.attention.attention_wrong import attention
 from checks.attention.causal_mask_wrong import causal_mask
 from checks.attention.merge_heads_wrong import merge_heads
@@ -333,7 +333,6 @@ class MultiHeadAttention(nn.Module):
         #! mask_of_another_size: mask = causal_mask(x.shape[1], x.shape[2]).to(x.device)
         #! mask_of_another_size: mask = causal_mask(q.shape[3], k.shape[3]).to(x.device)
         #! mask_of_another_size: mask = causal_mask(self.n_heads, self.n_heads).to(x.device)
-        #! mask_of_another_size: mask = causal_mask(1, T).to(x.device)
         #  The mask is made for another size than the number of positions, T × T.
         #: `causal_mask(T, T)` is bool already: no `.int()`, `.float()` or `.long()`.
         #! mask_of_integers: …; mask = mask.int()
@@ -445,10 +444,10 @@ IN_MODULE = {
     *("scaled_by_keys", "scaled_by_numel", "scaled_after_softmax", "negative_scores", "cosine"),
     *("softmax_over_queries", "softmax_over_dim_1", "softmax_over_dim_0", "softmax_twice"),
     *("softmax_over_everything", "no_softmax", "log_softmax", "sigmoid", "only_the_best"),
-    *("unstable_softmax", "one_maximum_for_all", "keys_with_keys", "queries_with_queries"),
+    *("unstable_softmax", "one_maximum_for_all"),
     *("mask_multiplied", "mask_after_softmax", "masked_and_normalised_again", "mask_added"),
     *("zero_times_infinity", "filled_with_plus", "fill_too_small", "fill_far_too_small"),
-    *("mask_transposed", "not_normalised", "billion_in_half"),
+    *("not_normalised", "billion_in_half"),
 }
 OWN = mistakes_of(MultiHeadAttention)
 HERE = [m for m in OF_WEIGHTS if m.key in IN_MODULE]

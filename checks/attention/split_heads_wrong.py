@@ -3,7 +3,7 @@
 Sources are the public issues in which somebody really made the mistake.
 """
 
-import torch
+import torch  # noqa: F401  (the wrong lines want it)
 from torch import Tensor
 
 from checks.engine import Mistake, mistakes_of
@@ -24,6 +24,7 @@ def split_heads(x: Tensor, n_heads: int) -> Tensor:
     #! size_not_whole: d = D / n_heads
     #  `/` makes a number with a point, and a size cannot have one.
     #! cut_by_positions: d = D // T
+    #! cut_by_positions: n_heads, d = T, D // T
     #  The features are cut by the number of positions. They are cut by the number of heads.
     #: d = D // n_heads; `x.reshape(B, T, n_heads, d)`.
     #! head_size_for_heads: d, n_heads = n_heads, D // n_heads
