@@ -7,7 +7,7 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F  # noqa: F401
+from torch.nn import functional as F
 
 from checks.engine import Mistake, mistakes_of
 

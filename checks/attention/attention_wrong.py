@@ -3,11 +3,11 @@
 What goes wrong in attention_weights goes wrong here, too, for who writes it out again.
 """
 
-import math  # noqa: F401  (the wrong lines want it)
+import math
 
-import torch  # noqa: F401
+import torch
 from torch import Tensor
-from torch.nn import functional as F  # noqa: F401
+from torch.nn import functional as F
 
 from checks.attention.attention_weights_wrong import MISTAKES as OF_WEIGHTS
 from checks.attention.attention_weights_wrong import attention_weights

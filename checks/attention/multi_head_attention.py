@@ -70,14 +70,17 @@ def made(answer: Any, dim: int, heads: int) -> Any:
         for name, value in module.named_parameters()
         if name not in BIASES
     }
+    by_map: dict[int, list[str]] = {}
+    for name, value in module.named_parameters(remove_duplicate=False):
+        by_map.setdefault(id(value), []).append(name.partition(".")[0])
+    for names in by_map.values():
+        if len(names) > 1:
+            raise Wrong(f"{' and '.join(names)} are one and the same map. Four are wanted.")
     if found.keys() == WEIGHTS and set(found.values()) == {"(dim, dim)"}:
         return module
     kinds = {name.removesuffix(".weight").endswith("_proj") for name in found}
-    if (
-        list(found.values()) == ["(dim, dim)"] * 4
-        and not WEIGHTS & found.keys()
-        and len(kinds) == 1
-    ):
+    others = {name.partition(".")[0] for name in found}.isdisjoint(NAMES)
+    if list(found.values()) == ["(dim, dim)"] * 4 and others and len(kinds) == 1:
         other = "q_proj, k_proj, …" if kinds.pop() else "otherwise"
         raise Wrong(f"its four maps are called {other}; expected: wq, wk, wv and wo.")
     written = ", ".join(f"`{name}` {shape}" for name, shape in sorted(found.items())) or "none"
@@ -295,9 +298,13 @@ MultiHeadAttention = Check(
             "No gradient, or a wrong one, arrives at the input, wq, wk, wv or wo.",
             promise=GRADIENTS_FLOW,
         ),
-        Probe("float16 and bfloat16", in_half, HALF, promise=HALF_PRECISION),
+        Probe("float16 and bfloat16", in_half, HALF, inexact=True, promise=HALF_PRECISION),
         Probe(
-            "bfloat16, far into a text: angles of 1000", far_in_half, FAR, promise=HALF_PRECISION
+            "bfloat16, far into a text: angles of 1000",
+            far_in_half,
+            FAR,
+            inexact=True,
+            promise=HALF_PRECISION,
         ),
         Probe(
             "works on the device of its input",

@@ -3,14 +3,14 @@
 Sources are the public issues in which somebody really made the mistake.
 """
 
-import math  # noqa: F401  (the wrong lines want it)
+import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: F401
+from torch.nn import functional as F
 
 from checks.attention.attention_weights_wrong import MISTAKES as OF_WEIGHTS
-from checks.attention.attention_weights_wrong import attention_weights  # noqa: F401
+from checks.attention.attention_weights_wrong import attention_weights
 from checks.attention.attention_wrong import attention
 from checks.attention.causal_mask_wrong import causal_mask
 from checks.attention.merge_heads_wrong import merge_heads

@@ -69,9 +69,9 @@ def beyond(inputs: Inputs) -> tuple[Tensor, Tensor]:
     return 300 + 4 * inputs.randn(2, 3, 4), 300 + 4 * inputs.randn(2, 5, 4)
 
 
-def half(draw: Draw, title: str) -> Probe:
+def half(draw: Draw, title: str, inexact: bool = False) -> Probe:
     """Compare half precision with float32, and say where that was promised."""
-    return replace(in_half(draw, title), promise=HALF_PRECISION)
+    return replace(in_half(draw, title), promise=HALF_PRECISION, inexact=inexact)
 
 
 def swinging(*draws: Draw) -> Probe:

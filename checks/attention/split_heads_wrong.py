@@ -3,7 +3,7 @@
 Sources are the public issues in which somebody really made the mistake.
 """
 
-import torch  # noqa: F401  (the wrong lines want it)
+import torch
 from torch import Tensor
 
 from checks.engine import Mistake, mistakes_of

