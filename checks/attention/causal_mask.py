@@ -28,7 +28,14 @@ def errors(answer: Any, inputs: Inputs) -> list[str]:
         returned: list[Any] = []
         error = error_of(lambda size=size, returned=returned: returned.append(answer(*size)))
         named = error if error in ("ValueError", "AssertionError") else "another error"
-        seen.append(named if error else f"returned a {type(returned[0]).__name__}")
+        if not error:
+            of = (
+                tuple(returned[0].shape)
+                if size[0] > size[1] and hasattr(returned[0], "shape")
+                else ""
+            )
+            named = f"returned a {type(returned[0]).__name__} {of}"
+        seen.append(named)
     return seen
 
 

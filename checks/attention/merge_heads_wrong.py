@@ -14,7 +14,7 @@ def merge_heads(x: Tensor) -> Tensor:
     #! heads_and_positions_swapped: B, T, H, d = x.shape
     #  It reads the input as (B, T, H, d). The heads come before the positions.
     #! heads_taken_for_batch: H, B, T, d = x.shape; return x.reshape(B, H, T, d).permute(0, 2, 1, 3).reshape(H, T, B * d)
-    #! heads_taken_for_batch: return x.reshape(H, B, T, d).permute(1, 2, 0, 3).reshape(B, T, H * d)
+    #! heads_taken_for_batch: …; return x.reshape(H, B, T, d).permute(1, 2, 0, 3).reshape(B, T, H * d)
     #  It takes the heads for the first dimension and the batch for the second: sentences are mixed.
     #  [gazelle93/Transformer-Various-Positional-Encoding#1]
     #! first_sentence_only: x = x[:1]; B, H, T, d = x.shape
