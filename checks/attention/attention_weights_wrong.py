@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from checks.attention.causal_mask_wrong import causal_mask
 from checks.engine import Mistake, mistakes_of
 
 INF, HALF = torch.inf, (torch.float16, torch.bfloat16)
@@ -160,6 +161,7 @@ def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None = None) -> Tenso
     #: `if mask is not None:`
     #! causal_without_mask: …; mask = causal(scores, 0) if mask is None else mask
     #! causal_without_mask: …; mask = causal(scores) if mask is None else mask
+    #! causal_without_mask: …; mask = causal_mask(q.shape[-2], k.shape[-2]) if mask is None else mask
     #  Without a mask it makes a causal one. Without a mask everyone may look at everything.
     #: The causal mask is an argument like any other.
     #! causal_besides_mask: …; mask = mask if mask is None else mask & causal(scores, 0)

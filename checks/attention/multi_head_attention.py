@@ -194,10 +194,10 @@ def large_inputs(answer: Any, inputs: Inputs) -> Tensor:
     return module(300 * x, angles)
 
 
-def learns(answer: Any, inputs: Inputs) -> list:
+def learns(answer: Any, inputs: Inputs) -> list[bool]:
     """Look whether a new layer's weights want gradients, and whether any of them gets one."""
     module = made(answer, 12, 3)
-    wanted = [weight.requires_grad for weight in module.parameters()]
+    wanted = all(weight.requires_grad for weight in module.parameters())
     out = module(inputs.randn(1, 2, 12).requires_grad_(), torch.zeros(2, 2))
     if out.requires_grad:
         out.square().sum().backward()
