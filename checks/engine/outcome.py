@@ -31,10 +31,13 @@ class Outcome:
         """Tell whether this is what the reference showed."""
         return not (self.crash or self.complaint or self.hangs) and agree(self.value, right.value)
 
-    def is_like(self, other: "Outcome", right: "Outcome", inexact: bool = False) -> bool:
+    def is_like(
+        self, other: "Outcome", right: "Outcome", inexact: bool = False, sizes: bool = True
+    ) -> bool:
         """Tell whether two outcomes, neither of which need be right, are the same.
 
-        Where the numbers are `inexact`, they need only fail in the same way.
+        Where the numbers are `inexact`, they need only fail in the same way; without `sizes` two
+        complaints may speak of other numbers.
         """
         both_pass = self.passes(right), other.passes(right)
         if any(both_pass):
@@ -45,8 +48,9 @@ class Outcome:
             return type(self.crash.original) is type(other.crash.original)
         if inexact and not self.complaint and not other.complaint:
             return _way(self.value, right.value) == _way(other.value, right.value)
+        words = str if sizes else _plain
         return (
-            _plain(self.complaint) == _plain(other.complaint)
+            words(self.complaint) == words(other.complaint)
             and agree(self.value, other.value)
             and not any(differing(self, other))
         )
