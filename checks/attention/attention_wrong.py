@@ -138,7 +138,8 @@ def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Te
 
 # Of a shape or kind that a product with the values does not have, or undone by it, or the same
 # as one above.
-NOT_HERE = {"scaled_by_d", "half_result", "divided_again", "transposes_fixed_dimensions"}
+NOT_HERE = {"scaled_by_d", "half_result", "divided_again", "maximum_without_keepdim"}
+NOT_HERE |= {"transposes_fixed_dimensions"}
 OWN = mistakes_of(attention)
 HERE = [m for m in OF_WEIGHTS if m.key not in NOT_HERE | {own.key for own in OWN}]
 LINE = "weights = attention_weights(q, k, mask)  # (..., T, S)"
