@@ -66,10 +66,10 @@ def rope_frequencies(head_dim: int, base: float = 10_000.0) -> Tensor:
     #! no_dim: exponents = -even.float()
     #  2i is not divided by d: the frequencies fall to nothing at once.
     #: Compute in float32; position 8192 multiplies every error by 8192.
-    #! exponents_in_half: exponents = (-even / head_dim).bfloat16()
     #! exponents_in_half: exponents = (-even / head_dim).bfloat16().float()
-    #! exponents_in_half: exponents = -even.bfloat16() / head_dim
-    #! exponents_in_half: exponents = (-even / head_dim).half()
+    #! exponents_in_half: exponents = (-even / head_dim).half().float()
+    #! exponents_in_half: return (base ** (-even.bfloat16() / head_dim)).float()
+    #! exponents_in_half: return (1.0 / base ** (2.0 / head_dim * (even // 2).bfloat16())).float()
     #  The exponents went through half precision, which has three digits. [keras-team/keras-hub#1497]
     frequencies = base**exponents
     #: `base ** (-2 * i / d)`: pair 0 has frequency 1, all others less.

@@ -72,15 +72,13 @@ def halves(d: int) -> list[tuple[int, int]]:
 
 
 def pairwise_turned(x: Tensor, angles: Tensor, pairs: Pairs) -> Tensor:
-    """Turn one pair at one position after the other, in float64: the reference of all three."""
-    result = x.double().clone()
-    for t in range(x.shape[-2]):
-        for i, (one, other) in enumerate(pairs(x.shape[-1])):
-            a, b = x[..., t, one].double(), x[..., t, other].double()
-            cos, sin = angles[t, i].double().cos(), angles[t, i].double().sin()
-            result[..., t, one] = a * cos - b * sin
-            result[..., t, other] = a * sin + b * cos
-    return result.to(x.dtype)
+    """Turn one pair after the other, in float64: the reference of all three."""
+    columns = list(x.double().unbind(-1))
+    for i, (one, other) in enumerate(pairs(len(columns))):
+        a, b = columns[one], columns[other]
+        cos, sin = angles[:, i].double().cos(), angles[:, i].double().sin()
+        columns[one], columns[other] = a * cos - b * sin, a * sin + b * cos
+    return torch.stack(columns, dim=-1).to(x.dtype)
 
 
 def random_angles(inputs: Inputs, positions: int, pairs: int) -> Tensor:

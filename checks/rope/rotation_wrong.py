@@ -51,6 +51,7 @@ def rotation(x: Tensor, angles: Tensor) -> Tensor:
     wide = x.float() if x.dtype in HALF else x
     #: Compute with `x.float()` and float32 angles, and round once, at the end: `.to(x.dtype)`.
     #! rounds_to_bfloat16: wide = x.bfloat16().float()
+    #! rounds_to_bfloat16: wide = x.bfloat16().float()
     #  x goes through bfloat16 whatever its dtype is: three digits are left.
     #! rounds_to_float16: wide = x.half().float()
     #  x goes through float16 whatever its dtype is: three digits are left.
@@ -359,6 +360,8 @@ def rotation(x: Tensor, angles: Tensor) -> Tensor:
     #! in_place: …; x[..., 0::2] = apart(result)[0]; return x.copy_(result)
     #  It writes the result into its input, and the caller may still need that.
     return result.to(x.dtype)
+    #!+ rounds_to_bfloat16: return result.bfloat16().to(x.dtype)
+    #! rounds_to_bfloat16: return result.bfloat16().to(x.dtype)
     #: Computing in float32 is right. Go back at the end: `.to(x.dtype)`.
     #! promotes: return result
     #  The input is half precision, and the result is float32.
@@ -400,7 +403,6 @@ def with_partners(x: Tensor, angles: Tensor) -> Tensor:
     #! computes_in_half: …; cos, sin = cos.to(x.dtype), sin.to(x.dtype)
     #! sin_cos_exchanged: cos, sin = sin, cos
     a, b = apart(wide)
-    #! swapped_on_the_way_in: b, a = apart(wide)
     partner = together(-b, a)
     #! clockwise: partner = together(b, -a)
     #! missing_minus: partner = together(b, a)
