@@ -120,6 +120,7 @@ def interleaved_to_half(x: Tensor) -> Tensor:
     #! in_place: …; return x.copy_(moved)
     #! in_place: …; x.data.copy_(moved); return x
     #! in_place: …; return x.detach().copy_(moved)
+    #! in_place: …; return x.copy_(moved.detach())
     #  It writes the result into its input, and the caller may still need that.
     #: `torch.empty_like(x)` lies where x lies.
     #! on_cpu: …; moved = torch.zeros(x.shape, dtype=x.dtype).copy_(moved)

@@ -177,6 +177,7 @@ def rotate_2d(v: Tensor, angle: Tensor) -> Tensor:
     #! in_place: …; v.copy_(turned); return v
     #! in_place: …; v.data.copy_(turned); return v
     #! in_place: …; v = v.detach().copy_(turned); return v
+    #! in_place: …; v.copy_(turned.detach()); return v
     #! in_place: …; v[..., 0], v[..., 1] = first, second; return v
     #  It writes the result into its input, and the caller may still need that.
     return turned.to(v.dtype)

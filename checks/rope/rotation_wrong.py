@@ -357,6 +357,7 @@ def rotation(x: Tensor, angles: Tensor) -> Tensor:
     #! in_place: …; return x.copy_(result)
     #! in_place: …; x.data.copy_(result); return x
     #! in_place: …; return x.detach().copy_(result)
+    #! in_place: …; return x.copy_(result.detach())
     #! in_place: …; x[..., 0::2] = apart(result)[0]; return x.copy_(result)
     #  It writes the result into its input, and the caller may still need that.
     return result.to(x.dtype)
