@@ -79,22 +79,22 @@ EDITS = {
         Edit(
             "positions start at 1, so there is one row too few",
             ("torch.arange(seq_len)[:, None]", "torch.arange(1, seq_len)[:, None]"),
-            named=("one_based_positions", "new:first_row_missing"),
+            named=("one_based_positions", "first_row_missing"),
         ),
         Edit(
             "// for /: the exponents are rounded down to whole numbers",
             (TABLE_FREQUENCIES, "base ** (-torch.arange(0, dim, 2) // dim)"),
-            named=("new:floor_division",),
+            named=("floor_division",),
         ),
         Edit(
             "the pairs are left as an axis of their own, (T, D/2, 2)",
             (".flatten(1)", ""),
-            named=("new:not_joined",),
+            named=("not_joined",),
         ),
         Edit(
             "everything is flattened, so the table is one long vector",
             (".flatten(1)", ".flatten()"),
-            named=("new:flattened",),
+            named=("flattened",),
         ),
         Edit(
             "divides by D/2 instead of D",
@@ -102,7 +102,7 @@ EDITS = {
             named=("double_exponent",),
         ),
         Edit("the table is float64", (TABLE, TABLE + ".double()"), named=("float64",)),
-        Edit("the table is bfloat16", (TABLE, TABLE + ".bfloat16()"), named=("new:returns_half",)),
+        Edit("the table is bfloat16", (TABLE, TABLE + ".bfloat16()"), named=("returns_half",)),
         Edit(
             "sines in both columns of a pair",
             ("angles.cos()", "angles.sin()"),
@@ -144,7 +144,7 @@ EDITS = {
         Edit(
             "the second line uses x twice",
             ("x * sin + y * cos", "x * sin + x * cos"),
-            named=("new:x_for_y_in_the_second_line",),
+            named=("x_for_y_in_the_second_line",),
         ),
         Edit("the result is float32 whatever v is", (".to(v.dtype)", ""), named=("promotes",)),
         Edit(
@@ -182,17 +182,17 @@ EDITS = {
         Edit(
             "x and y are taken from the first axis",
             (PLANE_XY, "x, y = v.float()[0], v.float()[1]"),
-            named=("new:first_axis",),
+            named=("first_axis",),
         ),
         Edit(
             "joined with cat: several vectors become one row of numbers",
             (PLANE, "torch.cat((x * cos - y * sin, x * sin + y * cos), dim=-1).to(v.dtype)"),
-            named=("new:concatenated",),
+            named=("concatenated",),
         ),
         Edit(
             "the angle is made a number with .item(): several angles are an error",
             (PLANE_CS, "angle = torch.tensor(angle.item())\n    " + PLANE_CS),
-            named=("new:item",),
+            named=("item",),
         ),
         Edit(
             "rotates in place: the caller's v is changed",
@@ -263,7 +263,7 @@ EDITS = {
         Edit(
             "// for /: whole exponents",
             (FREQUENCIES, "return base ** (-torch.arange(0, head_dim, 2) // head_dim)"),
-            named=("new:floor_division",),
+            named=("floor_division",),
         ),
         Edit(
             "exponents from 0 to -1 by linspace: divides by d/2 - 1",
@@ -273,7 +273,7 @@ EDITS = {
         Edit(
             "base and exponent are swapped",
             (FREQUENCIES, "return (torch.arange(0, head_dim, 2) / head_dim) ** base"),
-            named=("new:base_and_exponent_swapped",),
+            named=("base_and_exponent_swapped",),
         ),
         Edit(
             "the result is float64",
@@ -286,7 +286,7 @@ EDITS = {
                 FREQUENCIES,
                 "return (base ** (-torch.arange(0, head_dim, 2).bfloat16() / head_dim)).float()",
             ),
-            named=("new:exponents_in_half",),
+            named=("exponents_in_half",),
         ),
         Edit(
             "times 2π",
@@ -294,12 +294,12 @@ EDITS = {
                 FREQUENCIES,
                 "return 2 * torch.pi * base ** (-torch.arange(0, head_dim, 2) / head_dim)",
             ),
-            named=("new:times_two_pi",),
+            named=("times_two_pi",),
         ),
         Edit(
             "the result is a Python list, not a tensor",
             (FREQUENCIES, "return [base ** (-2 * i / head_dim) for i in range(head_dim // 2)]"),
-            named=("new:list",),
+            named=("list",),
         ),
         Edit(
             "the pairs are in the wrong order, slowest first",
@@ -331,7 +331,7 @@ EDITS = {
         Edit(
             "no new axis: multiplies position by position",
             (ANGLES, "return positions * frequencies"),
-            named=("new:no_new_axis",),
+            named=("no_new_axis",),
         ),
         Edit(
             "positions are rounded to bfloat16",
@@ -341,7 +341,7 @@ EDITS = {
         Edit(
             "angles are rounded to float16",
             (ANGLES, "return (positions[:, None] * frequencies).half()"),
-            named=("new:returns_float16",),
+            named=("returns_float16",),
         ),
         Edit(
             "angles are float64",
@@ -366,7 +366,7 @@ EDITS = {
         Edit(
             "frequency to the power of the position",
             (ANGLES, "return frequencies ** positions[:, None]"),
-            named=("new:power",),
+            named=("power",),
         ),
         Edit(
             "positions count from the first one given",
@@ -376,12 +376,12 @@ EDITS = {
         Edit(
             "all positions from 0 to the largest one",
             (ANGLES, "return torch.arange(int(positions.max()) + 1)[:, None] * frequencies"),
-            named=("positions_from_zero", "new:all_up_to_the_largest"),
+            named=("positions_from_zero", "all_up_to_the_largest"),
         ),
         Edit(
             "the angles are reduced modulo 360, as if they were degrees",
             (ANGLES, "return (positions[:, None] * frequencies) % 360"),
-            named=("new:modulo_360",),
+            named=("modulo_360",),
         ),
         Edit(
             "each angle twice, (T, d)",
@@ -391,7 +391,7 @@ EDITS = {
         Edit(
             "frequencies are made whole numbers like the positions",
             (ANGLES, "return positions[:, None] * frequencies.to(positions.dtype)"),
-            named=("new:frequencies_cut",),
+            named=("frequencies_cut",),
         ),
         Edit(
             "positions are sorted first",
@@ -401,7 +401,7 @@ EDITS = {
         Edit(
             "in place into (T, 1): the product does not fit",
             (ANGLES, "return positions[:, None].float().mul_(frequencies)"),
-            named=("new:in_place_into_positions",),
+            named=("in_place_into_positions",),
         ),
     ],
     "apply_rope": [
@@ -450,7 +450,7 @@ EDITS = {
         Edit(
             "the two numbers of every pair are swapped on the way in",
             (AB, "b, a = wide[..., 0::2], wide[..., 1::2]"),
-            named=("new:swapped_on_the_way_in",),
+            named=("swapped_on_the_way_in",),
         ),
         Edit(
             "the two numbers of every pair are swapped on the way out",
@@ -508,12 +508,12 @@ EDITS = {
         Edit(
             "slices the sequence, not the features",
             (AB, "a, b = wide[0::2], wide[1::2]"),
-            named=("new:slices_the_positions",),
+            named=("slices_the_positions",),
         ),
         Edit(
             "positions on the first axis: angles get axes behind",
             (WIDE, "angles = angles[:, None, :]\n    " + WIDE),
-            named=("new:axis_in_between",),
+            named=("axis_in_between",),
         ),
         Edit(
             "only cosines: b's part is forgotten",
@@ -531,7 +531,7 @@ EDITS = {
                 JOINED,
                 "out = torch.zeros(x.shape, dtype=x.dtype)\n    out.copy_(pairs.flatten(-2))\n    return out",
             ),
-            named=("new:on_cpu",),
+            named=("on_cpu",),
         ),
         Edit(
             "changes x in place",
@@ -559,7 +559,7 @@ EDITS = {
         Edit(
             "length 0 instead of 1",
             (POLAR, "torch.polar(torch.zeros_like(angles), angles)"),
-            named=("new:length_zero",),
+            named=("length_zero",),
         ),
         Edit(
             "sine and cosine are swapped",
@@ -603,7 +603,7 @@ EDITS = {
         Edit(
             "only the real part comes back",
             (BACK, "return turned.real.to(x.dtype)"),
-            named=("new:real_part_only",),
+            named=("real_part_only",),
         ),
         Edit(
             "the result stays float32",
@@ -614,17 +614,17 @@ EDITS = {
         Edit(
             "flatten(3), right for four axes only",
             (".flatten(-2)", ".flatten(3)"),
-            named=("new:four_axes_only",),
+            named=("four_axes_only",),
         ),
         Edit(
             "no float(): bfloat16 has no complex numbers",
             ("x.float().reshape", "x.reshape"),
-            named=("new:no_complex_bfloat16",),
+            named=("no_complex_bfloat16",),
         ),
         Edit(
             "imaginary part is not the second number: swapped on the way in",
             (VIEWED, VIEWED.replace("-1, 2))", "-1, 2).flip(-1))")),
-            named=("new:swapped_on_the_way_in",),
+            named=("swapped_on_the_way_in",),
         ),
         Edit(
             "real and imaginary part swapped on the way out",
@@ -639,12 +639,12 @@ EDITS = {
         Edit(
             "the ones are made on the CPU, in float32",
             (POLAR, "torch.polar(torch.ones(angles.shape), angles)"),
-            named=("new:ones_on_cpu",),
+            named=("ones_on_cpu",),
         ),
         Edit(
             "half precision before complex",
             ("x.float()", "x.half().float()"),
-            named=("new:rounds_to_float16",),
+            named=("rounds_to_float16",),
         ),
     ],
     "interleaved_to_half": [
@@ -667,7 +667,7 @@ EDITS = {
         Edit(
             "stacked instead of concatenated",
             (MOVED, "torch.stack((x[..., 0::2], x[..., 1::2]), dim=-1)"),
-            named=("new:not_joined",),
+            named=("not_joined",),
         ),
         Edit(
             "stacked and flattened: as it was",
@@ -677,12 +677,12 @@ EDITS = {
         Edit(
             "joined along the first axis",
             ("dim=-1)", "dim=0)"),
-            named=("new:joined_along_the_first_axis",),
+            named=("joined_along_the_first_axis",),
         ),
         Edit(
             "joined along the positions",
             ("dim=-1)", "dim=-2)"),
-            named=("new:joined_along_the_positions",),
+            named=("joined_along_the_positions",),
         ),
         Edit(
             "takes every second row, not every second number",
@@ -708,7 +708,7 @@ EDITS = {
         Edit(
             "rotate_half: minus the second half in front",
             (MOVED, "torch.cat((-x[..., 1::2], x[..., 0::2]), dim=-1)"),
-            named=("new:quarter_turn",),
+            named=("quarter_turn",),
         ),
         Edit(
             "reshape without the transpose",
@@ -718,7 +718,7 @@ EDITS = {
         Edit(
             "the transpose of the whole, not of the pairs",
             (MOVED, "x.reshape(*x.shape[:-1], -1, 2).transpose(0, -1).reshape(x.shape)"),
-            named=("new:whole_transposed",),
+            named=("whole_transposed",),
         ),
         Edit(
             "written into x while it is read",
@@ -728,7 +728,7 @@ EDITS = {
         Edit(
             "for four axes only",
             (MOVED, "torch.cat((x[:, :, :, 0::2], x[:, :, :, 1::2]), dim=-1)"),
-            named=("new:four_axes_only",),
+            named=("four_axes_only",),
         ),
     ],
     "apply_rope_half": [
@@ -767,7 +767,7 @@ EDITS = {
         Edit(
             "the halves are swapped on the way in",
             (HALVES, "b, a = x.float().chunk(2, dim=-1)"),
-            named=("new:swapped_on_the_way_in",),
+            named=("swapped_on_the_way_in",),
         ),
         Edit(
             "the halves are swapped on the way out",
@@ -791,17 +791,17 @@ EDITS = {
         Edit(
             "split into pieces of 2 numbers, not into 2 pieces",
             (HALVES, "a, b = x.float().split(2, dim=-1)"),
-            named=("new:pieces_of_two",),
+            named=("pieces_of_two",),
         ),
         Edit(
             "split along the positions",
             (HALVES, "a, b = x.float().chunk(2, dim=-2)"),
-            named=("new:split_along_the_positions",),
+            named=("split_along_the_positions",),
         ),
         Edit(
             "joined along the positions",
             (", dim=-1).to(x.dtype)", ", dim=-2).to(x.dtype)"),
-            named=("new:joined_along_the_positions",),
+            named=("joined_along_the_positions",),
         ),
         Edit(
             "the new a is used to compute the new b",
@@ -846,7 +846,7 @@ EDITS = {
         Edit(
             "only the first half is rotated",
             (HALF_OUT, "return torch.cat((a * cos - b * sin, b), dim=-1).to(x.dtype)"),
-            named=("new:second_half_left",),
+            named=("second_half_left",),
         ),
         Edit(
             "only the first position's angles are used",

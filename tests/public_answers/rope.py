@@ -306,13 +306,13 @@ PUBLIC = {
             exponent_of_each_column,
             "Kyubyong/transformer#38",
             "every column has an exponent of its own, 2i/d with i counting columns instead of pairs",
-            named=("new:columns_for_pairs",),
+            named=("columns_for_pairs",),
         ),
         Public(
             loop_in_steps_of_two_and_doubled,
             "SamLynnEvans/Transformer#25",
             "i already goes in steps of two and is doubled again, and the cosine has another exponent than its sine",
-            named=("new:columns_for_pairs",),
+            named=("columns_for_pairs",),
         ),
         Public(
             cosines_one_step_further,
@@ -324,13 +324,13 @@ PUBLIC = {
             base_in_the_exponent,
             "ivanvovk/WaveGrad#12",
             "base and exponent are swapped: the exponents to the power of 1/base",
-            named=("new:base_and_exponent_swapped",),
+            named=("base_and_exponent_swapped",),
         ),
         Public(
             floor_of_log_over_dim,
             "zju3dv/LoFTR#41",
             "// binds from the left: log(base)/dim is divided by 2 and rounded down to a whole number",
-            named=("new:floor_of_the_log",),
+            named=("floor_of_the_log",),
         ),
         Public(
             sines_then_cosines,
@@ -342,7 +342,7 @@ PUBLIC = {
             whole_number_division,
             "Kyubyong/transformer#81",
             "whole-number division makes all exponents 0: every pair has frequency 1",
-            named=("new:integer_division",),
+            named=("integer_division",),
         ),
     ],
     "rotate_2d": [
@@ -362,7 +362,7 @@ PUBLIC = {
             x_for_y,
             "blurymind/1dollar_gesture_recogniser#5",
             "x stands in all four places, y in none",
-            named=("new:x_for_y",),
+            named=("x_for_y",),
         ),
         Public(
             minus_twice,
@@ -376,7 +376,7 @@ PUBLIC = {
             i_minus_one,
             "bkitano/llama-from-scratch#8",
             "the paper's i - 1 with an i that starts at 0: the first exponent is +2/d",
-            named=("new:one_pair_too_early",),
+            named=("one_pair_too_early",),
         ),
         Public(
             half_range_over_whole_dim,
@@ -388,7 +388,7 @@ PUBLIC = {
             compute_dtype,
             "keras-team/keras-hub#1497",
             "the exponents are rounded to bfloat16",
-            named=("new:exponents_in_half",),
+            named=("exponents_in_half",),
         ),
         Public(
             quantized_before_the_phase,
@@ -420,7 +420,7 @@ PUBLIC = {
             whole_window_at_the_first,
             "jundot/omlx#2363",
             "all of them get the first one's position",
-            named=("new:first_position_for_all",),
+            named=("first_position_for_all",),
         ),
         Public(
             doubled_for_rotate_half,
@@ -464,7 +464,7 @@ PUBLIC = {
             tables_in_bfloat16,
             "KellerJordan/modded-nanogpt#39",
             "sine and cosine are rounded to bfloat16",
-            named=("computes_in_half", "new:sines_in_bfloat16"),
+            named=("computes_in_half", "sines_in_bfloat16"),
         ),
         Public(
             comes_back_as_float32,
@@ -490,7 +490,7 @@ PUBLIC = {
             sequence_on_axis_1,
             "tensorgi/TPA#4",
             "axis 1 is taken for the sequence, which is on axis -2",
-            named=("new:sequence_on_axis_1",),
+            named=("sequence_on_axis_1",),
         ),
         Public(
             halves_as_complex,
@@ -502,7 +502,7 @@ PUBLIC = {
             radius_only_on_the_cosine,
             "makesmatheasy/makesmatheasy#552",
             "the length is multiplied with the cosine only, not with the sine",
-            named=("new:length_on_the_cosine_only",),
+            named=("length_on_the_cosine_only",),
         ),
         Public(
             complex_comes_back_as_float32,
@@ -528,13 +528,13 @@ PUBLIC = {
             with_rotate_half_at_once,
             "NVIDIA-NeMo/Speech#6923",
             "the second numbers in front, with a minus: a rotation by 90 degrees",
-            named=("new:quarter_turn",),
+            named=("quarter_turn",),
         ),
         Public(
             sorted_head_by_head,
             "ggml-org/llama.cpp#2376",
             "the vector is taken for several heads, each sorted by itself",
-            named=("new:head_by_head",),
+            named=("head_by_head",),
         ),
     ],
     "apply_rope_half": [
@@ -560,7 +560,7 @@ PUBLIC = {
             rows_of_the_batch,
             "labmlai/annotated_deep_learning_paper_implementations#244",
             "as many positions are taken as the first axis is long",
-            named=("new:positions_by_the_first_axis",),
+            named=("positions_by_the_first_axis",),
         ),
         Public(
             odd_numbers_negated,
