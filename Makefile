@@ -23,7 +23,7 @@ DECODE = .venv-decode/bin/python
 DECODER = .venv-decode/.tester
 ROOT_USER = $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: lab test test-colab environments grade labs fingerprints mutants seeds check-labs publish bench-pictures bench-checks bench-training bench-decode lint clean
+.PHONY: lab test test-colab environments grade labs fingerprints mutants named seeds check-labs publish bench-pictures bench-checks bench-training bench-decode lint clean
 .DEFAULT_GOAL = lab
 
 lab: $(LEARNER)  ## open the labs in JupyterLab
@@ -48,6 +48,9 @@ fingerprints: $(TESTER)  ## which probes each known mistake passes, after a chan
 
 mutants: $(TESTER)  ## one-token mutants of the worked answers: rejected, named; make mutants ARGS="-v 03_rope"
 	$(ONE_THREAD) $(BIN) -m tools.mutants $(ARGS)
+
+named: $(TESTER)  ## which share of the wrong answers from elsewhere is named truly; make named ARGS=03_rope
+	$(ONE_THREAD) $(BIN) -m tools.named $(ARGS)
 
 seeds: $(TESTER)  ## is a right answer right at every seed? make seeds ARGS="50 03_rope"
 	$(ONE_THREAD) $(BIN) -m tools.seeds $(ARGS)

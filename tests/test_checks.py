@@ -66,6 +66,7 @@ def test_mistake_is_rejected_and_named(check: Check, mistake: Any, i: int, table
     row[1] += report.result in ("failed", "right")
     row[2] += report.mistake == mistake.key
     assert report.result in ("failed", "right"), "the check accepts it"
+    assert "NameError" not in report.text, "an import of its module is missing"
     assert [found.key for found in report.mistakes] == [mistake.key], report.text
     known = Fingerprints(check.exercise, check.titles).of(spelling(mistake, i))
     seen = signs(report)

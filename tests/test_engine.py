@@ -559,3 +559,33 @@ def test_without_the_main_thread_there_is_no_limit_and_no_crash() -> None:
 def test_a_broken_reference_is_our_error_and_says_so() -> None:
     with pytest.raises(RuntimeError, match=r"the reference of 9\.1 double fails its probe"):
         check_of(reference=lambda x: x).run(double)
+
+
+def test_time_that_goes_into_importing_is_not_the_answer_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first optimizer of a process imports half of torch: that happens once."""
+
+    def imports_first(x: Tensor, by: float = 2.0) -> Tensor:
+        if "a_slow_module" not in sys.modules:
+            sys.modules["a_slow_module"] = types.ModuleType("a_slow_module")
+            time.sleep(5)
+        return x * by
+
+    monkeypatch.setattr(check_module, "TIME_LIMIT", 0.3)
+    try:
+        assert CHECK.run(imports_first).result == "passed"
+    finally:
+        sys.modules.pop("a_slow_module", None)
+
+
+def test_the_line_of_a_crash_is_the_answer_s_own(tmp_path: Any) -> None:
+    """A piece of another lab, called by the answer, is not what the learner writes now."""
+    (tmp_path / "piece.py").write_text("def piece(x):\n    return x.nothing_there\n")
+    names: dict[str, Any] = {}
+    for file in ("piece.py",):
+        exec(compile((tmp_path / file).read_text(), str(tmp_path / file), "exec"), names)
+    piece = names["piece"]
+
+    def answer(x: Tensor, by: float = 2.0) -> Tensor:
+        return piece(x)
+
+    assert "return piece(x)" in CHECK.run(answer).text

@@ -4,10 +4,11 @@ The circle of test_checks.py, where each mistake names itself, says nothing abou
 spelling of it. Here the wrong answers come from the worked answers' source and from public threads.
 """
 
+from collections.abc import Collection
 from typing import Any
 
 import pytest
-from course import NAMES, ROOT, module
+from course import MOVED, NAMES, ROOT, TO_MOVE, module
 
 from checks.engine import Check, exercises_of
 
@@ -15,11 +16,11 @@ CHECKS = {name: {c.name: c for c in exercises_of(module("checks", name))} for na
 LEAST = 6  # plain edits for each exercise
 
 
-def written(folder: str, variable: str) -> list[Any]:
+def written(folder: str, variable: str, names: Collection[str] = MOVED) -> list[Any]:
     """(lab, exercise, entry) for all that stands in these modules of tests/."""
     return [
         pytest.param(name, exercise, entry, id=f"{exercise}: {getattr(entry, 'what', entry)}")
-        for name in NAMES
+        for name in names
         if (ROOT / "tests" / folder / f"{name}.py").exists()
         for exercise, entries in getattr(module(folder, name), variable, {}).items()
         for entry in entries
@@ -59,10 +60,16 @@ def test_a_public_mistake_is_named(lab: str, exercise: str, public: Any) -> None
     assert keys & set(public.named), text
 
 
-@pytest.mark.parametrize(("lab", "exercise", "answer"), written("public_right", "RIGHT"))
+@pytest.mark.parametrize(("lab", "exercise", "answer"), written("public_right", "RIGHT", NAMES))
 def test_a_right_answer_of_public_code_is_not_refused(lab: str, exercise: str, answer: Any) -> None:
     result, _, text = said(CHECKS[lab][exercise], answer)
     assert result in ("passed", "right"), text
+
+
+def test_a_lab_that_has_moved_is_held_to_it() -> None:
+    """Lines of right answers are what a lab that has moved consists of."""
+    lines = {name for name in NAMES if list((ROOT / "checks" / name).glob("*_wrong.py"))}
+    assert lines == set(MOVED) and lines.isdisjoint(TO_MOVE)
 
 
 @pytest.mark.parametrize("lab", NAMES)

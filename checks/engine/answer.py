@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import Module
 
 from checks.engine.isolation import Hangs, Output
+from checks.engine.plain import allclose, equal, plain
 
 _LIBRARIES = tuple(
     os.path.realpath(path)
@@ -28,10 +29,10 @@ _PLAIN = (Tensor, bool, int, float, complex, str, bytes, type(None), list, tuple
 class Crash(Exception):
     """An exception inside the answer, with the learner's own line and the shapes found there."""
 
-    def __init__(self, original: BaseException) -> None:
+    def __init__(self, original: BaseException, home: str = "") -> None:
         super().__init__(str(original))
         self.original = original
-        self.line, self.number, self.shapes = _own_line(original)
+        self.line, self.number, self.shapes = _own_line(original, home)
 
 
 class Wrong(Exception):
@@ -80,11 +81,11 @@ class Answer:
         call = Call(self._target, args, kwargs, aside=_is_aside(self._target))
         self._transcript.calls.append(call)
         try:
-            result = self._target(*given_args, **given_kwargs)
+            result = plain(self._target(*given_args, **given_kwargs))
         except (KeyboardInterrupt, Hangs):
             raise
         except BaseException as error:
-            crash = Crash(error)
+            crash = Crash(error, _home(self._target))
             if isinstance(error, NotImplementedError) and _is_stub(crash):
                 self._transcript.unwritten = str(error)
                 raise
@@ -98,7 +99,7 @@ class Answer:
 
     def __getattr__(self, name: str) -> Any:
         try:
-            value = getattr(self._target, name)
+            value = plain(getattr(self._target, name))
         except AttributeError as error:
             raise Crash(error) from error
         return self._wrapped(value)
@@ -178,8 +179,8 @@ def _same(value: Any, after: Any) -> bool:
             return False
         if value.is_meta:
             return True
-        same = torch.equal(value, after)  # the quick way, which takes no NaN for itself
-        return same or bool(torch.allclose(value, after, rtol=0, atol=0, equal_nan=True))
+        same = equal(value, after)  # the quick way, which takes no NaN for itself
+        return same or bool(allclose(value, after, rtol=0, atol=0, equal_nan=True))
     if type(value) in (list, tuple):
         return len(value) == len(after) and all(map(_same, value, after))
     if type(value) is dict:
@@ -189,12 +190,16 @@ def _same(value: Any, after: Any) -> bool:
     return True
 
 
-def _own_line(error: BaseException) -> tuple[str, int, str]:
-    """Find the deepest line that the learner wrote, and the shapes of the tensors named in it."""
-    own, trace = None, error.__traceback__
+def _own_line(error: BaseException, home: str) -> tuple[str, int, str]:
+    """Find the deepest line that the learner wrote, and the shapes of the tensors named in it.
+
+    home: the file of the answer. A line in it comes before one in a piece of another lab.
+    """
+    own, trace, at_home = None, error.__traceback__, False
     while trace is not None:
-        if _is_own(trace.tb_frame.f_code.co_filename):
-            own = trace
+        file = trace.tb_frame.f_code.co_filename
+        if _is_own(file) and (file == home or not at_home):
+            own, at_home = trace, at_home or file == home
         trace = trace.tb_next
     if own is None:
         return "", 0, ""
@@ -207,6 +212,15 @@ def _own_line(error: BaseException) -> tuple[str, int, str]:
     }
     shapes = ", ".join(f"{name} {tuple(value.shape)}" for name, value in tensors.items())
     return line, number, shapes
+
+
+def _home(target: Any) -> str:
+    """The file, or the cell, in which a function, a method or a module's `forward` is written."""
+    called = type(target).forward if isinstance(target, Module) else target
+    if inspect.isclass(called):
+        called = vars(called).get("__init__")
+    code = getattr(inspect.unwrap(called) if callable(called) else called, "__code__", None)
+    return code.co_filename if code else ""
 
 
 def _is_stub(crash: Crash) -> bool:

@@ -5,6 +5,7 @@ A probe runs an implementation and returns what it saw. What the reference lets 
 
 import inspect
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -139,6 +140,14 @@ class Check:
         return self._judge(outcomes, expected)
 
     def _observe(self, implementation: Any, probe: Probe) -> Outcome:
+        """What one probe sees; once more where the time went into importing, which is done once."""
+        known = len(sys.modules)
+        outcome = self._observed(implementation, probe)
+        if outcome.hangs and len(sys.modules) > known:
+            outcome = self._observed(implementation, probe)
+        return outcome
+
+    def _observed(self, implementation: Any, probe: Probe) -> Outcome:
         outcome = Outcome()
         target = Answer(implementation, outcome.seen)
         try:

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from checks.engine.plain import equal, isclose, plain
+
 # Relative error that a correct formula may have, in another order of operations or another layout.
 TOLERANCE = {torch.float64: 1e-5, torch.float32: 1e-4, torch.float16: 5e-3, torch.bfloat16: 2e-2}
 ABSOLUTE = 0.05  # of the tolerance, times the largest expected number: room for sums that cancel
@@ -24,6 +26,7 @@ class Difference:
 
 def difference(got: Any, expected: Any) -> Difference | None:
     """Compare `got` with `expected`, both plain values, lists or tensors; None when they agree."""
+    got = plain(got)
     if isinstance(expected, Tensor):
         return _tensor_difference(got, expected)
     if got is None and expected is not None:
@@ -74,7 +77,7 @@ def close(got: Tensor, expected: Tensor) -> Tensor:
     given = got.detach().as_subclass(Tensor).to(exact.dtype)
     finite = exact[exact.isfinite()].abs()
     absolute = ABSOLUTE * relative * finite.max().item() if finite.numel() else 0.0
-    return torch.isclose(given, exact, rtol=relative, atol=absolute, equal_nan=True)
+    return isclose(given, exact, rtol=relative, atol=absolute, equal_nan=True)
 
 
 def _tensor_difference(got: Any, expected: Tensor) -> Difference | None:
@@ -88,7 +91,7 @@ def _tensor_difference(got: Any, expected: Tensor) -> Difference | None:
         return Difference("dtype", f"{_dtype(got)} where {_dtype(expected)} is expected")
     if got.device != expected.device:
         return Difference("device", f"a tensor on {got.device}, expected {expected.device}")
-    if got.is_meta or torch.equal(got, expected):
+    if got.is_meta or equal(got, expected):
         return None
     agrees = close(got, expected)
     if agrees.all():

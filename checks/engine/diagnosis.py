@@ -7,7 +7,7 @@ that gives the same wrong numbers on a probe rich in numbers, as a part of the s
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import combinations
 from typing import Any
@@ -51,6 +51,7 @@ class Case:
     expected: list[Outcome]
     observe: Callable[[Any, int], Outcome]
     fingerprints: Fingerprints
+    sizes: bool = True  # complaints must speak of the same numbers
     known: dict[tuple[int, int], bool] = field(default_factory=dict)  # what reproduces asked before
 
     @cached_property
@@ -68,7 +69,8 @@ class Case:
         key = id(answer), i  # suspects live as long as the check does
         if key not in self.known:
             mine, again = self.outcomes[i], self.observe(answer, i)
-            self.known[key] = mine.is_like(again, self.expected[i], self.probes[i].inexact)
+            inexact = self.probes[i].inexact
+            self.known[key] = mine.is_like(again, self.expected[i], inexact, self.sizes)
         return self.known[key]
 
     def passes(self, answer: Any, i: int) -> bool:
@@ -85,7 +87,8 @@ def diagnose(case: Case, mistakes: list[Mistake]) -> Diagnosis:
     if case.outcomes[-1].hangs:
         return Diagnosis()
     suspects = list(_suspects(mistakes))
-    for explain in (_whole, _side_by_side, _in_one_answer, _in_other_clothes, _in_part):
+    others = (_whole_but_for_sizes, _side_by_side, _in_one_answer, _in_other_clothes, _in_part)
+    for explain in (_whole, *others):
         if found := explain(case, suspects):
             return found
     return Diagnosis()
@@ -122,6 +125,13 @@ def _whole(case: Case, suspects: list[Suspect]) -> Diagnosis | None:
     possible = (s for s in suspects if case.fingerprints.allow(s.sign, failing, case.rows))
     whole = [s.mistake for s in possible if all(same(s, i) for i in order)]
     return Diagnosis([_once(whole)]) if whole else None
+
+
+def _whole_but_for_sizes(case: Case, suspects: list[Suspect]) -> Diagnosis | None:
+    """The same, where a complaint names the shapes of what was made, which may be others."""
+    if not any(outcome.complaint for outcome in case.outcomes):
+        return None
+    return _whole(replace(case, sizes=False, known={}), suspects)
 
 
 def _side_by_side(case: Case, suspects: list[Suspect]) -> Diagnosis | None:

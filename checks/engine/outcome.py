@@ -1,5 +1,6 @@
 """What a probe saw, and what became of it: outcomes, diagnoses, counterexamples."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
@@ -12,6 +13,7 @@ from checks.engine.answer import Call, Crash, Transcript
 from checks.engine.compare import difference, is_ordinary, numbers
 from checks.engine.probe import Mistake
 
+LARGEST = 1e300  # an int beyond the largest float stays what it is
 RICH = 8  # different numbers in a wrong result make it evidence enough by itself
 
 
@@ -29,10 +31,13 @@ class Outcome:
         """Tell whether this is what the reference showed."""
         return not (self.crash or self.complaint or self.hangs) and agree(self.value, right.value)
 
-    def is_like(self, other: "Outcome", right: "Outcome", inexact: bool = False) -> bool:
+    def is_like(
+        self, other: "Outcome", right: "Outcome", inexact: bool = False, sizes: bool = True
+    ) -> bool:
         """Tell whether two outcomes, neither of which need be right, are the same.
 
-        Where the numbers are `inexact`, they need only fail in the same way.
+        Where the numbers are `inexact`, they need only fail in the same way; without `sizes` two
+        complaints may speak of other numbers.
         """
         both_pass = self.passes(right), other.passes(right)
         if any(both_pass):
@@ -43,8 +48,9 @@ class Outcome:
             return type(self.crash.original) is type(other.crash.original)
         if inexact and not self.complaint and not other.complaint:
             return _way(self.value, right.value) == _way(other.value, right.value)
+        words = str if sizes else _plain
         return (
-            self.complaint == other.complaint
+            words(self.complaint) == words(other.complaint)
             and agree(self.value, other.value)
             and not any(differing(self, other))
         )
@@ -130,7 +136,7 @@ def loosened(value: Any) -> Any:
         value = value.detach()
         wide = torch.view_as_real(value) if value.is_complex() else value
         return wide.to(torch.float64).flatten()
-    if isinstance(value, int | float):
+    if isinstance(value, int | float) and abs(value) < LARGEST:
         return torch.tensor([value], dtype=torch.float64)
     if isinstance(value, tuple | list):
         return [loosened(item) for item in value]
@@ -150,6 +156,11 @@ def differing(
             return
         if b.result is not None and not b.aside and not agree(change(a.result), change(b.result)):
             yield a, b
+
+
+def _plain(complaint: str) -> str:
+    """A sentence without its numbers, such as the sizes of what was made."""
+    return re.sub(r"\d+(, \d+)*", "#", complaint)
 
 
 def _way(got: Any, expected: Any) -> str | None:

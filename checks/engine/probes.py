@@ -10,6 +10,7 @@ from torch import Tensor
 from checks.engine.answer import Wrong
 from checks.engine.compare import TOLERANCE, close
 from checks.engine.inputs import Inputs
+from checks.engine.plain import allclose
 from checks.engine.probe import Probe
 from checks.engine.promises import GRADIENTS_FLOW, HALF_PRECISION
 
@@ -68,7 +69,7 @@ def half_precision(
         sizes = exact[exact.isfinite()].abs()
         absolute = relative * sizes.max().item() if sizes.numel() else 0.0
         given = got.detach().double()
-        return torch.allclose(given, exact, rtol=relative, atol=absolute, equal_nan=True)
+        return allclose(given, exact, rtol=relative, atol=absolute, equal_nan=True)
 
     def run(answer: Any, inputs: Inputs) -> list[Tensor | bool]:
         verdicts: list[Tensor | bool] = []
@@ -96,7 +97,10 @@ def half_precision(
 
 def expect_parameters(module: Any, expected: dict[str, Tensor]) -> None:
     """Raise a sentence when a module's parameters have other names or shapes."""
-    found = {name: tuple(value.shape) for name, value in module.named_parameters()}
+    found = {
+        name: tuple(value.shape)
+        for name, value in sorted(module.named_parameters(), key=lambda one: one[0])
+    }
     wanted = {name: tuple(value.shape) for name, value in expected.items()}
     if found != wanted:
         written = ", ".join(f"`{name}` {shape}" for name, shape in found.items()) or "none"

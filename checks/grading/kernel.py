@@ -1,12 +1,42 @@
-"""nbval's kernel, watched: a dead one is noticed within a second or two, not at the time-out."""
+"""nbval's kernel in a place of its own: watched, fenced, and with bounds for what it prints.
 
+A dead kernel is noticed within a second or two, not at the time-out. What a cell prints is read
+while it runs; of the first 8 MB everything is kept, and a cell that prints on and on is stopped.
+"""
+
+import contextlib
+import os
+import re
+import signal
+import sys
 import time
+from collections import deque
+from pathlib import Path
 from queue import Empty
+from types import SimpleNamespace
 from typing import Any
+
+from checks.grading import reading
+from checks.grading.place import Place, warm
 
 TESTED = "0.11.0"  # the version of nbval whose insides these lines rely on
 POLL = 1.0  # seconds between two looks at whether the kernel lives
-NEEDED = ("await_reply", "get_message", "is_alive", "execute_cell_input")
+NEEDED = (
+    "await_reply",
+    "get_message",
+    "is_alive",
+    "execute_cell_input",
+    "stop",
+    "_ensure_iopub_up",
+)
+KEPT = 8_000_000  # bytes of one cell's output that are kept
+STOP = 100_000_000  # bytes after which the cell is stopped
+AGAIN = 10_000_000  # and after which any later cell of that notebook is
+MESSAGE = 2_000  # bytes that any message costs at least
+GRACE = 10.0  # seconds that an interrupted cell has to stop
+MEMORY = 0.75  # of the machine's, for a notebook and all that it starts
+
+place_of_next: list[Place | None] = [None]  # the plugin says where the next kernel belongs
 
 
 class KernelDied(RuntimeError):
@@ -15,6 +45,7 @@ class KernelDied(RuntimeError):
 
 def install() -> None:
     """Make nbval start watched kernels; `RuntimeError` says so when nbval has changed inside."""
+    import nbformat
     import nbval
     from nbval import plugin
 
@@ -27,7 +58,10 @@ def install() -> None:
             f"nbval {nbval.__version__} is not the one this course grades with: its kernel has no "
             f"{missing[0]!r}. Try: pip install nbval=={TESTED}"
         )
+    assert kernel is not None
     plugin.RunningKernel = _watched(kernel)
+    read = lambda path, as_version: nbformat.from_dict(reading.read(Path(path)))  # noqa: E731
+    plugin.nbformat = SimpleNamespace(read=read, from_dict=nbformat.from_dict)
 
 
 def _watched(base: type) -> type:
@@ -35,36 +69,206 @@ def _watched(base: type) -> type:
         """Remembers the last reply, and looks after each second of silence whether it lives."""
 
         watched = True
-        reply: dict[str, Any] = {}
+
+        def __init__(self, kernel_name: str, cwd: str | None = None, startup_timeout: float = 60):
+            """Start it in the place that is meant for it; `cwd` is where the notebook lies."""
+            self.place = place_of_next[0] or Place()
+            place_of_next[0] = None
+            self.reply: dict[str, Any] = {}
+            self.stopped = ""  # why a cell was stopped, other than by its time
+            self._kept: deque[dict[str, Any]] = deque()
+            self._cell, self._bytes, self._flooded = "", 0, False
+            warm()
+            try:
+                self.km, self.kc = _start(kernel_name, self.place, startup_timeout)
+                self._ensure_iopub_up()
+            except BaseException:
+                self.stop()
+                raise
+            # The key to this kernel: no other notebook that runs now should find it.
+            with contextlib.suppress(OSError):
+                os.unlink(self.km.connection_file)
+
+        def execute_cell_input(self, cell_input: str, allow_stdin: bool | None = None) -> str:
+            """Send a cell's source; return the id of the request."""
+            self.stopped, self._bytes = "", 0
+            self._kept.clear()
+            self._cell = super().execute_cell_input(cell_input, allow_stdin)
+            return self._cell
 
         def await_reply(self, msg_id: str, timeout: float | None = None) -> None:
-            """Wait for the reply to one request; `Empty` after `timeout` seconds."""
+            """Wait for the reply to one request, reading outputs; `Empty` after `timeout`."""
             self.reply = {}
             end = time.monotonic() + timeout if timeout is not None else float("inf")
+            looked = time.monotonic()
             while True:
-                patience = min(POLL, max(0.05, end - time.monotonic()))
-                try:
-                    message = self.get_message("shell", timeout=patience)
-                except Empty:
-                    if not self.is_alive():
-                        raise KernelDied from None
-                    if time.monotonic() >= end:
-                        raise
+                if message := self._next_reply(min(POLL, max(0.0, end - time.monotonic()))):
+                    if message["parent_header"].get("msg_id") == msg_id:
+                        self.reply = message["content"]
+                        if self.reply["status"] == "aborted":
+                            raise RuntimeError("the kernel refused to run this cell")
+                        return
                     continue
-                if message["parent_header"].get("msg_id") == msg_id:
-                    self.reply = message["content"]
-                    if self.reply["status"] == "aborted":
-                        raise RuntimeError("the kernel refused to run this cell")
-                    return
+                if time.monotonic() >= end:
+                    raise Empty
+                if time.monotonic() - looked >= POLL:
+                    looked = time.monotonic()
+                    self._look_after()
+                if self.stopped and end > time.monotonic() + GRACE:
+                    end = time.monotonic() + GRACE
 
-        def evaluate(self, expression: str, timeout: float = 30.0) -> str | None:
+        def get_message(self, stream: str, timeout: float | None = None) -> dict[str, Any]:
+            """Get a message; of the outputs, first those that were read while the cell ran."""
+            if stream != "iopub":
+                return self.kc.get_shell_msg(timeout=timeout)
+            end = time.monotonic() + (timeout if timeout is not None else float("inf"))
+            while not self._kept:
+                left = min(POLL, end - time.monotonic())
+                try:
+                    self._keep(self.kc.get_iopub_msg(timeout=max(0.0, left)))
+                except Empty:
+                    if time.monotonic() >= end or not self.is_alive():
+                        raise
+            return self._kept.popleft()
+
+        def evaluate(self, expression: str, timeout: float = 60.0) -> str | None:
             """Evaluate an expression among the notebook's names, unseen; None when it fails."""
-            asked = {"answer": expression}
+            self.stopped, self._bytes, asked = "", 0, {"answer": expression}
             message = self.kc.execute(
                 "", silent=True, store_history=False, allow_stdin=False, user_expressions=asked
             )
+            self._cell = message
             self.await_reply(message, timeout=timeout)
             answer = self.reply.get("user_expressions", {}).get("answer", {})
             return answer.get("data", {}).get("text/plain")
 
+        def await_stop(self, msg_id: str, seconds: float = GRACE) -> bool:
+            """Interrupt what runs and wait until it has ended; False when it does not."""
+            self.interrupt()
+            try:
+                self.await_reply(msg_id, timeout=seconds)
+            except Empty:
+                return False
+            return True
+
+        @property
+        def asked(self) -> str:
+            """The id of the newest request."""
+            return self._cell
+
+        def stop(self) -> None:
+            """End the kernel and everything that the notebook started, and take its place away."""
+            try:
+                if hasattr(self, "kc"):
+                    self.kc.stop_channels()
+                if hasattr(self, "km"):
+                    _end(self.km)
+                    del self.km
+            finally:
+                self.place.remove()
+
+        def _next_reply(self, seconds: float) -> dict[str, Any] | None:
+            """Read what comes within `seconds`; return a reply if it was one."""
+            import zmq
+
+            shell, outputs = self.kc.shell_channel.socket, self.kc.iopub_channel.socket
+            poller = zmq.Poller()
+            poller.register(shell, zmq.POLLIN)
+            poller.register(outputs, zmq.POLLIN)
+            ready = dict(poller.poll(int(seconds * 1000)))
+            try:
+                if outputs in ready:
+                    self._keep(self.kc.get_iopub_msg(timeout=0))
+                if shell in ready:
+                    return self.kc.get_shell_msg(timeout=0)
+            except Empty:
+                pass
+            return None
+
+        def _keep(self, message: dict[str, Any]) -> None:
+            """Put an output aside; stop the cell when there is no end to them."""
+            self._bytes += MESSAGE + _size(message["content"])
+            status = message["msg_type"] in ("status", "error")
+            asked = not self._cell or message["parent_header"].get("msg_id") == self._cell
+            if asked and (status or self._bytes <= KEPT):
+                self._kept.append(message)
+            if self._bytes > (AGAIN if self._flooded else STOP) and not self.stopped:
+                self._flooded = True
+                limit = f"{STOP // 1_000_000} MB"
+                self.stopped = f"it printed more than {limit}: is there a loop that never ends?"
+                self.interrupt()
+
+        def _look_after(self) -> None:
+            if not self.is_alive():
+                raise KernelDied
+            if not self.stopped and _memory_of(self.km) > MEMORY:
+                self.stopped = "it took nearly all of the machine's memory"
+                _end(self.km)
+                raise KernelDied
+
     return WatchedKernel
+
+
+def _start(kernel_name: str, place: Place, startup_timeout: float) -> tuple[Any, Any]:
+    """Start a kernel in its place, behind a keeper where the system has processes like that."""
+    from jupyter_client.manager import KernelManager
+    from nbval.kernel import NbvalKernelspecManager
+
+    manager = KernelManager(kernel_name=kernel_name, kernel_spec_manager=NbvalKernelspecManager())
+    if hasattr(os, "fork"):
+        keeper = Path(__file__).with_name("keeper.py")
+        begin = [sys.executable, "-I", "-S", str(keeper), str(place.folder)]
+        assert manager.kernel_spec is not None
+        command = manager.kernel_spec.argv
+        if re.fullmatch(r"python[\d.]*", command[0]):  # the one that runs now, as Jupyter has it
+            command[0] = sys.executable
+        command[:0] = begin
+    with open(os.devnull, "w") as nowhere:
+        manager.start_kernel(
+            cwd=str(place.work), env=place.environment(), stdout=nowhere, stderr=nowhere
+        )
+    client = manager.client()
+    client.start_channels()
+    try:
+        client.wait_for_ready(timeout=startup_timeout)
+    except RuntimeError:
+        client.stop_channels()
+        _end(manager)
+        raise
+    return manager, client
+
+
+def _end(manager: Any) -> None:
+    """Let the keeper end all that belongs to a notebook; what is left then ends by force."""
+    process = getattr(manager.provisioner, "process", None)
+    if process is not None and hasattr(os, "fork"):
+        with contextlib.suppress(OSError):
+            process.send_signal(signal.SIGTERM)
+        end = time.monotonic() + GRACE
+        while process.poll() is None and time.monotonic() < end:
+            time.sleep(0.01)
+    with contextlib.suppress(Exception):
+        manager.shutdown_kernel(now=True)
+
+
+def _memory_of(manager: Any) -> float:
+    """Which part of the machine's memory a kernel and its children hold; 0 when nobody can tell."""
+    try:
+        import psutil
+
+        keeper = psutil.Process(manager.provisioner.process.pid)
+        held = 0
+        for process in (keeper, *keeper.children(recursive=True)):
+            with contextlib.suppress(psutil.Error):
+                held += process.memory_info().rss
+        return float(held / psutil.virtual_memory().total)
+    except Exception:
+        return 0.0
+
+
+def _size(content: Any) -> int:
+    if isinstance(content, str):
+        return len(content)
+    if isinstance(content, dict):
+        return sum(map(_size, content.values()))
+    return sum(map(_size, content)) if isinstance(content, list) else 0

@@ -2,19 +2,25 @@
 
 import json
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from checks.grading.verdict import FAILED, NOT_RUN, PASSED, TODO, VOID
+from checks.grading import place, target
+from checks.grading.verdict import FAILED, NOT_RUN, PASSED, RIGHT, TODO, VOID, earned
 
-NAMES = pytest.StashKey[dict[str, str]]()  # on the config: what to call the graded copies
+PROBLEMS = pytest.StashKey[dict[str, str]]()  # on the config: what was not even begun, and why
 
-SIGNS = {PASSED: "✓", TODO: "✎", FAILED: "✗", VOID: "✗", NOT_RUN: "–"}
-COLOURS = {PASSED: {"green": True}, TODO: {"yellow": True}, NOT_RUN: {"yellow": True}}
+SIGNS = {PASSED: "✓", RIGHT: "◐", TODO: "✎", FAILED: "✗", VOID: "✗", NOT_RUN: "–"}
+COLOURS = {
+    PASSED: {"green": True},
+    RIGHT: {"yellow": True},
+    TODO: {"yellow": True},
+    NOT_RUN: {"yellow": True},
+}
 RED = {"red": True}
 
 
@@ -47,6 +53,13 @@ class Score:
     lab: str
     rows: dict[str, Row] = field(default_factory=dict)
     broken: list[str] = field(default_factory=list)
+    note: str = ""
+    cells_left: int = 0
+
+    @property
+    def all_passed(self) -> bool:
+        """Whether every check of the lab passed, in a notebook that is what it is called."""
+        return not self.note and all(row.result in (PASSED, RIGHT) for row in self.rows.values())
 
     @property
     def earned(self) -> int:
@@ -60,50 +73,103 @@ class Score:
 
 
 class ScoreBoard:
-    """Collects the verdicts that reports carry, and shows them at the end of the run."""
+    """Collects the verdicts that reports carry, and shows them at the end of the run.
+
+    It lives in the process that no notebook reaches. The JSON is written whenever a notebook is
+    done, so that a run which is ended has written all that it found out.
+    """
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self.scores: dict[str, Score] = {}
+        problems: dict[str, str] = config.stash.get(PROBLEMS, {})  # type: ignore[arg-type]
+        self.unreadable = dict(problems)
+        self.other_failures = 0
+        self._unwritten = ""
+
+    @property
+    def complete(self) -> bool:
+        """Whether every check of every notebook passed: then the exit code is 0."""
+        scores = self.scores.values()
+        return bool(scores) and not self.unreadable and all(one.all_passed for one in scores)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Note a notebook that could not be read."""
+        if found := getattr(report, "llama_lab_unreadable", None):
+            self.unreadable[found["notebook"]] = found["why"]
+        elif report.failed:
+            self.other_failures += 1
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take the verdict off a report, if it carries one."""
         record = getattr(report, "llama_lab", None)
         if record is None:
+            self.other_failures += report.failed
             return
-        score = self.scores.setdefault(
-            record["notebook"], Score(self._display_name(record["notebook"]), record["lab"])
-        )
+        score = self.scores.get(record["notebook"])
+        if score is None:
+            score = Score(record["notebook"], record["lab"], note=record["note"])
+            score.cells_left = record["cells"]
+            self.scores[record["notebook"]] = score
         for one in record["plan"]:
             score.rows.setdefault(one["number"], Row(one["number"], one["name"], one["points"]))
-        if "broken" in record:
+        if "broken" in record and record["broken"] not in score.broken:
             score.broken.append(record["broken"])
         if "exercise" in record:
             row = score.rows[record["exercise"]]
             row.result, row.summary = record["result"], record["summary"]
             row.mistake = record["mistake"]
-            row.earned = row.points if row.result == PASSED else 0
+            row.earned = earned(row.points, row.result)
+        score.cells_left -= record["done"]
+        if score.cells_left == 0:
+            self.write()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """End with 0 when every check passed, whatever became of the cells beside them."""
+        if exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) and self.scores:
+            good = self.complete and not self.other_failures
+            session.exitstatus = pytest.ExitCode.OK if good else pytest.ExitCode.TESTS_FAILED
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_terminal_summary(self, terminalreporter: Any) -> Iterator[None]:
         """Print the table below all that pytest has to say, and write the JSON."""
         result = yield
-        # Sorted, because xdist's workers finish in any order.
-        scores = [score for _, score in sorted(self.scores.items()) if score.rows]
-        if scores:
+        scores = self._sorted()
+        if scores or self.unreadable:
             terminalreporter.section("Llama Lab")
             for line, colour in lines(scores, self.config.get_terminal_writer().fullwidth):
                 terminalreporter.write_line(line, **colour)
-        if target := self.config.option.score_json:
-            path = self.config.invocation_params.dir / target
-            path.write_text(
-                json.dumps(as_json(scores), indent=2, ensure_ascii=False) + "\n", "utf-8"
-            )
-            terminalreporter.write_line(f"scores written to {Path(target)}")
+        for notebook, why in self.unreadable.items():
+            terminalreporter.write_line(f"{notebook}: {why}.", **RED)
+        if changed := place.changed() if scores else []:
+            names = ", ".join(changed[:5])
+            says = f"changed while notebooks ran, look at them before the next run: {names}"
+            terminalreporter.write_line(f"files of the course {says}", **RED)
+        self.write()
+        if self._unwritten:
+            terminalreporter.write_line(f"{self._unwritten}; the scores above are complete.", **RED)
+        elif self.config.option.score_json:
+            terminalreporter.write_line(f"scores written to {Path(self.config.option.score_json)}")
         return result
 
-    def _display_name(self, notebook: str) -> str:
-        return self.config.stash.get(NAMES, {}).get(notebook, notebook)
+    def write(self) -> None:
+        """Write the JSON, if one is wanted."""
+        if self.config.option.score_json:
+            path = self.config.invocation_params.dir / self.config.option.score_json
+            found = as_json(self._sorted(), self.unreadable)
+            self._unwritten = target.write(
+                path, json.dumps(found, indent=2, ensure_ascii=False) + "\n"
+            )
+
+    @property
+    def unwritten(self) -> bool:
+        """Whether the JSON could not be written."""
+        return bool(self._unwritten)
+
+    def _sorted(self) -> list[Score]:
+        # Sorted, because xdist's workers finish in any order.
+        return [score for _, score in sorted(self.scores.items()) if score.rows]
 
 
 def lines(scores: list[Score], width: int) -> Iterator[tuple[str, dict[str, bool]]]:
@@ -115,6 +181,8 @@ def lines(scores: list[Score], width: int) -> Iterator[tuple[str, dict[str, bool
             start = f"  {row.exercise:>5}  {row.name:<{longest}}  {row.earned}/{row.points}  "
             text = f"{SIGNS[row.result]} {row.words()}".rstrip()
             yield from _wrapped(start, text, width, COLOURS.get(row.result, RED))
+        if score.note:
+            yield from _wrapped("  look: ", score.note, width, RED)
         for broken in score.broken:
             yield from _wrapped("  also broken: ", broken, width, RED)
         done = {"green": True} if score.earned == score.points else {}
@@ -124,7 +192,7 @@ def lines(scores: list[Score], width: int) -> Iterator[tuple[str, dict[str, bool
         yield f"in all: {earned}/{points}", {"bold": True}
 
 
-def as_json(scores: list[Score]) -> dict[str, Any]:
+def as_json(scores: list[Score], unreadable: Mapping[str, str]) -> dict[str, Any]:
     """Return the scores as plain data."""
     notebooks = [
         {
@@ -134,11 +202,13 @@ def as_json(scores: list[Score]) -> dict[str, Any]:
             "points": score.points,
             "exercises": [asdict(row) for row in score.rows.values()],
             "broken_cells": score.broken,
+            "note": score.note,
         }
         for score in scores
     ]
     earned, points = sum(s.earned for s in scores), sum(s.points for s in scores)
-    return {"earned": earned, "points": points, "notebooks": notebooks}
+    damaged = [{"notebook": name, "why": why} for name, why in unreadable.items()]
+    return {"earned": earned, "points": points, "notebooks": notebooks, "unreadable": damaged}
 
 
 def _wrapped(

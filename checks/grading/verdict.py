@@ -1,14 +1,22 @@
-"""What one check cell proved. Points need positive evidence: a panel that says "passed"."""
+"""What one check proved. Points need positive evidence: the check's own word that it passed."""
 
-from collections.abc import Mapping, Sequence
+import ast
+import json
+import os
+import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from checks.grading.audit import Exercise
+from checks.grading.audit import FULL, MOST, Exercise
 
-EVIDENCE = "application/vnd.llama-lab.check+json"
+PASSED, RIGHT, TODO, FAILED = "passed", "right", "todo", "failed"
+VOID, NOT_RUN = "void", "not run"
 
-PASSED, TODO, FAILED, VOID, NOT_RUN = "passed", "todo", "failed", "void", "not run"
+HIDDEN = "the notebook hides `checks` or breaks what it stands on"
+LONGEST, LONGEST_PANEL = 600, 20_000  # characters
+COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
 @dataclass(frozen=True)
@@ -31,53 +39,65 @@ def said(exercise: Exercise, result: str, sentence: str) -> Verdict:
     return Verdict(result, sentence, text=text)
 
 
+def strict() -> bool:
+    """Tell whether the environment asks for answers that are ready for a real model."""
+    return os.environ.get("LLAMA_LAB_STRICT", "0") not in ("", "0")
+
+
+def earned(points: int, result: str) -> int:
+    """What a result earns: all, or 3 of 4 points where a real model needs more than the answer."""
+    return {PASSED: points, RIGHT: points * MOST // FULL}.get(result, 0)
+
+
 def judge(
     exercise: Exercise,
-    outputs: Sequence[Mapping[str, Any]],
-    *,
-    tampering: str = "",
+    answer: str | None,
+    word: str,
     stopped: str = "",
-    status: str = "ok",
+    *,
+    only_ready: bool = False,
 ) -> Verdict:
-    """Judge a check cell by what it left behind.
+    """Judge an exercise by what its check answered.
 
-    outputs: its outputs · tampering: what the probe found · stopped: why it could not end by itself
-    status: the kernel's own word on how it ended, which no notebook can hide.
+    answer: the repr of the JSON that `inside.run` returned, None when it could not; word: what the
+    grader gave this one call to repeat; stopped: why it could not end by itself;
+    only_ready: what is only right fails.
     """
-    if tampering:
-        return said(exercise, VOID, tampering)
     if stopped:
         return said(exercise, FAILED, stopped)
-    panels = [output["data"] for output in outputs if EVIDENCE in output.get("data", {})]
-    errors = [output for output in outputs if output["output_type"] == "error"]
-    words = [_evidence(panel) for panel in panels]
-    mine = [word for word in words if word.get("exercise") == exercise.number]
-    if mine and mine[-1].get("result") in (TODO, FAILED):
-        last, text = mine[-1], str(panels[-1].get("text/plain", ""))
-        return Verdict(last["result"], str(last.get("summary", "")), last.get("mistake"), text)
-    if errors:
-        return _from_error(exercise, errors[-1])
-    if status != "ok":
-        return said(exercise, FAILED, "its check cell raised an error that the notebook hides")
-    if mine and all(word in mine and word.get("result") == PASSED for word in words):
-        return Verdict(PASSED, str(mine[-1].get("summary", "")))
-    silent = "its check cell ran, but the check said nothing: the notebook replaced it"
-    return said(exercise, VOID, silent)
-
-
-def _evidence(panel: Mapping[str, Any]) -> dict[str, Any]:
-    value = panel[EVIDENCE]
-    return dict(value) if isinstance(value, Mapping) else {}
-
-
-def _from_error(exercise: Exercise, error: Mapping[str, Any]) -> Verdict:
-    kind, message = error["ename"], error["evalue"].strip()
-    first = message.splitlines()[0] if message else ""
-    if kind == "NotAttempted":
-        return Verdict(TODO, first, text=message)
-    if kind == "CheckFailed":
-        return Verdict(FAILED, first, text=message)
-    if kind == "NameError" and f"'{exercise.name}'" in first:
+    found = _found(answer)
+    if found.get("word") != word or found.get("name") != exercise.name:
+        return said(exercise, VOID, HIDDEN)
+    if found.get("missing"):
         sentence = f"`{exercise.name}` is not defined: its exercise cell did not run to its end"
         return said(exercise, FAILED, sentence)
-    return said(exercise, FAILED, f"its check could not run, {kind}: {first or 'no message'}")
+    if void := found.get("void"):
+        return said(exercise, VOID, clean(str(void)))
+    if broken := found.get("broken"):
+        return said(exercise, FAILED, f"its check could not run, {clean(str(broken))}")
+    if found.get("exercise") != exercise.number:
+        return said(exercise, VOID, HIDDEN)
+    result, summary = found.get("result"), clean(str(found.get("summary", "")))
+    if result not in (PASSED, RIGHT, TODO, FAILED):
+        return said(exercise, VOID, HIDDEN)
+    if result == RIGHT and only_ready:
+        result = FAILED
+    mistake = found.get("mistake")
+    text = clean(str(found.get("text", "")), LONGEST_PANEL, lines=True)
+    return Verdict(result, summary, clean(mistake) if isinstance(mistake, str) else None, text)
+
+
+def clean(text: str, longest: int = LONGEST, *, lines: bool = False) -> str:
+    """A notebook's text as it can be shown anywhere: no colours, nothing hidden, not endless."""
+    text = COLOURS.sub("", text[: 2 * longest]).encode("utf-8", "replace").decode("utf-8")
+    text = CONTROLS.sub(" ", text)
+    text = text if lines else " ".join(text.split())
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def _found(answer: str | None) -> Mapping[str, Any]:
+    try:
+        found = json.loads(ast.literal_eval(answer or "''"))
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+        return {}
+    return found if isinstance(found, dict) else {}

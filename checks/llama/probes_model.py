@@ -1,0 +1,238 @@
+"""Lab 08: what is tried on Llama, without caches and with them."""
+
+import functools
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from assets import llama_reference as frozen
+from checks.engine import Inputs, Wrong
+from checks.engine.devices import PretendedDevice
+from checks.llama.probes import drawn, expect, fitted, half, refuse_leaks, sizes
+from checks.llama.reference import LlamaConfig, shapes
+
+
+def model(answer: Any, inputs: Inputs, **changes: Any) -> Any:
+    """A model with drawn weights."""
+    config = sizes(**changes)
+    return fitted(answer(config), drawn(inputs, shapes(config)))
+
+
+def text(inputs: Inputs, batch: int, length: int, vocab_size: int = 11) -> Tensor:
+    """Tokens: (B, T)."""
+    return inputs.integers(batch, length, high=vocab_size)
+
+
+def empty(module: Any, batch: int, max_len: int) -> list:
+    """The module's own new caches; they must be a list."""
+    caches = module.new_caches(batch, max_len)
+    if not isinstance(caches, list):
+        raise Wrong(f"new_caches returned a {type(caches).__name__}; a list of caches is wanted.")
+    return caches
+
+
+def feed(module: Any, ids: Tensor, chunks: Iterable[int], caches: list) -> list[Tensor]:
+    """Give a model the text chunk by chunk."""
+    seen, start = [], 0
+    for length in chunks:
+        seen.append(module(ids[:, start : start + length], caches))
+        start += length
+    return seen
+
+
+# Without caches
+
+
+@torch.no_grad()
+def worked_model(answer: Any, inputs: Inputs) -> Tensor:
+    """A block that adds nothing: (1, 7) / 5 times each row of the table."""
+    changes = {"dim": 2, "n_layers": 1, "n_heads": 1, "n_kv_heads": 1, "vocab_size": 3}
+    config = sizes(**changes, hidden_dim=2, norm_eps=0.0, tie_embeddings=True)
+    state = {name: torch.zeros(shape) for name, shape in shapes(config).items()}
+    state["tok_embeddings.weight"] = torch.tensor([[1.0, 7.0], [0.0, 5.0], [5.0, -5.0]])
+    for name in state:
+        if name.endswith("norm.weight"):
+            state[name] = torch.ones(2)
+    return fitted(answer(config), state)(torch.tensor([[0]]))
+
+
+def new_model(answer: Any, inputs: Inputs) -> bool:
+    """The weights of new models, untied and tied: names, shapes, none shared, all can learn."""
+    for config in (sizes(), sizes(n_layers=1, vocab_size=7, n_kv_heads=6, tie_embeddings=True)):
+        for name, weight in expect(answer(config), shapes(config)).items():
+            if not weight.requires_grad:
+                raise Wrong(f"`{name}` cannot learn: its requires_grad is False.")
+            if not weight.any():
+                raise Wrong(f"`{name}` starts at zero.")
+    return True
+
+
+@torch.no_grad()
+def one_layer(answer: Any, inputs: Inputs) -> Tensor:
+    """A single block, between one table twice."""
+    return model(answer, inputs, n_layers=1, tie_embeddings=True)(text(inputs, 1, 4))
+
+
+@torch.no_grad()
+def two_layers(answer: Any, inputs: Inputs) -> Tensor:
+    """Two blocks and an output; the second text is the first with another last token."""
+    module, ids = model(answer, inputs), text(inputs, 2, 4)
+    ids[1] = ids[0]
+    ids[1, -1] = (ids[0, -1] + 1) % 11
+    logits = module(ids)
+    refuse_leaks(logits, (2, 4, 11))
+    return logits
+
+
+def hugging_face(name: str) -> Callable[[Any, Inputs], bool]:
+    """The frozen weights: the logits of LlamaForCausalLM, or the first step that departs."""
+
+    def run(answer: Any, inputs: Inputs) -> bool:
+        config, state = LlamaConfig(**frozen.CONFIGS[name]), _weights(name)
+        module = fitted(answer(config), state).eval()  # as it will be used
+        with torch.no_grad():
+            got, right = module(frozen.ids(name)), _logits(name)
+        alike = isinstance(got, Tensor) and got.shape == right.shape
+        if alike and (got - right).abs().max() <= frozen.TOLERANCE:
+            return True
+        says = frozen.first_departure(frozen.compare(module, name))
+        raise Wrong(f"{says}. Before that, all is as in Hugging Face's Llama.")
+
+    return run
+
+
+_weights = functools.cache(frozen.weights)
+
+
+@functools.cache
+def _logits(name: str) -> Tensor:
+    return frozen.expected(name)["logits"]
+
+
+def model_gradients(answer: Any, inputs: Inputs) -> Tensor:
+    """The gradients, one after the other, of a tied model, whose table has two parts."""
+    module = model(answer, inputs, n_layers=1, tie_embeddings=True)
+    ids = torch.cat([torch.zeros(1, 1, dtype=torch.int64), text(inputs, 1, 1).expand(1, 2)], dim=1)
+    result = module(ids)
+    weights = [weight for _, weight in sorted(module.named_parameters())]
+    learns = [weight.requires_grad for weight in weights]
+    if not isinstance(result, Tensor) or not result.requires_grad or not all(learns):
+        return torch.zeros(0)
+    total = (result * inputs.randn(*result.shape)).sum()
+    found = torch.autograd.grad(total, weights, materialize_grads=True)
+    return torch.cat([gradient.flatten() for gradient in found])
+
+
+# With caches
+
+
+def new_caches(answer: Any, inputs: Inputs) -> list[int]:
+    """One for each layer, of these sizes and this dtype, each with memory of its own."""
+    module = answer(sizes(n_layers=3, n_kv_heads=3)).to(torch.float16)
+    caches, more = empty(module, 2, 7), empty(module, 2, 7)
+    if len(caches) != 3:
+        raise Wrong(f"new_caches makes {len(caches)} caches for a model of 3 layers.")
+    for cache in caches:
+        found = tuple(cache.keys.shape), tuple(cache.values.shape)
+        if found != ((2, 3, 7, 4),) * 2:
+            raise Wrong(
+                f"new_caches(2, 7) makes keys {found[0]} and values {found[1]}, expected "
+                "(2, 3, 7, 4): (batch, n_kv_heads, max_len, head_dim)."
+            )
+        if (cache.keys.dtype, cache.values.dtype) != (torch.float16,) * 2:
+            raise Wrong(f"new_caches makes {cache.keys.dtype} for weights in torch.float16.")
+    parts = [part for cache in (*caches, *more) for part in (cache.keys, cache.values)]
+    if len({part.data_ptr() for part in parts}) < len(parts):
+        raise Wrong("new_caches makes caches that share their memory. Each needs its own.")
+    return [cache.length for cache in caches]
+
+
+@torch.no_grad()
+def two_more(answer: Any, inputs: Inputs) -> list:
+    """Two tokens after four that are in the caches already."""
+    module, ids = model(answer, inputs), text(inputs, 1, 2)
+    caches = empty(module, 1, 6)
+    for cache in caches:
+        for part in (cache.keys, cache.values):
+            part[:, :, :4] = inputs.randn(1, 2, 4, 4)
+        cache.length = 4
+    return [module(ids, caches), *(cache.length for cache in caches)]
+
+
+@torch.no_grad()
+def in_chunks(answer: Any, inputs: Inputs) -> list:
+    """Two chunks of drawn sizes, a long one first; then what stands in each layer's cache.
+
+    The slots that are not written yet hold huge keys, and values that are no numbers.
+    """
+    lengths = [int(inputs.integers(1, low=17, high=29)), int(inputs.integers(1, low=1, high=5))]
+    module, ids = model(answer, inputs), text(inputs, 1, sum(lengths))
+    caches = empty(module, 1, 64)
+    for cache in caches:
+        cache.keys.fill_(1e9)
+        cache.values.fill_(torch.nan)
+    seen: list = feed(module, ids, lengths, caches)
+    for cache in caches:
+        seen += [cache.length, cache.keys[:, :, : sum(lengths)].detach().clone()]
+        seen.append(cache.values[:, :, : sum(lengths)].detach().clone())
+    return seen
+
+
+@torch.no_grad()
+def two_texts(answer: Any, inputs: Inputs) -> list[Tensor]:
+    """Two texts in turns, each with its caches; before and after, one without."""
+    module, ids = model(answer, inputs, n_layers=1), text(inputs, 1, 4)
+    first, second = empty(module, 1, 4), empty(module, 1, 4)
+    return [
+        module(ids[:, 2:]),
+        module(ids[:, :3], first),
+        module(text(inputs, 1, 1), second),
+        module(ids[:, 3:], first),
+        module(ids, None),
+    ]
+
+
+@torch.no_grad()
+def in_bfloat16(answer: Any, inputs: Inputs) -> list:
+    """A few tokens far from the start; then their keys, which show how far they were turned.
+
+    Logits may be float32 all the same.
+    """
+    start, ids = 1000, text(inputs, 1, 4)
+    module = model(answer, inputs, n_layers=1, max_seq_len=1024)
+    exact: list[Tensor] = []
+    seen: list = []
+    for dtype in (torch.float32, torch.bfloat16):
+        module.to(dtype)
+        (cache,) = caches = empty(module, 1, start + 4)
+        cache.keys.zero_()
+        cache.values.zero_()
+        cache.length = start
+        got = module(ids, caches)
+        if not isinstance(got, Tensor):
+            return [got]
+        if got.dtype not in (dtype, torch.float32):
+            return [got.flatten()[:0]]
+        keys = cache.keys[:, :, start:].float()
+        exact = exact or [got, keys.clone()]
+        seen += half(got, exact[0]) + half(keys, exact[1])
+    return seen
+
+
+def model_elsewhere(answer: Any, inputs: Inputs) -> str:
+    """Move a model and its tokens to another device, and make caches there."""
+    config, ids, device = sizes(n_layers=1), text(inputs, 1, 2), PretendedDevice()
+    with device:
+        module = answer(config)
+    fitted(module, drawn(inputs, shapes(config)))
+    device.take([*module.parameters(), *module.buffers()])
+    with device:
+        caches = empty(module, 1, 4)
+        parts = [part for cache in caches for part in (cache.keys, cache.values)]
+        if not all(device.holds(part) for part in parts):
+            raise Wrong("new_caches makes caches on the CPU when the weights are on a GPU.")
+        out = module(ids, caches)
+    stays = isinstance(out, Tensor) and not device.holds(out)
+    return "mixed devices" if device.mixed or stays else "one device"
