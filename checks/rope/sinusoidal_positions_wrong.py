@@ -133,7 +133,7 @@ def sinusoidal_positions(seq_len: int, dim: int, base: float = 10_000.0) -> Tens
     #  The sines have the wrong sign.
     cosines = angles.cos()
     #!+ angles_only: cosines = angles
-    #! sign: angles = positions / frequencies.double(); sines, cosines = angles.sin().float(), angles.cos().float()
+    #! sign: angles = positions * (1 / (base ** (-even.double() / dim)).float()).double(); sines, cosines = angles.sin().float(), angles.cos().float()
     #: The odd columns take the cosine of the same angle.
     #! no_cosine: cosines = angles.sin()
     #  Both columns of a pair hold the sine.
