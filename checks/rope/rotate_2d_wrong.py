@@ -107,6 +107,12 @@ def rotate_2d(v: Tensor, angle: Tensor) -> Tensor:
     #  The first line has the wrong sign: y sin − x cos.
     #! sin_cos_exchanged_in_the_first_line: first = x * sin - y * cos
     #  In the first line sin and cos have changed places: x cos − y sin.
+    #! divides_in_the_first_line: first = x / cos - y * sin
+    #! divides_in_the_first_line: first = x * cos - y / sin
+    #  In the first line it divides where it multiplies: x cos − y sin.
+    #! adds_in_the_first_line: first = x + cos - y * sin
+    #! adds_in_the_first_line: first = x * cos - (y + sin)
+    #  In the first line it adds where it multiplies: x cos − y sin.
     #! x_for_y_in_the_first_line: first = x * cos - x * sin
     #  The first line uses x twice: y is missing in it.
     #! y_for_x_in_the_first_line: first = y * cos - y * sin
@@ -128,6 +134,12 @@ def rotate_2d(v: Tensor, angle: Tensor) -> Tensor:
     #  Both lines have a minus: y cos − x sin. The second one adds: x sin + y cos.
     #! sin_cos_exchanged_in_the_second_line: second = x * cos + y * sin
     #  In the second line sin and cos have changed places: x sin + y cos.
+    #! divides_in_the_second_line: second = x / sin + y * cos
+    #! divides_in_the_second_line: second = x * sin + y / cos
+    #  In the second line it divides where it multiplies: x sin + y cos.
+    #! adds_in_the_second_line: second = x + sin + y * cos
+    #! adds_in_the_second_line: second = x * sin + y + cos
+    #  In the second line it adds where it multiplies: x sin + y cos.
     #! x_for_y_in_the_second_line: second = x * sin + x * cos
     #  The second line uses x twice: y is missing in it.
     #! y_for_x_in_the_second_line: second = y * sin + y * cos

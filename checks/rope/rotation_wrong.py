@@ -14,13 +14,13 @@ from torch import Tensor
 HALF = (torch.float16, torch.bfloat16)
 OF_NEIGHBOURS = {
     *("half_split", "written_as_halves", "read_as_halves", "angles_tiled", "partners_in_halves"),
-    *("partners_written_as_halves",),
+    *("partners_written_as_halves", "stacked_along_dim_one", "three_axes_only"),
 }
 OF_HALVES = {
     *("neighbours", "written_as_neighbours", "read_as_neighbours", "permuted_twice"),
     *("permuted_on_the_way_in_only", "angles_in_pairs", "partners_are_neighbours"),
     *("pieces_of_two", "split_along_the_positions", "joined_along_the_positions"),
-    *("partners_written_as_neighbours",),
+    *("partners_written_as_neighbours", "joined_along_dim_one"),
 }
 
 
@@ -97,6 +97,8 @@ def rotation(x: Tensor, angles: Tensor) -> Tensor:
     #  The two numbers of every pair have changed places on the way in: a is the first one.
     #! first_numbers_twice: a, b = apart(wide)[0], apart(wide)[0]
     #  The first number of each pair stands in both places, a and b.
+    #! second_numbers_twice: a, b = apart(wide)[1], apart(wide)[1]
+    #  The second number of each pair stands in both places, a and b.
     #: Look at the places 0 and 1: with which does each move?
     #! first_with_last: a, b = halves_of(wide)[0], halves_of(wide)[1].flip(-1)
     #  Number i is paired with number d - 1 - i.
@@ -235,6 +237,12 @@ def rotation(x: Tensor, angles: Tensor) -> Tensor:
     #  The first number of each pair has the wrong sign: b sin − a cos.
     #! sin_cos_exchanged_in_the_first_line: first = a * sin - b * cos
     #  In the first line sin and cos have changed places: a cos − b sin.
+    #! divides_in_the_first_line: first = a / cos - b * sin
+    #! divides_in_the_first_line: first = a * cos - b / sin
+    #  In the first line it divides where it multiplies: a cos − b sin.
+    #! adds_in_the_first_line: first = a + cos - b * sin
+    #! adds_in_the_first_line: first = a * cos - (b + sin)
+    #  In the first line it adds where it multiplies: a cos − b sin.
     #! a_for_b_in_the_first_line: first = a * cos - a * sin
     #  The first line uses a twice: b is missing in it.
     #! b_for_a_in_the_first_line: first = b * cos - b * sin
@@ -263,6 +271,12 @@ def rotation(x: Tensor, angles: Tensor) -> Tensor:
     #  This is a mirror image of each pair, not a rotation.
     #! sin_cos_exchanged_in_the_second_line: second = a * cos + b * sin
     #  In the second line sin and cos have changed places: a sin + b cos.
+    #! divides_in_the_second_line: second = a / sin + b * cos
+    #! divides_in_the_second_line: second = a * sin + b / cos
+    #  In the second line it divides where it multiplies: a sin + b cos.
+    #! adds_in_the_second_line: second = a + sin + b * cos
+    #! adds_in_the_second_line: second = a * sin + b + cos
+    #  In the second line it adds where it multiplies: a sin + b cos.
     #! a_for_b_in_the_second_line: second = a * sin + a * cos
     #  The second line uses a twice: b is missing in it.
     #! b_for_a_in_the_second_line: second = b * sin + b * cos
@@ -335,6 +349,12 @@ def rotation(x: Tensor, angles: Tensor) -> Tensor:
     #! not_joined: result = torch.stack((first, second), dim=-1)
     #! not_joined: result = torch.stack((first, second), dim=-2)
     #  The pairs are left side by side, (..., d/2, 2).
+    #! stacked_along_dim_one: result = torch.stack((first, second), dim=1).flatten(-2)
+    #  The two new numbers are stacked along dim=1. They stand side by side in the last dimension.
+    #! joined_along_dim_one: result = torch.cat((first, second), dim=1)
+    #  The halves are joined along dim=1. With more than two dimensions that is not the last.
+    #! three_axes_only: result = torch.stack((first, second), dim=-1).flatten(2)
+    #  `flatten(2)` is right for three dimensions only.
     #! stacked_in_front: result = torch.stack((first, second))
     #  The two new numbers of the pairs are stacked along a new first dimension.
     #! flattened: result = together(first, second).flatten()
