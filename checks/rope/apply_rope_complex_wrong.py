@@ -4,7 +4,7 @@ Whatever goes wrong in apply_rope can go wrong here too; below stands what is wr
 numbers. Sources are the public issues in which somebody really made the mistake.
 """
 
-import math  # noqa: F401
+import math
 
 import torch
 from torch import Tensor

@@ -1,14 +1,14 @@
 """Lab 03, 3.8: what people write for apply_rope_half: the same lines, with pairs half a vector apart."""
 
-import math  # noqa: F401  (the lines of the other module are compiled here)
+import math  # the lines of the other module are compiled in this one
 from types import FunctionType
 
-import torch  # noqa: F401
+import torch
 from torch import Tensor
 
 from checks.engine import Mistake, mistakes_of
 from checks.rope import rotation_wrong
-from checks.rope.rotation_wrong import (  # noqa: F401
+from checks.rope.rotation_wrong import (
     HALF,
     OF_NEIGHBOURS,
     as_halves,

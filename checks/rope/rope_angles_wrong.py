@@ -3,9 +3,9 @@
 Sources are the public issues in which somebody really made the mistake.
 """
 
-import math  # noqa: F401
+import math
 
-import torch  # noqa: F401
+import torch
 from torch import Tensor
 
 from checks.engine import Mistake, mistakes_of

@@ -3,7 +3,7 @@
 Sources are the public issues in which somebody really made the mistake.
 """
 
-import math  # noqa: F401
+import math
 
 import torch
 from torch import Tensor

@@ -6,7 +6,7 @@ two layouts only has its key in OF_NEIGHBOURS or OF_HALVES. Sources are the publ
 somebody really made the mistake.
 """
 
-import math  # noqa: F401
+import math
 
 import torch
 from torch import Tensor
