@@ -96,9 +96,9 @@ def sinusoidal_positions(seq_len: int, dim: int, base: float = 10_000.0) -> Tens
 check.sinusoidal_positions(sinusoidal_positions)
 
 # %% [markdown]
-# The table for 100 positions and 512 dimensions, as many textbooks print it. Each row is the address of one position.
-# Move the slider: the columns on the left are fast waves and tell neighbours apart, those on the right are so slow that
-# a hundred positions look alike.
+# The table for 64 positions and 64 dimensions. (Textbooks print it for 512, which are more columns than a picture of this
+# size has pixels.) Each row is the address of one position. Move the slider: the columns on the left are fast waves and tell
+# neighbours apart, those on the right are so slow that 64 positions look alike.
 
 # %%
 plot.heatmap(sinusoidal_positions)

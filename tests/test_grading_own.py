@@ -37,7 +37,7 @@ def numbered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def learner(source: str) -> Any:
     """What a cell of a notebook leaves under the name `answer`."""
     names: dict[str, Any] = {"torch": torch, "nn": nn, "my_llama": my_llama, "functools": functools}
-    exec(compile(source, "/tmp/ipykernel_1/cell.py", "exec"), names)
+    exec(compile(source, "/tmp/cell.py", "exec"), names)
     return names["answer"]
 
 
@@ -172,7 +172,7 @@ try:
         source = open({str(ROOT / "solutions/my_llama")!r} + f"/{{name}}.py").read()
         source = source.replace("from . import", "from my_llama import").replace("from .", "from my_llama.")
         Shell.user_ns = {{"__name__": "__main__"}}
-        exec(compile(source, "/tmp/ipykernel_1/cell.py", "exec"), Shell.user_ns)
+        exec(compile(source, "/tmp/cell.py", "exec"), Shell.user_ns)
         checks = [one.name for one in vars(sys.modules["checks." + name]).values() if isinstance(one, inside.Check)]
         print(json.dumps([name, [json.loads(inside.run(one, "0", "word")) for one in checks]]))
 finally:
