@@ -24,6 +24,9 @@ from plots.show import show
 # %% [markdown]
 # ## 2.0 The problem: 32 layers multiply 32 times
 #
+# House rules, as in every lab: inputs stay as they are; what you make lies where the inputs lie; half precision is computed in float32 and
+# given back in its dtype; gradients flow.
+#
 # Here is a network with nothing but layers: each one turns a vector by a random rotation and multiplies it by a gain. The *size* of a
 # vector, here and in the whole lab, is its root mean square: square its numbers, take their mean, take the root. A gain of
 # 1.4 looks harmless.
@@ -69,7 +72,8 @@ plot.through_layers()
 def batch_norm(x: Tensor, eps: float = 1e-5) -> Tensor:
     """Bring each column to mean 0 and variance 1 (population variance), without learnt scale.
 
-    x: (N, D), one row per sample → (N, D). Computed in float32, returned in x's dtype.
+    x: (N, D), one row per sample → (N, D). Computed in float32, returned in x's dtype. Columns may
+    lie far from zero, around 10,000.
 
     The means are 2 and 20, the deviations 1 and 10:
     >>> batch_norm(torch.tensor([[1.0, 10.0], [3.0, 30.0]]), eps=1e-9)
@@ -257,7 +261,8 @@ show("yours", lambda: rms_norm(large, torch.ones(4)))
 class RMSNorm(nn.Module):
     """rms_norm with a weight of its own, which starts at ones.
 
-    dim: D, the size of the vectors; weight: (D,).
+    dim: D, the size of the vectors; weight: (D,), all that its state_dict holds. The result is in
+    the dtype of x.
 
     >>> RMSNorm(2, eps=0.0)(torch.tensor([1.0, 7.0])).detach()
     tensor([0.2000, 1.4000])

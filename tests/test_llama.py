@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from assets import llama_reference as frozen
 from checks import llama as check
-from checks.reference import llama as slow
+from checks.llama import reference as slow
 from plots import llama as plot
 from plots.measures import llama as measure
 from solutions.my_llama import generate_greedy_cached

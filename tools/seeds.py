@@ -13,7 +13,7 @@ from typing import Any
 from checks.catalogue import ROOT, labs
 from checks.engine import Check, exercises_of
 
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "solutions")]
 
 
 def answers(lab: str, check: Check) -> Iterator[tuple[Any, tuple[str, ...]]]:

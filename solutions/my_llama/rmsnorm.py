@@ -7,7 +7,8 @@ from torch import Tensor, nn
 def batch_norm(x: Tensor, eps: float = 1e-5) -> Tensor:
     """Bring each column to mean 0 and variance 1 (population variance), without learnt scale.
 
-    x: (N, D), one row per sample → (N, D). Computed in float32, returned in x's dtype.
+    x: (N, D), one row per sample → (N, D). Computed in float32, returned in x's dtype. Columns may
+    lie far from zero, around 10,000.
 
     The means are 2 and 20, the deviations 1 and 10:
     >>> batch_norm(torch.tensor([[1.0, 10.0], [3.0, 30.0]]), eps=1e-9)
@@ -50,7 +51,8 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float = 1e-5) -> Tensor:
 class RMSNorm(nn.Module):
     """rms_norm with a weight of its own, which starts at ones.
 
-    dim: D, the size of the vectors; weight: (D,).
+    dim: D, the size of the vectors; weight: (D,), all that its state_dict holds. The result is in
+    the dtype of x.
 
     >>> RMSNorm(2, eps=0.0)(torch.tensor([1.0, 7.0])).detach()
     tensor([0.2000, 1.4000])

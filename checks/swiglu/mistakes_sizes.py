@@ -6,7 +6,7 @@ Sources are the public issues in which somebody really made the mistake.
 import math
 
 from checks.engine import Mistake
-from checks.reference import swiglu as right
+from checks.swiglu import reference as right
 
 
 def up_to(size: float, multiple: int) -> int:

@@ -10,8 +10,8 @@ from torch import Tensor
 from assets import llama_reference as frozen
 from checks.engine import Inputs, Wrong
 from checks.engine.devices import PretendedDevice
-from checks.probes.llama import drawn, expect, fitted, half, refuse_leaks, sizes
-from checks.reference.llama import LlamaConfig, shapes
+from checks.llama.probes import drawn, expect, fitted, half, refuse_leaks, sizes
+from checks.llama.reference import LlamaConfig, shapes
 
 
 def model(answer: Any, inputs: Inputs, **changes: Any) -> Any:

@@ -5,12 +5,11 @@ import math
 import torch
 
 from checks.engine import Check, Probe, gradients, half_precision, values
-from checks.mistakes import swiglu as mistakes
-from checks.mistakes.swiglu_layer import SWIGLU
-from checks.mistakes.swiglu_module import MODULE
-from checks.mistakes.swiglu_sizes import HIDDEN_DIM
-from checks.probes import swiglu as probes
-from checks.reference import swiglu as reference
+from checks.swiglu import mistakes, reference
+from checks.swiglu import probes as probes
+from checks.swiglu.mistakes_layer import SWIGLU
+from checks.swiglu.mistakes_module import MODULE
+from checks.swiglu.mistakes_sizes import HIDDEN_DIM
 
 NOT_SMOOTH = (
     "At zero, or far from it, the gradient is wrong. `x / (1 + torch.exp(-x))` gives NaN far out: "
@@ -50,13 +49,15 @@ swish = Check(
             title="β = 0 is x/2, β = 50 is nearly ReLU",
         ),
         values(lambda inputs: (probes.LARGE,), title="inputs up to ±10,000"),
+        probes.keeps_dtype(lambda inputs: (inputs.randn(4),)),
+    ],
+    ready=[
         gradients(lambda inputs: (inputs.randn(5), 1.5)),
         Probe(
             "gradients at 0, ±95 and ±200",
             gradients(lambda inputs: (probes.FAR,)).run,
             NOT_SMOOTH,
         ),
-        probes.keeps_dtype(lambda inputs: (inputs.randn(4),)),
         Probe(
             "float16 and bfloat16 around −11.4",
             half_precision(lambda inputs: (probes.tail(inputs, 6),)).run,
@@ -93,13 +94,15 @@ glu = Check(
             lambda inputs: (inputs.uniform(6, low=-13.0, high=-9.0), inputs.randn(6) * 500),
             title="gates of up to ±10,000, gates that are nearly shut, large values",
         ),
+        probes.keeps_dtype(lambda inputs: (inputs.randn(4), inputs.randn(4))),
+    ],
+    ready=[
         gradients(lambda inputs: (inputs.randn(5), inputs.randn(5))),
         Probe(
             "gradients at gates of 0, ±95 and ±200",
             gradients(lambda inputs: (probes.FAR, inputs.randn(5))).run,
             NOT_SMOOTH,
         ),
-        probes.keeps_dtype(lambda inputs: (inputs.randn(4), inputs.randn(4))),
         Probe(
             "float16 and bfloat16 with gates around −11.4",
             half_precision(
@@ -149,6 +152,9 @@ swiglu = Check(
         Probe("a gate of zero lets nothing through", probes.gate_of_zero, SHUT),
         Probe("−3 times w_up is −3 times the output", probes.up_is_linear, LINEAR),
         Probe("a token does not feel the others", probes.rows_alone, LEAK),
+        probes.keeps_dtype(lambda inputs: (inputs.randn(2, 4), *probes.weights(inputs, 4, 3))),
+    ],
+    ready=[
         gradients(lambda inputs: (inputs.randn(2, 4), *probes.weights(inputs, 4, 3))),
         Probe(
             "gradients at gates of 0, ±95 and ±200",
@@ -162,7 +168,6 @@ swiglu = Check(
             ).run,
             NOT_SMOOTH,
         ),
-        probes.keeps_dtype(lambda inputs: (inputs.randn(2, 4), *probes.weights(inputs, 4, 3))),
         half_precision(probes.positive, title="float16 and bfloat16"),
         Probe(
             "float16 and bfloat16 with gates around −11.4",
@@ -184,6 +189,7 @@ ffn_hidden_dim = Check(
     exercise="7.4",
     name="ffn_hidden_dim",
     weight=2,
+    only_numbers=True,
     reference=reference.ffn_hidden_dim,
     technique=[
         values(lambda inputs: (4, 4), lambda inputs: (4096, 1024, 1.3), title="worked example"),
@@ -239,17 +245,19 @@ SwiGLU = Check(
         Probe("values with loaded weights: three sizes", probes.loaded_module),
         Probe("D = F: no shape tells the matrices apart", probes.square_module),
         Probe(
-            "gradients reach the input and all three weights",
-            probes.module_gradients,
-            "No gradient, or a wrong one, arrives at the input, w_gate, w_up or w_down.",
-        ),
-        Probe("gates of ±95 and ±200, and the gradient there", probes.module_far, NOT_SMOOTH),
-        Probe(
             "the same input gives the same output, in training as well",
             probes.same_twice,
             "In training mode, too, the output depends on the input and the weights alone: no "
             "dropout, and nothing kept from one call to the next.",
         ),
+    ],
+    ready=[
+        Probe(
+            "gradients reach the input and all three weights",
+            probes.module_gradients,
+            "No gradient, or a wrong one, arrives at the input, w_gate, w_up or w_down.",
+        ),
+        Probe("gates of ±95 and ±200, and the gradient there", probes.module_far, NOT_SMOOTH),
         Probe("float64 and float16 come back as they are", probes.module_dtypes),
         Probe("float16 with gates around −11.4", probes.module_in_half, TAIL, inexact=True),
         Probe("works on the device of its input", probes.module_device, probes.DEVICE),

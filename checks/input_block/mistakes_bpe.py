@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from checks.engine import Mistake
-from checks.reference import input_block as right
+from checks.input_block import reference as right
 
 Pair = tuple[int, int]
 Counts = Callable[[list[int]], dict[Pair, int]]

@@ -5,12 +5,11 @@ import torch
 from checks.engine import Check, Inputs, Probe, gradients, half_precision, values
 from checks.engine.attention_probes import HALF, LEAK, causal, in_half, some_mask
 from checks.engine.devices import keeps_device
-from checks.mistakes import gqa as mistakes
-from checks.mistakes import gqa_attention as mistakes_of_attention
-from checks.mistakes import gqa_module as mistakes_of_module
-from checks.probes import gqa_module as module
-from checks.probes.gqa import heads_of, huge, numbered, qkv, steep
-from checks.reference import gqa as reference
+from checks.gqa import mistakes, reference
+from checks.gqa import mistakes_attention as mistakes_of_attention
+from checks.gqa import mistakes_module as mistakes_of_module
+from checks.gqa import probes_module as module
+from checks.gqa.probes import heads_of, huge, numbered, qkv, steep
 
 UNEVEN = (
     "Groups of different sizes must be refused with a ValueError when the layer is made, and even "
@@ -53,6 +52,8 @@ repeat_kv = Check(
             lambda inputs: (inputs.integers(2, 2, 3, 4), 2),
             title="float16, float64 and integers stay what they are",
         ),
+    ],
+    ready=[
         gradients(lambda inputs: (inputs.randn(2, 3, 2, 4), 3)),
         keeps_device(lambda inputs: (inputs.randn(2, 3, 2, 4), 2)),
     ],
@@ -114,6 +115,8 @@ grouped_query_attention = Check(
             lambda inputs: (*huge(inputs)[:2], inputs.randn(1, 2, 6, 4)),
             title="scores of ±30000, the largest hidden, with huge values there",
         ),
+    ],
+    ready=[
         gradients(
             lambda inputs: (*qkv(inputs, 2, 4, 2, t=3, s=4, d=2), some_mask(inputs, 3, 4)),
         ),
@@ -170,6 +173,8 @@ GroupedQueryAttention = Check(
         Probe("slots that are not written yet hold NaN, or 1e9", module.poisoned_slots),
         Probe("the same text twice, without a cache", module.without_memory),
         Probe("two sequences in turns, each with its cache", module.two_sequences),
+    ],
+    ready=[
         Probe(
             "gradients reach the input and all four weights",
             module.layer_gradients,
@@ -217,6 +222,8 @@ mean_pool_heads = Check(
             lambda inputs: (numbered(6, 4, 3), 6, 2),
             title="feature i of a head is averaged with feature i of the others",
         ),
+    ],
+    ready=[
         gradients(lambda inputs: heads_of(inputs, 4, 2, head_dim=2, dim=3)),
         half_precision(
             lambda inputs: heads_of(inputs, 6, 2, head_dim=3, dim=4),
@@ -236,6 +243,7 @@ mean_pool_heads = Check(
 decode_intensity = Check(
     exercise="6.5",
     name="decode_intensity",
+    only_numbers=True,
     reference=reference.decode_intensity,
     technique=[
         values(lambda inputs: (4, 2, 8, 10), title="worked example"),

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from checks.engine import Mistake
-from checks.reference.llama import (
+from checks.llama.reference import (
     DecoderBlock,
     GroupedQueryAttention,
     RMSNorm,

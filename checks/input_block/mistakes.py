@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from checks.engine import Mistake
-from checks.reference import input_block as right
+from checks.input_block import reference as right
 
 KEEP = "A character is whatever stands in the text: do not change it, do not leave any out."
 USE_VOCAB = "Use the places in the `vocab` that was handed over."

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from checks.engine import Mistake
-from checks.reference import gqa as right
+from checks.gqa import reference as right
 
 # 6.1 repeat_kv
 

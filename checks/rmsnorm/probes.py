@@ -6,16 +6,28 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from checks.engine import Inputs, Probe, Wrong, agrees, gradients, keeps_device, values
-from checks.engine.answer import Crash
+from checks.engine import (
+    GRADIENTS_FLOW,
+    Crash,
+    Inputs,
+    Probe,
+    Wrong,
+    agrees,
+    gradients,
+    keeps_device,
+    values,
+)
 
 Draw = Callable[[Inputs], tuple]
 
+HALF = (torch.float16, torch.bfloat16)
 LARGE = 1000.0  # its square does not fit into float16, whose largest number is 65504
 EPS = 0.1  # large enough that its place in the formula shows
 SMALL = 3e-3  # its square is about 1e-5, the default eps: any other default shows
 NEAR = 0.03  # times the largest: what rounding in float16 may cost a gradient
 SWEEP = "other eps; inputs tiny, huge and all equal"
+EPS_SIGNATURE = "eps: float = 1e-5"  # where a learner reads what is promised
+IN_FLOAT32 = "Computed in float32, returned in x's dtype"
 DEFAULT = "eps is 1e-5 unless given"
 NOT_DEFAULT = (
     "Without eps the result should be that of eps=1e-5, and it is another. What is the default in "
@@ -52,7 +64,7 @@ def flat_rows(inputs: Inputs) -> Tensor:
     return x
 
 
-def by_name(**given: Any) -> Probe:
+def by_name(promise: str, **given: Any) -> Probe:
     """Call it with the names of the docstring."""
 
     def run(answer: Any, inputs: Inputs) -> Any:
@@ -64,7 +76,7 @@ def by_name(**given: Any) -> Probe:
             names = ", ".join(f"`{name}`" for name in given)
             raise Wrong(f"its parameters are not called {names}, as in the docstring.") from crash
 
-    return Probe("worked example, called by name", run)
+    return Probe("worked example, called by name", run, promise=promise)
 
 
 def default_eps(learnt: int, *shape: int) -> Probe:
@@ -74,7 +86,8 @@ def default_eps(learnt: int, *shape: int) -> Probe:
         args = with_learnt(inputs, SMALL * inputs.randn(*shape), learnt)
         return agrees(answer(*args), answer(*args, 1e-5))
 
-    return Probe(DEFAULT, run, NOT_DEFAULT, inexact=True)  # whatever the other default is
+    # Whatever the other default is.
+    return Probe(DEFAULT, run, NOT_DEFAULT, inexact=True, promise=EPS_SIGNATURE)
 
 
 def with_learnt(inputs: Inputs, x: Tensor, learnt: int, *eps: float) -> tuple:
@@ -95,7 +108,7 @@ def all_gradients(*draws: Draw) -> Probe:
         right, got = (in_dtype(answer, args, t) for t in (torch.float64, torch.float16))
         return [*exact, all(map(near, got, right))]
 
-    return Probe(smooth.title, run, smooth.fails)
+    return Probe(smooth.title, run, smooth.fails, promise=GRADIENTS_FLOW)
 
 
 def near(got: Tensor, right: Tensor) -> bool:
@@ -103,11 +116,13 @@ def near(got: Tensor, right: Tensor) -> bool:
     return bool((got.double() - right).abs().max() <= NEAR * right.abs().max())
 
 
-def of_rows(learnt: int) -> list[Probe]:
-    """List what LayerNorm (learnt: 2 vectors) and RMSNorm (1) must both show."""
+def call(x: Callable[[Inputs], Tensor], learnt: int, *eps: float) -> Draw:
+    """Draw the arguments of a call, with 1 or 2 learnt vectors."""
+    return lambda inputs: with_learnt(inputs, x(inputs), learnt, *eps)
 
-    def call(x: Callable[[Inputs], Tensor], *eps: float) -> Draw:
-        return lambda inputs: with_learnt(inputs, x(inputs), learnt, *eps)
+
+def of_rows(learnt: int, what: str) -> list[Probe]:
+    """List what LayerNorm (learnt: 2 vectors) and RMSNorm (1) must both show; `what` they do."""
 
     def rows_alone(answer: Any, inputs: Inputs) -> bool:
         """Change the last token; the earlier ones must not move."""
@@ -116,38 +131,54 @@ def of_rows(learnt: int) -> list[Probe]:
 
     return [
         values(
-            call(lambda i: i.randn(3, 5)),
-            call(lambda i: i.randn(2, 7, 4) * 3 + 1),
-            call(lambda i: i.randn(2, 3, 4, 5)),
+            call(lambda i: i.randn(3, 5), learnt),
+            call(lambda i: i.randn(2, 7, 4) * 3 + 1, learnt),
+            call(lambda i: i.randn(2, 3, 4, 5), learnt),
+            promise=what,
         ),
         values(
-            call(lambda i: i.randn(6)),
-            call(lambda i: i.randn(4, 1), EPS),
-            call(lambda i: i.randn(1, 5, 6)),
-            call(lambda i: i.randn(4, 4)),
-            call(lambda i: i.randn(2, 5, 6).transpose(1, 2)),
-            call(with_outliers),
+            call(lambda i: i.randn(6), learnt),
+            call(lambda i: i.randn(4, 1), learnt, EPS),
+            call(lambda i: i.randn(1, 5, 6), learnt),
+            call(lambda i: i.randn(4, 4), learnt),
+            call(lambda i: i.randn(2, 5, 6).transpose(1, 2), learnt),
+            call(with_outliers, learnt),
             title="one vector (D,), sizes of 1, D × D, transposed, 150 columns with outliers",
+            promise="x: (..., D)",
         ),
         values(
-            call(lambda i: i.randn(3, 5), EPS),
-            call(flat_rows, EPS),
-            call(lambda i: i.randn(3, 4), 10.0),
-            call(lambda i: 1e-3 * i.randn(3, 4), 1e-5),
-            call(lambda i: 1e-3 * i.randn(2, 5), 0.0),
-            call(lambda i: 1e-6 * i.randn(2, 5), 1e-12),
-            call(lambda i: 1e5 * i.randn(2, 5)),
+            call(lambda i: i.randn(3, 5), learnt, EPS),
+            call(flat_rows, learnt, EPS),
+            call(lambda i: i.randn(3, 4), learnt, 10.0),
+            call(lambda i: 1e-3 * i.randn(3, 4), learnt, 1e-5),
+            call(lambda i: 1e-3 * i.randn(2, 5), learnt, 0.0),
+            call(lambda i: 1e-6 * i.randn(2, 5), learnt, 1e-12),
+            call(lambda i: 1e5 * i.randn(2, 5), learnt),
             title=SWEEP,
+            promise=EPS_SIGNATURE,
         ),
         default_eps(learnt, 1, 3),
-        Probe("a token does not feel the others", rows_alone, LEAK),
+        Probe("a token does not feel the others", rows_alone, LEAK, promise="each vector"),
+    ]
+
+
+def of_rows_ready(learnt: int) -> list[Probe]:
+    """List what both need besides, before a real model uses them."""
+
+    def mixed(answer: Any, inputs: Inputs) -> list[Tensor]:
+        """Half precision in x and float32 in what is learnt: only the dtype that comes out."""
+        args = with_learnt(inputs, inputs.randn(3, 5), learnt)
+        return [answer(args[0].to(t), *args[1:]).flatten()[:0] for t in HALF]
+
+    return [
         all_gradients(
-            call(lambda i: i.randn(3, 5)),
-            call(lambda i: i.randn(6)),
-            call(lambda i: i.randn(2, 7, 6).transpose(1, 2)),
-            call(flat_rows, EPS),
+            call(lambda i: i.randn(3, 5), learnt),
+            call(lambda i: i.randn(6), learnt),
+            call(lambda i: i.randn(2, 7, 6).transpose(1, 2), learnt),
+            call(flat_rows, learnt, EPS),
         ),
-        keeps_device(call(lambda i: i.randn(3, 5))),
+        Probe("a float32 weight, and x in float16 and bfloat16", mixed, promise=IN_FLOAT32),
+        keeps_device(call(lambda i: i.randn(3, 5), learnt)),
     ]
 
 

@@ -4,9 +4,9 @@ from typing import Any
 
 from checks.engine import Check, Inputs, Probe, values
 from checks.engine.answer import Crash
-from checks.mistakes import input_block_bpe as mistakes
-from checks.probes.input_block import ids_of
-from checks.reference import input_block as reference
+from checks.input_block import mistakes_bpe as mistakes
+from checks.input_block import reference
+from checks.input_block.probes import ids_of
 
 Merges = list[tuple[int, int]]
 

@@ -3,15 +3,15 @@
 import torch
 
 from checks.engine import Check, Probe, gradients, keeps_device, values
-from checks.input_block_bpe import (
+from checks.input_block import mistakes, reference
+from checks.input_block.bpe import (
     count_pairs,
     decode_bpe,
     encode_bpe,
     merge_pair,
     train_bpe,
 )
-from checks.mistakes import input_block as mistakes
-from checks.probes.input_block import (
+from checks.input_block.probes import (
     LETTERS,
     WIDE,
     draw_ids,
@@ -25,7 +25,6 @@ from checks.probes.input_block import (
     unknown_characters,
     windows,
 )
-from checks.reference import input_block as reference
 
 __all__ = [
     "build_vocab",
@@ -172,11 +171,6 @@ embed = Check(
             lambda inputs: (inputs.integers(9, high=70_000), torch.arange(70_000.0)[:, None]),
             title="any leading dimensions; int32 ids; transposed ids; V = D; 70,000 rows",
         ),
-        gradients(
-            lambda inputs: (torch.tensor([[1, 3, 1], [1, 0, 3]]), inputs.randn(5, 4)),
-            lambda inputs: (torch.tensor([[2, 0, 1]]), inputs.randn(3, 2)),
-            title="gradients: one per row used, summed where an id occurs again",
-        ),
         values(
             lambda inputs: (inputs.integers(2, 5, high=7), inputs.randn(7, 3).half()),
             lambda inputs: (inputs.integers(2, 5, high=7), inputs.randn(7, 3).bfloat16()),
@@ -184,6 +178,13 @@ embed = Check(
             title="float16, bfloat16 and float64 tables",
         ),
         Probe(LIMITS, rows_beyond, "Id 5 was looked up in 5 rows (0 to 4), without an error."),
+    ],
+    ready=[
+        gradients(
+            lambda inputs: (torch.tensor([[1, 3, 1], [1, 0, 3]]), inputs.randn(5, 4)),
+            lambda inputs: (torch.tensor([[2, 0, 1]]), inputs.randn(3, 2)),
+            title="gradients: one per row used, summed where an id occurs again",
+        ),
         keeps_device(lambda inputs: (inputs.integers(2, 5, high=7), inputs.randn(7, 3))),
     ],
     mistakes=mistakes.EMBED,
@@ -223,6 +224,8 @@ make_batch = Check(
             lambda inputs: (inputs.integers(30), torch.tensor([5, 2], dtype=torch.int32), 4),
             title="int32 and uint8 data keep their dtype; int32 starts",
         ),
+    ],
+    ready=[
         keeps_device(lambda inputs: (inputs.integers(50), torch.tensor([7, 31, 0]), 5)),
     ],
     mistakes=mistakes.MAKE_BATCH,

@@ -5,10 +5,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from checks.engine import Inputs, Wrong, agrees, expect_parameters
-from checks.engine.answer import Crash
+from checks.engine import Crash, Inputs, Wrong, agrees, expect_parameters
 from checks.engine.devices import pretended_device
-from checks.probes.rmsnorm import EPS, SMALL, alternating, flat_rows, last_token_moved, near
+from checks.rmsnorm.probes import EPS, HALF, SMALL, alternating, flat_rows, last_token_moved, near
 
 NOT_CONNECTED = (
     "No gradient arrives at the input: the output is not connected to it. Is there a `.detach()`, "
@@ -19,6 +18,7 @@ NOT_CONNECTED = (
 def new_module(answer: Any, inputs: Inputs) -> list[Tensor]:
     """Look at the parameter of a new module, and at what it does to three vectors."""
     module = answer(5)
+    expect_ones(weight_of(module))
     try:  # the numbers first: they tell mistakes apart
         result = module(inputs.randn(3, 5))
     finally:
@@ -26,10 +26,16 @@ def new_module(answer: Any, inputs: Inputs) -> list[Tensor]:
     return [module.weight, result]
 
 
+def expect_ones(weight: Tensor | None) -> None:
+    """Raise a sentence when a new weight starts at numbers that somebody drew."""
+    if weight is not None and weight.unique().numel() > 1:
+        raise Wrong("`weight` does not start at ones, but at numbers that differ.")
+
+
 def expect_only_weight(module: Any) -> None:
     """Raise a sentence when a module for five features has anything but one weight (5,)."""
     state, weight = module.state_dict(), weight_of(module)
-    if not state and weight is not None:
+    if not state and weight is not None and not isinstance(weight, torch.nn.Parameter):
         raise Wrong("`weight` is a plain tensor. A module's parameters are `nn.Parameter`s.")
     expect_parameters(module, {"weight": torch.ones(5)})
     if not weight.requires_grad:
@@ -134,9 +140,15 @@ def gradients_of(module: Any, x: Tensor, direction: Tensor) -> list[Tensor]:
 def in_half(answer: Any, inputs: Inputs) -> list[Tensor | bool]:
     """Give a float16 module numbers around ±1000, and a bfloat16 module its own kind."""
     x = alternating(inputs, 3, 6)
-    result, right = answer(6).half()(x.half()), answer(6)(x.half().float())
-    bfloat16 = answer(6).bfloat16()(x.bfloat16())
+    ones = torch.ones(6)
+    result, right = loaded(answer, ones).half()(x.half()), loaded(answer, ones)(x.half().float())
+    bfloat16 = loaded(answer, ones).bfloat16()(x.bfloat16())
     return [result.flatten()[:0], bfloat16.flatten()[:0], bool((result - right).abs().max() < 0.01)]
+
+
+def mixed(answer: Any, inputs: Inputs) -> list[Tensor]:
+    """Give a float32 module half precision: only the dtype that comes out."""
+    return [loaded(answer, inputs.randn(5))(inputs.randn(3, 5).to(t)).flatten()[:0] for t in HALF]
 
 
 def one_device(answer: Any, inputs: Inputs) -> str:

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from checks.engine import Mistake, in_float32
-from checks.mistakes.swiglu_layer import SWIGLU
-from checks.reference import swiglu as right
+from checks.swiglu import reference as right
+from checks.swiglu.mistakes_layer import SWIGLU
 
 
 class Layer(right.SwiGLU):

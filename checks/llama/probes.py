@@ -12,7 +12,7 @@ from torch import Tensor
 
 from checks.engine import Inputs, Wrong, agrees
 from checks.engine.devices import PretendedDevice
-from checks.reference.llama import KVCache, LlamaConfig, shapes_of_block
+from checks.llama.reference import KVCache, LlamaConfig, shapes_of_block
 
 HALF = (
     "In half precision the result is far off or has another dtype. The norms, the softmax and the "

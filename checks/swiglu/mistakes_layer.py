@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from checks.engine import Mistake, in_float32
-from checks.mistakes.swiglu import CONNECTED, NAN_GRADIENT, OVERFLOW, TINY, TORCH_S
-from checks.reference import swiglu as right
+from checks.swiglu import reference as right
+from checks.swiglu.mistakes import CONNECTED, NAN_GRADIENT, OVERFLOW, TINY, TORCH_S
 
 LINE = "`(swish(x @ w_gate.T) * (x @ w_up.T)) @ w_down.T`"
 

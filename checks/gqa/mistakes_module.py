@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from checks.engine import Mistake
-from checks.mistakes import cache_misuse
-from checks.mistakes.gqa_attention import exact, fill, plain, scores_of, shared, softmax, tiled
-from checks.reference import gqa as right
+from checks.gqa import cache_misuse
+from checks.gqa import reference as right
+from checks.gqa.mistakes_attention import exact, fill, plain, scores_of, shared, softmax, tiled
 
 
 class Layer(right.GroupedQueryAttention):

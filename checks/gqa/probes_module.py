@@ -10,7 +10,7 @@ from checks.engine import Inputs, Wrong, agrees, expect_parameters, load
 from checks.engine.answer import Crash
 from checks.engine.attention_probes import ROOM, believed
 from checks.engine.devices import pretended_device
-from checks.reference.gqa import KVCache
+from checks.gqa.reference import KVCache
 
 HEADS, KV_HEADS, HEAD_DIM = 6, 3, 4  # of most layers here: groups of two
 DIM = HEADS * HEAD_DIM

@@ -3,12 +3,11 @@
 from typing import Any
 
 from checks.engine import Check, Inputs, Probe, values
-from checks.mistakes import llama as mistakes
-from checks.mistakes import llama_model as mistakes_of_model
-from checks.probes import llama as block
-from checks.probes import llama_model as model
-from checks.probes.llama import sizes
-from checks.reference import llama as reference
+from checks.llama import mistakes, reference
+from checks.llama import mistakes_model as mistakes_of_model
+from checks.llama import probes as block
+from checks.llama import probes_model as model
+from checks.llama.probes import sizes
 
 ELSEWHERE = (
     "A tensor made in the module stays on the CPU when its input is on a GPU: "
@@ -35,6 +34,8 @@ DecoderBlock = Check(
         Probe("other heads, sizes and eps", block.other_blocks),
         Probe("in chunks, with a cache whose free slots hold NaN or 1e9", block.in_chunks),
         Probe("two texts in turns, each with its cache", block.two_texts),
+    ],
+    ready=[
         Probe(
             "gradients reach the input and all nine weights",
             block.block_gradients,
@@ -71,15 +72,17 @@ Llama = Check(
         Probe("the logits of Hugging Face's Llama, tied", model.hugging_face("tied")),
         Probe("one block, tied: the output is the table", model.one_layer),
         Probe("two blocks; no token sees a later one", model.two_layers),
+        Probe("new_caches: one for each layer, of the right size and dtype", model.new_caches),
+        Probe("two more tokens, with caches that hold four", model.two_more),
+        Probe("in chunks, with caches whose free slots hold NaN or 1e9", model.in_chunks),
+        Probe("two texts in turns, each with its caches", model.two_texts),
+    ],
+    ready=[
         Probe(
             "gradients reach every weight",
             model.model_gradients,
             "A wrong gradient, or none, arrives at one of the weights.",
         ),
-        Probe("new_caches: one for each layer, of the right size and dtype", model.new_caches),
-        Probe("two more tokens, with caches that hold four", model.two_more),
-        Probe("in chunks, with caches whose free slots hold NaN or 1e9", model.in_chunks),
-        Probe("two texts in turns, each with its caches", model.two_texts),
         Probe(
             "bfloat16 at position 1,000, caches included",
             model.in_bfloat16,
@@ -113,6 +116,7 @@ LLAMA_3 = {"vocab_size": 128_256, "max_seq_len": 8192, "norm_eps": 1e-5, "rope_b
 count_parameters = Check(
     exercise="8.3",
     name="count_parameters",
+    only_numbers=True,
     reference=reference.count_parameters,
     technique=[
         values(

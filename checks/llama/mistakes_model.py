@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from checks.engine import Mistake
-from checks.reference.llama import KVCache, Llama, RMSNorm
+from checks.llama.reference import KVCache, Llama, RMSNorm
 
 
 def model(key: str, says: str, hint: str, source: str = "", **steps: Any) -> Mistake:
