@@ -175,7 +175,6 @@ def adamw_step(
     #  The power is taken of 1 − β; it is 1 − β^step.
     #! without_the_one: m_scale, v_scale = b1**step, b2**step
     #! without_the_one: m_scale, v_scale = 1 + b1**step, 1 + b2**step
-    #! without_the_one: m_scale, v_scale = b1**step - 1, 1 - b2**step
     #! without_the_one: m_scale, v_scale = b1**step - 1, b2**step - 1
     #  It divides by β^step, by 1 + β^step or by β^step − 1; wanted is 1 − β^step.
     #! step_to_the_beta: m_scale, v_scale = 1 - step**b1, 1 - step**b2
@@ -326,7 +325,6 @@ def adamw_step(
     param.sub_(move + decay)
     #: `param.sub_(…)`, `param -= …` or `param.copy_(…)`.
     #! param_not_in_place: param.sub_(decay); param = param - move
-    #! param_not_in_place: param.sub_(move); param = param - decay
     #  The parameter itself is unchanged: `param = param - …` makes a new tensor.
     #! only_the_move: param.copy_(-move - decay)
     #! only_the_move: param.copy_(move)

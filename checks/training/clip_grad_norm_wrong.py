@@ -97,8 +97,6 @@ def clip_grad_norm(grads: list[Tensor], max_norm: float) -> float:
         #! condition_reversed: if 0 < norm < max_norm:
         #! condition_reversed: if norm <= max_norm:
         #  The condition is the wrong way round: short gradients grow, long ones are left.
-        #! never_clipped: if False:
-        #  Nothing is scaled.
         #: `if norm > max_norm:`
         #! squares_compared: if sum(parts) > max_norm:
         #! squares_compared: if sum(parts) > max_norm and norm > max_norm:

@@ -80,7 +80,8 @@ def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
     #  ln(p + something) is never large (with 1e-6 it ends at 13.8): the worst predictions look
     #  better than they are.
     #! epsilon_in_the_sum: above = z - z.max(-1, keepdim=True).values; log_p = above - (above.exp().sum(-1, keepdim=True) + 1e-4).log()
-    #! epsilon_in_the_sum: above = z - z.max(-1, keepdim=True).values; log_p = above - (above.exp().sum(-1, keepdim=True) + 1e-3).log()
+    #! epsilon_in_the_sum: above = z - z.max(-1, keepdim=True).values.detach(); log_p = above - (above.exp().sum(-1, keepdim=True) + 1e-4).log()
+    #! epsilon_in_the_sum: above = z - z.max(-1, keepdim=True).values.detach(); log_p = above - (above.exp().sum(-1, keepdim=True) + 1e-3).log()
     #  Something is added to the sum of the exponentials, which is never 0 after the maximum has
     #  been subtracted.
     #! logits_not_normalised: log_p = z

@@ -139,6 +139,7 @@ def learning_rate(step: int, warmup: int, total: int, peak: float, floor: float)
         #! up_again: if step >= total == warmup:
         #! up_again: if step == total:
         #  After total the cosine goes up again.
+        #! never_down: if False:
         #! floor_one_early: if step >= total - 1:
         #! floor_one_early: if step > total - 2:
         #  The floor comes one step early; it should be reached at total.
@@ -185,8 +186,8 @@ def learning_rate(step: int, warmup: int, total: int, peak: float, floor: float)
     #! clock_upside_down: done = (total - warmup) / max(1, step - warmup)
     #! clock_upside_down: done = (total - warmup) / (step - warmup)
     #  The quotient is upside down: it is the steps since the warm-up, divided by all of them.
-    #! clock_backwards: done = (total - step) / (total - warmup)
-    #  It counts what is left; with (1 + cos(π · done)) / 2 that goes from floor up to peak.
+    #! wrong_end_of_the_cosine: done = (total - step) / (total - warmup)
+    #  The cosine goes the wrong way: from floor up to peak.
     #! bracket_forgotten: done = step - warmup / (total - warmup)
     #! bracket_forgotten: done = (step - warmup) / total - warmup
     #! bracket_forgotten: done = step - warmup / total - warmup
@@ -199,6 +200,7 @@ def learning_rate(step: int, warmup: int, total: int, peak: float, floor: float)
     #! inverse_root: return max(floor, peak * math.sqrt(warmup / step)) if warmup else peak
     #  That is the schedule of the Transformer of 2017, with 1/√step. Llama's goes down along a
     #  cosine.
+    #!+ never_down: return peak
     #! never_down: return peak
     #  After the warm-up the rate stays at the peak.
     #! floor_at_once: return floor
@@ -206,8 +208,8 @@ def learning_rate(step: int, warmup: int, total: int, peak: float, floor: float)
     share = (1 + math.cos(math.pi * done)) / 2
     #: (1 + cos(π · done)) / 2 goes from 1 to 0.
     #! wrong_end_of_the_cosine: share = (1 - math.cos(math.pi * done)) / 2
-    #! wrong_end_of_the_cosine: share = (math.cos(math.pi * done) - 1) / 2
-    #  The cosine goes the wrong way: from floor up to peak.
+    #! shifted_down: share = (math.cos(math.pi * done) - 1) / 2
+    #  It goes from 0 to −1: 1 is subtracted where it should be added.
     #! whole_cosine: share = (1 + math.cos(2 * math.pi * done)) / 2
     #  It is a whole period: down and up again. Half a one is wanted, cos(π · done).
     #! quarter_cosine: share = math.cos(math.pi / 2 * done)
@@ -257,10 +259,7 @@ def learning_rate(step: int, warmup: int, total: int, peak: float, floor: float)
     #  The floor is added on top: it starts at peak + floor.
     #! floor_cut_off: rate = max(floor, peak * share)
     #  The cosine goes to 0 and is cut off at floor; it should arrive at floor gently, at total.
-    #! ends_swapped: rate = peak + (floor - peak) * share
-    #! ends_swapped: rate = peak - (peak - floor) * share
-    #! ends_swapped: rate = floor * share + peak * (1 - share)
-    #  The two ends are swapped: share 1 is the beginning, and belongs to peak.
+    #! wrong_end_of_the_cosine: rate = peak + (floor - peak) * share
     #! sum_of_both: rate = floor + (peak + floor) * share
     #  It goes from floor + (peak + floor) down. The way is peak − floor long.
     #! floor_subtracted: rate = (peak - floor) * share - floor

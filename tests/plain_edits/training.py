@@ -57,20 +57,20 @@ EDITS = {
         Edit(
             "the softmax is over the batch",
             ("logits, dim=-1)", "logits, dim=0)"),
-            named=("new:softmax_over_the_batch",),
+            named=("softmax_over_the_batch",),
         ),
         Edit(
-            "half precision is not computed in float32", (WIDE, "logits"), named=("new:half_log_p",)
+            "half precision is not computed in float32", (WIDE, "logits"), named=("half_log_p",)
         ),
         Edit(
             "half precision is made float32 only after the log-softmax",
             (LOG_P, "log_p = torch.log_softmax(logits, dim=-1).float()"),
-            named=("new:half_log_p",),
+            named=("half_log_p",),
         ),
         Edit(
             "returns float32 for half-precision logits",
             (".mean().to(logits.dtype)", ".mean()"),
-            named=("new:not_cast_back",),
+            named=("not_cast_back",),
         ),
         Edit("the minus is left out", ("return -of_targets", "return of_targets"), named=("sign",)),
         Edit("the sum over the tokens instead of the mean", (".mean()", ".sum()"), named=("sum",)),
@@ -110,7 +110,7 @@ EDITS = {
         Edit(
             "takes the maximum off and forgets the log of the sum",
             (LOG_P, f"z = {WIDE}\n    log_p = z - z.max(-1, keepdim=True).values"),
-            named=("new:log_sum_forgotten",),
+            named=("log_sum_forgotten",),
         ),
         Edit(
             "no softmax at all: the logits are taken for log probabilities",
@@ -125,7 +125,7 @@ EDITS = {
         Edit(
             "indexes with all targets at once, so each token gets every token's target",
             (GATHER, "of_targets = log_p[..., targets]"),
-            named=("new:targets_of_all_tokens",),
+            named=("targets_of_all_tokens",),
         ),
         Edit(
             "a view to (B, V, T), where a transpose is needed, mixes the tokens",
@@ -134,7 +134,7 @@ EDITS = {
                 "log_p = log_p.view(len(logits), logits.size(-1), -1)\n"
                 "    of_targets = log_p.gather(1, targets[:, None])",
             ),
-            named=("new:viewed_instead_of_transposed",),
+            named=("viewed_instead_of_transposed",),
         ),
         Edit(
             "takes the largest log probability, whatever the target is",
@@ -157,12 +157,12 @@ EDITS = {
         Edit(
             "one number per position, the mean over dim 0 only",
             (".mean()", ".mean(dim=0)"),
-            named=("new:mean_over_one_dimension",),
+            named=("mean_over_one_dimension",),
         ),
         Edit(
             "returns a Python float",
             (MEAN, "return -of_targets.mean().item()"),
-            named=("new:python_float",),
+            named=("python_float",),
         ),
         Edit(
             "a new tensor from .item(), without a gradient",
@@ -187,7 +187,7 @@ EDITS = {
         Edit(
             "changes the logits that it was given",
             (LOG_P, "logits -= logits.max(-1, keepdim=True).values\n    " + LOG_P),
-            named=("new:logits_changed",),
+            named=("logits_changed",),
         ),
     ],
     "learning_rate": [
@@ -214,7 +214,7 @@ EDITS = {
         Edit(
             "whole division in the decay",
             ("(step - warmup) / ", "(step - warmup) // "),
-            named=("new:whole_division_in_the_decay",),
+            named=("whole_division_in_the_decay",),
         ),
         Edit(
             "the warm-up begins at floor",
@@ -254,7 +254,7 @@ EDITS = {
         Edit(
             "ends at 0, floor is not added",
             ("floor + (peak - floor)", "(peak - floor)"),
-            named=("new:floor_not_added", "down_to_zero"),
+            named=("floor_not_added", "down_to_zero"),
         ),
         Edit(
             "a cosine down to 0, cut off at floor",
@@ -266,7 +266,7 @@ EDITS = {
         Edit(
             "a quarter of a cosine",
             ("math.pi * done", "math.pi / 2 * done"),
-            named=("new:cosine_ends_halfway",),
+            named=("cosine_ends_halfway",),
         ),
         Edit(
             "a whole period of the cosine",
@@ -307,7 +307,7 @@ EDITS = {
         Edit(
             "the warm-up goes to floor",
             (UP, "return floor * (step + 1) / warmup"),
-            named=("new:warmup_to_floor",),
+            named=("warmup_to_floor",),
         ),
         Edit(
             "total counts from the end of the warm-up",
@@ -362,7 +362,7 @@ EDITS = {
         Edit(
             "each tensor is scaled by its own norm",
             (MUL, "grad.mul_(max_norm / grad.norm())"),
-            named=("new:scaled_by_own_norm",),
+            named=("scaled_by_own_norm",),
         ),
         Edit(
             "not in place: a new tensor in the loop's variable",
@@ -402,7 +402,7 @@ EDITS = {
             named=("divided_by_norm",),
         ),
         Edit(
-            "divides by max_norm", (MUL, "grad.div_(max_norm)"), named=("new:divided_by_max_norm",)
+            "divides by max_norm", (MUL, "grad.div_(max_norm)"), named=("divided_by_max_norm",)
         ),
         Edit(
             "divides by the norm only, spelled /=",
@@ -459,7 +459,7 @@ EDITS = {
         Edit(
             "a whole number, //",
             ("max_norm / norm", "max_norm // norm"),
-            named=("new:whole_division",),
+            named=("whole_division",),
         ),
         Edit(
             "the matrices only",
@@ -482,7 +482,7 @@ EDITS = {
         Edit(
             "beta 1 in v",
             (V, "v.mul_(betas[0]).addcmul_(grad, grad, value=1 - betas[0])"),
-            named=("new:beta_1_in_v",),
+            named=("beta_1_in_v",),
         ),
         Edit(
             "the betas are swapped",
@@ -551,7 +551,7 @@ EDITS = {
         Edit(
             "times the step instead of to its power",
             (SCALES, "m_scale, v_scale = 1 - betas[0] * step, 1 - betas[1] * step"),
-            named=("new:times_the_step",),
+            named=("times_the_step",),
         ),
         Edit(
             "the corrections are one step ahead",
@@ -566,7 +566,7 @@ EDITS = {
         Edit(
             "the corrections are swapped",
             ("m_scale, v_scale =", "v_scale, m_scale ="),
-            named=("new:corrections_swapped",),
+            named=("corrections_swapped",),
         ),
         Edit(
             "the correction of v is outside of the root",
@@ -595,7 +595,7 @@ EDITS = {
         Edit(
             "the root overwrites v",
             ("(v / v_scale).sqrt_()", "v.sqrt_().div(math.sqrt(v_scale))"),
-            named=("new:root_kept_in_v",),
+            named=("root_kept_in_v",),
         ),
         Edit(
             "decay in the gradient, before the means",
@@ -624,7 +624,7 @@ EDITS = {
                 "param.addcdiv_(m / m_scale + weight_decay * param, (v / v_scale).sqrt_().add_(eps), value=-lr)",
             ),
             (DECAY + "\n    ", ""),
-            named=("new:decay_divided_by_root_v",),
+            named=("decay_divided_by_root_v",),
         ),
         Edit(
             "epsilon is inside the root",
@@ -647,7 +647,7 @@ EDITS = {
         Edit(
             "changes the gradient",
             (V, "v.mul_(betas[1]).add_(grad.mul_(grad), alpha=1 - betas[1])"),
-            named=("new:gradient_squared_in_place",),
+            named=("gradient_squared_in_place",),
         ),
         Edit(
             "betas are fixed",
@@ -659,7 +659,7 @@ EDITS = {
         Edit(
             "the rate is used twice in the decay",
             (DECAY, "param.mul_(1 - lr * lr * weight_decay)"),
-            named=("new:decay_times_lr_twice",),
+            named=("decay_times_lr_twice",),
         ),
         Edit(
             "without no_grad, so a parameter cannot be changed",
@@ -716,7 +716,7 @@ EDITS = {
         Edit(
             "clips the weights instead of the gradients",
             ("[p.grad for p in moments]", "[p.data for p in moments]"),
-            named=("new:weights_clipped",),
+            named=("weights_clipped",),
         ),
         Edit(
             "max_norm is fixed at 1",
@@ -732,22 +732,22 @@ EDITS = {
         Edit(
             "peak and floor are swapped",
             (LR, "lr = learning_rate(step, warmup, steps, floor, peak)"),
-            named=("new:peak_and_floor_swapped",),
+            named=("peak_and_floor_swapped",),
         ),
         Edit(
             "the schedule ends a warm-up too early",
             (LR, "lr = learning_rate(step, warmup, steps - warmup, peak, floor)"),
-            named=("new:schedule_too_short",),
+            named=("schedule_too_short",),
         ),
         Edit(
             "steps and warmup are swapped",
             (LR, "lr = learning_rate(step, steps, warmup, peak, floor)"),
-            named=("new:steps_and_warmup_swapped",),
+            named=("steps_and_warmup_swapped",),
         ),
         Edit(
             "the rate is that of the number of the batch's characters",
             (LR, "lr = learning_rate(step * batch, warmup, steps, peak, floor)"),
-            named=("new:rate_counts_pieces",),
+            named=("rate_counts_pieces",),
         ),
         Edit(
             "AdamW's step is counted from 0",
@@ -775,7 +775,7 @@ EDITS = {
         Edit(
             "m and v begin as ones",
             (MOMENTS, MOMENTS.replace("zeros_like", "ones_like")),
-            named=("new:moments_begin_as_ones",),
+            named=("moments_begin_as_ones",),
         ),
         Edit(
             "the last piece is never drawn",
@@ -788,7 +788,7 @@ EDITS = {
         Edit(
             "starts up to the end of the data",
             (STARTS, "starts = torch.randint(len(data), (batch,), generator=generator)"),
-            named=("new:starts_past_the_end",),
+            named=("starts_past_the_end",),
         ),
         Edit(
             "one start too many",
@@ -796,7 +796,7 @@ EDITS = {
                 STARTS,
                 "starts = torch.randint(len(data) - context + 1, (batch,), generator=generator)",
             ),
-            named=("new:starts_past_the_end",),
+            named=("starts_past_the_end",),
         ),
         Edit(
             "the first piece is never drawn",
@@ -804,19 +804,19 @@ EDITS = {
                 STARTS,
                 "starts = torch.randint(1, len(data) - context, (batch,), generator=generator)",
             ),
-            named=("new:first_piece_never",),
+            named=("first_piece_never",),
         ),
         Edit(
             "the generator is not used",
             (", generator=generator)", ")"),
             named=("generator_ignored",),
         ),
-        Edit("one piece a step", ("(batch,)", "(1,)"), named=("new:one_piece_a_step",)),
+        Edit("one piece a step", ("(batch,)", "(1,)"), named=("one_piece_a_step",)),
         Edit(
             "batch and context are swapped",
             (STARTS, "starts = torch.randint(len(data) - batch, (context,), generator=generator)"),
             ("make_batch(data, starts, context)", "make_batch(data, starts, batch)"),
-            named=("new:batch_and_context_swapped",),
+            named=("batch_and_context_swapped",),
         ),
         Edit(
             "the same pieces in every step",
@@ -830,7 +830,7 @@ EDITS = {
             "learns from the held-out text",
             ("make_batch(data, starts", "make_batch(held_out, starts"),
             ("randint(len(data)", "randint(len(held_out)"),
-            named=("new:learns_from_held_out",),
+            named=("learns_from_held_out",),
         ),
         Edit(
             "the targets are the inputs",
@@ -870,7 +870,7 @@ EDITS = {
         Edit(
             "the decay is passed as betas",
             ("weight_decay=decay)", "decay)"),
-            named=("new:decay_passed_as_betas",),
+            named=("decay_passed_as_betas",),
         ),
         Edit(
             "the losses are tensors with their graphs",
@@ -885,7 +885,7 @@ EDITS = {
         Edit(
             "the lowest held-out loss is returned instead of the losses",
             ("return losses", "return [lowest]"),
-            named=("new:lowest_returned",),
+            named=("lowest_returned",),
         ),
         Edit(
             "the loss after the step",
@@ -952,7 +952,7 @@ EDITS = {
         Edit(
             "lowest is updated even when it is not lower",
             (BETTER, "lowest, before = measured, lowest\n                if measured < before:"),
-            named=("new:compared_with_the_last",),
+            named=("compared_with_the_last",),
         ),
         Edit(
             "best by the training loss",
@@ -973,7 +973,7 @@ EDITS = {
         Edit(
             "fails when interrupted before a measurement",
             ("best or moments", "best"),
-            named=("new:no_best_yet",),
+            named=("no_best_yet",),
         ),
         Edit("ends in training mode", ("    model.eval()\n", ""), named=("left_in_train_mode",)),
         Edit("never in training mode", ("    model.train()\n", ""), named=("stays_in_eval_mode",)),
@@ -1020,7 +1020,7 @@ EDITS = {
         Edit(
             "watch gets a tensor",
             (WATCH, "watch(step + 1, loss, measured)"),
-            named=("new:watch_told_a_tensor",),
+            named=("watch_told_a_tensor",),
         ),
         Edit(
             "watch only where it was measured",
@@ -1030,7 +1030,7 @@ EDITS = {
         Edit(
             "watch always gets a number, the lowest",
             (WATCH, "watch(step + 1, losses[-1], lowest)"),
-            named=("new:watch_told_the_lowest",),
+            named=("watch_told_the_lowest",),
         ),
         Edit(
             "watch gets the last measurement again",

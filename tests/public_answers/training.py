@@ -899,7 +899,7 @@ PUBLIC = {
             one_token_less_in_the_denominator,
             "pytorch/examples#214",
             "the sum is divided by one token too many",
-            named=("new:divided_by_one_too_many",),
+            named=("divided_by_one_too_many",),
         ),
         Public(
             shifted_again,
@@ -967,13 +967,13 @@ PUBLIC = {
             drops_after_warmup,
             "NVIDIA-NeMo/Speech#11149",
             "floor at once after the warm-up, no cosine",
-            named=("new:floor_at_once",),
+            named=("floor_at_once",),
         ),
         Public(
             first_step_at_full_rate,
             "marian-nmt/marian#156",
             "the very first step has the full rate, the warm-up comes after it",
-            named=("new:full_rate_at_step_0",),
+            named=("full_rate_at_step_0",),
         ),
         Public(
             zero_after_the_last_step,
@@ -987,7 +987,7 @@ PUBLIC = {
             fourth_power,
             "paiml/entrenar#311",
             "squares the tensors' squared norms once more",
-            named=("new:squared_twice",),
+            named=("squared_twice",),
         ),
         Public(
             squared_norm,
@@ -1055,7 +1055,7 @@ PUBLIC = {
             decay_with_the_wrong_sign,
             "egg-west/AdamW-pytorch#1",
             "the weights grow, and by the decay without the rate",
-            named=("decay_adds", "decay_without_lr"),
+            named=("decay_adds_without_lr",),
         ),
         Public(
             no_power_in_the_corrections,
@@ -1079,7 +1079,7 @@ PUBLIC = {
             squared_weights,
             "pytorch/pytorch#3740",
             "decays by the square of the weights",
-            named=("new:decay_by_squares",),
+            named=("decay_by_squares",),
         ),
         Public(no_corrections, "ml-explore/mlx#1640", "no corrections", named=("no_correction",)),
         Public(
@@ -1092,7 +1092,7 @@ PUBLIC = {
             corrections_accumulate,
             "frgfm/holocron#1",
             "the corrected m and v are kept",
-            named=("corrected_m_kept", "corrected_v_kept"),
+            named=("corrected_both_kept",),
         ),
         Public(
             counts_from_zero,
@@ -1118,7 +1118,7 @@ PUBLIC = {
             min_loss_of_the_last_time,
             "mindee/doctr#1959",
             "lowest is the last measurement, not the lowest",
-            named=("new:compared_with_the_last",),
+            named=("compared_with_the_last",),
         ),
         Public(
             max_for_min,
@@ -1142,13 +1142,13 @@ PUBLIC = {
             counter_in_the_parameter_loop,
             "DiffSharp/DiffSharp#292",
             "AdamW's step counts parameters, not steps",
-            named=("new:adam_counts_parameters",),
+            named=("adam_counts_parameters",),
         ),
         Public(
             optimizer_anew_each_epoch,
             "alan-turing-institute/deepsensor#47",
             "the moments are made anew after every measurement",
-            named=("new:moments_made_anew_after_measuring",),
+            named=("moments_made_anew_after_measuring",),
         ),
         Public(
             eval_mode_stays,
