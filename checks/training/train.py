@@ -409,9 +409,7 @@ train = Check(
             FAILS,
             promise=STOPPED,
         ),
-        Probe(
-            "stopped in watch, after step 5", interrupted(5, 2, False), FAILS, promise=STOPPED
-        ),
+        Probe("stopped in watch, after step 5", interrupted(5, 2, False), FAILS, promise=STOPPED),
         Probe(
             "stopped before anything was measured",
             interrupted(3, 5, True),

@@ -59,9 +59,7 @@ EDITS = {
             ("logits, dim=-1)", "logits, dim=0)"),
             named=("softmax_over_the_batch",),
         ),
-        Edit(
-            "half precision is not computed in float32", (WIDE, "logits"), named=("half_log_p",)
-        ),
+        Edit("half precision is not computed in float32", (WIDE, "logits"), named=("half_log_p",)),
         Edit(
             "half precision is made float32 only after the log-softmax",
             (LOG_P, "log_p = torch.log_softmax(logits, dim=-1).float()"),
@@ -401,9 +399,7 @@ EDITS = {
             (MUL, "grad.div_(norm)"),
             named=("divided_by_norm",),
         ),
-        Edit(
-            "divides by max_norm", (MUL, "grad.div_(max_norm)"), named=("divided_by_max_norm",)
-        ),
+        Edit("divides by max_norm", (MUL, "grad.div_(max_norm)"), named=("divided_by_max_norm",)),
         Edit(
             "divides by the norm only, spelled /=",
             (MUL, "grad /= norm"),
