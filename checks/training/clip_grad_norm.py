@@ -50,7 +50,7 @@ def clipped_in_half(answer: Any, inputs: Inputs) -> list:
         right = 300 * 10**0.5
         if not isinstance(norm, float):  # as numpy's are
             return [norm]  # the engine says what it is, and what it should be
-        seen += [abs(norm - right) < 0.02 * right, *(grad.flatten()[:0] for grad in after)]
+        seen += [bool(abs(norm - right) < 0.02 * right), *(grad.flatten()[:0] for grad in after)]
         seen += [bool((grad.abs().float() - 8 / 10**0.5).abs().max() < 0.05) for grad in after]
     return seen
 

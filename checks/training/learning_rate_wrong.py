@@ -2,7 +2,7 @@
 
 import math
 
-import torch
+import torch  # noqa: F401, of wrong lines
 
 from checks.engine import Mistake, mistakes_of
 
