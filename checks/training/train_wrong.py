@@ -106,8 +106,6 @@ def train(
     #: `lowest = math.inf`
     #! lowest_starts_too_low: lowest, best = 10.0, None
     #! lowest_starts_too_low: lowest, best = 100.0, None
-    #! lowest_starts_too_low: lowest, best = 5.0, None
-    #! lowest_starts_too_low: lowest, best = 1.0, None
     #  The lowest loss so far starts at a number that a held-out loss can be above: then no
     #  weights are ever the best.
     #! lowest_starts_at_zero: lowest, best = 0.0, None
@@ -168,6 +166,7 @@ def train(
             #  len(data) − context − 1.
             #! sorted_pieces: starts = torch.randperm(len(data) - context, generator=generator)[:batch]
             #  The starts of a batch are all different (randperm), and there may be fewer than `batch`.
+            #! tokens_from_anywhere: places = torch.randint(len(data) - 1, (batch, context), generator=generator)
             #! generator_ignored: starts = torch.randint(len(data) - context, (batch,))
             #  The generator is not used: two runs with the same seed differ.
             #! one_batch_for_ever: starts = starts if step else torch.randint(len(data) - context, (batch,), generator=generator)
@@ -182,7 +181,7 @@ def train(
             #! backwards_in_time: targets, inputs = make_batch(data, starts, context)
             #  Inputs and targets are swapped: the model learns to predict the token before.
             #: `torch.randint(len(data) - context, (batch,), generator=generator)`, then make_batch.
-            #! tokens_from_anywhere: places = torch.randint(len(data) - 1, (batch, context), generator=generator); inputs, targets = data[places], data[places + 1]
+            #!+ tokens_from_anywhere: inputs, targets = data[places], data[places + 1]
             #  Each token comes from another place: a piece must be neighbouring tokens.
             #: make_batch gives both; the targets are one step later.
             #! targets_two_later: inputs, targets = inputs_and(data, starts, context, 2)
@@ -492,6 +491,7 @@ def train(
                     #: `p.detach().clone()` when it is the best so far, `p.copy_(…)` at the end.
                     #! last_weights: best = [p.detach() for p in parameters]
                     #! last_weights: best = parameters
+                    #! last_weights: best = list(model.state_dict().values())
                     #  The model ends with the last weights, not with the best ones. Did they come back? Were
                     #  they copied? `model.state_dict()` does not copy, and so goes on changing with the model.
                     #! matrices_kept: best = [p.detach().clone() if p.dim() > 1 else p for p in parameters]
@@ -540,13 +540,11 @@ def train(
         #  or a `return` in a `finally`.
         #: `try:` around the loop, `except KeyboardInterrupt: pass`, and the rest goes on below.
         #! other_errors_caught: except Exception:
-        #  It catches Exception, which KeyboardInterrupt is none: an interrupt comes out, and other
-        #  errors, also a crash of the model, do not.
+        #! other_errors_caught: except ValueError:
+        #  It catches another error than KeyboardInterrupt (which is no Exception): an interrupt
+        #  comes out, and a crash of the model does not.
         #! interrupt_not_caught: except ZeroDivisionError:
         #! interrupt_not_caught: except InterruptedError:
-        #! other_errors_caught: except (Exception,):
-        #! value_errors_caught: except ValueError:
-        #  It catches ValueError: an interrupt comes out, and an error of the model does not.
         pass
         #: `try:` around the loop, `except KeyboardInterrupt: pass`, and the rest goes on below.
         #! interrupt_not_caught: raise
@@ -608,9 +606,6 @@ def train(
     #  It returns nothing; wanted is the list of the losses.
     #! losses_as_a_tensor: return torch.tensor(losses)
     #  It returns the losses as a tensor; wanted is a list of floats.
-    #! model_returned: return model
-    #! model_returned: return model, losses
-    #  It returns the model, which is changed anyway; wanted is the list of the losses.
 
 
 def inputs_and(data: Tensor, starts: Tensor, context: int, later: int) -> tuple[Tensor, Tensor]:

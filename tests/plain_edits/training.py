@@ -981,12 +981,12 @@ EDITS = {
         Edit(
             "an interrupt comes out",
             (EXCEPT, "    except ValueError:\n        pass\n"),
-            named=("interrupt_not_caught",),
+            named=("other_errors_caught",),
         ),
         Edit(
             "an interrupt comes out, Exception does not catch it",
             (EXCEPT, "    except Exception:\n        pass\n"),
-            named=("interrupt_not_caught",),
+            named=("other_errors_caught",),
         ),
         Edit(
             "all errors are swallowed",
