@@ -108,9 +108,6 @@ def train(
     #! lowest_starts_too_low: lowest, best = 100.0, None
     #  The lowest loss so far starts at a number that a held-out loss can be above: then no
     #  weights are ever the best.
-    #! lowest_starts_at_zero: lowest, best = 0.0, None
-    #! lowest_starts_at_zero: lowest, best = -math.inf, None
-    #  The lowest loss so far starts at 0 or below, where no loss comes: no weights are ever the best.
     #: `p.detach().clone()` when it is the best so far, `p.copy_(…)` at the end.
     #! begins_as_best: lowest, best = held_out_loss(model, held_out, context), [p.detach().clone() for p in parameters]
     #  It measures before the first step as well, so that the weights of the beginning can win.
@@ -462,8 +459,6 @@ def train(
                     #: `if measured < lowest:`
                     #! worst_kept: if best is None or measured > lowest:
                     #  What is kept are the weights with the highest held-out loss.
-                    #! never_kept: if measured > lowest:
-                    #  The question is the wrong way round: nothing is above infinity, and nothing is kept.
                     #: Copy the weights when the held-out loss is lower than ever; copy them back at the end.
                     #! best_by_training_text: if losses[-1] < lowest:
                     #! best_by_training_text: if loss.item() == min(losses):
@@ -493,7 +488,7 @@ def train(
                     #! last_weights: best = parameters
                     #! last_weights: best = list(model.state_dict().values())
                     #  The model ends with the last weights, not with the best ones. Did they come back? Were
-                    #  they copied? `model.state_dict()` does not copy, and so goes on changing with the model.
+                    #  they copied? Was `measured < lowest` ever true? `model.state_dict()` does not copy, and so goes on changing with the model.
                     #! matrices_kept: best = [p.detach().clone() if p.dim() > 1 else p for p in parameters]
                     #  Only the matrices of the best measurement come back.
             if watch:
