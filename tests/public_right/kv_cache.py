@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from my_llama import apply_rope
+from solutions.my_llama import apply_rope
 
 
 @dataclass
