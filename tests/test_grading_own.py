@@ -69,8 +69,8 @@ def test_a_wrapped_piece_of_the_course_is_the_course_s_own(answer: Any) -> None:
     "source",
     [
         "from checks import rmsnorm as check\nanswer = check.rms_norm.reference",
-        "import checks.reference.rmsnorm as r\nanswer = lambda x, w: r.rms_norm(x, w)",
-        "def answer(x, w):\n    from checks.reference import rmsnorm\n    return rmsnorm.rms_norm(x, w)",
+        "from checks.rmsnorm.rms_norm import reference\nanswer = lambda x, w: reference(x, w)",
+        "def answer(x, w):\n    from checks.rmsnorm.rms_norm import reference\n    return reference(x, w)",
         "from checks import rmsnorm as check\ndef helper(x, w):\n    return check.rms_norm.reference(x, w)\n"
         "def answer(x, w):\n    return helper(x, w)",
         "def answer(x, w):\n    def inner():\n        import solutions.my_llama.rmsnorm as m\n"

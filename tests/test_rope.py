@@ -13,7 +13,7 @@ from seen_pictures import assert_seen, of
 from torch import Tensor
 
 from checks import rope as check
-from checks.mistakes import rope as mistakes
+from checks import rope as check_of_rope
 from plots import rope as plot
 from plots.style import FILL
 from solutions.my_llama import rope as worked

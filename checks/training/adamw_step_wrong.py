@@ -1,6 +1,6 @@
 """Lab 09, 9.4: adamw_step, and what people write in place of its lines."""
 
-import math  # noqa: F401, of wrong lines
+import math
 
 import torch
 from torch import Tensor

@@ -3,7 +3,7 @@
 Sources are the public issues in which somebody really made the mistake.
 """
 
-import math  # noqa: F401, of wrong lines
+import math
 
 import torch
 from torch import Tensor
@@ -14,7 +14,7 @@ from checks.engine import Mistake, mistakes_of
 
 def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
     z = logits.double() if logits.dtype == torch.float64 else logits.float()
-    V, hot = logits.shape[-1], F.one_hot(targets, logits.shape[-1])  # noqa: F841, of wrong lines
+    V, hot = logits.shape[-1], F.one_hot(targets, logits.shape[-1])
     #: `logits.float()` first, then log_softmax: a logarithm of 16 bits gives p off by a percent.
     #! half_log_p: z = logits
     #! half_log_p: …; z = torch.log_softmax(logits, dim=-1).float()

@@ -2,7 +2,7 @@
 
 import math
 
-import torch  # noqa: F401, of wrong lines
+import torch
 
 from checks.engine import Mistake, mistakes_of
 
