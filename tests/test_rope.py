@@ -13,7 +13,6 @@ from seen_pictures import assert_seen, of
 from torch import Tensor
 
 from checks import rope as check
-from checks import rope as check_of_rope
 from plots import rope as plot
 from plots.style import FILL
 from solutions.my_llama import rope as worked
@@ -344,4 +343,4 @@ def test_wrong_answers_are_seen(draw: Any) -> None:
     """A vector of one pair would hide who mixes pairs, one without a batch who mixes heads."""
     keys = ("half_split", "first_with_last", "reversed_pairs", "off_by_one_pairs", "clockwise")
     batch = ("first_of_batch_only", "along_heads")
-    assert_seen(draw, worked.apply_rope, of(mistakes.APPLY_ROPE, *keys, *batch))
+    assert_seen(draw, worked.apply_rope, of(check.apply_rope.mistakes, *keys, *batch))
