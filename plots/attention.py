@@ -5,22 +5,21 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from plots.attention_sentence import sentence, your_sentence
 from plots.cells import MASKED, NEW, REUSED, cells
 from plots.flipbook import Flipbook, explore
-from plots.live import Live, live
 from plots.measures.attention import leak_detector, timing
-from plots.measures.attention_heads import HEAD_SIZE, HEADS, NEXT, entropy, queries_and_keys, slope
+from plots.measures.attention_heads import entropy, slope
 from plots.style import BLUE, GREEN, GREY, KEY, ORANGE, QUERY, arrow, number, numbers, plane
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = [
@@ -39,7 +38,6 @@ Weights = Callable[..., Tensor]
 Mask = Callable[[int, int], Tensor]
 
 MOVED = 1e-3  # a change that is seen
-SMALL = 0.05  # a weight that is drawn without an outline of its own
 
 
 def masks(causal_mask: Mask, n_keys: int = 6) -> Flipbook:
@@ -218,82 +216,6 @@ def heads(split_heads: Callable[..., Tensor], merge_heads: Callable[..., Tensor]
         )
 
     return explore(draw, head=range(3), start={"head": 1}, play="head")
-
-
-MOST_WORDS = 12
-SENTENCE = "the dog bit the man and then the dog"
-
-
-def sentence(attention_weights: Weights, causal_mask: Mask, apply_rope: Weights) -> Flipbook:
-    """Show what four heads look at in a sentence, with and without mask and scale."""
-
-    def draw(fig: Figure, head: str, mask: bool, scale: bool) -> str:
-        parts = attention_weights, causal_mask, apply_rope
-        return _draw_sentence(fig, parts, SENTENCE, head, mask, scale)
-
-    return explore(
-        draw,
-        head=HEADS,
-        mask=[True, False],
-        scale=[True, False],
-        start={"head": NEXT},
-        size=(7.2, 4.2),
-        labels={"mask": "causal mask", "scale": "divide by √d"},
-    )
-
-
-def your_sentence(attention_weights: Weights, causal_mask: Mask, apply_rope: Weights) -> Live:
-    """The same for a sentence that the reader types."""
-
-    def draw(fig: Figure, text: str, head: str, mask: bool, scale: bool) -> str:
-        parts = attention_weights, causal_mask, apply_rope
-        return _draw_sentence(fig, parts, text, head, mask, scale)
-
-    return live(
-        draw,
-        text="a rose is a rose is a rose",
-        head=HEADS,
-        mask=True,
-        scale=True,
-        size=(7.2, 4.2),
-        labels={"text": "sentence", "mask": "causal mask", "scale": "divide by √d"},
-    )
-
-
-def _draw_sentence(fig: Figure, parts: tuple, text: str, head: str, mask: bool, scale: bool) -> str:
-    attention_weights, causal_mask, apply_rope = parts
-    words = text.split()[:MOST_WORDS] or ["…"]
-    q, k = queries_and_keys(words, head, apply_rope)
-    may_look = causal_mask(len(words), len(words)) if mask else None
-    undo = 1.0 if scale else math.sqrt(HEAD_SIZE)  # a larger query undoes the division
-    weights = numbers(attention_weights(undo * q, k, may_look))
-    bits = entropy(weights)
-    left, right = fig.add_axes((0.12, 0.02, 0.6, 0.8)), fig.add_axes((0.79, 0.02, 0.19, 0.8))
-    _draw_heatmap(left, weights, words, may_look)
-    right.barh(range(len(words)), bits, 0.7, color=GREY, alpha=0.6, gid="entropy")
-    most = max(math.log2(len(words)), 1.0)
-    right.set(xlim=(0, most), ylim=left.get_ylim(), yticks=[], title="entropy (bits)")
-    right.xaxis.tick_top()
-    row, last = len(words) - 1, weights[-1]
-    best = int(last.argmax())
-    cut = " (the first 12 words)" if len(text.split()) > MOST_WORDS else ""
-    return (
-        f"Each row is a word that asks, each column one that it looks at. "
-        f"Head “{head}”{cut}: the last word, “{words[row]}”, looks most at word {best + 1}, "
-        f"“{words[best]}”, with weight {number(last[best])}. Entropy {number(bits.mean())} bits on "
-        f"average, {'with' if mask else 'without'} mask, {'with' if scale else 'without'} 1/√d."
-    )
-
-
-def _draw_heatmap(axes: Axes, weights: np.ndarray, words: list[str], mask: Any) -> None:
-    hidden = np.zeros(weights.shape) if mask is None else 1 - numbers(mask)
-    states = np.where(weights < SMALL, REUSED, NEW)
-    states[(hidden != 0) & (weights < MOVED)] = MASKED
-    cells(axes, weights, states, limit=1, rows=words, columns=words, color=BLUE, gid="weights")
-    axes.xaxis.tick_top()
-    axes.tick_params(axis="x", rotation=60)
-    for label in axes.get_xticklabels():
-        label.set_ha("left")
 
 
 def _listed(items: list[int]) -> str:

@@ -87,7 +87,8 @@
   // The play button walks one slider to its end and stops there. Who asked for less motion turns a page a click.
   function playButton(figure, control, slider, caption, turn) {
     const calm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
-    const pause = Math.min(600, Math.max(120, 6000 / slider.values.length)); // milliseconds a page
+    const pages = slider.values.length;
+    const pause = pages <= 8 ? 1000 : Math.min(600, Math.max(120, 6000 / pages)); // milliseconds: few pages are compared
     const last = slider.values.length - 1;
     const idle = calm ? "▶ Next" : "▶ Play";
     const button = element("button", { type: "button", textContent: idle });
@@ -134,9 +135,15 @@
     const controls = book.sliders.map((slider) => (slider.choice ? choiceControl : rangeControl)(slider));
 
     const read = new Map(); // page → its drawing as an element
+    const own = `$1llama-${Math.random().toString(36).slice(2)}`;
 
+    // The same picture may stand in the page twice, or in another tab of JupyterLab. A browser takes the first hatch of
+    // an id, and paints nothing where that one is hidden: so every figure gets ids of its own.
     function drawing(page) {
-      if (!read.has(page)) read.set(page, element("div", { innerHTML: book.pages[page] }).firstElementChild);
+      if (!read.has(page)) {
+        const innerHTML = book.pages[page].replace(/( id="|href="#|url\(#)llama/g, own);
+        read.set(page, element("div", { innerHTML }).firstElementChild);
+      }
       return read.get(page);
     }
 

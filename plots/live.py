@@ -14,15 +14,21 @@ from __future__ import annotations
 
 import hashlib
 import html
+import threading
+import time
+import uuid
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
 from plots import style
+from plots.blame import blame
 from plots.flipbook import asset, person_is_present
 from plots.page import Draw, Page, draw_page
+from plots.turns import SETTLE, Turns, listen_to_interrupts, on_enter
 
-FAILED = "The picture could not be drawn; the error stands below it."
+FAILED = "The picture could not be drawn:"
+LATE = 2.0  # seconds after a click in which a text that arrives belongs to it
 RUN_ME = "Run this cell to change the picture."  # where the widgets do not show
 
 
@@ -41,14 +47,18 @@ def live(
     inputs: each one's first value decides what it is: a str is a text box, a list of values is a
         menu, a bool is a check box.
     button: what the button says that draws anew; a text box is read when it is pressed, or Enter.
+        (Leaving the box draws nothing: what was typed is not yet meant.)
     again: what a second button says, which counts the argument `seed` of draw up from 0.
     labels: what the inputs are called, where their names do not do.
 
     The first picture is drawn at once, so an error in the learner's function is the cell's own; it
-    stays in the saved notebook as a still picture. Later errors are shown below the picture.
+    stays in the saved notebook as a still picture. A later error is shown in the picture's place.
     """
     for name, value in inputs.items():
-        if not isinstance(value, str | bool | list | tuple) or value in ([], ()):
+        # A menu's choice whose value is None would be shown as no choice at all.
+        is_menu = isinstance(value, list | tuple)
+        fits = len(value) > 0 and None not in value if is_menu else isinstance(value, str | bool)
+        if not fits:
             raise ValueError(
                 f"The input {name!r} needs a text, True or False, or a list of choices; "
                 f"got {value!r}."
@@ -72,6 +82,7 @@ class Live:
     ) -> None:
         self._draw, self._inputs, self._size, self._labels = draw, inputs, size, labels
         self._button, self._again = button, again
+        self.turns, self._lock, self._pressed = Turns(), threading.Lock(), -LATE
         self.values = {
             name: value[0] if isinstance(value, list | tuple) else value
             for name, value in inputs.items()
@@ -92,58 +103,82 @@ class Live:
 
         controls = {name: self._control(name, value) for name, value in self._inputs.items()}
         controls["draw"] = ipywidgets.Button(description=self._button)
-        controls["draw"].on_click(lambda _: self._redraw())
+        controls["draw"].on_click(lambda _: self.press())
         if self._again:
             controls["again"] = ipywidgets.Button(description=self._again)
-            controls["again"].on_click(lambda _: self._redraw(self.values["seed"] + 1))
+            controls["again"].on_click(lambda _: self.press(again=True))
         return controls
 
     @cached_property
     def widget(self) -> Any:
-        """Inputs over picture over errors."""
+        """Inputs over picture."""
         import ipywidgets
 
+        # Buttons stand beside the text that they read; what is chosen stands after them.
+        late = (ipywidgets.Checkbox, ipywidgets.Dropdown)
         inputs = ipywidgets.HBox(
-            list(self.controls.values()), layout=ipywidgets.Layout(flex_flow="row wrap")
+            sorted(self.controls.values(), key=lambda control: isinstance(control, late)),
+            layout=ipywidgets.Layout(flex_flow="row wrap"),
         )
         self._picture = ipywidgets.HTML(self._html())
-        self.errors = ipywidgets.Output()
-        return ipywidgets.VBox([inputs, self._picture, self.errors])
+        return ipywidgets.VBox([inputs, self._picture])
+
+    def press(self, again: bool = False) -> None:
+        """Draw with what the inputs hold in a moment; `again` takes the next seed."""
+        with self._lock:
+            self._pressed = time.monotonic()
+            if again:
+                self.values["seed"] += 1
+        has_text = any(isinstance(value, str) for value in self._inputs.values())
+        self.turns.ask_once(self._redraw, after=SETTLE if has_text else 0.0)
 
     def _control(self, name: str, value: Any) -> Any:
         import ipywidgets
 
-        look = {
+        look: dict[str, Any] = {
             "description": self._labels.get(name, name.replace("_", " ")),
             "style": {"description_width": "initial"},
         }
         if isinstance(value, bool):
-            control = ipywidgets.Checkbox(value=value, indent=False, **look)
+            # As wide as its words: by default it takes 300 pixels, and a row breaks.
+            tight = ipywidgets.Layout(width="max-content", margin="2px 12px 2px 2px")
+            control = ipywidgets.Checkbox(value=value, indent=False, layout=tight, **look)
         elif isinstance(value, str):
-            # Read at Enter or when the box is left, not at every letter.
+            # It sends its text when it is left, at once and not letter by letter.
             wide = ipywidgets.Layout(width="26em", max_width="100%")
             control = ipywidgets.Text(value=value, continuous_update=False, layout=wide, **look)
+            on_enter(control, self.press)
+            control.observe(lambda _: self._text_came(), names="value")
+            return control
         else:
-            control = ipywidgets.Dropdown(options=list(value), value=value[0], **look)
-        control.observe(lambda _: self._redraw(), names="value")
+            tight = ipywidgets.Layout(width="max-content", margin="2px 12px 2px 2px")
+            control = ipywidgets.Dropdown(options=list(value), value=value[0], layout=tight, **look)
+        control.observe(lambda _: self.turns.ask_once(self._redraw), names="value")
         return control
 
-    def _draw_now(self) -> Page:
-        return draw_page(self._draw, self.values, self._size)
+    def _text_came(self) -> None:
+        """A text alone draws nothing; one that comes after the click it belongs to does."""
+        if time.monotonic() - self._pressed < LATE:
+            self.turns.ask_once(self._redraw)
 
-    def _redraw(self, seed: int | None = None) -> None:
-        """Read the inputs and draw; an error is shown below, and no stale picture above it."""
-        self.values |= {name: self.controls[name].value for name in self._inputs}
-        if seed is not None:
-            self.values["seed"] = seed
-        self.errors.clear_output()
-        with self.errors:
-            try:
-                self.page = self._draw_now()
-                self._picture.value = self._html()
-            except BaseException:
-                self._picture.value = f'<p class="llama-caption" role="alert">{FAILED}</p>'
-                raise
+    def _draw_now(self) -> Page:
+        with self._lock:
+            values = dict(self.values)
+        return draw_page(self._draw, values, self._size)
+
+    def _redraw(self, stopped: Any = None) -> None:
+        """Read the inputs and draw; an error takes the picture's place, no stale one stays."""
+        with self._lock:
+            self.values |= {name: self.controls[name].value for name in self._inputs}
+        try:
+            self.page = self._draw_now()
+            self._picture.value = self._html()
+        except Exception as error:
+            says = html.escape(blame(error))
+            self._picture.value = (
+                f'<div class="llama-caption" role="alert">{FAILED}'
+                f'<pre style="white-space:pre-wrap">{says}</pre></div>'
+            )
 
     def _html(self, png: str | None = None) -> str:
         """The picture as it is now: following the theme, or as the `png` given."""
@@ -154,7 +189,7 @@ class Live:
             f'<div class="llama-flipbook" style="max-width:{width}px">\n'
             f"<style>{asset('flipbook.css')}</style>\n"
             f'<div class="llama-picture" role="img" aria-label="{caption}">'
-            f"{still if png else self.page.svg()}</div>\n"
+            f"{still if png else self.page.svg(uuid.uuid4().hex)}</div>\n"
             f'<p class="llama-caption" aria-live="polite">{caption}</p>\n</div>'
         )
 
@@ -174,6 +209,7 @@ class Live:
         bundle = {"text/html": still, "image/png": png, "text/plain": self.page.caption}
         display(bundle, raw=True)
         if person_is_present():
+            listen_to_interrupts()
             self.widget.add_class(mark)
             self.widget.add_class("llama-now")
             view = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}

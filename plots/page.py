@@ -6,8 +6,10 @@ The SVG stands in the notebook's page and follows its theme; the PNG stands in w
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import re
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Draw = Callable[..., "str | None"]
+
+# matplotlib's settings belong to the whole process, and widgets draw in threads of their own.
+DRAWING = threading.RLock()
 
 PNG_DPI = 110  # 792 pixels for a 7.2 inch picture
 PNG_COLOURS = 64  # a palette makes the file a third of the size
@@ -35,22 +40,25 @@ class Page:
         self.caption = caption
         self.is_placeholder = is_placeholder
 
-    def svg(self) -> str:
-        """The picture as an `<svg>` element: transparent, text as text, in the theme's colours."""
+    def svg(self, mark: str = "") -> str:
+        """The picture as an `<svg>` element: transparent, text as text, in the theme's colours.
+
+        mark: tells this drawing from an equal one that may stand in the same page.
+        """
         text = io.StringIO()
-        with mpl.rc_context(style.rc()):
+        with DRAWING, mpl.rc_context(style.rc()):
             _unclip(self.figure)
             nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
             self.figure.savefig(text, format="svg", metadata=nothing)
         names = {artist.get_gid() for artist in self.figure.findobj() if artist.get_gid()}
-        return _slim(text.getvalue(), names)
+        return _own_ids(_slim(text.getvalue(), names), mark)
 
     def png(self) -> str:
         """The picture on white, base64: for pages that run no scripts, such as GitHub's."""
         from PIL import Image
 
         full, small = io.BytesIO(), io.BytesIO()
-        with mpl.rc_context(style.rc()):
+        with DRAWING, mpl.rc_context(style.rc()):
             options = {"facecolor": "white", "metadata": {"Software": None}}
             self.figure.savefig(full, format="png", dpi=PNG_DPI, **options)
         # The default takes what covers most of the area, and a legend's swatch loses its colour.
@@ -67,7 +75,7 @@ class Page:
         """
         width = self.figure.bbox.width
         parts = [*self.figure.axes, *self.figure.texts, *self.figure.legends]
-        with mpl.rc_context(style.rc()):
+        with DRAWING, mpl.rc_context(style.rc()):
             renderer = self.figure.canvas.get_renderer()
             boxes = [part.get_tightbbox(renderer) for part in parts if part.get_visible()]
         spans = sorted((box.x0 / width, box.x1 / width) for box in boxes if box and box.width)
@@ -91,7 +99,7 @@ def draw_page(draw: Draw, values: dict[str, Any], size: tuple[float, float]) -> 
     )
     figure = _new_figure(size)
     try:
-        with mpl.rc_context(style.rc()):
+        with DRAWING, mpl.rc_context(style.rc()):
             caption = draw(figure, **values)
     except NotImplementedError as unwritten:
         return _placeholder(unwritten, size)
@@ -107,7 +115,7 @@ def _new_figure(size: tuple[float, float]) -> Figure:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    with mpl.rc_context(style.rc()):
+    with DRAWING, mpl.rc_context(style.rc()):
         figure = Figure(figsize=size)
         FigureCanvasAgg(figure)
     return figure
@@ -117,7 +125,7 @@ def _placeholder(unwritten: NotImplementedError, size: tuple[float, float]) -> P
     """A dashed frame with the exercise's name, and a caption that says what to do."""
     reason = str(unwritten).strip().partition("\n")[0].rstrip(".") or "the exercise above"
     figure = _new_figure((min(size[0], 4.8), 1.4))
-    with mpl.rc_context(style.rc()):
+    with DRAWING, mpl.rc_context(style.rc()):
         axes = figure.add_axes((0.01, 0.04, 0.98, 0.92), xticks=[], yticks=[])
         axes.spines[:].set(visible=True, linestyle=(0, (4, 4)), color=style.GREY)
         axes.text(0.5, 0.62, reason, ha="center", va="center", transform=axes.transAxes)
@@ -179,6 +187,21 @@ def _slim(svg: str, names: set[str]) -> str:
         colour = getattr(style, name).lower()
         svg = svg.replace(colour, f"var(--llama-{name.lower()}, {colour})")
     return re.sub(r"\s*\n\s*", "\n", svg).strip()
+
+
+def _own_ids(svg: str, mark: str) -> str:
+    """Give what is referred to, such as a hatch, an id that no other picture in the page has.
+
+    matplotlib gives equal hatches of all figures one id. A browser takes the first that it finds,
+    and where that one stands in a hidden cell the hatch is not painted. The id comes from the
+    picture's content, so that a page is the same each time it is built; equal pictures are told
+    apart by flipbook.js, or by `mark`.
+    """
+    digest = hashlib.sha1((mark + svg).encode()).hexdigest()[:8]
+    ids = re.findall(r' id="([^"]*)"', svg)
+    new = {old: f"llama-{digest}-{place}" for place, old in enumerate(ids)}
+    reference = r'( id="|href="#|url\(#)([^")]+)'
+    return re.sub(reference, lambda found: found[1] + new.get(found[2], found[2]), svg)
 
 
 def _without_bare_groups(svg: str) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import html
-import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from plots.cells import cells
+from plots.chat import ChatBox
 from plots.flipbook import Flipbook, explore, person_is_present
 from plots.live import Live, live
 from plots.measure import short
 from plots.measures.real_weights import WAITS, heads
 from plots.style import GREY, ORANGE, shade
+from plots.turns import listen_to_interrupts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,11 +27,6 @@ MOST = 18  # tokens of a sentence that are shown
 FROM = 2  # the first row in which the first token is not the one before
 QUESTION = "Why is the sky blue?"
 N_NEW = 24 if short() else 96  # tokens of the answer where nobody asks
-
-STYLE = (
-    "<style>.llama-chat{max-width:46em;line-height:1.45}.llama-chat p{margin:.35em 0;"
-    "white-space:pre-wrap}.llama-chat .who{font-weight:bold;margin-right:.5em}</style>"
-)
 
 
 def attention(
@@ -51,6 +46,8 @@ def attention(
 
     def draw(fig: Figure, sentence: str, layer: int, head: int) -> str:
         ids = tokenizer.encode(sentence).ids[:MOST]
+        if not ids:
+            return "Nothing to look at: type a sentence, if only one word."
         names = [tokenizer.decode([i]).replace(" ", "·") for i in ids]
         everywhere = of_all_heads(ids)
         weights = everywhere[layer][head].double()
@@ -100,7 +97,7 @@ def _map(axes: Axes, first: Tensor, layer: int, head: int) -> None:
     """How much of its attention each head, (layers, H), gives to the first token."""
     from matplotlib.patches import Rectangle
 
-    axes.imshow(shade(first.T, 1.0), aspect="auto", interpolation="nearest", gid="sinks")
+    axes.imshow(shade(first.T, 1.0), aspect="auto", interpolation="none", gid="sinks")
     box = Rectangle((layer - 0.5, head - 0.5), 1, 1, fill=False, edgecolor=ORANGE, linewidth=1.8)
     axes.add_patch(box)
     axes.set(xlabel="layer", ylabel="head", yticks=[0, first.shape[1] - 1])
@@ -114,71 +111,6 @@ def heads_of(model: nn.Module) -> int:
     return int(part.n_heads) if hasattr(part, "n_heads") else 9
 
 
-class ChatBox:
-    """A text box, the conversation above it, and the answer as it comes."""
-
-    def __init__(self, answer: Callable[[list[dict[str, str]]], Iterator[str]]) -> None:
-        self._answer = answer
-        self.messages: list[dict[str, str]] = []
-
-    @property
-    def widget(self) -> Any:
-        """Conversation over text box and buttons; only what ipywidgets 7.7.1 and 8 share."""
-        import ipywidgets
-
-        wide = ipywidgets.Layout(width="34em", max_width="100%")
-        self.page = ipywidgets.HTML(self.html())
-        self.box = ipywidgets.Text(
-            placeholder="Ask something", layout=wide, continuous_update=False
-        )
-        self.send = ipywidgets.Button(description="Send")
-        self.new = ipywidgets.Button(description="New conversation")
-        self.send.on_click(lambda _: self.ask(self.box.value))
-        self.box.observe(lambda change: self.ask(change["new"]), names="value")
-        self.new.on_click(lambda _: self.forget())
-        row = ipywidgets.HBox(
-            [self.box, self.send, self.new], layout=ipywidgets.Layout(flex_flow="row wrap")
-        )
-        return ipywidgets.VBox([self.page, row])
-
-    def ask(self, question: str) -> None:
-        """Put a question and show the answer while it comes. Interrupting keeps what is there."""
-        if not question.strip():
-            return
-        self.messages.append({"role": "user", "content": question.strip()})
-        answer, start, note = "", time.perf_counter(), ""
-        self.box.value = ""
-        self.page.value = self.html("…")
-        try:
-            for count, piece in enumerate(self._answer(self.messages), start=1):
-                answer += piece
-                note = f"{count / (time.perf_counter() - start):.1f} pieces a second"
-                self.page.value = self.html(answer, note)
-        except KeyboardInterrupt:
-            note = "interrupted"
-        except Exception as error:
-            note = f"{type(error).__name__}: {error}"
-        self.messages.append({"role": "assistant", "content": answer})
-        self.page.value = self.html(note=note)
-
-    def forget(self) -> None:
-        """Begin a new conversation."""
-        self.messages.clear()
-        self.page.value = self.html()
-
-    def html(self, coming: str = "", note: str = "") -> str:
-        """The conversation so far, and the answer that is on its way."""
-        shown = [(message["role"], message["content"]) for message in self.messages]
-        shown += [("assistant", coming)] if coming else []
-        names = {"user": "You", "assistant": "SmolLM2"}
-        lines = [
-            f'<p><span class="who">{names[role]}</span>{html.escape(text)}</p>'
-            for role, text in shown
-        ]
-        small = f"<p><small>{html.escape(note)}</small></p>" if note else ""
-        return f'{STYLE}<div class="llama-chat" aria-live="polite">{"".join(lines)}{small}</div>'
-
-
 def chat_box(chat: Callable[..., Iterator[str]], model: nn.Module | None, tokenizer: Any) -> None:
     """Print the answer to one question as it comes; for a person, a text box as well."""
     if model is None:
@@ -187,8 +119,11 @@ def chat_box(chat: Callable[..., Iterator[str]], model: nn.Module | None, tokeni
     try:
         pieces = chat(model, tokenizer, [{"role": "user", "content": QUESTION}], n_new=N_NEW)
         print(f"You: {QUESTION}\nSmolLM2: ", end="")
-        for piece in pieces:
-            print(piece, end="", flush=True)
+        try:
+            for piece in pieces:
+                print(piece, end="", flush=True)
+        except KeyboardInterrupt:  # the box below is shown all the same
+            print(" …", end="")
         print()
     except NotImplementedError as error:
         print(f"✎ {error} is not written yet")
@@ -196,6 +131,7 @@ def chat_box(chat: Callable[..., Iterator[str]], model: nn.Module | None, tokeni
     if person_is_present():
         from IPython.display import display
 
+        listen_to_interrupts()
         display(ChatBox(lambda messages: chat(model, tokenizer, messages)).widget)
 
 

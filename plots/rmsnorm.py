@@ -53,6 +53,8 @@ TOKENS = torch.tensor(
     ]
 )
 VECTOR = torch.tensor([0.4, -1.1, 1.6, 0.2, -0.6, 0.9])
+# Other vectors of the same batch: whoever mixes rows gets another result for the one that is drawn.
+OTHERS = torch.tensor([[3.5, -0.2, -0.4, 1.1, 3.0, -1.5], [-0.2, 0.1, 0.5, -0.7, 0.3, 0.6]])
 CHANGES = {
     "x": lambda x: x,
     "x + 1": lambda x: x + 1,
@@ -72,6 +74,12 @@ __all__ = [
     "who_moves",
 ]
 MOVED = 0.005  # a change that is seen in two decimals
+
+
+def in_batch(norm: Norm, x: Tensor, *others: Tensor) -> Tensor:
+    """The norm of x (D,), when it is one row of a batch: (1, 3, D) → (D,)."""
+    batch = torch.cat([x[None], OTHERS[:, : len(x)]])[None]
+    return norm(batch, *others)[0, 0]
 
 
 def columns(batch_norm: Norm) -> Flipbook:
@@ -134,8 +142,8 @@ def shift_and_scale(layer_norm: Norm, rms_norm: Norm) -> Flipbook:
         x = CHANGES[change](VECTOR)
         panels = (
             ("the vector", VECTOR, x, INK),
-            ("LayerNorm", layer_norm(VECTOR, ones, zeros), layer_norm(x, ones, zeros), BLUE),
-            ("RMSNorm", rms_norm(VECTOR, ones), rms_norm(x, ones), GREEN),
+            ("LayerNorm", *(in_batch(layer_norm, v, ones, zeros) for v in (VECTOR, x)), BLUE),
+            ("RMSNorm", *(in_batch(rms_norm, v, ones) for v in (VECTOR, x)), GREEN),
         )
         moves = {}
         fig.subplots_adjust(left=0.02, right=0.98, bottom=0.06, top=0.86, wspace=0.08)
@@ -170,7 +178,7 @@ def directions(layer_norm: Norm, rms_norm: Norm) -> Flipbook:
         axes.plot([-2.2, 2.2], [2.2, -2.2], ":", color=GREY, linewidth=1)
         axes.text(1.35, -1.95, "mean 0", color=GREY, fontsize=10)
         axes.text(-1.75, -1.35, "size 1", color=GREY, fontsize=10)
-        rms, layer = rms_norm(x, ones), layer_norm(x, ones, zeros)
+        rms, layer = in_batch(rms_norm, x, ones), in_batch(layer_norm, x, ones, zeros)
         arrow(axes, x, INK, "x", alpha=0.6, gid="x")
         arrow(axes, layer, BLUE, "", linestyle="--", gid="layer")
         arrow(axes, rms, GREEN, "", gid="rms")

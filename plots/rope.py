@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch import Tensor
+from torch.nn import functional as F
 
 from plots.cells import EMPTY, NEW, REUSED, cells
 from plots.flipbook import Flipbook, explore
@@ -60,8 +62,8 @@ def rotation(apply_rope: Rotate) -> Flipbook:
         east = torch.zeros_like(words)
         east[:, 2 * pair] = 1
         before = numbers(words)[:, here]
-        hands = numbers(apply_rope(east, angles))[:, here]
-        after = numbers(apply_rope(words, angles))[:, here]
+        hands = numbers(in_model(apply_rope, east, angles))[:, here]
+        after = numbers(in_model(apply_rope, words, angles))[:, here]
         length = float(np.hypot(*before[position]))
         left, middle, right = (fig.add_axes((0.01 + 0.333 * i, 0, 0.313, 0.89)) for i in range(3))
         for axes, title, circle in (
@@ -106,6 +108,11 @@ def rotation(apply_rope: Rotate) -> Flipbook:
         play="position",
         size=(7.2, 2.65),
     )
+
+
+def in_model(apply_rope: Rotate, x: Tensor, angles: Tensor) -> Tensor:
+    """Turn x (T, d) as a model does it, in a batch of two with two heads: the last is drawn."""
+    return apply_rope(x.expand(2, 2, *x.shape).clone(), angles)[-1, -1]
 
 
 def ring(axes: Axes, radius: float, **where: Any) -> None:
@@ -168,18 +175,25 @@ def shift(apply_rope: Rotate, sinusoidal_positions: Table) -> Flipbook:
     """Drag two words along the sequence: what does their dot product do, rotated or added to?"""
     q, k = torch.tensor([[1.0, 0.5]]), torch.tensor([[0.8, 0.15]])
     theta, last = 0.4, 15  # radians per position; the last position of q
+    # The third of four pairs; the others are 0, and turn at other speeds. Whoever mixes pairs turns
+    # it wrongly, or loses a part of it to them.
+    pair, speeds = slice(4, 6), torch.tensor([1.0, 0.7, theta, 0.1])
 
     def moved(distance: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         positions = torch.arange(last + 1)
         table = sinusoidal_positions(last + 1 + distance, 4, theta**-2)[:, 2:]  # frequency theta
         places = ((q, positions), (k, positions + distance))
-        rotated = [apply_rope(v.expand(last + 1, 2), theta * m[:, None]) for v, m in places]
+        rotated = [
+            in_model(apply_rope, F.pad(v, (4, 2)).expand(last + 1, 8), torch.outer(m, speeds))
+            for v, m in places
+        ]
         added = [v + table[m] for v, m in places]
         return {"rotated": tuple(map(numbers, rotated)), "added": tuple(map(numbers, added))}
 
     def draw(fig: Figure, position: int, distance: int) -> str:
         ways = moved(distance)
         scores = {name: (a * b).sum(-1) for name, (a, b) in ways.items()}
+        ways["rotated"] = tuple(v[:, pair] for v in ways["rotated"])
         for place, (name, both) in enumerate(ways.items()):
             axes = fig.add_axes((0.01 + 0.33 * place, 0.03, 0.31, 0.84))
             plane(axes, 2.15)

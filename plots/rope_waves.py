@@ -19,31 +19,49 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+POSITIONS, DIMENSIONS = 64, 64  # of the table: few enough that each number has its own pixels
+
+
 def heatmap(sinusoidal_positions: Table) -> Flipbook:
-    """Show the classic table of 100 positions × 512 dimensions, and two columns of it."""
+    """Show a table of 64 positions × 64 dimensions, and two columns of it."""
 
     def draw(fig: Figure, pair: int) -> str:
-        table = numbers(sinusoidal_positions(100, 512, 10_000.0))
-        left, right = fig.subplots(1, 2, width_ratios=(1.5, 1))
-        fig.subplots_adjust(left=0.09, right=0.98, bottom=0.19, top=0.87, wspace=0.2)
-        steps = shade(np.round(4 * table) / 4, limit=1.0)  # few colours make a small image
-        box = (0, 512, 100, 0)
-        left.imshow(steps, aspect="auto", interpolation="none", gid="table", extent=box)
+        table = numbers(sinusoidal_positions(POSITIONS, DIMENSIONS, 10_000.0))
+        left = fig.add_axes((0.09, 0.17, 0.39, 0.69))
+        right = fig.add_axes((0.67, 0.17, 0.32, 0.69))
+        _shaded(left, table, (0, DIMENSIONS, POSITIONS, 0), "table")
         left.set(xlabel="dimension", ylabel="position")
-        left.set_title("100 positions × 512 dimensions", pad=12)
-        left.plot([2 * pair + 1], [-2], "v", color=INK, markersize=8, clip_on=False)
+        left.set_xticks(range(0, DIMENSIONS + 1, 16))
+        left.set_title(f"{POSITIONS} positions × {DIMENSIONS} dimensions", pad=12)
+        left.plot([2 * pair + 1], [-1.5], "v", color=INK, markersize=8, clip_on=False)
+        _scale(fig.add_axes((0.4795, 0.17, 0.022, 0.69)))  # without a gap: it stays with the table
         for column, color, line in ((2 * pair, BLUE, "-"), (2 * pair + 1, ORANGE, "--")):
             right.plot(table[:, column], line, color=color, gid=f"column-{column - 2 * pair}")
-        right.set(xlabel="position", ylim=(-1.15, 1.15), xlim=(0, 99))
+        right.set(xlabel="position", ylim=(-1.15, 1.15), xlim=(0, POSITIONS - 1))
         right.set_title(f"columns {2 * pair} and {2 * pair + 1}", pad=12)
-        wave = 2 * math.pi * 10_000 ** (2 * pair / 512)
+        wave = 2 * math.pi * 10_000 ** (2 * pair / DIMENSIONS)
         return (
             f"Columns {2 * pair} (blue, solid) and {2 * pair + 1} (orange, dashed): one wave takes "
             f"{wave:,.0f} positions. At position 50 they are {number(table[50, 2 * pair])} and "
             f"{number(table[50, 2 * pair + 1])}. On the left blue is above zero, orange below."
         )
 
-    return explore(draw, pair=[0, 16, 32, 64, 128, 255], start={"pair": 64})
+    return explore(draw, pair=[0, 2, 4, 8, 16, 31], start={"pair": 8}, size=(7.2, 3.3), play="pair")
+
+
+def _shaded(axes: Axes, table: np.ndarray, box: tuple[int, ...], gid: str) -> None:
+    """A matrix as it is: "none" keeps a pixel for each number, and nothing is sampled."""
+    colours = shade(np.round(32 * table) / 32, limit=1.0)  # 65 steps: finer ones are not seen
+    axes.imshow(colours, aspect="auto", interpolation="none", gid=gid, extent=box)
+
+
+def _scale(axes: Axes) -> None:
+    """What the colours mean, from 1 down to −1."""
+    _shaded(axes, np.linspace(1, -1, 33)[:, None], (0, 1, -1, 1), "scale")
+    axes.set(xticks=[])
+    axes.yaxis.tick_right()
+    axes.set_yticks([-1, 0, 1], ["−1", "0", "1"])
+    axes.tick_params(length=0, labelsize=9, pad=2)
 
 
 def clocks(rope_frequencies: Callable[..., Tensor], rope_angles: Rotate) -> Flipbook:

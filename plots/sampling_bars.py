@@ -41,16 +41,24 @@ def few(values: Sequence[Any], start: Any) -> list[Any]:
     return list(values[max(place - 1, 0) : max(place, 1) + 1])
 
 
-def kept_and_removed(axes: Axes, logits: Tensor, result: Any, *, before: bool = False) -> str:
+def kept_and_removed(
+    axes: Axes,
+    logits: Tensor,
+    result: Any,
+    *,
+    before: bool = False,
+    order: list[int] | None = None,
+) -> str:
     """Draw a filter's result over the logits (V,) that it was given, and say what stays.
 
     before: all bars have the height that they had before the filter.
+    order: of the tokens; by default the likeliest first.
     """
     new = probabilities(result, logits)
     if new is None:
         return f"the result has the shape {tuple(result.shape)}, not (1, {len(logits)})."
     keep = new > 0
-    bar_chart(axes, logits, logits.softmax(-1) if before else new, keep)
+    bar_chart(axes, logits, logits.softmax(-1) if before else new, keep, order)
     count, mass = int(keep.sum()), float(logits.softmax(-1)[keep].sum())
     if new.isnan().any():
         return "what is left cannot be drawn from: the probabilities are not numbers."
@@ -58,9 +66,11 @@ def kept_and_removed(axes: Axes, logits: Tensor, result: Any, *, before: bool = 
     return f"{count} {stays} of {len(logits)}, with {number(100 * mass, 1)} % of the probability."
 
 
-def bar_chart(axes: Axes, logits: Tensor, new: Tensor, keep: Tensor) -> list[int]:
+def bar_chart(
+    axes: Axes, logits: Tensor, new: Tensor, keep: Tensor, order: list[int] | None = None
+) -> list[int]:
     """Solid bars of what stays, hatched ones of what it was before; the tokens in their order."""
-    before, order = logits.softmax(-1), by_size(logits)
+    before, order = logits.softmax(-1), order or by_size(logits)
     for place, i in enumerate(order[:SHOWN]):
         if keep[i]:
             (bar,) = axes.bar([place], [float(new[i])], 0.7, color=BLUE, alpha=0.6)
@@ -91,7 +101,7 @@ def entropy(probability: Tensor) -> float:
 
 def by_size(logits: Tensor) -> list[int]:
     """The tokens, the likeliest first."""
-    return logits.argsort(descending=True).tolist()
+    return logits.argsort(descending=True, stable=True).tolist()
 
 
 def token(i: int) -> str:

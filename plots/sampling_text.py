@@ -43,7 +43,8 @@ def regrow(
         logits = apply_temperature(ask(READ)[None], temperature)[0]
         left = top_p(top_k(logits[None], k), p)
         bars = fig.add_axes((0.09, 0.66, 0.9, 0.33))
-        kept_and_removed(bars, logits, left)
+        # The model's own order: at temperature 0 all but one are −∞, and ties have no order.
+        kept_and_removed(bars, logits, left, order=by_size(ask(READ)))
         bars.set_yticks([0, 0.05, 0.25, 1], ["0", ".05", ".25", "1"])
         bars.text(1, 1, f"next after {said(READ)}", ha="right", va="top", transform=bars.transAxes)
         share = probabilities(left, logits)

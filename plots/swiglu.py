@@ -96,6 +96,7 @@ def gate(glu: Callable[..., Tensor], swiglu: Callable[..., Tensor]) -> Flipbook:
         left.imshow(
             shade(surface, 8.0),
             origin="lower",
+            interpolation="none",  # each number has its own pixels, and nothing is sampled
             extent=(-4.125, 4.125, -4.125, 4.125),
             gid="surface",
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import time
+import uuid
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -135,8 +136,9 @@ class Watch:
             print(page.caption)
             return
         png = page.png()
+        svg = page.svg(uuid.uuid4().hex) if person_is_present() else None
         bundle = {
-            "text/html": self._html(page.svg() if person_is_present() else None, png),
+            "text/html": self._html(svg, png),
             "image/png": png,
             "text/plain": "\n\n".join([page.caption, *map("{0[0]}: {0[1]}".format, self._said())]),
         }

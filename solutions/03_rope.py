@@ -30,6 +30,9 @@ from plots.show import show
 # %% [markdown]
 # ## 3.0 The problem: a bag of words
 #
+# House rules, as in every lab: inputs stay as they are; what you make lies where the inputs lie; half precision is
+# computed in float32 and given back in its dtype; gradients flow.
+#
 # Three words, three made-up vectors. What does the word "bites" learn from its sentence? In a transformer it asks: its
 # vector is a **query** q. Every word of the sentence answers with a **key** k. The dot products q·k are the scores,
 # softmax turns them into shares that add up to 1, and "bites" takes that mixture of the words' **values** v. Here q, k
@@ -93,9 +96,9 @@ def sinusoidal_positions(seq_len: int, dim: int, base: float = 10_000.0) -> Tens
 check.sinusoidal_positions(sinusoidal_positions)
 
 # %% [markdown]
-# The table for 100 positions and 512 dimensions, as many textbooks print it. Each row is the address of one position.
-# Move the slider: the columns on the left are fast waves and tell neighbours apart, those on the right are so slow that
-# a hundred positions look alike.
+# The table for 64 positions and 64 dimensions. (Textbooks print it for 512, which are more columns than a picture of this
+# size has pixels.) Each row is the address of one position. Move the slider: the columns on the left are fast waves and tell
+# neighbours apart, those on the right are so slow that 64 positions look alike.
 
 # %%
 plot.heatmap(sinusoidal_positions)
@@ -203,7 +206,7 @@ def rotate_2d(v: Tensor, angle: Tensor) -> Tensor:
     """Turn vectors in the plane anticlockwise.
 
     v: (..., 2), angle: (...) in radians → (..., 2), same dtype and device as v.
-    Computed in float32 at least.
+    Computed in float32 at least: only the result is rounded.
 
     (2, 0) by 60 degrees, which is π/3; cos 60° = 1/2:
     >>> rotate_2d(torch.tensor([2.0, 0.0]), torch.tensor(torch.pi / 3))
@@ -554,7 +557,7 @@ def apply_rope_half(x: Tensor, angles: Tensor) -> Tensor:
     """Turn each pair (i, i + d/2) by its angle: RoPE in Hugging Face's layout.
 
     x: (..., T, d), angles: (T, d/2) in radians → (..., T, d), same dtype and device as x.
-    Computed in float32 at least.
+    Computed in float32 at least: only the result is rounded.
 
     The pairs of [2, 0, 0, 2] are (2, 0) and (0, 2) here too:
     >>> angles = torch.tensor([[torch.pi / 3, torch.pi / 6]])

@@ -42,6 +42,9 @@ from plots.show import show
 #
 # **Predict.** How many of the first three rows of its output are different the second time: all three, only the third,
 # or none?
+#
+# House rules, as in every lab: inputs stay as they are; what you make lies where the inputs lie; half precision is computed in
+# float32 and given back in its dtype; gradients flow.
 
 # %% id="three-then-four"
 torch.manual_seed(0)
@@ -264,10 +267,16 @@ class CachedAttention(nn.Module):
 check.CachedAttention(CachedAttention)
 
 # %% [markdown]
-# Your layer reads a sentence word by word. On top without a cache: in each step the whole square of scores, and all keys and
-# values. At the bottom the same layer with your cache. The numbers in the newest row are your layer's attention weights.
+# Your layer reads a sentence word by word: on the left without a cache, on the right with yours. The queries and keys are those of
+# a real head, SmolLM2's layer 13, head 8; the attention weights, in the cells, are what your layer makes of them. The picture has
+# watched your layer at work. *Computed* means that it computed this query, key, value or score in this step, *read* that it used
+# one which it had not computed. Each score is one square in the heap.
 #
-# **Predict.** At step 8: how many scores on top, how many at the bottom, and how many so far, all steps together?
+# Look at row "it", and at the rows that are hatched: on the left the same numbers come out again, step after step. And look at Q:
+# on the right it is never read. That is why no cache keeps it.
+#
+# **Predict.** At step 8: how many scores on the left, how many on the right, and how many so far, all steps together? And if the
+# first five words are a prompt, read at once: how many then?
 
 # %%
 plot.heatmaps(CachedAttention, KVCache)
@@ -275,7 +284,9 @@ plot.heatmaps(CachedAttention, KVCache)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# 64 and 8; so far 204 and 36. And the last rows are the same, which is the point: nothing was left out that mattered.
+# 64 and 8; so far 204 and 36. And the last rows are the same, which is the point: nothing was left out that mattered. A prompt
+# of five is a square on both sides, 25 scores; after it come 36, 49 and 64 on the left and 6, 7 and 8 on the right: 174
+# against 46.
 #
 # </details>
 #
@@ -389,7 +400,7 @@ def generate_greedy_cached(step: Callable[[Tensor], Tensor], ids: Tensor, n_new:
     """Append the likeliest next token, n_new times; step remembers and sees only what is new.
 
     step: (1, T) new ids → (1, T, V) logits, called n_new times: first with the prompt, then with one
-    token at a time. ids: (1, T), left as it is → (1, T + n_new).
+    token at a time. ids: (1, T), left as it is → (1, T + n_new). Of equal logits the first one counts.
 
     >>> follows = torch.eye(10).roll(1, dims=1)   # row t is largest at t + 1: a model that counts
     >>> generate_greedy_cached(lambda ids: follows[ids], torch.tensor([[5, 3]]), 3)

@@ -32,6 +32,9 @@ from plots.show import show
 # The text is the one of lab 01, nine plays. The model never learns from the last tenth: the end of *The Taming of the Shrew*
 # and all of *The Tempest*. There we test it. To test on all of it takes seconds each time, so `unseen` holds 32 stretches of
 # 512 characters, from all over it.
+#
+# House rules, as in every lab: inputs stay as they are; what you make lies where the inputs lie; half precision is computed in
+# float32 and given back in its dtype; gradients flow. (In 9.3 and 9.4 changing some inputs is the work.)
 
 # %% id="text"
 from assets import shakespeare
@@ -448,9 +451,9 @@ def train(
 ) -> list[float]:
     """Train the model on `data`, (N,) ids; return the loss of each step.
 
-    A step: `batch` random pieces of `context` tokens (drawn with `generator` only), the loss, its
-    gradients, cut to max_norm, one AdamW step at the learning rate of this step. Weight decay is
-    for matrices; parameters with one dimension, the norms' weights, get none.
+    A step, in train mode: `batch` random pieces of `context` tokens (drawn with `generator` only),
+    the loss, its gradients, cut to max_norm, one AdamW step at the learning rate of this step.
+    Weight decay is for matrices; parameters with one dimension, the norms' weights, get none.
 
     After every `every` steps and after the last, held_out_loss(model, held_out, context) is
     measured. The model ends with the weights for which it was lowest, in eval mode, also when a

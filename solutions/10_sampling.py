@@ -23,6 +23,8 @@ from plots import sampling as plot
 from plots.show import show
 
 # %% [markdown]
+# House rules, as in every lab: inputs stay as they are; what you make lies where the inputs lie; half precision is computed in float32 and given back in its dtype; gradients flow.
+#
 # ## 10.0 The problem: who chooses?
 #
 # Here is your `Llama` of lab 08 with weights that were trained as in lab 09, only longer: 3 layers of width 96, on the plays of lab 01, character by
@@ -416,8 +418,8 @@ def generate(
     """Write n_new tokens after ids (1, T); yield each, as an int, as soon as it is drawn.
 
     Temperature, then top_k and top_p where k and p are given, then sample. A token in `stop` ends
-    the text and is not yielded. The model gets the prompt, then each new token by itself, with new
-    caches for each call of generate.
+    the text and is not yielded. n_new tokens take n_new calls of the model: first with the prompt,
+    then with each new token but the last, by itself; with new caches for each call of generate.
 
     >>> class AddOne:   # a model that wants t + 1 after t
     ...     def new_caches(self, batch, max_len):
@@ -487,7 +489,7 @@ plot.regrow(generate, apply_temperature, top_k, top_p, model)
 # Filters take the tail away again. At temperature 2 try k = 3: 4 underlined letters. Then p = 0.9 with k at 64: 27, since p was measured after the heat, when the tail belonged to the 0.9. Meta's setting is 0.6 with p = 0.9: no letter is underlined.
 # (These are the worked solution's numbers. If your `sample` draws in another way, its luck is another one.)
 #
-# Now you: your own beginning, your own settings, as often as you like. (⏎ stands for a new line. The model reads only the letters and punctuation marks of the plays.) The
+# Now you: your own beginning, your own settings, as often as you like. (Type `\n` where a new line should begin. The model reads only the letters and punctuation marks of the plays.) The
 # text ends at 128 characters, since the model has never seen more at once. What comes beyond you can see with `write("ROMEO:\n", 300)`; it is the subject of lab 13.
 
 # %% id="write-yourself"

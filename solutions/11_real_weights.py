@@ -25,6 +25,8 @@ from checks import real_weights as check
 from plots import real_weights as plot
 
 # %% [markdown]
+# House rules, as in every lab: inputs stay as they are; what you make lies where the inputs lie; half precision is computed in float32 and given back in its dtype; gradients flow.
+#
 # ## 11.0 The problem: a file of 98 million bytes
 #
 # SmolLM2-135M-Instruct ([2502.02737](https://arxiv.org/abs/2502.02737)) is a small Llama: 30 layers, width 576, nine query heads on three key/value heads. Hugging Face trained it on
@@ -290,7 +292,8 @@ plot.memory(Llama, LlamaConfig, path)
 # Two things halve it. `torch.device("meta")`, used in a `with` statement, makes tensors that have a shape and no numbers, so that building costs nothing. Anything that your `__init__` computes has no numbers there either;
 # compute it in forward. And
 # `load_state_dict(weights, assign=True)` puts your tensors into the places, instead of copying them. Leave `strict` as it is: then a weight without a place, or a place without
-# a weight, is an error. (If your own Llama keeps the tied table under a second name, `output.weight`, give it that one as well: `weights["output.weight"] = weights["tok_embeddings.weight"]`.)
+# a weight, is an error. (If your own Llama keeps the tied table under a second name, `output.weight`, give it that one as well, `weights["output.weight"] = weights["tok_embeddings.weight"]`, and tie the two
+# again after loading, `model.output.weight = model.tok_embeddings.weight`: `assign=True` makes a parameter of its own in each place, and SmolLM2 would have 162,826,560 weights.)
 
 
 # %%
@@ -298,7 +301,8 @@ plot.memory(Llama, LlamaConfig, path)
 def load_llama(path: Path | str) -> Llama:
     """Build the Llama that a GGUF file describes, and give it the file's weights, in float32.
 
-    Sizes, eps and RoPE's base are the file's. A tensor too few or too many is an error.
+    Sizes, eps and RoPE's base are the file's; a tied table is one parameter. A tensor too few or too
+    many is an error, and torch's own settings stay as they are.
 
     >>> small = load_llama(path)   # the path of SmolLM2's file
     >>> small.config.n_layers, sum(weight.numel() for weight in small.parameters())
@@ -410,9 +414,9 @@ def chat(
 ) -> Iterator[str]:
     """Answer a conversation, piece by piece: the likeliest token each time, with caches.
 
-    It ends at `<|im_end|>`, which is not shown, or after n_new tokens. Pieces are whole characters;
-    one that is not complete at the end is left out. No gradients are computed, and `messages` stays
-    as it is.
+    It ends at `<|im_end|>`, which is not shown, or after n_new tokens. Pieces are whole characters,
+    each given as soon as it is whole; one that is not complete at the end is left out. No gradients
+    are computed, between two pieces the caller's are on, and `messages` stays as it is.
 
     >>> question = {"role": "user", "content": "What is the capital of France?"}
     >>> print("".join(chat(model, tokenizer, [question])))
@@ -442,7 +446,7 @@ plot.same_by_chat(chat, model, tokenizer)
 
 # %% [markdown]
 # Ask it something. It is a small model: it knows a capital or two and a good deal that is not so. It writes some tokens a second, and reads the whole conversation again before each answer, so a long conversation is slow to begin.
-# Kernel → Interrupt stops it. The answer printed below is cut after 96 tokens, so that the notebook goes on; in the text box it may have 256.
+# Stop ends an answer, and so does Kernel → Interrupt. The answer printed below is cut after 96 tokens, so that the notebook goes on; in the text box it may have 256.
 
 # %% id="chat-box"
 plot.chat_box(chat, model, tokenizer)

@@ -28,6 +28,14 @@ def write(fig, text, seed=0):
     return f"{text!r}, sample {seed}"
 
 
+def hatched(fig, n):
+    """A bar with a hatch that leaves its axes: a pattern, a marker and a clip."""
+    axes = fig.add_axes((0.1, 0.1, 0.8, 0.8), xlim=(0, n), ylim=(0, 1))
+    axes.bar([1], [2], fc="none", ec=style.PINK, hatch="///")
+    axes.plot([0, 1], [0, 1], "o")
+    return f"{n}"
+
+
 def demo():
     """A slider with a play button, a second slider, a choice."""
 

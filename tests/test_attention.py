@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from checks.engine.devices import pretended_device
 from plots import attention as plot
+from plots import attention_sentence as sentences
 from plots.measures import attention as measure
 from solutions.my_llama import apply_rope
 
@@ -121,7 +122,7 @@ def test_heads_show_what_view_alone_takes() -> None:
 
 def test_heads_find_what_they_are_made_for() -> None:
     picture = plot.sentence(worked.attention_weights, worked.causal_mask, apply_rope)
-    assert "looks most at word 3, “bit”" in picture.caption(head=plot.NEXT)
+    assert "looks most at word 3, “bit”" in picture.caption(head=sentences.NEXT)
     assert "looks most at word 8, “the”" in picture.caption(head="word before")
     near = [
         picture.caption(head="near words", scale=s).split("Entropy ")[1][:4] for s in (True, False)
@@ -136,8 +137,23 @@ def test_a_sentence_of_the_reader_s_own() -> None:
     assert "“same word”: the last word, “rose”" in picture.caption
     parts = worked.attention_weights, worked.causal_mask, apply_rope
     for text in ("", "one", "word " * 30):
-        caption = plot._draw_sentence(Figure((7, 4)), parts, text, "same word", True, True)
+        caption = sentences._draw_sentence(Figure((7, 4)), parts, text, "same word", True, True)
         assert "Entropy" in caption
+
+
+def test_long_words_have_room() -> None:
+    parts = worked.attention_weights, worked.causal_mask, apply_rope
+    for text in ("unquestionably WWWWWWWWWWWW", "antidisestablishmentarianism is a word", "a b"):
+        figure = plot.your_sentence(*parts).page.figure
+        figure.clear()
+        sentences._draw_sentence(figure, parts, text, "same word", True, True)
+        (left, *_) = figure.axes
+        labels = [*left.get_xticklabels(), *left.get_yticklabels()]
+        assert [label.get_text() for label in labels][: len(text.split())]
+        for label in labels:
+            box = label.get_window_extent(figure.canvas.get_renderer())
+            assert box.x0 >= 0 and box.y1 <= figure.bbox.height, label.get_text()
+    assert sentences._short("antidisestablishmentarianism") == "antidisesta…nism"
 
 
 def test_leak_detector_sees_leaks(monkeypatch: pytest.MonkeyPatch) -> None:

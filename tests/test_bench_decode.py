@@ -57,6 +57,44 @@ def test_goals(plain: float, fast: float, held: list[bool]) -> None:
     assert [holds for holds, _ in bench.goals(all_rows, [8])] == held
 
 
+def test_a_row_that_dies_is_a_line_that_says_why() -> None:
+    all_rows = rows()
+
+    def dies(ids: list[int], n: int) -> list[float]:
+        raise RuntimeError("its process was killed by SIGSEGV")
+
+    all_rows[-1] = Row("llama.cpp", dies, lambda ids: [1])
+    bench.measure(all_rows, [1] * 32, [8], rounds=1, new=6)
+    bench.agree(all_rows, [1] * 4)
+    said = bench.table(all_rows, [8], 4)
+    assert "llama.cpp                     failed: its process was killed by SIGSEGV" in said
+    assert "transformers float32" in said and "10.0" in said
+    assert [holds for holds, _ in bench.goals(all_rows, [8])] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("last", "says"),
+    [
+        ("os.kill(os.getpid(), 11)", "its process was killed by SIGSEGV"),
+        ("raise ValueError('no such file')", "its process ended with 1: ValueError: no such file"),
+    ],
+)
+def test_a_process_that_dies_says_why(
+    last: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stand-in for llama.cpp answers the first question and dies at the second."""
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "tools" / "bench_llama_cpp.py").write_text(
+        f"import os\ninput(); print('[1]', flush=True)\ninput()\n{last}\n"
+    )
+    monkeypatch.setattr(bench_llama_cpp, "ROOT", tmp_path)
+    write, choices = bench_llama_cpp.started(Path("file"), 1)
+    row = Row("llama.cpp", write, choices)
+    assert row.attempt(lambda: row.write([1], 2)) is None
+    assert says in row.failed
+    assert row.attempt(lambda: row.write([1], 2)) is None  # and it is not asked again
+
+
 def test_without_llama_cpp_the_reason_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -579,6 +579,13 @@ def test_without_an_address_no_badge_is_shown(built: Path):
     assert "[worked solution](../solutions/02_double.ipynb)" in text
 
 
+def test_what_to_do_after_a_restart_stands_under_the_title(built: Path):
+    for folder in ("labs", "solutions"):
+        title = read(built / folder / "02_double.ipynb").cells[0].source
+        assert "'plot' is not defined" in title
+        assert "Run the first two code cells" in title
+
+
 @pytest.mark.parametrize(
     ("url", "repository"),
     [

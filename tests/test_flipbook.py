@@ -13,13 +13,13 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from demo_pictures import turn, unwritten
+from demo_pictures import hatched, turn, unwritten
 from matplotlib.patches import Rectangle
 from PIL import Image
 
 from plots import cells, style
 from plots.flipbook import explore
-from plots.page import _without_bare_groups
+from plots.page import _without_bare_groups, draw_page
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -130,6 +130,17 @@ def test_the_pages_follow_the_theme_and_leave_no_ids_behind():
     assert ids == set(re.findall(r'(?:href="#|url\(#)([^")]+)', page))
     assert "<style" not in page  # it would rule the whole notebook
     assert "<metadata" not in page
+
+
+def test_no_two_pictures_share_an_id():
+    """A hatch whose id stands in a hidden cell first is not painted."""
+    pages = [draw_page(hatched, {"n": n}, (3, 3)) for n in (2, 3)]
+    svgs = [page.svg() for page in pages] + [page.svg("live") for page in pages]
+    ids = [set(re.findall(r' id="([^"]*)"', svg)) for svg in svgs]
+    assert all(len(some) >= 3 for some in ids)
+    assert len(set.union(*ids)) == sum(map(len, ids))
+    for svg, some in zip(svgs, ids, strict=True):
+        assert set(re.findall(r'(?:href="#|url\(#)([^")]+)', svg)) == some
 
 
 def test_numbers_in_labels_are_not_rounded_with_the_coordinates():
@@ -287,3 +298,17 @@ def test_shade_grows_with_size_and_changes_hue_below_zero():
     assert tuple(small[:3]) == tuple(large[:3]) != tuple(below[:3])
     assert style.number(-0.001) == "0.00"
     assert style.number(-1.256) == "−1.26"
+
+
+def test_a_graded_notebook_draws_the_first_page_only(monkeypatch: pytest.MonkeyPatch):
+    drawn = []
+
+    def draw(fig, n):
+        drawn.append(n)
+        return f"page {n}"
+
+    monkeypatch.setenv("LLAMA_LAB_GRADING", "1")
+    monkeypatch.setattr("plots.flipbook._in_notebook", lambda: True)
+    picture = explore(draw, n=range(5), start={"n": 3})
+    assert picture._repr_mimebundle_() == {"text/plain": "page 3"}
+    assert drawn == [3]

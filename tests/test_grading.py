@@ -31,7 +31,8 @@ def rms_norm(x, weight, eps=1e-5):
 FORGED = """\
 from IPython.display import display
 said = {"exercise": "2.3", "name": "rms_norm", "result": "passed", "mistake": None, "summary": ""}
-check.rms_norm = lambda f: display({"application/vnd.llama-lab.check+json": said}, raw=True)"""
+display({"application/vnd.llama-lab.check+json": said}, raw=True)
+check.rms_norm.probes.clear()"""
 HIDING = """\
 class Hidden(Exception):
     def _render_traceback_(self): raise SystemExit
@@ -51,7 +52,6 @@ def notebooks() -> dict[str, nbformat.NotebookNode]:
 
     one = made["tampered_one"] = lab()
     del one.cells[place(one, check_line("batch_norm"))]
-    insert_before(one, check_line("layer_norm"), check_line("layer_norm"))
     edited = one.cells[place(one, check_line("rms_norm"))]
     edited.source = f"try:\n    {edited.source}\nexcept Exception:\n    pass"
     one.cells[place(one, check_line("RMSNorm"))].metadata["tags"] = ["nbval-skip"]
@@ -71,12 +71,8 @@ def notebooks() -> dict[str, nbformat.NotebookNode]:
     swapped = three.cells.pop(place(three, check_line("layer_norm")))
     three.cells.append(swapped)
     insert_before(three, check_line("rms_norm"), FORGED)
-    insert_before(
-        three, check_line("RMSNorm"), "check = type(check)('check')\ncheck.RMSNorm = print"
-    )
 
     silent = made["silent"] = lab({"layer_norm": EMPTY["layer_norm"]})
-    insert_before(silent, check_line("batch_norm"), "check.batch_norm = lambda answer: None")
     insert_before(silent, check_line("RMSNorm"), HIDING)
 
     made["dead"] = insert_before(lab(), check_line("rms_norm"), "import os\nos._exit(1)")
@@ -86,8 +82,13 @@ def notebooks() -> dict[str, nbformat.NotebookNode]:
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
-    """A folder inside the course, as the labs' is: its conftest.py is in force there."""
+    """A folder inside the course, as the labs' is: the course's conftest.py is in force there.
+
+    One that somebody left beside the notebooks is not, nor does a torch.py of theirs count.
+    """
     with tempfile.TemporaryDirectory(prefix=".graded-test-", dir=ROOT) as name:
+        for left in ("conftest.py", "torch.py"):
+            (Path(name) / left).write_text("raise SystemExit('this must not run')")
         yield Path(name)
 
 
@@ -149,22 +150,19 @@ def test_a_broken_cell_that_is_no_exercise_is_reported(graded: Run) -> None:
     ("notebook", "exercise", "why"),
     [
         ("tampered_one", "batch_norm", "its check cell is missing"),
-        ("tampered_one", "layer_norm", "its check cell is there 2 times"),
         (
             "tampered_one",
             "rms_norm",
             "its check cell was edited; copy it again from labs/02_rmsnorm",
         ),
         ("tampered_one", "RMSNorm", "its check cell carries the tag 'nbval-skip'"),
-        ("tampered_two", "batch_norm", "its check cell was edited"),
+        ("tampered_two", "batch_norm", "its check cell carries the tag 'nbval-skip'"),
         ("tampered_two", "layer_norm", "its check cell carries the tag 'raises-exception'"),
         ("tampered_two", "rms_norm", "its check cell became a markdown cell"),
         ("tampered_two", "RMSNorm", "its check cell was moved; it belongs below its exercise"),
-        ("tampered_three", "batch_norm", "no cell begins with the line `# EXERCISE 2.1"),
+        ("tampered_three", "batch_norm", "no cell has the line `# EXERCISE 2.1"),
         ("tampered_three", "layer_norm", "its check cell was moved; put the checks in the order"),
-        ("tampered_three", "rms_norm", "`check.rms_norm` was replaced by the notebook"),
-        ("tampered_three", "RMSNorm", "`check` is not the course's `checks.rmsnorm`"),
-        ("silent", "batch_norm", "`check.batch_norm` was replaced by the notebook"),
+        ("tampered_three", "rms_norm", "the notebook changed the course's check"),
     ],
 )
 def test_a_check_cell_that_was_touched_gives_no_points(
@@ -178,7 +176,7 @@ def test_a_check_cell_that_was_touched_gives_no_points(
 
 
 def test_a_hidden_traceback_hides_nothing(graded: Run) -> None:
-    assert graded.results("silent") == ["void", "todo", "passed", "passed"]
+    assert graded.results("silent") == ["passed", "todo", "passed", "passed"]
     assert "the notebook hides the traceback" in " ".join(graded.notebook("silent")["broken_cells"])
 
 
@@ -191,7 +189,7 @@ def test_a_dead_kernel_costs_seconds_and_says_so(graded: Run) -> None:
 
 def test_an_endless_loop_costs_its_time_and_the_rest_is_graded(graded: Run) -> None:
     assert graded.results("endless") == ["passed"] * 4
-    assert f"Timeout of {TIMEOUT} seconds" in graded.report("endless", "Cell 4")
+    assert f"did not finish within {TIMEOUT} seconds" in graded.report("endless", "Cell 4")
     assert seconds(graded, "endless", "Cell 4") < TIMEOUT + 5
 
 
@@ -213,7 +211,7 @@ def test_the_table_is_the_last_thing_to_read(graded: Run) -> None:
     assert "2.3  rms_norm    0/2  ✗ eps_outside_root: " in table
     assert "2.4  RMSNorm     0/1  ✎ to do" in table
     assert "score: 5/5" in table
-    assert f"in all: {graded.scores['earned']}/45" in table
+    assert f"in all: {graded.scores['earned']}/{graded.scores['points']}" in table
     assert "FAILED" not in table
 
 

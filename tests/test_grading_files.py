@@ -1,7 +1,11 @@
 """`python -m checks FILE.ipynb`: notebooks that lie anywhere, and files that are none."""
 
 import json
+import os
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import nbformat
@@ -51,7 +55,7 @@ def test_python_m_checks_grades_a_file_anywhere_and_leaves_no_trace(downloads: P
         ("list.ipynb", "not a notebook, or a damaged one"),
         ("binary.ipynb", "not a notebook, or a damaged one"),
         ("holiday.ipynb", "not one of the course's labs (0"),
-        (".", "it cannot be read"),
+        (".", "it is a folder; name the notebooks in it"),
     ],
 )
 def test_a_file_that_cannot_be_graded_gets_a_sentence(
@@ -63,6 +67,33 @@ def test_a_file_that_cannot_be_graded_gets_a_sentence(
     said = capsys.readouterr().out
     assert sentence in said
     assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--score-json", "{here}/02_rmsnorm (1).ipynb", "{file}"], "that is a notebook"),
+        (["{file}", "--score-json", "{here}/gone/s.json"], "there is no folder"),
+        (["{file}", "--junitxml", "{here}"], "that is a folder"),
+        (["{file}", "--score-json", "{here}/s", "--junitxml", "{here}/s"], "name the same file"),
+        (["{file}", "--score-jsn", "s.json"], "unrecognized arguments: --score-jsn"),
+        (["{file}", "--score-json"], "expected one argument"),
+        (["{file}", "-n", "many"], "is no number of notebooks"),
+        (["{file}", "--notebook-timeout", "-1"], "is no number of seconds"),
+    ],
+)
+def test_a_command_that_cannot_be_carried_out_grades_nobody(
+    downloads: Path, options: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from checks.__main__ import main
+
+    file = downloads / "02_rmsnorm (1).ipynb"
+    before = file.read_bytes()
+    assert main([one.format(here=downloads, file=file) for one in options]) == 2
+    said = "".join(capsys.readouterr())
+    assert sentence in said
+    assert "Traceback" not in said
+    assert file.read_bytes() == before
 
 
 def test_without_arguments_the_usage(capsys: pytest.CaptureFixture[str]) -> None:
@@ -92,3 +123,28 @@ def test_plain_pytest_without_nbval_gives_the_remedy_too(downloads: Path) -> Non
     done = run([sys.executable, "-c", code], ROOT)
     assert done.returncode == 4
     assert "pip install nbval" in done.stdout + done.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there is no SIGTERM elsewhere")
+def test_a_run_that_is_ended_leaves_nothing_and_has_written_what_it_knew(tmp_path: Path) -> None:
+    """Ended in the second notebook: the first one's scores are there, no folder and no kernel is."""
+    rooms = tmp_path / "tmp"
+    rooms.mkdir()
+    nbformat.write(lab(), tmp_path / "a.ipynb")
+    slow = lab()
+    slow.cells.insert(0, new_code_cell("import time\nprint(1)\ntime.sleep(615)"))
+    nbformat.write(slow, tmp_path / "b.ipynb")
+    command = [sys.executable, "-m", "checks", "a.ipynb", "b.ipynb", "--score-json", "s.json"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(rooms)}
+    with (tmp_path / "log").open("w") as log:
+        running = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=log, stderr=log)
+    end = time.monotonic() + 120
+    while not (tmp_path / "s.json").exists() and time.monotonic() < end:
+        time.sleep(0.1)
+    time.sleep(2.0)
+    running.send_signal(signal.SIGTERM)
+    assert running.wait(60) != 0
+    first = json.loads((tmp_path / "s.json").read_text())["notebooks"][0]
+    assert (first["notebook"], first["earned"]) == ("a.ipynb", 5)
+    assert [path for path in rooms.iterdir() if path.name.startswith("llama-lab")] == []
+    assert "Traceback" not in (tmp_path / "log").read_text()

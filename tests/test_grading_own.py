@@ -37,7 +37,7 @@ def numbered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def learner(source: str) -> Any:
     """What a cell of a notebook leaves under the name `answer`."""
     names: dict[str, Any] = {"torch": torch, "nn": nn, "my_llama": my_llama, "functools": functools}
-    exec(compile(source, "/tmp/ipykernel_1/cell.py", "exec"), names)
+    exec(compile(source, "/tmp/cell.py", "exec"), names)
     return names["answer"]
 
 
@@ -69,8 +69,8 @@ def test_a_wrapped_piece_of_the_course_is_the_course_s_own(answer: Any) -> None:
     "source",
     [
         "from checks import rmsnorm as check\nanswer = check.rms_norm.reference",
-        "import checks.reference.rmsnorm as r\nanswer = lambda x, w: r.rms_norm(x, w)",
-        "def answer(x, w):\n    from checks.reference import rmsnorm\n    return rmsnorm.rms_norm(x, w)",
+        "from checks.rmsnorm.rms_norm import reference\nanswer = lambda x, w: reference(x, w)",
+        "def answer(x, w):\n    from checks.rmsnorm.rms_norm import reference\n    return reference(x, w)",
         "from checks import rmsnorm as check\ndef helper(x, w):\n    return check.rms_norm.reference(x, w)\n"
         "def answer(x, w):\n    return helper(x, w)",
         "def answer(x, w):\n    def inner():\n        import solutions.my_llama.rmsnorm as m\n"
@@ -172,7 +172,7 @@ try:
         source = open({str(ROOT / "solutions/my_llama")!r} + f"/{{name}}.py").read()
         source = source.replace("from . import", "from my_llama import").replace("from .", "from my_llama.")
         Shell.user_ns = {{"__name__": "__main__"}}
-        exec(compile(source, "/tmp/ipykernel_1/cell.py", "exec"), Shell.user_ns)
+        exec(compile(source, "/tmp/cell.py", "exec"), Shell.user_ns)
         checks = [one.name for one in vars(sys.modules["checks." + name]).values() if isinstance(one, inside.Check)]
         print(json.dumps([name, [json.loads(inside.run(one, "0", "word")) for one in checks]]))
 finally:

@@ -5,20 +5,21 @@ from typing import Any
 
 import pytest
 import torch
+from accepted import kv_cache as accepted
 from matplotlib.figure import Figure
 from matplotlib.path import Path
 from torch import Tensor
 
-from checks.mistakes import kv_cache as mistakes_of_cache
-from checks.mistakes import kv_cache_attention as mistakes_of_attention
+from checks import kv_cache as check
 from plots import kv_cache as plot
 from plots import kv_cache_costs as costs
 from plots.measures import kv_cache as measures
 from solutions.my_llama import MultiHeadAttention
 from solutions.my_llama import kv_cache as worked
 
-WRONG_CACHES = {mistake.key: mistake.wrong for mistake in mistakes_of_cache.CACHE}
-WRONG_LAYERS = {mistake.key: mistake.wrong for mistake in mistakes_of_attention.ATTENTION}
+ACCEPTED = {layer.__name__: layer for layer in accepted.ACCEPTED["CachedAttention"]}
+WRONG_CACHES = {mistake.key: mistake.answers[0] for mistake in check.KVCache.mistakes}
+WRONG_LAYERS = {mistake.key: mistake.answers[0] for mistake in check.CachedAttention.mistakes}
 
 
 def find(figure: Figure, gid: str) -> list[Any]:
@@ -61,28 +62,112 @@ def test_worked_layer_is_the_layer_of_lab_04_in_chunks_of_any_size() -> None:
 def test_heatmaps_count_the_cells_of_both_ways() -> None:
     picture = plot.heatmaps(worked.CachedAttention, worked.KVCache)
     for step in (1, 3, 8):
-        figure = picture.figure(step=step)
+        figure, before = picture.figure(step=step), step * (step - 1) // 2
         assert count(figure, "without-new") == step
-        assert count(figure, "without-wasted") == step * (step - 1) // 2
+        assert count(figure, "without-again") == before
+        assert count(figure, "without-again-masked") == before  # computed, and then masked
         assert count(figure, "with-new") == step
-        assert count(figure, "with-wasted") == 0
-        assert count(figure, "with-keys-reused") == step - 1
-        assert count(figure, "without-keys-wasted") == step - 1
-        many = "s" * (step > 1)
-        assert text(figure, "without-count-0") == f"this step: {step * step} score{many}"
-        assert text(figure, "with-count-0") == f"this step: {step} score{many}"
-    assert "So far 204 against 36" in picture.caption(step=8)
-    assert text(picture.figure(step=8), "with-count-1") == "so far: 36"
+        assert count(figure, "with-again") == 0
+        assert count(figure, "with-ghost") == before
+        for part in ("keys", "values"):
+            assert count(figure, f"without-{part}-again") == step - 1
+            assert count(figure, f"with-{part}-new") == 1
+            assert count(figure, f"with-{part}-read") == step - 1
+        assert count(figure, "with-queries-read") == 0  # which is why nothing keeps it
+        assert count(figure, "with-queries-ghost") == step - 1
+        assert count(figure, "with-outputs-ghost") == step - 1
+        squares = sum(n * n for n in range(1, step + 1))
+        assert text(figure, "without-scores") == f"scores: {step * step} now, {squares} so far"
+        heaps = [count(figure, f"without-heap-{part}") for part in ("before", "now")]
+        assert heaps == [squares - step * step, step * step]
+        assert count(figure, "with-heap-now") == step
+    assert "so far 204 against 36" in picture.caption(step=8)
+
+
+def test_a_prompt_is_a_block_and_a_chunk_a_few_rows() -> None:
+    picture = plot.heatmaps(worked.CachedAttention, worked.KVCache)
+    figure = picture.figure(step=1, prompt=5)
+    for side in ("without", "with"):
+        assert count(figure, f"{side}-new") == 15
+        assert count(figure, f"{side}-new-masked") == 10
+    assert "174 against 46" in picture.caption(step=4, prompt=5)
+    figure = picture.figure(step=2, prompt=5, chunk=2)
+    assert count(figure, "with-new") == 13  # 6 + 7, and one masked
+    assert count(figure, "with-new-masked") == 1
+    assert "The last 2 rows are the same" in picture.caption(step=2, prompt=5, chunk=2)
+    assert "Read to the end in 3 steps" in picture.caption(step=8, prompt=5, chunk=2)
 
 
 def test_heatmaps_show_the_layer_s_own_weights() -> None:
     picture = plot.heatmaps(worked.CachedAttention, worked.KVCache)
-    figure = picture.figure(step=4)
-    row = [float(text(figure, f"with-3-{c}")) for c in range(4)]
-    assert sum(row) == pytest.approx(1, abs=0.03)
-    assert row == [float(text(figure, f"without-3-{c}")) for c in range(4)]
+    figure = picture.figure(step=6)
+    row = [text(figure, f"with-5-{c}") for c in range(6)]
+    assert row[1] == ".83"  # "it" looks at "cat": a trained head
+    assert sum(map(float, row)) == pytest.approx(1, abs=0.03)
+    assert row == [text(figure, f"without-5-{c}") for c in range(6)]
+    later = picture.figure(step=8)
+    assert row == [text(later, f"without-5-{c}") for c in range(6)]  # the same numbers again
     assert "the same" in text(figure, "verdict")
-    assert "the same" in picture.caption(step=4)
+    assert "The last row is the same" in picture.caption(step=6)
+
+
+class Recomputes(worked.CachedAttention):
+    """Keeps what it has read and computes all of it again: right, and it ignores its cache."""
+
+    def forward(self, x: Tensor, angles: Tensor, cache: Any = None) -> Tensor:
+        if cache is None:
+            return super().forward(x, angles)
+        if cache.length == 0:
+            self.read: list[tuple[Tensor, Tensor]] = []
+        self.read.append((x, angles))
+        cache.length += x.shape[1]
+        everything = torch.cat([x for x, _ in self.read], 1), torch.cat([a for _, a in self.read])
+        return super().forward(*everything)[:, -x.shape[1] :]
+
+
+def test_a_layer_that_ignores_its_cache_is_seen_though_it_is_right() -> None:
+    picture = plot.heatmaps(Recomputes, worked.KVCache)
+    said, figure = picture.caption(step=5), picture.figure(step=5)
+    assert "without a cache 25 scores, with it 25; so far 55 against 55" in said
+    assert "The keys of 4 earlier words are computed again, in spite of the cache" in said
+    assert "The last row is the same" in said
+    assert count(figure, "with-keys-again") == 4
+    assert count(figure, "with-keys-read") == 0
+    assert count(figure, "with-again") + count(figure, "with-again-masked") == 20
+    assert count(figure, "with-heap-now") == 25
+
+
+def test_a_layer_that_drops_what_the_cache_returns_is_seen() -> None:
+    figure = plot.heatmaps(WRONG_LAYERS["forgets"], worked.KVCache).figure(step=5)
+    assert count(figure, "with-new") == 1
+    assert count(figure, "with-keys-read") == count(figure, "with-values-read") == 0
+    assert text(figure, "with-4-4") == "1"
+    assert text(figure, "without-4-1") == ".53"
+    assert text(figure, "with-scores") == "scores: 1 now, 5 so far"
+
+
+@pytest.mark.parametrize("name", sorted(ACCEPTED))
+def test_however_a_layer_is_written_its_scores_are_seen(name: str) -> None:
+    picture = plot.heatmaps(ACCEPTED[name], worked.KVCache)
+    said = picture.caption(step=5)
+    if name == "TokenByToken":  # it never forms what a mask would hide
+        assert "without a cache 15 scores, with it 5; so far 35 against 15" in said
+    else:
+        assert "without a cache 25 scores, with it 5; so far 55 against 15" in said
+    assert "keys and values of 4 earlier words are read" in said
+    assert "The last row is the same" in said
+
+
+def test_a_layer_that_cannot_do_chunks_draws_the_rest() -> None:
+    class OneByOne(worked.CachedAttention):
+        def forward(self, x: Tensor, angles: Tensor, cache: Any = None) -> Tensor:
+            if cache is not None and x.shape[1] > 1:
+                raise ValueError("one at a time")
+            return super().forward(x, angles, cache)
+
+    picture = plot.heatmaps(OneByOne, worked.KVCache)
+    assert "The last row is the same" in picture.caption(step=5)
+    assert "the layer stops with an error" in picture.caption(step=5, prompt=5)
 
 
 @pytest.mark.parametrize(
@@ -119,15 +204,9 @@ def test_a_cache_that_forgets_is_seen(key: str) -> None:
     assert "DIFFERENT" in picture.caption(step=5)
 
 
-def test_a_forgetful_layer_gives_all_weight_to_the_new_token() -> None:
-    figure = plot.heatmaps(WRONG_LAYERS["forgets"], worked.KVCache).figure(step=5)
-    assert [text(figure, f"with-4-{c}") for c in range(5)] == ["0.00"] * 4 + ["1.00"]
-    assert [text(figure, f"without-4-{c}") for c in range(5)] != ["0.00"] * 4 + ["1.00"]
-
-
 def test_a_missing_mask_is_seen() -> None:
     picture = plot.heatmaps(WRONG_LAYERS["no_mask"], worked.KVCache)
-    assert "looks at a LATER token" in picture.caption(step=5)
+    assert "looks at a LATER word" in picture.caption(step=5)
     assert count(picture.figure(step=5), "without-new") > 5
 
 

@@ -1,5 +1,9 @@
 """The ipywidgets frame: what is drawn, when, and where errors go. Without a kernel errors are raised."""
 
+import threading
+import time
+
+import matplotlib as mpl
 import pytest
 from demo_pictures import write
 
@@ -17,9 +21,14 @@ def test_typing_and_pressing_draw_anew():
     picture = live(write, text="to be", again="Sample again")
     _ = picture.widget
     picture.controls["text"].value = "or not"
+    picture.turns.wait()
+    assert picture.caption == "'to be', sample 0"  # the box was left, nothing was pressed
+    picture.controls["draw"].click()
+    picture.turns.wait()
     assert picture.caption == "'or not', sample 0"
     picture.controls["again"].click()
     picture.controls["again"].click()
+    picture.turns.wait()
     assert picture.caption == "'or not', sample 2"
     assert "or not" in picture._picture.value
 
@@ -43,6 +52,7 @@ def test_each_kind_of_value_gets_its_control():
     assert picture.controls["norm"].description == "which norm"
     picture.controls["norm"].value = "RMS"
     picture.controls["mask"].value = False
+    picture.turns.wait()
     assert picture.caption == "a RMS False"
     assert picture.controls["draw"].description == "Look"
 
@@ -50,12 +60,94 @@ def test_each_kind_of_value_gets_its_control():
 def test_a_later_error_takes_the_place_of_the_picture():
     picture = live(write, text="to be")
     _ = picture.widget
-    with pytest.raises(IndexError):  # in a kernel the output area shows it
-        picture.controls["text"].value = ""
-    assert FAILED in picture._picture.value
-    assert "<svg" not in picture._picture.value
+    picture.controls["text"].value = ""
+    picture.press()
+    picture.turns.wait()
+    shown = picture._picture.value
+    assert FAILED in shown
+    assert "<svg" not in shown
+    assert "IndexError: string index out of range" in shown
+    assert "of its cell: fig.text(0.5, 0.5, text[0])" in shown
+    assert "plots/page.py" not in shown
     picture.controls["text"].value = "again"
+    picture.press()
+    picture.turns.wait()
     assert "<svg" in picture._picture.value
+
+
+def test_enter_draws_and_a_text_that_comes_after_it_is_drawn():
+    picture = live(write, text="to be")
+    _ = picture.widget
+    enter(picture.controls["text"])
+    picture.controls["text"].value = "or not"  # the browser sends it after the Enter
+    picture.turns.wait()
+    assert picture.caption == "'or not', sample 0"
+    picture.controls["text"].value = "very late"  # from a busy machine
+    picture.turns.wait()
+    assert picture.caption == "'very late', sample 0"
+
+
+def enter(box):
+    """What the browser sends when Enter is pressed."""
+    box._handle_custom_msg({"event": "submit"}, [])
+
+
+def test_clicks_from_many_threads_draw_one_after_the_other():
+    """JupyterLab hands clicks and texts to two threads at once; a picture drawn by both is none."""
+    inside, most = [], []
+
+    def draw(fig, text, seed):
+        inside.append(text)
+        most.append(len(inside))
+        time.sleep(0.01)
+        fig.text(0.5, 0.5, text)
+        inside.pop()
+        return f"{text}, sample {seed}"
+
+    picture = live(draw, text="start", again="Again")
+    _ = picture.widget
+
+    def person(name):
+        for n in range(8):
+            picture.controls["text"].value = f"{name} {n}"
+            picture.controls["again"].click()
+            time.sleep(0.005)
+
+    people = [threading.Thread(target=person, args=(name,)) for name in "abc"]
+    for thread in people:
+        thread.start()
+    for thread in people:
+        thread.join()
+    picture.turns.wait()
+    assert max(most) == 1
+    assert picture.caption == f"{picture.controls['text'].value}, sample 24"
+
+
+def test_two_pictures_in_two_threads_keep_the_course_s_look():
+    """matplotlib's settings belong to the process: the one would put back what the other needs."""
+
+    def draw(fig, text):
+        time.sleep(0.002)
+        return mpl.rcParams["svg.fonttype"]
+
+    pictures = [live(draw, text="a") for _ in range(3)]
+    seen = []
+
+    def person(picture):
+        for _ in range(15):
+            picture._redraw()
+            seen.append((picture.caption, "currentColor" in picture.page.svg()))
+
+    for picture in pictures:
+        _ = picture.widget
+    before = mpl.rcParams["svg.fonttype"]
+    people = [threading.Thread(target=person, args=(picture,)) for picture in pictures]
+    for thread in people:
+        thread.start()
+    for thread in people:
+        thread.join()
+    assert {caption for caption, _ in seen} == {"none"}
+    assert mpl.rcParams["svg.fonttype"] == before
 
 
 def test_an_unwritten_exercise_is_a_quiet_placeholder():
@@ -88,7 +180,7 @@ def test_a_person_gets_the_widgets_which_hide_the_still_picture(monkeypatch):
     assert f"body:has(.{mark}.llama-now) .{mark}.llama-still{{display:none}}" in still["text/html"]
 
 
-@pytest.mark.parametrize("value", [3, [], None])
+@pytest.mark.parametrize("value", [3, [], None, [None, 1]])
 def test_an_input_without_a_control_gets_a_sentence(value):
     with pytest.raises(ValueError, match="The input 'n' needs a text, True or False, or a list"):
         live(write, n=value)

@@ -1,9 +1,11 @@
 """Lab 11: the model is the one that transformers runs, and its pictures draw what the learner's code makes of it."""
 
 import doctest
+import itertools
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,27 +14,32 @@ from typing import Any
 import make_real_weights_reference as theirs
 import pytest
 import torch
+from aliasing import assert_nothing_is_sampled
 from course import ROOT
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from assets import smollm2
+from checks import real_weights as check
 from checks.engine import Inputs
-from checks.mistakes import real_weights as mistakes
-from checks.mistakes import real_weights_loading as mistakes_of_loading
-from checks.probes import real_weights as files
-from checks.probes import real_weights_loading as loading
+from checks.real_weights import small_files as files
+from checks.real_weights.load_llama import meta_is_ready
 from plots import real_weights as plot
 from plots import real_weights_live as live
 from plots import real_weights_places as places
 from plots import real_weights_text as text
+from plots import turns
 from plots.measures import real_weights as measure
 from plots.measures import real_weights_answers as answers
+from plots.page import draw_page
 from solutions.my_llama import Llama, LlamaConfig, apply_rope, attention_weights, count_parameters
 from solutions.my_llama import real_weights as worked
 
-WRONG = {mistake.key: mistake.wrong for mistake in (*mistakes.DEQUANTIZE, *mistakes.PROMPT)}
-WRONG_MODELS = {mistake.key: mistake.wrong for mistake in mistakes_of_loading.LOADING}
+WRONG = {
+    mistake.key: mistake.answers[0]
+    for mistake in (*check.dequantize_q4_1.mistakes, *check.chat_prompt.mistakes)
+}
+WRONG_MODELS = {mistake.key: mistake.answers[0] for mistake in check.load_llama.mistakes}
 TALKS = answers.reference()
 
 
@@ -182,16 +189,16 @@ def test_the_clock_stands_still_while_torch_prepares_the_meta_device(
     fired: list[int] = []
     monkeypatch.setattr(torch.nn, "Embedding", lambda *_, **__: time.sleep(0.4))
     before = signal.signal(signal.SIGALRM, lambda *_: fired.append(1))
-    loading.meta_is_ready.cache_clear()
+    meta_is_ready.cache_clear()
     try:
         signal.setitimer(signal.ITIMER_REAL, 0.2)
-        loading.meta_is_ready()
+        meta_is_ready()
         assert fired == []
         assert 0 < signal.getitimer(signal.ITIMER_REAL)[0] <= 0.2
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-        loading.meta_is_ready.cache_clear()
+        meta_is_ready.cache_clear()
 
 
 # pictures
@@ -261,6 +268,9 @@ def test_attention_of_a_real_head(model: nn.Module, tokenizer: Any) -> None:
     assert "first token, 74 % to the one before" in picture.caption
     assert "133 of 270 more than half" in picture.caption
     assert find(picture.page.figure, "sinks").get_array().shape == (9, 30, 4)
+    assert_nothing_is_sampled(picture.page.figure)
+    page = draw_page(picture._draw, {"sentence": "", "layer": 16, "head": 0}, (5, 7))
+    assert "type a sentence" in page.caption
     still = plot.attention(model, tokenizer, lambda x, angles: x, attention_weights)
     assert still.caption != picture.caption
 
@@ -386,7 +396,7 @@ def test_places_are_filled_or_empty(path: Path) -> None:
 
 
 def mistakes_of(key: str) -> Any:
-    return next(mistake.wrong for mistake in mistakes.RENAME if mistake.key == key)
+    return next(m.answers[0] for m in check.rename_weight.mistakes if m.key == key)
 
 
 def test_a_changed_model_fits_and_is_another_one(
@@ -460,17 +470,98 @@ def test_chat_box_streams_and_remembers() -> None:
     box = live.ChatBox(answer)
     _ = box.widget
     box.box.value = "<b>Hi</b>"
+    box.turns.wait()
+    assert box.messages == []  # the box was left, nothing was sent
+    box.send.click()
+    box.turns.wait()
     assert [message["role"] for message in box.messages] == ["user", "assistant"]
     assert box.messages[1]["content"] == "You said <b>Hi</b>, message 1."
     assert "You said " in seen[1] and "You said " not in seen[0]
     assert "&lt;b&gt;Hi" in box.page.value and "<b>" not in box.page.value
     assert box.box.value == ""
+    box.box._handle_custom_msg({"event": "submit"}, [])  # Enter, which the browser sends first
     box.box.value = "Again"
+    box.turns.wait()
     assert box.messages[3]["content"] == "You said Again, message 3."
     box.new.click()
     assert box.messages == []
     box.send.click()  # nothing was typed
+    box.turns.wait()
     assert box.messages == []
+
+
+def slow_box() -> tuple[live.ChatBox, threading.Event]:
+    """A box whose answers come piece by piece without end, and a flag that the first has come."""
+    coming = threading.Event()
+
+    def answer(messages: list[dict[str, str]]) -> Iterator[str]:
+        for n in itertools.count():
+            yield f"{messages[-1]['content']} {n} "
+            coming.set()
+            time.sleep(0.005)
+
+    box = live.ChatBox(answer)
+    _ = box.widget
+    return box, coming
+
+
+def test_stop_ends_every_answer_and_keeps_what_came() -> None:
+    pytest.importorskip("ipywidgets")
+    box, coming = slow_box()
+    for n, end in enumerate((box.stop.click, turns._stop_all, box.stop.click), start=1):
+        coming.clear()
+        box.box.value = f"question {n}"
+        box.send.click()
+        assert coming.wait(10)
+        assert box.send.disabled and not box.stop.disabled
+        box.send.click()  # one answer at a time
+        end()
+        box.turns.wait(5)
+        assert not box.send.disabled and box.stop.disabled
+        assert [m["role"] for m in box.messages] == ["user", "assistant"] * n
+        assert box.messages[-1]["content"].startswith(f"question {n} 0 ")
+        assert "stopped" in box.page.value
+
+
+def test_a_new_conversation_during_an_answer_leaves_no_turn_behind() -> None:
+    pytest.importorskip("ipywidgets")
+    box, coming = slow_box()
+    for _ in range(5):
+        coming.clear()
+        box.box.value = "former"
+        box.send.click()
+        assert coming.wait(10)
+        box.new.click()
+        assert box.messages == []
+        box.turns.wait(5)
+        assert box.messages == []
+        assert "former" not in box.page.value
+    coming.clear()
+    box.box.value = "former"
+    box.send.click()
+    assert coming.wait(10)
+    box.new.click()
+    box.box.value = "new"
+    box.send.click()  # while the old answer is about to end
+    time.sleep(0.3)
+    box.stop.click()
+    box.turns.wait(5)
+    assert [m["role"] for m in box.messages] == ["user", "assistant"]
+    assert "former" not in box.page.value and "new 0" in box.page.value
+
+
+def test_a_question_without_an_answer_is_taken_back() -> None:
+    pytest.importorskip("ipywidgets")
+
+    def answer(_: list[dict[str, str]]) -> Iterator[str]:
+        raise ValueError("no")
+        yield ""
+
+    box = live.ChatBox(answer)
+    _ = box.widget
+    box.ask("Hi")
+    assert box.messages == []
+    assert "“Hi”: ValueError: no" in box.page.value
 
 
 def test_chat_box_shows_what_goes_wrong() -> None:

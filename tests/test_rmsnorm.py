@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 import torch
 from matplotlib.figure import Figure
+from seen_pictures import assert_seen, of
 from torch import Tensor
 
+from checks import rmsnorm as check
 from plots import rmsnorm as plot
 from plots.measures import rmsnorm as measures
 from solutions.my_llama import rmsnorm as worked
@@ -112,3 +114,19 @@ def test_unwritten_function_draws_a_placeholder(picture: Any) -> None:
         raise NotImplementedError("Exercise 2.3: rms_norm")
 
     assert "Exercise 2.3: rms_norm" in picture(unwritten).first.caption
+
+
+@pytest.mark.parametrize("draw", [plot.shift_and_scale, plot.directions])
+def test_wrong_answers_are_seen(draw: Any) -> None:
+    """One vector alone would hide who mixes the rows of a batch."""
+    keys = ("columns_not_rows", "dim_one")
+    wrong = of(check.rms_norm.mistakes, *keys) | {"mean of all": all_rows, "no root": no_root}
+    assert_seen(lambda f: draw(worked.layer_norm, f), worked.rms_norm, wrong)
+
+
+def all_rows(x: Tensor, weight: Tensor, eps: float = 1e-5) -> Tensor:
+    return x / (x.square().mean() + eps).sqrt() * weight
+
+
+def no_root(x: Tensor, weight: Tensor, eps: float = 1e-5) -> Tensor:
+    return x / (x.square().mean(-1, keepdim=True) + eps) * weight

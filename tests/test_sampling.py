@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from assets import shakespeare_llama
 from checks import sampling as check
 from checks.engine import exercises_of
-from checks.probes import sampling_draws as probes
+from checks.sampling.sample import bound, chi_square
 from plots import sampling as plot
 from plots import sampling_text, sampling_writer
 from plots.measures import sampling as measure
@@ -147,6 +147,17 @@ def test_texts_regrow_under_their_bars(model: nn.Module, short: None) -> None:
     assert picture.caption(temperature=2) != picture.caption(temperature=1)
 
 
+def test_the_axis_keeps_the_model_s_order_at_temperature_0(model: nn.Module, short: None) -> None:
+    """All but one letter are −∞ there: sorted by that, the axis would read W X Y Z a b."""
+    picture = plot.regrow(worked.generate, *RULES, model)
+    names = [
+        [label.get_text() for label in picture.figure(temperature=heat).axes[0].get_xticklabels()]
+        for heat in (0, 1)
+    ]
+    assert names[0] == names[1]
+    assert len(find(picture.figure(temperature=0), "kept-")) == 1
+
+
 def test_every_letter_finds_room_on_the_page(model: nn.Module) -> None:
     for heat, k, p in itertools.product([0, 1, 2], [3, 64], [0.5, 1.0]):
         start = sampling_text.PROMPT + sampling_text.READ
@@ -223,22 +234,30 @@ def test_the_desk_writes(model: nn.Module, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(sampling_writer, "CONTEXT", 30)
     desk = sampling_writer.Writer(worked.generate, model)
     desk.widget()
+    for name in ("k", "p"):  # an option whose value is None is shown blank
+        assert desk.settings[name].label == "off"
+        assert desk.settings[name].value is not None
     desk.settings["temperature"].value = 0.0
-    desk.prompt.value = "ROMEO:⏎I will"
-    desk.button.click()
+    desk.prompt.value = r"ROMEO:\nI will"
+    desk.prompt._handle_custom_msg({"event": "submit"}, [])  # Enter
+    desk.turns.wait()
     assert desk.page.value.startswith(sampling_writer.PAGE[:20])
     assert "<b>ROMEO:\nI will</b>" in desk.page.value
     written = desk.page.value
     desk.button.click()
+    desk.turns.wait()
     assert desk.page.value == written  # temperature 0: no luck in it
     desk.prompt.value = "naïve"
     desk.button.click()
+    desk.turns.wait()
     assert "does not know ï" in desk.page.value
     desk.prompt.value = "a" * 40
     desk.button.click()
+    desk.turns.wait()
     assert "this beginning has 40" in desk.page.value
     desk.prompt.value = ""
     desk.button.click()
+    desk.turns.wait()
     assert "needs a beginning" in desk.page.value
 
 
@@ -252,6 +271,7 @@ def test_the_desk_says_what_went_wrong(model: nn.Module) -> None:
     desk = sampling_writer.Writer(breaks, model)
     desk.widget()
     desk.button.click()
+    desk.turns.wait()
     assert "ValueError: 6 positions do not fit" in desk.page.value
 
 
@@ -272,7 +292,7 @@ def test_right_samplers_stay_far_from_the_bound() -> None:
             expected = torch.randn(size, dtype=torch.float64).softmax(-1)
             drawn = torch.multinomial(expected, 2000, replacement=True)
             counts = torch.bincount(drawn, minlength=size).double()
-            worst = max(worst, probes.chi_square(counts, expected * 2000) / probes.bound(size))
+            worst = max(worst, chi_square(counts, expected * 2000) / bound(size))
     assert 0.1 < worst < 0.7
 
 

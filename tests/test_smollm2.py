@@ -11,7 +11,7 @@ from course import ROOT
 
 from assets import gguf, smollm2
 from checks.engine import Inputs
-from checks.probes import real_weights as small
+from checks.real_weights import small_files as small
 
 PINS = (ROOT / "constraints.txt").read_text()
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from aliasing import assert_nothing_is_sampled
 from course import ROOT
 from matplotlib.figure import Figure
 from torch import Tensor
@@ -60,6 +61,7 @@ def test_a_wrong_curve_is_seen() -> None:
 
 def test_the_cut_is_a_straight_line_unless_swish_is_on_the_wrong_branch() -> None:
     picture = plot.gate(worked.glu, worked.swiglu)
+    assert_nothing_is_sampled(picture.figure())
     for kind in ("GLU", "SwiGLU"):
         for at in (-4.0, -1.0, 0.0, 2.0):
             assert "a straight line" in picture.caption(kind=kind, at=at)

@@ -41,7 +41,7 @@ def find(figure: Figure, gid: str) -> Any:
 
 
 def mistake(name: str, key: str) -> Callable[..., Any]:
-    found = [m.wrong for m in getattr(check, name).mistakes if m.key == key]
+    found = [m.answers[0] for m in getattr(check, name).mistakes if m.key == key]
     return found[0]
 
 

@@ -22,6 +22,7 @@ import statistics
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,15 @@ class Row:
     tokens: dict[int, list[float]] = field(default_factory=dict)  # prompt → seconds for each token
     first: dict[int, list[float]] = field(default_factory=dict)  # prompt → until the first token
     agreement: float = float("nan")
+    failed: str = ""  # why there are no numbers
+
+    def attempt(self, run: Callable[[], Any]) -> Any:
+        """What run() returns; after an error None, and the row is out of the table."""
+        try:
+            return None if self.failed else run()
+        except Exception as error:
+            self.failed = " ".join(str(error).split()) or type(error).__name__
+            return None
 
     def speed(self, prompt: int) -> float:
         """Tokens per second after that prompt."""
@@ -169,8 +179,9 @@ def measure(rows: list[Row], text: list[int], prompts: list[int], rounds: int, n
     for prompt in prompts:
         for turn in range(rounds + 1):
             for row in rows:
-                stamps = row.write(text[:prompt], new if turn else 4)
-                if turn == 0:  # unmeasured: everything is cold
+                begin, many = text[:prompt], new if turn else 4
+                stamps = row.attempt(partial(row.write, begin, many))
+                if stamps is None or turn == 0:  # the first turn is cold, and not measured
                     continue
                 took = [b - a for a, b in itertools.pairwise(stamps)]
                 row.first.setdefault(prompt, []).append(took[0])
@@ -183,17 +194,21 @@ def agree(rows: list[Row], ids: list[int]) -> None:
     """Compare what each row would write after each of ids with float32's choice."""
     wanted = next(row for row in rows if row.name == f"{PLAIN} float32").choices(ids)
     for row in rows:
-        pairs = zip(row.choices(ids), wanted, strict=True)
-        row.agreement = sum(a == b for a, b in pairs) / len(ids)
+        chosen = row.attempt(partial(row.choices, ids))
+        if chosen is not None:
+            row.agreement = sum(a == b for a, b in zip(chosen, wanted, strict=True)) / len(ids)
 
 
 def table(rows: list[Row], prompts: list[int], places: int) -> str:
     """What was measured, and its ratios."""
-    by_name, lines = {row.name: row for row in rows}, []
+    by_name, lines = {row.name: row for row in rows if not row.failed}, []
     for prompt in prompts:
-        base = by_name[BASE].speed(prompt)
+        base = by_name[BASE].speed(prompt) if BASE in by_name else float("nan")
         lines.append(HEAD.format(prompt=prompt, places=places))
         for row in rows:
+            if row.failed:
+                lines.append(f"{row.name:28}  failed: {row.failed}")
+                continue
             speed, dtype = row.speed(prompt), row.name.rpartition(" ")[2]
             peer = by_name.get(f"{TRANSFORMERS} {dtype}") if row.name.startswith(PLAIN) else None
             cpp = by_name.get(LLAMA_CPP)
@@ -209,8 +224,10 @@ def table(rows: list[Row], prompts: list[int], places: int) -> str:
 
 def goals(rows: list[Row], prompts: list[int]) -> list[tuple[bool, str]]:
     """What the course promises, and whether it holds here."""
-    by_name = {row.name: row for row in rows}
-    fast = [by_name[name] for name in FAST]
+    by_name = {row.name: row for row in rows if not row.failed}
+    fast = [by_name[name] for name in FAST if name in by_name]
+    if not fast or not {BASE, f"{PLAIN} float32"} <= set(by_name):
+        return [(False, "the rows that the goals compare have failed")]
     said = []
     for prompt in prompts:
         base, best = by_name[BASE].speed(prompt), max(row.speed(prompt) for row in fast)

@@ -5,10 +5,13 @@ python -m tools.bench_llama_cpp FILE THREADS    answers questions on stdin, as J
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +20,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 CPU = "BENCH_DECODE_CPU"  # in the environment, so that this process has it, too
 COMPILE_LOG = ROOT / ".venv-decode" / "llama-cpp.log"
+CPU_INFO = Path("/proc/cpuinfo")
 Write = Callable[[list[int], int], list[float]]  # prompt, tokens to write → the clock after each
 Choices = Callable[[list[int]], list[int]]  # ids → the likeliest next token after each
 
@@ -28,24 +32,39 @@ def clock() -> float:
 
 def started(path: Path, threads: int) -> tuple[Write, Choices]:
     """Start the process on a file: what writes tokens, and what tells the likeliest ones."""
+    said = tempfile.TemporaryFile("w+")  # noqa: SIM115  (as long as the process lives)
     worker = subprocess.Popen(
         [sys.executable, "-m", "tools.bench_llama_cpp", str(path), str(threads)],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        stderr=said,
         text=True,
     )
 
     def ask(*question: Any) -> Any:
         assert worker.stdin and worker.stdout
-        print(json.dumps(question), file=worker.stdin, flush=True)
+        with contextlib.suppress(BrokenPipeError):
+            print(json.dumps(question), file=worker.stdin, flush=True)
         answer = worker.stdout.readline()
         if not answer:
-            raise RuntimeError("llama.cpp's process has ended")
+            said.seek(0)
+            raise RuntimeError(why_ended(worker.wait(), said.read()))
         return json.loads(answer)
 
     ask("choices", [1], 0)  # fails here, if it does
     return lambda ids, n: ask("write", ids, n), lambda ids: ask("choices", ids, 0)
+
+
+def why_ended(code: int, said: str) -> str:
+    """Say why the process is gone: by which signal, or with what last words."""
+    words = [line.strip() for line in said.splitlines() if line.strip()]
+    if code >= 0:
+        return f"its process ended with {code}: {words[-1][:200] if words else 'without a word'}"
+    name = signal.Signals(-code).name
+    amx = "amx_tile" in CPU_INFO.read_text() if CPU_INFO.is_file() else False
+    about = "; this processor has AMX, see llama.cpp#20824 and #26954" if amx else ""
+    return f"its process was killed by {name}{about}"
 
 
 def why_not() -> str:

@@ -25,27 +25,25 @@ def signs(report: Report) -> str:
     return "".join({True: "+", False: "-", None: "?"}[row.ok] for row in report.rows)
 
 
-def over_seeds(check: Check, answer: object) -> str:
-    """The same with several inputs: "?" where they disagree."""
-    found = set()
-    for seed in SEEDS:
-        os.environ["CHECKS_SEED"] = seed
-        found.add(signs(check.run(answer)))
-    return "".join(one[0] if len(set(one)) == 1 else "?" for one in zip(*found, strict=True))
-
-
 def fingerprints_of(check: Check) -> dict:
-    """What stands in the file for one exercise."""
+    """What stands in the file for one exercise: "?" where the seeds disagree."""
     quick = dataclasses.replace(check, mistakes=[])  # only the rows are wanted, no diagnosis
-    return {
-        "probes": digest(check.titles),
-        "mistakes": {
-            spelling(mistake, i): over_seeds(quick, answer)
-            for mistake in check.mistakes
-            if not mistake.flaky
-            for i, answer in enumerate(mistake.answers)
-        },
+    answers = {
+        spelling(mistake, i): answer
+        for mistake in check.mistakes
+        if not mistake.flaky
+        for i, answer in enumerate(mistake.answers)
     }
+    seen: dict[str, set[str]] = {name: set() for name in answers}
+    for seed in SEEDS:  # outside, since what the reference showed is remembered for one seed
+        os.environ["CHECKS_SEED"] = seed
+        for name, answer in answers.items():
+            seen[name].add(signs(quick.run(answer)))
+    return {"probes": digest(check.titles), "mistakes": {n: _agreed(s) for n, s in seen.items()}}
+
+
+def _agreed(seen: set[str]) -> str:
+    return "".join(one[0] if len(set(one)) == 1 else "?" for one in zip(*seen, strict=True))
 
 
 def write(module: ModuleType) -> None:

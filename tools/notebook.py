@@ -60,6 +60,12 @@ def nbgrader(id: str, *, points: int | None = None, solution: bool = False) -> d
     return {"grade_id": id, "schema_version": 3, **kind, **worth}
 
 
+RESTARTED = (
+    "(Does a cell say `name 'plot' is not defined`? The kernel was restarted and has forgotten "
+    "everything. Run the first two code cells again, then your exercise cells.)"
+)
+
+
 def with_links(lab: Lab, address: Address | None, *, solved: bool) -> str:
     """The title cell with a line of links under the title."""
     here, there = f"labs/{lab.stem}.ipynb", f"solutions/{lab.stem}.ipynb"
@@ -75,7 +81,7 @@ def with_links(lab: Lab, address: Address | None, *, solved: bool) -> str:
     else:
         links = [f"[{words}](../{there})", "[all labs](../README.md)"]
     title, *rest = lab.cells[0].lines
-    return "\n".join([title, "", " · ".join(links), *rest])
+    return "\n".join([title, "", " · ".join(links), "", RESTARTED, *rest])
 
 
 def cell_ids(lab: Lab) -> list[str]:

@@ -10,6 +10,7 @@ budget.py    how long a notebook may take
 inside.py    asked inside the graded kernel: runs a check by its module
 own.py       is an answer the learner's, or the course's own under their name?
 verdict.py   what one check proved
+running.py   one cell: what it may take, what its end means, what a check answered
 plugin.py    the pytest hooks that put these together
 table.py     the score, as a table and as JSON; target.py writes it
 

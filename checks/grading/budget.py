@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 CELL = 60.0  # seconds a cell may take, unless --nbval-cell-timeout says otherwise
 TOTAL = 300.0  # seconds a notebook may take, unless --notebook-timeout says otherwise
-HURRY = 10.0  # seconds a cell may take once another one of its notebook was stopped
+HURRY = 10.0  # seconds for a cell that is no exercise, once one of its notebook was stopped
 
 
 @dataclass
@@ -26,8 +26,7 @@ class Budget:
         """Seconds for the next cell, 0 for none. The `needed` ones, exercises and checks, go on."""
         if self.spent >= (2 * self.total if needed else self.total):
             return 0.0
-        hurry = self.cause or self.spent >= self.total
-        return min(self.cell, HURRY) if hurry else self.cell
+        return min(self.cell, HURRY) if self.cause and not needed else self.cell
 
     def over(self) -> str:
         """Say that there is no time left, and who took it."""

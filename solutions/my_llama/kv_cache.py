@@ -113,7 +113,7 @@ def generate_greedy_cached(step: Callable[[Tensor], Tensor], ids: Tensor, n_new:
     """Append the likeliest next token, n_new times; step remembers and sees only what is new.
 
     step: (1, T) new ids → (1, T, V) logits, called n_new times: first with the prompt, then with one
-    token at a time. ids: (1, T), left as it is → (1, T + n_new).
+    token at a time. ids: (1, T), left as it is → (1, T + n_new). Of equal logits the first one counts.
 
     >>> follows = torch.eye(10).roll(1, dims=1)   # row t is largest at t + 1: a model that counts
     >>> generate_greedy_cached(lambda ids: follows[ids], torch.tensor([[5, 3]]), 3)

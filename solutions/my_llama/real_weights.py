@@ -96,7 +96,8 @@ def weight_of(stored: gguf.Stored) -> Tensor:
 def load_llama(path: Path | str) -> Llama:
     """Build the Llama that a GGUF file describes, and give it the file's weights, in float32.
 
-    Sizes, eps and RoPE's base are the file's. A tensor too few or too many is an error.
+    Sizes, eps and RoPE's base are the file's; a tied table is one parameter. A tensor too few or too
+    many is an error, and torch's own settings stay as they are.
 
     >>> small = load_llama(path)   # the path of SmolLM2's file
     >>> small.config.n_layers, sum(weight.numel() for weight in small.parameters())
@@ -115,9 +116,9 @@ def chat(
 ) -> Iterator[str]:
     """Answer a conversation, piece by piece: the likeliest token each time, with caches.
 
-    It ends at `<|im_end|>`, which is not shown, or after n_new tokens. Pieces are whole characters;
-    one that is not complete at the end is left out. No gradients are computed, and `messages` stays
-    as it is.
+    It ends at `<|im_end|>`, which is not shown, or after n_new tokens. Pieces are whole characters,
+    each given as soon as it is whole; one that is not complete at the end is left out. No gradients
+    are computed, between two pieces the caller's are on, and `messages` stays as it is.
 
     >>> question = {"role": "user", "content": "What is the capital of France?"}
     >>> print("".join(chat(model, tokenizer, [question])))

@@ -24,7 +24,7 @@ def rotate_2d(v: Tensor, angle: Tensor) -> Tensor:
     """Turn vectors in the plane anticlockwise.
 
     v: (..., 2), angle: (...) in radians → (..., 2), same dtype and device as v.
-    Computed in float32 at least.
+    Computed in float32 at least: only the result is rounded.
 
     (2, 0) by 60 degrees, which is π/3; cos 60° = 1/2:
     >>> rotate_2d(torch.tensor([2.0, 0.0]), torch.tensor(torch.pi / 3))
@@ -109,7 +109,7 @@ def apply_rope_half(x: Tensor, angles: Tensor) -> Tensor:
     """Turn each pair (i, i + d/2) by its angle: RoPE in Hugging Face's layout.
 
     x: (..., T, d), angles: (T, d/2) in radians → (..., T, d), same dtype and device as x.
-    Computed in float32 at least.
+    Computed in float32 at least: only the result is rounded.
 
     The pairs of [2, 0, 0, 2] are (2, 0) and (0, 2) here too:
     >>> angles = torch.tensor([[torch.pi / 3, torch.pi / 6]])

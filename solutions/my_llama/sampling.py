@@ -98,8 +98,8 @@ def generate(
     """Write n_new tokens after ids (1, T); yield each, as an int, as soon as it is drawn.
 
     Temperature, then top_k and top_p where k and p are given, then sample. A token in `stop` ends
-    the text and is not yielded. The model gets the prompt, then each new token by itself, with new
-    caches for each call of generate.
+    the text and is not yielded. n_new tokens take n_new calls of the model: first with the prompt,
+    then with each new token but the last, by itself; with new caches for each call of generate.
 
     >>> class AddOne:   # a model that wants t + 1 after t
     ...     def new_caches(self, batch, max_len):

@@ -123,9 +123,9 @@ def train(
 ) -> list[float]:
     """Train the model on `data`, (N,) ids; return the loss of each step.
 
-    A step: `batch` random pieces of `context` tokens (drawn with `generator` only), the loss, its
-    gradients, cut to max_norm, one AdamW step at the learning rate of this step. Weight decay is
-    for matrices; parameters with one dimension, the norms' weights, get none.
+    A step, in train mode: `batch` random pieces of `context` tokens (drawn with `generator` only),
+    the loss, its gradients, cut to max_norm, one AdamW step at the learning rate of this step.
+    Weight decay is for matrices; parameters with one dimension, the norms' weights, get none.
 
     After every `every` steps and after the last, held_out_loss(model, held_out, context) is
     measured. The model ends with the weights for which it was lowest, in eval mode, also when a

@@ -331,15 +331,15 @@ def greedy_list(step, ids, n_new):
     """A plain list of tokens."""
     tokens = ids[0].tolist()
     while len(tokens) < ids.shape[1] + n_new:
-        logits = step(torch.tensor([tokens]))
+        logits = step(torch.tensor([tokens], device=ids.device))
         tokens.append(int(logits[0, -1].max(dim=0).indices))
-    return torch.tensor([tokens])
+    return torch.tensor([tokens], device=ids.device)
 
 
 def greedy_room(step, ids, n_new):
     """Room for all tokens at once; the likeliest by probability."""
     n = ids.shape[1]
-    out = torch.zeros(1, n + n_new, dtype=ids.dtype)
+    out = torch.zeros(1, n + n_new, dtype=ids.dtype, device=ids.device)
     out[:, :n] = ids
     with torch.no_grad():
         for i in range(n, n + n_new):
@@ -392,9 +392,9 @@ def cached_generator(step, ids, n_new):
         for _ in range(n_new):
             token = step(x)[0, -1].argmax().item()
             yield token
-            x = torch.tensor([[token]])
+            x = torch.tensor([[token]], device=ids.device)
 
-    return torch.tensor([[*ids[0].tolist(), *tokens()]])
+    return torch.tensor([[*ids[0].tolist(), *tokens()]], device=ids.device)
 
 
 # Counting

@@ -138,7 +138,8 @@ def rename_index(gguf_name: str) -> str:
     if len(parts) == 1:
         at = ["token_embd", "output_norm", "output"].index(parts[0])
         return ["tok_embeddings", "norm", "output"][at] + ".weight"
-    return ".".join(["layers", parts[1], ours[theirs.index(parts[2])], "weight"])
+    layers = ["layers"][["blk"].index(parts[0])]
+    return ".".join([layers, parts[1], ours[theirs.index(parts[2])], "weight"])
 
 
 class NoPlace(ValueError):
@@ -257,6 +258,8 @@ def load_two_names(path: Any) -> nn.Module:
     weights = {rename_table(name): weight(stored) for name, stored in file.tensors.items()}
     weights.setdefault("output.weight", weights["tok_embeddings.weight"])
     model.load_state_dict(weights, strict=True, assign=True)
+    if model.config.tie_embeddings:
+        model.output.weight = model.tok_embeddings.weight
     return model
 
 
@@ -271,6 +274,7 @@ def load_by_parts(path: Any) -> nn.Module:
         n_kv_heads=said["llama.attention.head_count_kv"],
         vocab_size=said["llama.vocab_size"],
         hidden_dim=said["llama.feed_forward_length"],
+        max_seq_len=said["llama.context_length"],
         norm_eps=said["llama.attention.layer_norm_rms_epsilon"],
         rope_base=said["llama.rope.freq_base"],
         tie_embeddings="output.weight" not in file.tensors,
@@ -297,14 +301,16 @@ def load_to_empty(path: Any) -> nn.Module:
     return model
 
 
-def load_shared_storage(path: Any) -> nn.Module:
-    """Two parameters on one storage where the file has one table: tied all the same."""
+def load_untied(path: Any) -> nn.Module:
+    """A table and an output projection in every model, made one parameter where the file has one."""
     file = gguf.read(path)
     with torch.device("meta"):
         model = Llama(LlamaConfig(**file.config() | {"tie_embeddings": False}))
     weights = {rename_regex(name): weight(stored) for name, stored in file.tensors.items()}
     weights.setdefault("output.weight", weights["tok_embeddings.weight"])
     model.load_state_dict(weights, assign=True)
+    if "output.weight" not in file.tensors:
+        model.output.weight = model.tok_embeddings.weight
     return model
 
 
@@ -394,7 +400,7 @@ class Pieces:
         while True:
             waiting.append(next(self.stream))
             text = self.tokenizer.decode(waiting)
-            if "\ufffd" not in text:
+            if not text.endswith("\ufffd"):
                 return text
 
 
@@ -455,7 +461,7 @@ ACCEPTED = {
         load_two_names,
         load_by_parts,
         load_to_empty,
-        load_shared_storage,
+        load_untied,
     ],
     "chat": [
         chat_decode_stream,

@@ -212,20 +212,20 @@ def min_loop(logits: Tensor, p: float) -> Tensor:
 
 def sample_gumbel(logits: Tensor, generator: Generator | None = None) -> Tensor:
     """The Gumbel trick: noise and argmax."""
-    u = torch.rand(logits.shape, generator=generator).clamp(min=1e-20)
+    u = torch.rand(logits.shape, generator=generator, device=logits.device).clamp(min=1e-20)
     return (logits.float() - torch.log(-torch.log(u))).argmax(dim=-1)
 
 
 def sample_inverse(logits: Tensor, generator: Generator | None = None) -> Tensor:
     """The cumulative sum and one uniform number for each row."""
     edges = logits.double().softmax(-1).cumsum(-1)
-    u = torch.rand(len(logits), 1, generator=generator, dtype=torch.float64)
+    u = torch.empty_like(edges[:, :1]).uniform_(generator=generator)
     return torch.searchsorted(edges, u * edges[:, -1:], right=True).squeeze(-1)
 
 
 def sample_race(logits: Tensor, generator: Generator | None = None) -> Tensor:
     """A race of exponential clocks: the first to ring."""
-    clocks = torch.empty(logits.shape).exponential_(generator=generator)
+    clocks = torch.empty_like(logits, dtype=torch.float32).exponential_(generator=generator)
     return (logits.float().softmax(-1) / clocks).argmax(-1)
 
 
@@ -253,7 +253,7 @@ def sample_numpy(logits: Tensor, generator: Generator | None = None) -> Tensor:
 
 def sample_logarithm_of_clocks(logits: Tensor, generator: Generator | None = None) -> Tensor:
     """The Gumbel trick with one logarithm: -log of an exponential number is Gumbel noise."""
-    clocks = torch.empty(logits.shape).exponential_(generator=generator)
+    clocks = torch.empty_like(logits, dtype=torch.float32).exponential_(generator=generator)
     return (logits.float() - clocks.log()).argmax(dim=-1)
 
 

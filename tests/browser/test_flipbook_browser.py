@@ -1,13 +1,17 @@
 """The flipbook in a real browser: in JupyterLab, in Notebook 7, and in exported pages without a kernel."""
 
+import io
 import re
 from pathlib import Path
 
 import nbformat
 import pytest
-from demo_pictures import demo
+from demo_pictures import demo, hatched
 from exported_page import exported_page, flipbooks, html_page
 from nbformat.v4 import new_code_cell, new_notebook, new_output
+from PIL import Image
+
+from plots.flipbook import explore
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
@@ -186,6 +190,38 @@ sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "tests")!r}]
 from demo_pictures import demo, unwritten, write
 from plots.flipbook import explore
 from plots.live import live"""
+
+
+def test_a_hatch_is_painted_where_an_equal_picture_is_hidden(browser):
+    """Two tabs of JupyterLab hold the same picture: what the second refers to is its own."""
+    bundle = explore(hatched, n=[2, 3])._repr_mimebundle_()
+    with exported_page(browser, notebook_with(bundle, bundle)) as page:
+        first, second = flipbooks(page)
+        painted = [pink(page_of(second, key)) for key in ("Home", "End")]
+        assert min(painted) > 400
+        first.figure.evaluate("figure => { figure.style.display = 'none'; }")
+        for key in ("Home", "End"):
+            second.press("n", key)
+            strangers = second.picture.evaluate(
+                'picture => [...picture.innerHTML.matchAll(/(?:href="#|url\\(#)([^")]+)/g)]'
+                ".filter(([_, id]) => !picture.contains(document.getElementById(id))).length"
+            )
+            assert strangers == 0
+        hidden = [pink(page_of(second, key)) for key in ("Home", "End")]
+        assert hidden == pytest.approx(painted, rel=0.05)
+
+
+def page_of(figure, key):
+    """A screenshot of the first or the last page."""
+    figure.press("n", key)
+    return figure.picture.locator("svg").screenshot()
+
+
+def pink(png):
+    """How many pixels are of the hatch's colour, or of its outline's."""
+    picture = Image.open(io.BytesIO(png)).convert("RGB")
+    colours = picture.getcolors(picture.width * picture.height)
+    return sum(n for n, (r, g, b) in colours if r - g > 20 and b - g > 10)
 
 
 @pytest.mark.jupyterlab

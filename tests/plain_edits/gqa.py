@@ -104,12 +104,12 @@ EDITS = {
         Edit(
             "repeats as often as there are heads",
             ("interleave(n_rep", "interleave(x.shape[1]"),
-            named=("new:repeats_k_times",),
+            named=("repeats_k_times",),
         ),
         Edit(
             "one copy too few",
             ("interleave(n_rep", "interleave(n_rep - 1"),
-            named=("new:once_too_few",),
+            named=("once_too_few",),
         ),
         Edit(
             "one copy too many",
@@ -132,14 +132,14 @@ EDITS = {
         Edit(
             "expand cannot repeat more than one head",
             (REPEAT, "x.expand(-1, x.shape[1] * n_rep, -1, -1)"),
-            named=("new:expands_a_real_dimension",),
+            named=("expands_a_real_dimension",),
         ),
         Edit(
             "multiplies the numbers by n_rep",
             (REPEAT, "x * n_rep"),
             named=(
                 "not_repeated",
-                "new:multiplied",
+                "multiplied",
             ),
         ),
         Edit(
@@ -150,7 +150,7 @@ EDITS = {
         Edit(
             "nothing comes back for n_rep = 1",
             (f"return {REPEAT}", f"if n_rep > 1:\n        return {REPEAT}"),
-            named=("new:returns_nothing_for_one",),
+            named=("returns_nothing_for_one",),
         ),
         Edit(
             "always n_rep = 4, as in Llama 3 8B",
@@ -215,27 +215,27 @@ EDITS = {
         Edit(
             "nothing is repeated: only K = 1 and K = H work",
             *repeated("k", "v"),
-            named=("new:not_repeated",),
+            named=("not_repeated",),
         ),
         Edit(
             "repeats H times, not H // K times",
             *repeated("repeat_kv(k, H)", "repeat_kv(v, H)"),
-            named=("new:repeats_h_times",),
+            named=("repeats_h_times",),
         ),
         Edit(
             "repeats K times, not H // K times",
             *repeated("repeat_kv(k, K)", "repeat_kv(v, K)"),
-            named=("new:repeats_k_times",),
+            named=("repeats_k_times",),
         ),
         Edit(
             "K // H for H // K",
             *repeated("repeat_kv(k, K // H)", "repeat_kv(v, K // H)"),
-            named=("new:quotient_upside_down",),
+            named=("quotient_upside_down",),
         ),
         Edit(
             "/ for //: a number of copies that is not whole",
             *repeated("repeat_kv(k, H / K)", "repeat_kv(v, H / K)"),
-            named=("new:size_not_whole",),
+            named=("size_not_whole",),
         ),
         Edit(
             "all query heads read the first kv head",
@@ -253,7 +253,7 @@ EDITS = {
         Edit(
             "the keys are repeated along the positions",
             *repeated("k.repeat_interleave(H // K, dim=2)", "v.repeat_interleave(H // K, dim=2)"),
-            named=("new:positions_repeated",),
+            named=("positions_repeated",),
         ),
         Edit(
             "no mask",
@@ -273,27 +273,27 @@ EDITS = {
         Edit(
             "the mask is not stretched for the stacked queries",
             (MASK, "pass"),
-            named=("new:mask_not_stretched",),
+            named=("mask_not_stretched",),
         ),
         Edit(
             "each row of the mask repeated in place, where the whole mask must follow again",
             (MASK, "mask = mask.repeat_interleave(H // K, dim=-2)"),
-            named=("new:mask_rows_repeated",),
+            named=("mask_rows_repeated",),
         ),
         Edit(
             "the mask is cut for the first kv heads, and the other heads' masks are lost",
             (MASK, "mask = mask.expand(B, H, T, S)[:, :K].repeat(1, 1, H // K, 1)"),
-            named=("new:masks_of_the_first_heads",),
+            named=("masks_of_the_first_heads",),
         ),
         Edit(
             "a mask of two dimensions only: masks of a head or a text are not possible",
             (MASK, "mask = mask.repeat(H // K, 1)"),
-            named=("new:mask_of_two_dimensions",),
+            named=("mask_of_two_dimensions",),
         ),
         Edit(
             "the mask is expanded for K heads, and masks of their own for H heads crash",
             (MASK, "mask = mask.expand(B, K, T, S).repeat(1, 1, H // K, 1)"),
-            named=("new:mask_of_kv_heads",),
+            named=("mask_of_kv_heads",),
         ),
         Edit(
             "only the first text's mask is used",
@@ -332,7 +332,7 @@ EDITS = {
                 GROUPED,
                 "attention(queries, k, v, mask).reshape(B, K, T, H // K, d).transpose(2, 3).reshape(B, H, T, d)",
             ),
-            named=("new:cut_in_another_order",),
+            named=("cut_in_another_order",),
         ),
         Edit(
             "(B, T, H, d) comes back",
@@ -344,18 +344,18 @@ EDITS = {
             (".reshape(B, H, T, d)", ".reshape(B, T, H, d)"),
             named=(
                 "positions_before_heads",
-                "new:reshaped_to_positions_first",
+                "reshaped_to_positions_first",
             ),
         ),
         Edit(
             "the kv heads come back as groups: (B, K, n_rep·T, d)",
             (".reshape(B, H, T, d)", ""),
-            named=("new:groups_not_unstacked",),
+            named=("groups_not_unstacked",),
         ),
         Edit(
             "positions and heads of the keys swapped",
             ("K, S = k.shape[1:3]", "S, K = k.shape[1:3]"),
-            named=("new:heads_and_positions_swapped",),
+            named=("heads_and_positions_swapped",),
         ),
         Edit(
             "the scores are divided by the root of H·d, as if one head had all features",
@@ -388,7 +388,7 @@ EDITS = {
         Edit(
             "the mask has to be there",
             ("if mask is not None:", "if True:"),
-            named=("new:needs_a_mask",),
+            named=("needs_a_mask",),
         ),
     ],
     "GroupedQueryAttention": [
@@ -414,17 +414,17 @@ EDITS = {
         Edit(
             "the size of a head is dim / K",
             ("head_dim = dim // n_heads", "head_dim = dim // n_kv_heads"),
-            named=("new:head_size_of_kv_heads",),
+            named=("head_size_of_kv_heads",),
         ),
         Edit(
             "/ for //: the size of a head is not a whole number",
             ("dim // n_heads", "dim / n_heads"),
-            named=("new:size_not_whole",),
+            named=("size_not_whole",),
         ),
         Edit(
             "wk makes one head only",
             (WK, "self.wk = nn.Linear(dim, head_dim, bias=False)"),
-            named=("new:wk_one_head",),
+            named=("wk_one_head",),
         ),
         Edit("wk and wv are one map", (WV, "self.wv = self.wk"), named=("wk_shared_with_wv",)),
         Edit(
@@ -487,17 +487,17 @@ EDITS = {
         Edit(
             "the keys are cut into H heads",
             (K, "k = apply_rope(split_heads(self.wk(x), self.n_heads), angles)"),
-            named=("new:kv_cut_into_query_heads",),
+            named=("kv_cut_into_query_heads",),
         ),
         Edit(
             "the values are cut into H heads",
             (V, "v = split_heads(self.wv(x), self.n_heads)"),
-            named=("new:kv_cut_into_query_heads",),
+            named=("kv_cut_into_query_heads",),
         ),
         Edit(
             "the queries are cut into K heads",
             (Q, "q = apply_rope(split_heads(self.wq(x), self.n_kv_heads), angles)"),
-            named=("new:queries_cut_into_kv_heads",),
+            named=("queries_cut_into_kv_heads",),
         ),
         Edit("the keys are made by wv", ("self.wk(x)", "self.wv(x)"), named=("wv_for_keys",)),
         Edit("the values are made by wk", ("self.wv(x)", "self.wk(x)"), named=("wk_for_values",)),
@@ -556,7 +556,7 @@ EDITS = {
         Edit(
             "the keys are stored as values too",
             (UPDATE, "k, v = cache.update(k, k)"),
-            named=("new:keys_stored_as_values",),
+            named=("keys_stored_as_values",),
         ),
         Edit(
             "the heads are shared out before the cache, which then holds H heads",
@@ -575,22 +575,22 @@ EDITS = {
         Edit(
             "the mask is square, and does not know the cache",
             (CAUSAL, "mask = causal_mask(q.shape[2], q.shape[2]).to(x.device)"),
-            named=("new:square_mask",),
+            named=("square_mask",),
         ),
         Edit(
             "the mask has as many rows as keys",
             (CAUSAL, "mask = causal_mask(k.shape[2], k.shape[2]).to(x.device)"),
-            named=("new:mask_of_keys_by_keys",),
+            named=("mask_of_keys_by_keys",),
         ),
         Edit(
             "T and S swapped in the mask",
             (CAUSAL, "mask = causal_mask(k.shape[2], q.shape[2]).to(x.device)"),
-            named=("new:mask_sides_swapped",),
+            named=("mask_sides_swapped",),
         ),
         Edit(
             "the mask is made for heads, not positions",
             (CAUSAL, "mask = causal_mask(q.shape[1], k.shape[1]).to(x.device)"),
-            named=("new:mask_for_the_heads",),
+            named=("mask_for_the_heads",),
         ),
         Edit(
             "the queries are taken for the first positions",
@@ -614,7 +614,7 @@ EDITS = {
         Edit(
             "keys and values are exchanged in the call",
             ("grouped_query_attention(q, k, v, mask)", "grouped_query_attention(q, v, k, mask)"),
-            named=("new:swapped_in_the_call",),
+            named=("swapped_in_the_call",),
         ),
         Edit(
             "the mask is not passed on",
@@ -646,12 +646,12 @@ EDITS = {
                 "self.n_heads, self.n_kv_heads = n_heads, n_kv_heads",
                 "self.n_heads, self.n_kv_heads = n_kv_heads, n_heads",
             ),
-            named=("new:heads_swapped",),
+            named=("heads_swapped",),
         ),
         Edit(
             "the keys are cut off from the gradient",
             (UPDATE, f"{UPDATE}\n        k = k.detach()"),
-            named=("new:keys_detached",),
+            named=("keys_detached",),
         ),
         Edit(
             "only the last position comes back",
@@ -701,19 +701,19 @@ EDITS = {
         Edit(
             "averages over the groups, not within them",
             (".mean(dim=1)", ".mean(dim=0)"),
-            named=("new:averages_over_groups",),
+            named=("averages_over_groups",),
         ),
         Edit(
             "averages over the rows of a head",
             (".mean(dim=1)", ".mean(dim=2)"),
-            named=("new:averages_rows_of_a_head",),
+            named=("averages_rows_of_a_head",),
         ),
         Edit(
             "averages over the columns",
             (".mean(dim=1)", ".mean(dim=-1)"),
-            named=("new:averages_columns",),
+            named=("averages_columns",),
         ),
-        Edit("the mean of everything", (".mean(dim=1)", ".mean()"), named=("new:one_number",)),
+        Edit("the mean of everything", (".mean(dim=1)", ".mean()"), named=("one_number",)),
         Edit(
             "averages neighbouring rows, not heads",
             (GROUPS, "groups = weight.reshape(-1, n_heads // n_kv_heads, D)"),
@@ -739,7 +739,7 @@ EDITS = {
         Edit(
             "the mean is divided by the size of a group again",
             (MEAN, "(groups.mean(dim=1) / (n_heads // n_kv_heads)).reshape(-1, D)"),
-            named=("new:divided_by_the_size_twice",),
+            named=("divided_by_the_size_twice",),
         ),
         Edit(
             "the sum is divided by K",
@@ -754,12 +754,12 @@ EDITS = {
         Edit(
             "K // H: a group of 0 heads",
             ("n_heads // n_kv_heads", "n_kv_heads // n_heads"),
-            named=("new:quotient_upside_down",),
+            named=("quotient_upside_down",),
         ),
         Edit(
             "/ for //",
             ("n_heads // n_kv_heads", "n_heads / n_kv_heads"),
-            named=("new:size_not_whole",),
+            named=("size_not_whole",),
         ),
         Edit(
             "the group size and K swapped in the reshape: H / K groups",
@@ -776,11 +776,11 @@ EDITS = {
             (".reshape(-1, D)", ""),
             named=("not_flattened",),
         ),
-        Edit("(D, K·d): transposed", (MEAN, f"({MEAN}).T"), named=("new:transposed",)),
+        Edit("(D, K·d): transposed", (MEAN, f"({MEAN}).T"), named=("transposed",)),
         Edit(
             "(D, K·d) in the shape only",
             (".reshape(-1, D)", ".reshape(D, -1)"),
-            named=("new:reshaped_to_columns",),
+            named=("reshaped_to_columns",),
         ),
         Edit(
             "float32 comes back for half precision",
@@ -790,17 +790,17 @@ EDITS = {
         Edit(
             "D is taken from the rows",
             ("D = weight.shape[1]", "D = weight.shape[0]"),
-            named=("new:width_from_the_rows",),
+            named=("width_from_the_rows",),
         ),
         Edit(
             "divided by n_kv_heads where the group size belongs",
             (GROUPS, "groups = weight.reshape(n_kv_heads, n_heads, -1, D)"),
-            named=("new:groups_of_all_heads",),
+            named=("groups_of_all_heads",),
         ),
         Edit(
             "whole division of the sum",
             (MEAN, "(groups.sum(dim=1) // (n_heads // n_kv_heads)).reshape(-1, D)"),
-            named=("new:rounded_down",),
+            named=("rounded_down",),
         ),
         Edit(
             "the heads are averaged in place: weight changes",
@@ -843,7 +843,7 @@ EDITS = {
         Edit(
             "the work is done by K heads",
             (FLOPS, "flops = 2 * 2 * n_kv_heads * head_dim * seq_len"),
-            named=("new:flops_of_kv_heads",),
+            named=("flops_of_kv_heads",),
         ),
         Edit("the ratio upside down", (RATIO, "bytes_read / flops"), named=("upside_down",)),
         Edit(
@@ -869,7 +869,7 @@ EDITS = {
         Edit(
             "precedence: divides by the first factor and multiplies by the rest",
             (RATIO, "flops / 2 * 2 * n_kv_heads * head_dim * seq_len"),
-            named=("new:precedence",),
+            named=("precedence",),
         ),
         Edit(
             "the queries are read as well",
@@ -897,7 +897,7 @@ EDITS = {
         Edit(
             "H·K for H",
             (FLOPS, "flops = 2 * 2 * n_heads * n_kv_heads * head_dim * seq_len"),
-            named=("new:both_heads_in_flops",),
+            named=("both_heads_in_flops",),
         ),
         Edit("FLOPs only, no ratio", (RATIO, "float(flops)"), named=("flops_only",)),
     ],

@@ -66,7 +66,7 @@ EDITS = {
             (VOCAB, 'sorted(set(text) - {" ", "\\n"})'),
             named=("no_white_space",),
         ),
-        Edit("returns a set, not a list", (VOCAB, "set(text)"), named=("new:set_not_list",)),
+        Edit("returns a set, not a list", (VOCAB, "set(text)"), named=("set_not_list",)),
         Edit(
             "returns the dictionary from characters to places",
             (VOCAB, "{c: i for i, c in enumerate(sorted(set(text)))}"),
@@ -80,7 +80,7 @@ EDITS = {
         Edit(
             "returns None: list.sort() sorts in place",
             (VOCAB, "list(set(text)).sort()"),
-            named=("new:returns_none",),
+            named=("returns_none",),
         ),
         Edit(
             "lists bytes (numbers), not characters",
@@ -90,7 +90,7 @@ EDITS = {
         Edit(
             "lists code points (numbers), not characters",
             (VOCAB, "sorted(set(map(ord, text)))"),
-            named=("new:code_points",),
+            named=("code_points",),
         ),
     ],
     "encode": [
@@ -158,7 +158,7 @@ EDITS = {
         Edit(
             "returns after the first character: return stands in the loop",
             ("    return ids", "        return ids"),
-            named=("new:return_in_the_loop",),
+            named=("return_in_the_loop",),
         ),
         Edit(
             "takes the code point, not the place in the vocabulary",
@@ -183,7 +183,7 @@ EDITS = {
         Edit(
             "takes the place in the text, not in the vocabulary",
             ("places[character])", "text.index(character))"),
-            named=("new:place_in_the_text",),
+            named=("place_in_the_text",),
         ),
         Edit(
             "returns a tensor, not a list",
@@ -193,7 +193,7 @@ EDITS = {
         Edit(
             "the dictionary goes from places to characters",
             ("{character: i for", "{i: character for"),
-            named=("new:dictionary_turned_round",),
+            named=("dictionary_turned_round",),
         ),
     ],
     "decode": [
@@ -262,21 +262,21 @@ EDITS = {
         Edit(
             "takes the places of the ids, not the ids",
             ("for i in ids)", "for i in range(len(ids)))"),
-            named=("new:ids_not_used",),
+            named=("ids_not_used",),
         ),
         Edit("white space at the ends is cut off", (JOIN, JOIN + ".strip()"), named=("stripped",)),
         Edit(
             "the last id is left out",
             ("for i in ids)", "for i in ids[:-1])"),
-            named=("new:without_last",),
+            named=("without_last",),
         ),
     ],
     "embed": [
-        Edit("looks up columns, not rows", (ROWS, "return table[:, ids]"), named=("new:columns",)),
+        Edit("looks up columns, not rows", (ROWS, "return table[:, ids]"), named=("columns",)),
         Edit(
             "looks up in the transposed table",
             (ROWS, "return table.T[ids]"),
-            named=("new:columns",),
+            named=("columns",),
         ),
         Edit(
             "flattens the ids, so the result's shape is (B·T, D)",
@@ -315,17 +315,17 @@ EDITS = {
         Edit(
             "one-hot times table with whole numbers, which do not multiply with the table's",
             (ROWS, "return torch.nn.functional.one_hot(ids, table.shape[0]) @ table"),
-            named=("new:one_hot_whole_numbers",),
+            named=("one_hot_whole_numbers",),
         ),
         Edit(
             "the one-hot rows are float32, so a table of another dtype does not work",
             (ROWS, "return torch.nn.functional.one_hot(ids, table.shape[0]).float() @ table"),
-            named=("new:one_hot_float32",),
+            named=("one_hot_float32",),
         ),
         Edit(
             "the one-hot rows are as long as the largest id demands, not as the table",
             (ROWS, "return torch.nn.functional.one_hot(ids).to(table.dtype) @ table"),
-            named=("new:one_hot_too_short",),
+            named=("one_hot_too_short",),
         ),
         Edit(
             "an id beyond the table begins again at 0",
@@ -340,12 +340,12 @@ EDITS = {
         Edit(
             "only the first row of the batch",
             (ROWS, "return table[ids[0]]"),
-            named=("new:first_row_only",),
+            named=("first_row_only",),
         ),
         Edit(
             "a new table of random numbers",
             (ROWS, "return torch.nn.Embedding(*table.shape)(ids)"),
-            named=("new:other_table",),
+            named=("other_table",),
         ),
         Edit(
             "row 0 gets no gradient: padding_idx=0",
@@ -360,22 +360,22 @@ EDITS = {
         Edit(
             "works with ids of one axis only: index_select",
             (ROWS, "return torch.index_select(table, 0, ids)"),
-            named=("new:one_axis_only",),
+            named=("one_axis_only",),
         ),
         Edit(
             "works with ids of two axes only: a loop over B and T",
             (ROWS, "return torch.stack([torch.stack([table[i] for i in row]) for row in ids])"),
-            named=("new:two_axes_only",),
+            named=("two_axes_only",),
         ),
         Edit(
             "gather takes single numbers, not rows",
             (ROWS, "return torch.gather(table, 0, ids)"),
-            named=("new:gather",),
+            named=("gather",),
         ),
         Edit(
             "axes of length 1 are squeezed away",
             (ROWS, "return table[ids].squeeze()"),
-            named=("new:squeezed",),
+            named=("squeezed",),
         ),
         Edit(
             "the mean over the text, one vector per row",
@@ -412,7 +412,7 @@ EDITS = {
         Edit(
             "windows are one too long",
             ("torch.arange(context,", "torch.arange(context + 1,"),
-            named=("new:both_long",),
+            named=("both_long",),
         ),
         Edit(
             "windows are one too short",
@@ -427,7 +427,7 @@ EDITS = {
         Edit(
             "starts lie along the wrong axis",
             ("starts[:, None]", "starts[None, :]"),
-            named=("new:starts_along_the_wrong_axis",),
+            named=("starts_along_the_wrong_axis",),
         ),
         Edit(
             "the windows lie in columns, (context, B)",
@@ -447,7 +447,7 @@ EDITS = {
         Edit(
             "the targets are the next window in the batch: roll along the wrong axis",
             (BATCH, "return data[positions], data[positions].roll(-1, dims=0)"),
-            named=("new:rolled_over_the_batch",),
+            named=("rolled_over_the_batch",),
         ),
         Edit(
             "only one target for each window, the token after it",
@@ -457,7 +457,7 @@ EDITS = {
         Edit(
             "targets are the window after the inputs",
             ("positions + 1]", "positions + context]"),
-            named=("new:next_window",),
+            named=("next_window",),
         ),
         Edit(
             "the result is float32",
@@ -472,7 +472,7 @@ EDITS = {
         Edit(
             "ignores starts and draws its own",
             ("starts[:, None]", "torch.randint(len(data) - context, starts.shape)[:, None]"),
-            named=("new:own_starts",),
+            named=("own_starts",),
         ),
         Edit(
             "sorts the starts",
@@ -495,7 +495,7 @@ EDITS = {
         Edit(
             "wrong variable: the batch's size is taken for the window",
             ("torch.arange(context,", "torch.arange(len(starts),"),
-            named=("new:batch_for_context",),
+            named=("batch_for_context",),
         ),
         Edit(
             "returns the positions, not the data",
@@ -512,7 +512,7 @@ EDITS = {
         Edit(
             "pairs each id with itself",
             ("pairwise(ids)", "zip(ids[:-1], ids[:-1])"),
-            named=("new:with_itself",),
+            named=("with_itself",),
         ),
         Edit(
             "pairs each id with the one after the next",
@@ -538,12 +538,12 @@ EDITS = {
         Edit(
             "every count stays 0",
             ("counts.get(pair, 0) + 1", "counts.get(pair, 0)"),
-            named=("new:never_counted",),
+            named=("never_counted",),
         ),
         Edit(
             "returns after the first pair: return stands in the loop",
             ("    return counts", "        return counts"),
-            named=("new:return_in_the_loop",),
+            named=("return_in_the_loop",),
         ),
         Edit(
             "sorts the ids first",
@@ -620,11 +620,11 @@ EDITS = {
             ("while i < len(ids):", "while i < len(ids) - 1:"),
             named=("without_end",),
         ),
-        Edit("reads beyond the end", ("i + 1 < len(ids) and ", ""), named=("new:beyond_the_end",)),
+        Edit("reads beyond the end", ("i + 1 < len(ids) and ", ""), named=("beyond_the_end",)),
         Edit(
             "reads beyond the end: the bound is one too far",
             ("i + 1 < len(ids)", "i < len(ids)"),
-            named=("new:beyond_the_end",),
+            named=("beyond_the_end",),
         ),
         Edit(
             "a pair at the very end is missed",
@@ -637,7 +637,7 @@ EDITS = {
         Edit(
             "after an id that stays, the next one is skipped",
             (OTHER, OTHER.replace("+= 1", "+= 2")),
-            named=("new:skips_after_kept",),
+            named=("skips_after_kept",),
         ),
         Edit(
             "the pair counts in either order",
@@ -647,7 +647,7 @@ EDITS = {
         Edit(
             "the pair is looked for the wrong way round",
             ("(ids[i], ids[i + 1])", "(ids[i + 1], ids[i])"),
-            named=("new:pair_backwards",),
+            named=("pair_backwards",),
         ),
         Edit(
             "compares a list with a tuple, so nothing is ever merged",
@@ -667,7 +667,7 @@ EDITS = {
         Edit(
             "one of the two ids is enough",
             ("(ids[i], ids[i + 1]) == pair", "(ids[i] == pair[0] or ids[i + 1] == pair[1])"),
-            named=("new:either_id",),
+            named=("either_id",),
         ),
         Edit(
             "merges the first place only",
@@ -677,7 +677,7 @@ EDITS = {
         Edit(
             "puts the pair itself in as one element",
             ("merged.append(new_id)", "merged.append(pair)"),
-            named=("new:pair_itself",),
+            named=("pair_itself",),
         ),
         Edit(
             "the pair is removed and nothing put in its place",
@@ -687,7 +687,7 @@ EDITS = {
         Edit(
             "new_id is added behind the pair, which stays",
             ("merged.append(new_id)", "merged.extend([*pair, new_id])"),
-            named=("new:pair_kept",),
+            named=("pair_kept",),
         ),
         Edit(
             "works in the list that it was given",
@@ -709,7 +709,7 @@ EDITS = {
         Edit(
             "returns after the first step: return stands in the loop",
             ("    return merged", "        return merged"),
-            named=("new:return_in_the_loop",),
+            named=("return_in_the_loop",),
         ),
         Edit(
             "goes from right to left",
@@ -728,7 +728,7 @@ EDITS = {
         Edit(
             "returns the number of merges",
             ("return merged", "return len(ids) - len(merged)"),
-            named=("new:count_returned",),
+            named=("count_returned",),
         ),
     ],
     "train_bpe": [
@@ -757,7 +757,7 @@ EDITS = {
         Edit(
             "takes the count for the pair",
             ("max(counts, key=counts.get)", "max(counts.values())"),
-            named=("new:count_for_the_pair",),
+            named=("count_for_the_pair",),
         ),
         Edit(
             "a tie goes to the pair that occurs last",
@@ -799,14 +799,14 @@ EDITS = {
         Edit(
             "the new id is one more than the largest in the text",
             ("256 + i", "max(ids) + 1", 1),
-            named=("new:id_from_the_largest",),
+            named=("id_from_the_largest",),
         ),
         Edit(
             "the new id follows the number of different ids",
             ("256 + i", "len(set(ids)) + i", 1),
-            named=("new:id_from_the_distinct",),
+            named=("id_from_the_distinct",),
         ),
-        Edit("does not stop when no pair is left", (STOPS, ""), named=("new:does_not_stop",)),
+        Edit("does not stop when no pair is left", (STOPS, ""), named=("does_not_stop",)),
         Edit(
             "stops when the most frequent pair occurs only once",
             ("if not counts:", "if not counts or max(counts.values()) < 2:"),
@@ -838,27 +838,27 @@ EDITS = {
         Edit(
             "each merge is listed with its new id",
             ("merges.append(pair)", "merges.append((pair, 256 + i))"),
-            named=("new:with_ids",),
+            named=("with_ids",),
         ),
         Edit(
             "lists the new ids, not the pairs",
             ("merges.append(pair)", "merges.append(256 + i)"),
-            named=("new:ids_only",),
+            named=("ids_only",),
         ),
         Edit(
             "the merges come out backwards",
             ("merges.append(pair)", "merges.insert(0, pair)"),
-            named=("new:backwards",),
+            named=("backwards",),
         ),
         Edit(
             "the merges come out sorted",
             ("return merges", "return sorted(merges)"),
-            named=("new:sorted_merges",),
+            named=("sorted_merges",),
         ),
         Edit(
             "returns the encoded text, not the merges",
             ("return merges", "return ids"),
-            named=("new:ids_returned",),
+            named=("ids_returned",),
         ),
         Edit(
             "the text is made lower case",
@@ -868,12 +868,12 @@ EDITS = {
         Edit(
             "blanks are taken out before counting",
             ("text.encode", 'text.replace(" ", "").encode'),
-            named=("new:blanks_removed",),
+            named=("blanks_removed",),
         ),
         Edit(
             "returns after the first merge: return stands in the loop",
             ("    return merges", "        return merges"),
-            named=("new:return_in_the_loop",),
+            named=("return_in_the_loop",),
         ),
     ],
     "encode_bpe": [
@@ -886,7 +886,7 @@ EDITS = {
         Edit(
             "bytes outside ASCII become question marks",
             ('"utf-8"', '"ascii", errors="replace"'),
-            named=("new:question_marks",),
+            named=("question_marks",),
         ),
         Edit(
             "the last merges come first",
@@ -907,10 +907,10 @@ EDITS = {
         Edit(
             "the new ids begin at 256 twice: 512 + i",
             ("enumerate(merges)", "enumerate(merges, 256)"),
-            named=("new:id_512",),
+            named=("id_512",),
         ),
-        Edit("the new ids begin at 255", ("256 + i", "255 + i"), named=("new:id_255",)),
-        Edit("all merges make the same token", ("256 + i", "256"), named=("new:same_id",)),
+        Edit("the new ids begin at 255", ("256 + i", "255 + i"), named=("id_255",)),
+        Edit("all merges make the same token", ("256 + i", "256"), named=("same_id",)),
         Edit(
             "the merged list is thrown away: only bytes come out",
             ("ids = merge_pair", "merge_pair"),
@@ -919,7 +919,7 @@ EDITS = {
         Edit(
             "only the first merge is applied: return stands in the loop",
             ("    return ids", "        return ids"),
-            named=("new:return_in_the_loop",),
+            named=("return_in_the_loop",),
         ),
         Edit(
             "stops at the first merge that finds nothing",
@@ -960,7 +960,7 @@ EDITS = {
         Edit(
             "returns the merged bytes, not ids",
             ("return ids", "return [bytes([i]) if i < 256 else i for i in ids]"),
-            named=("new:bytes_returned",),
+            named=("bytes_returned",),
         ),
         Edit(
             "all merges again and again until nothing changes, last ones first",
@@ -985,11 +985,11 @@ EDITS = {
             ('errors="replace"', 'errors="ignore"'),
             named=("invalid_ignored",),
         ),
-        Edit("broken bytes are an error", (', errors="replace"', ""), named=("new:strict",)),
+        Edit("broken bytes are an error", (', errors="replace"', ""), named=("strict",)),
         Edit(
             "broken bytes are an error: strict",
             ('errors="replace"', 'errors="strict"'),
-            named=("new:strict",),
+            named=("strict",),
         ),
         Edit(
             "broken bytes become \\x..",
@@ -1015,12 +1015,12 @@ EDITS = {
         Edit(
             "bytes(i) makes i zeros, not the byte i",
             ("bytes([i])", "bytes(i)"),
-            named=("new:bytes_of_zeros",),
+            named=("bytes_of_zeros",),
         ),
         Edit(
             "byte 255 is missing, so all merged tokens are off by one",
             ("range(256)", "range(255)"),
-            named=("new:byte_255_missing",),
+            named=("byte_255_missing",),
         ),
         Edit(
             "the halves are joined the wrong way round",
@@ -1030,12 +1030,12 @@ EDITS = {
         Edit(
             "takes the halves' ids for bytes",
             ("tokens[first] + tokens[second]", "bytes([first, second])"),
-            named=("new:halves_as_bytes",),
+            named=("halves_as_bytes",),
         ),
         Edit(
             "takes the first half twice",
             ("tokens[first] + tokens[second]", "tokens[first] + tokens[first]"),
-            named=("new:first_half_twice",),
+            named=("first_half_twice",),
         ),
         Edit(
             "an id that no merge has made is skipped in silence",
@@ -1045,7 +1045,7 @@ EDITS = {
         Edit(
             "an id that no merge has made begins again at 0",
             ("tokens[i] for i in ids", "tokens[i % len(tokens)] for i in ids"),
-            named=("new:wraps",),
+            named=("wraps",),
         ),
         Edit(
             "an id that no merge has made becomes nothing: a dictionary's get with a default",
@@ -1060,23 +1060,23 @@ EDITS = {
         Edit(
             "returns bytes, not a text",
             ('.decode("utf-8", errors="replace")', ""),
-            named=("new:bytes_returned",),
+            named=("bytes_returned",),
         ),
         Edit(
             "returns the bytes' spelling, b'...'",
             (TEXT, 'str(b"".join(tokens[i] for i in ids))'),
-            named=("new:bytes_spelling",),
+            named=("bytes_spelling",),
         ),
         Edit("puts blanks between the tokens", ('b"".join', 'b" ".join'), named=("blanks",)),
         Edit(
             "the last merge is not learned",
             ("in merges:", "in merges[:-1]:"),
-            named=("new:without_last_merge",),
+            named=("without_last_merge",),
         ),
         Edit(
             "the merges are taken backwards",
             ("in merges:", "in reversed(merges):"),
-            named=("new:merges_backwards",),
+            named=("merges_backwards",),
         ),
         Edit(
             "white space at the ends is cut off",
@@ -1086,7 +1086,7 @@ EDITS = {
         Edit(
             "the first token is lost",
             ("for i in ids)", "for i in ids[1:])"),
-            named=("new:first_token_lost",),
+            named=("first_token_lost",),
         ),
         Edit(
             "U+FFFD is written as a question mark",
@@ -1173,7 +1173,7 @@ PAIRS = {
             (STOPS, ""),
             named=(
                 "characters",
-                "new:does_not_stop",
+                "does_not_stop",
             ),
         ),
     ],

@@ -137,7 +137,7 @@ EDITS = {
                 ATTENTION,
                 "self.attention = GroupedQueryAttention(config.dim, config.n_kv_heads, config.n_heads)",
             ),
-            named=("new:heads_swapped",),
+            named=("heads_swapped",),
         ),
         Edit(
             "as many kv heads as heads",
@@ -156,7 +156,7 @@ EDITS = {
             "another name: ffn for feed_forward",
             (FEED, "self.ffn = SwiGLU(config.dim, config.hidden_dim)"),
             (SECOND, "return x + self.ffn(self.ffn_norm(x))"),
-            named=("new:other_name",),
+            named=("other_name",),
         ),
         Edit(
             "in place: the caller's x is changed",
@@ -166,12 +166,12 @@ EDITS = {
         Edit(
             "the second sum counts the stream twice",
             (SECOND, "return x + x + self.feed_forward(self.ffn_norm(x))"),
-            named=("new:stream_added_twice",),
+            named=("stream_added_twice",),
         ),
         Edit(
             "attention is called twice, so the cache is filled twice",
             (FIRST, "_ = self.attention(self.attention_norm(x), angles, cache)\n        " + FIRST),
-            named=("new:attention_called_twice",),
+            named=("attention_called_twice",),
         ),
         Edit(
             "one more norm at the end of the block",
@@ -189,7 +189,7 @@ EDITS = {
         Edit(
             "the output is forgotten: forward gives None",
             (SECOND, "x = x + self.feed_forward(self.ffn_norm(x))"),
-            named=("new:returns_none",),
+            named=("returns_none",),
         ),
     ],
     "Llama": [
@@ -283,7 +283,7 @@ EDITS = {
         Edit(
             "T is read from the batch axis",
             (POSITIONS, "torch.arange(start, start + ids.shape[0], device=ids.device)"),
-            named=("first_position_for_all", "new:length_from_the_batch"),
+            named=("first_position_for_all", "length_from_the_batch"),
         ),
         Edit(
             "rope_base is not handed on: 10,000",
@@ -306,7 +306,7 @@ EDITS = {
         Edit(
             "head size by the kv heads",
             (FREQUENCIES, "rope_frequencies(config.dim // config.n_kv_heads, config.rope_base)"),
-            named=("new:head_size_by_kv_heads",),
+            named=("head_size_by_kv_heads",),
         ),
         Edit(
             "blocks in a plain list",
@@ -325,7 +325,7 @@ EDITS = {
                 "self.layers = nn.ModuleList(DecoderBlock(config) for _ in range(config.n_layers - 1))",
             ),
             ("strict=True", "strict=False"),
-            named=("new:one_block_too_few",),
+            named=("one_block_too_few",),
         ),
         Edit(
             "the first block is skipped",
@@ -333,7 +333,7 @@ EDITS = {
                 LOOP,
                 "for layer, cache in list(zip(self.layers, caches or [None] * config.n_layers, strict=True))[1:]:",
             ),
-            named=("new:first_layer_skipped",),
+            named=("first_layer_skipped",),
         ),
         Edit(
             "blocks in reverse order",
@@ -382,22 +382,22 @@ EDITS = {
                 SIZES,
                 "sizes = (batch, config.n_kv_heads, config.max_seq_len, config.dim // config.n_heads)",
             ),
-            named=("new:caches_of_max_seq_len",),
+            named=("caches_of_max_seq_len",),
         ),
         Edit(
             "caches for one text only",
             (SIZES, "sizes = (1, config.n_kv_heads, max_len, config.dim // config.n_heads)"),
-            named=("new:caches_for_one_text",),
+            named=("caches_for_one_text",),
         ),
         Edit(
             "max_len and kv heads are swapped",
             (SIZES, "sizes = (batch, max_len, config.n_kv_heads, config.dim // config.n_heads)"),
-            named=("new:caches_axes_swapped",),
+            named=("caches_axes_swapped",),
         ),
         Edit(
             "head size of the cache by the kv heads",
             (SIZES, "sizes = (batch, config.n_kv_heads, max_len, config.dim // config.n_kv_heads)"),
-            named=("new:cache_head_size_by_kv_heads",),
+            named=("cache_head_size_by_kv_heads",),
         ),
         Edit(
             "one cache too many",
@@ -405,12 +405,12 @@ EDITS = {
                 CACHES,
                 "return [KVCache.empty(*sizes, weight.dtype, weight.device) for _ in range(config.n_layers + 1)]",
             ),
-            named=("new:one_cache_too_many",),
+            named=("one_cache_too_many",),
         ),
         Edit(
             "only one cache, not a list",
             (CACHES, "return KVCache.empty(*sizes, weight.dtype, weight.device)"),
-            named=("new:single_cache",),
+            named=("single_cache",),
         ),
         Edit(
             "the output has a bias",
@@ -451,7 +451,7 @@ EDITS = {
             "tied the wrong way round",
             ("if not config.tie_embeddings", "if config.tie_embeddings"),
             (WHICH, "table = self.output if config.tie_embeddings else self.tok_embeddings"),
-            named=("new:tie_upside_down",),
+            named=("tie_upside_down",),
         ),
         Edit(
             "tied, but the gradient does not reach the table from the output",
@@ -469,7 +469,7 @@ EDITS = {
         Edit(
             "the logits are divided by the root of dim",
             (LOGITS, "return F.linear(self.norm(x), table.weight) / config.dim**0.5"),
-            named=("new:logits_scaled",),
+            named=("logits_scaled",),
         ),
         Edit(
             "a norm after every block",
@@ -489,12 +489,12 @@ EDITS = {
         Edit(
             "float() before the matrix: an error in a bfloat16 model",
             (LOGITS, "return F.linear(self.norm(x).float(), table.weight)"),
-            named=("new:float_before_output",),
+            named=("float_before_output",),
         ),
         Edit(
             "the logits are (B, V, T)",
             (LOGITS, "return F.linear(self.norm(x), table.weight).transpose(1, 2)"),
-            named=("new:logits_transposed",),
+            named=("logits_transposed",),
         ),
         Edit(
             "blocks are added once more from outside",
@@ -507,17 +507,17 @@ EDITS = {
                 LOOP,
                 "for layer, cache in zip(self.layers, caches or self.new_caches(1, ids.shape[1]), strict=True):",
             ),
-            named=("new:own_cache_for_one_text",),
+            named=("own_cache_for_one_text",),
         ),
         Edit(
             "the size of the table is max_seq_len",
             (TABLE, "self.tok_embeddings = nn.Embedding(config.max_seq_len, config.dim)"),
-            named=("new:table_of_max_seq_len",),
+            named=("table_of_max_seq_len",),
         ),
         Edit(
             "one row too many in the table",
             (TABLE, "self.tok_embeddings = nn.Embedding(config.vocab_size + 1, config.dim)"),
-            named=("new:one_row_too_many",),
+            named=("one_row_too_many",),
         ),
         Edit(
             "padding_idx=0: token 0 is a row of zeros that never learns",
@@ -533,7 +533,7 @@ EDITS = {
             ("x = self.tok_embeddings(ids)", "x = self.embed(ids)"),
             (WHICH, "table = self.embed if config.tie_embeddings else self.output"),
             ("self.config, self.tok_embeddings.weight", "self.config, self.embed.weight"),
-            named=("new:other_name",),
+            named=("other_name",),
         ),
     ],
     "count_parameters": [
@@ -553,7 +553,7 @@ EDITS = {
                 COUNT_ATTENTION,
                 "attention = config.dim * head_dim * (3 * config.n_heads + config.n_kv_heads)",
             ),
-            named=("new:kv_heads_for_one_only",),
+            named=("kv_heads_for_one_only",),
         ),
         Edit(
             "wo is missing",
@@ -631,7 +631,7 @@ EDITS = {
                 TOTAL,
                 "return config.n_layers * (block + tables * config.vocab_size * config.dim) + config.dim",
             ),
-            named=("new:tables_in_every_block",),
+            named=("tables_in_every_block",),
         ),
         Edit(
             "RoPE's frequencies are counted",
@@ -646,7 +646,7 @@ EDITS = {
         Edit(
             "head size by the kv heads",
             (HEAD, "head_dim = config.dim // config.n_kv_heads"),
-            named=("new:head_size_by_kv_heads",),
+            named=("head_size_by_kv_heads",),
         ),
         Edit(
             "a table of positions is counted",

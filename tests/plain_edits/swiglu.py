@@ -84,7 +84,7 @@ EDITS = {
         Edit(
             "the sign is lost",
             (SWISH, "return x.abs() * torch.sigmoid(beta * x)"),
-            named=("new:sign_lost",),
+            named=("sign_lost",),
         ),
         Edit(
             "negative numbers do not pass: ReLU", (SWISH, "return torch.relu(x)"), named=("relu",)
@@ -240,7 +240,7 @@ EDITS = {
         Edit(
             "returns float32 where half precision came in",
             (GLU, "return torch.sigmoid(gate.float()) * value"),
-            named=("new:float32_for_half",),
+            named=("float32_for_half",),
         ),
         Edit(
             "changes gate in place",
@@ -300,7 +300,7 @@ EDITS = {
         Edit(
             "glu on top of swish",
             (DOWN, "return glu(gate, value) @ w_down.T"),
-            named=("new:glu_on_top",),
+            named=("glu_on_top",),
         ),
         Edit("ReLU in place of swish", (GATE, "gate = torch.relu(x @ w_gate.T)"), named=("reglu",)),
         Edit(
@@ -317,7 +317,7 @@ EDITS = {
         Edit(
             "the transpose of w_gate is forgotten",
             (GATE, "gate = swish(x @ w_gate)"),
-            named=("new:gate_not_transposed",),
+            named=("gate_not_transposed",),
         ),
         Edit(
             "all transposes are forgotten",
@@ -340,7 +340,7 @@ EDITS = {
         Edit(
             "the product of gate and value is a matrix product",
             (DOWN, "return (gate @ value.T) @ w_down.T"),
-            named=("new:matrix_product",),
+            named=("matrix_product",),
         ),
         Edit(
             "softmax over the gates",
@@ -355,7 +355,7 @@ EDITS = {
         Edit(
             "w_up has no gradient",
             (VALUE, "value = x @ w_up.detach().T"),
-            named=("up_detached", "new:w_up_detached"),
+            named=("up_detached", "w_up_detached"),
         ),
         Edit(
             "the gate has no gradient",
@@ -372,7 +372,7 @@ EDITS = {
         Edit(
             "the 2 is left out: 4/3 of dim",
             (CUT, "hidden = int(4 * dim / 3)"),
-            named=("new:two_forgotten",),
+            named=("two_forgotten",),
         ),
         Edit(
             "the 4 is left out: 2/3 of dim", (CUT, "hidden = int(2 * dim / 3)"), named=("no_four",)
@@ -401,17 +401,17 @@ EDITS = {
         Edit(
             "the factor is cut to a whole number",
             (FACTOR, "hidden = int(multiplier) * hidden"),
-            named=("new:multiplier_cut",),
+            named=("multiplier_cut",),
         ),
         Edit(
             "the factor is added",
             (FACTOR, "hidden = int(multiplier + hidden)"),
-            named=("new:multiplier_added",),
+            named=("multiplier_added",),
         ),
         Edit(
             "the factor replaces 8/3",
             (FACTOR, "hidden = int(multiplier * dim)"),
-            named=("new:multiplier_instead_of_eight_thirds",),
+            named=("multiplier_instead_of_eight_thirds",),
         ),
         Edit(
             "the factor replaces 2/3",
@@ -460,23 +460,23 @@ EDITS = {
         Edit(
             "one too little is added, so that some sizes go down",
             ("hidden + multiple_of - 1", "hidden + multiple_of - 2"),
-            named=("new:one_too_little",),
+            named=("one_too_little",),
         ),
         Edit(
             "/ in place of //: nothing is rounded",
             (") // multiple_of)", ") / multiple_of)"),
-            named=("new:true_division",),
+            named=("true_division",),
         ),
         Edit(
             "/ in place of //, cut to a whole number",
             (UP, "return int(multiple_of * ((hidden + multiple_of - 1) / multiple_of))"),
-            named=("new:true_division",),
+            named=("true_division",),
         ),
         Edit("no rounding at all", (UP, "return hidden"), named=("not_rounded_up",)),
         Edit(
             "the number of multiples, not the size",
             (UP, "return (hidden + multiple_of - 1) // multiple_of"),
-            named=("new:count_of_multiples",),
+            named=("count_of_multiples",),
         ),
         Edit(
             "multiples of 256 whatever was asked for",
@@ -486,7 +486,7 @@ EDITS = {
         Edit(
             "adds the rest, where it should fill up to the multiple",
             (UP, "return hidden + hidden % multiple_of"),
-            named=("new:rest_added",),
+            named=("rest_added",),
         ),
         Edit(
             "a multiple gets another multiple, with - hidden % multiple_of",
@@ -496,7 +496,7 @@ EDITS = {
         Edit(
             "returns a text",
             (UP, 'return f"{multiple_of * ((hidden + multiple_of - 1) // multiple_of)}"'),
-            named=("new:returns_text",),
+            named=("returns_text",),
         ),
         Edit(
             "returns a float",
@@ -533,17 +533,17 @@ EDITS = {
         Edit(
             "w_down has the shape of the others",
             (W_DOWN, "self.w_down = nn.Linear(dim, hidden_dim, bias=False)"),
-            named=("new:wrong_sizes",),
+            named=("wrong_sizes",),
         ),
         Edit(
             "w_up has w_down's shape",
             (W_UP, "self.w_up = nn.Linear(hidden_dim, dim, bias=False)"),
-            named=("new:wrong_sizes",),
+            named=("wrong_sizes",),
         ),
         Edit(
             "w_gate is (D, D)",
             (W_GATE, "self.w_gate = nn.Linear(dim, dim, bias=False)"),
-            named=("new:wrong_sizes",),
+            named=("wrong_sizes",),
         ),
         Edit(
             "w_up is w_gate: one matrix with two names",
@@ -592,7 +592,7 @@ EDITS = {
             (W_UP, "self.layers += [nn.Linear(dim, hidden_dim, bias=False)]"),
             (W_DOWN, "self.layers += [nn.Linear(hidden_dim, dim, bias=False)]"),
             (FORWARD, "return swiglu(x, *[layer.weight for layer in self.layers])"),
-            named=("new:plain_list",),
+            named=("plain_list",),
         ),
         Edit(
             "forward has w_gate and w_up swapped",
@@ -662,7 +662,7 @@ EDITS = {
                 FORWARD,
                 "down = nn.Linear(self.w_down.in_features, x.shape[-1], bias=False)\n        return swiglu(x, self.w_gate.weight, self.w_up.weight, down.weight)",
             ),
-            named=("new:down_made_anew",),
+            named=("down_made_anew",),
         ),
         Edit(
             "dropout drops values",
@@ -693,7 +693,7 @@ PAIRS = {
             "swish sits on the value, and GELU took its place",
             (GATE, "gate = x @ w_gate.T"),
             (VALUE, "value = nn.functional.gelu(x @ w_up.T)"),
-            named=("new:gelu_on_up",),
+            named=("gelu_on_up",),
         ),
         Edit(
             "adds the branches; and the sigmoid took the place of swish",

@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 from wrong_answers import Public
 
-from my_llama import (
+from solutions.my_llama import (
     apply_rope,
     attention,
     causal_mask,
@@ -275,7 +275,7 @@ PUBLIC = {
             not_repeated,
             "state-spaces/mamba#462",
             "keys and values are not shared out at all",
-            named=("new:not_repeated",),
+            named=("not_repeated",),
         ),
         Public(
             tiles_a_partial_group,
@@ -301,7 +301,7 @@ PUBLIC = {
             keys_into_the_values,
             "snu-comparch/InfiniGen#5",
             "the keys are stored in the cache as values too",
-            named=("new:keys_stored_as_values",),
+            named=("keys_stored_as_values",),
         ),
         Public(
             repeats_before_the_cache,
@@ -331,7 +331,7 @@ PUBLIC = {
             equal_chunks,
             "vllm-project/vllm#13687",
             "queries, keys and values are cut into three pieces of the same size",
-            named=("new:three_equal_pieces",),
+            named=("three_equal_pieces",),
         ),
     ],
     "mean_pool_heads": [
@@ -353,19 +353,19 @@ PUBLIC = {
             width_times_heads,
             "jranaraki/vllm-fit#2",
             "the cache has the full width for each of H heads, and K is ignored",
-            named=("new:width_for_each_head",),
+            named=("width_for_each_head",),
         ),
         Public(
             flops_doubled,
             "SemiAnalysisAI/InferenceX-app#849",
             "the FLOPs are counted twice",
-            named=("new:flops_counted_twice",),
+            named=("flops_counted_twice",),
         ),
         Public(
             groups_are_a_divisor,
             "rasbt/LLMs-from-scratch#922",
             "n_kv_heads is taken for the number of query heads of a group",
-            named=("new:group_size_for_kv_heads",),
+            named=("group_size_for_kv_heads",),
         ),
     ],
 }

@@ -310,7 +310,7 @@ PUBLIC = {
             zeros_out_of_range,
             "tensorflow/tensorflow#13642",
             "an id beyond the table becomes a row of zeros",
-            named=("new:zeros_beyond",),
+            named=("zeros_beyond",),
         ),
     ],
     "make_batch": [
@@ -344,7 +344,7 @@ PUBLIC = {
             last_batch_lost,
             "huggingface/tokenizers#179",
             "counts in batches, and the last, short batch is left out",
-            named=("new:last_batch_missing",),
+            named=("last_batch_missing",),
         ),
     ],
     "merge_pair": [
@@ -366,7 +366,7 @@ PUBLIC = {
             once_counted_training,
             "karpathy/minbpe#69",
             "takes the two most frequent pairs of one count",
-            named=("new:two_per_count",),
+            named=("two_per_count",),
         ),
         Public(
             stops_below_two,
@@ -390,7 +390,7 @@ PUBLIC = {
             stale_heap,
             "umran666/UniqToken#8",
             "pairs whose count has fallen once are never looked at again",
-            named=("new:stale_counts",),
+            named=("stale_counts",),
         ),
     ],
     "encode_bpe": [
@@ -421,7 +421,7 @@ PUBLIC = {
     ],
     "decode_bpe": [
         Public(
-            strict_decode, "karpathy/minbpe#96", "broken bytes are an error", named=("new:strict",)
+            strict_decode, "karpathy/minbpe#96", "broken bytes are an error", named=("strict",)
         ),
         Public(
             token_by_token,

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from wrong_answers import Public
 
-from my_llama import (
+from solutions.my_llama import (
     DecoderBlock,
     GroupedQueryAttention,
     KVCache,
@@ -398,7 +398,7 @@ PUBLIC = {
             XPlusX,
             "kyegomez/BitNet#32",
             "attention is added to itself, x + x, and the stream is lost",
-            named=("new:attention_added_to_itself",),
+            named=("attention_added_to_itself",),
         ),
         Public(
             ResidualFromTheInput,
@@ -422,19 +422,19 @@ PUBLIC = {
             NormInsideButNotOnTheResidual,
             "facebookresearch/multimodal#317",
             "attention reads without a norm; its norm stands before SwiGLU, and SwiGLU's after the sum",
-            named=("new:norms_one_place_late",),
+            named=("norms_one_place_late",),
         ),
         Public(
             TwoResiduals,
             "nlpyang/hiersumm#28",
             "the stream is added twice around SwiGLU",
-            named=("new:stream_added_twice",),
+            named=("stream_added_twice",),
         ),
         Public(
             OneFeedForwardForAll,
             "habla-liaa/encodecmae#3",
             "all blocks share one SwiGLU",
-            named=("new:feed_forward_shared",),
+            named=("feed_forward_shared",),
         ),
         Public(
             EpsOfLlama1,
@@ -484,7 +484,7 @@ PUBLIC = {
             TiedTheOtherWayAround,
             "huggingface/candle#2930",
             "tie_embeddings means the opposite",
-            named=("new:tie_upside_down",),
+            named=("tie_upside_down",),
         ),
         Public(
             HeadOfItsOwnAlways,
@@ -523,7 +523,7 @@ PUBLIC = {
             NormedTwice,
             "Helsinki-NLP/mammoth#3",
             "the last norm is applied twice",
-            named=("new:last_norm_twice",),
+            named=("last_norm_twice",),
         ),
         Public(
             CachesInFloat32,
@@ -547,7 +547,7 @@ PUBLIC = {
             FrequenciesInTheStateDict,
             "aws-neuron/neuronx-nemo-megatron#21",
             "the frequencies are saved with the weights: a key that no file of Llama 3 has",
-            named=("new:buffer_saved",),
+            named=("buffer_saved",),
         ),
         Public(
             PositionsOnTheCpu,
@@ -567,7 +567,7 @@ PUBLIC = {
             two_matrices_and_a_fudge,
             "jranaraki/vllm-fit#8",
             "two matrices in SwiGLU, kv heads ignored, one table, no norms, and a factor of 1.5",
-            named=("two_in_swiglu", "mha", "always_one_table", "no_norms", "new:fudge_factor"),
+            named=("two_in_swiglu", "mha", "always_one_table", "no_norms", "fudge_factor"),
         ),
         Public(
             tied_is_assumed,
@@ -579,14 +579,14 @@ PUBLIC = {
             table_subtracted_again,
             "pytorch/torchtitan#3225",
             "a tied table is not counted at all",
-            named=("new:tied_table_not_counted",),
+            named=("tied_table_not_counted",),
         ),
         Public(no_query_groups, "whittle-org/whittle#123", "kv heads are ignored", named=("mha",)),
         Public(
             a_square_matrix_for_each_head,
             "Infrasys-AI/AIInfra#376",
             "each head is given a matrix dim × dim of its own",
-            named=("new:matrix_for_each_head",),
+            named=("matrix_for_each_head",),
         ),
     ],
 }

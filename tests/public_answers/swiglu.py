@@ -273,7 +273,7 @@ PUBLIC = {
             one_minus_for_negatives,
             "skyzh/tiny-llm#164",
             "1 - sigmoid(-x) for negative x: the tail is rounded away in 16 bits",
-            named=("new:one_minus_sigmoid",),
+            named=("one_minus_sigmoid",),
         ),
         Public(
             finite_value_nan_slope,
@@ -302,7 +302,7 @@ PUBLIC = {
             same_half_twice,
             "pytorch/pytorch#173617",
             "the value opens its own gate: the gate is not used",
-            named=("new:value_gates_itself",),
+            named=("value_gates_itself",),
         ),
         Public(
             sigmoid_without_minus,
@@ -325,13 +325,13 @@ PUBLIC = {
             linear_plus_one,
             "triton-lang/triton#8460",
             "1 is added to the value",
-            named=("new:up_plus_one",),
+            named=("up_plus_one",),
         ),
         Public(
             clipped,
             "triton-lang/triton#8460",
             "gates and values are clipped at 7",
-            named=("clamped", "new:branches_clipped"),
+            named=("clamped", "branches_clipped"),
         ),
         Public(
             scaled_sigmoid, "triton-lang/triton#8460", "another beta, 1.702", named=("beta_1702",)
@@ -340,7 +340,7 @@ PUBLIC = {
             interleaved,
             "vllm-project/vllm#29273",
             "gates and values are taken in turns from the stacked matrix: every second row of both",
-            named=("new:interleaved",),
+            named=("interleaved",),
         ),
         Public(
             up_before_gate,
@@ -352,7 +352,7 @@ PUBLIC = {
             splits_x,
             "Rishit-dagli/GLU#2",
             "one matrix is split in two halves, and w_up is not used",
-            named=("new:one_matrix_split",),
+            named=("one_matrix_split",),
         ),
     ],
     "ffn_hidden_dim": [
@@ -384,13 +384,13 @@ PUBLIC = {
             two_thirds_twice,
             "EleutherAI/gpt-neox#1309",
             "two thirds are taken twice",
-            named=("new:two_thirds_twice",),
+            named=("two_thirds_twice",),
         ),
         Public(
             width_of_both,
             "EleutherAI/gpt-neox#1309",
             "the width is halved, as if it counted gates and values together",
-            named=("new:halved",),
+            named=("halved",),
         ),
         Public(
             multiplier_is_one,
@@ -402,9 +402,9 @@ PUBLIC = {
             closest_to_128,
             "huggingface/transformers#27139",
             "rounds to the nearest multiple of 128, whatever was asked for",
-            named=("rounds_to_nearest", "new:fixed_128"),
+            named=("rounds_to_nearest", "fixed_128"),
         ),
-        Public(pi, "jingyaogong/minimind#742", "π in place of 8/3", named=("new:pi",)),
+        Public(pi, "jingyaogong/minimind#742", "π in place of 8/3", named=("pi",)),
     ],
     "SwiGLU": [
         Public(
@@ -424,7 +424,7 @@ PUBLIC = {
             UnusedLayer,
             "Rishit-dagli/GLU#2",
             "a layer that is never used",
-            named=("new:unused_layer",),
+            named=("unused_layer",),
         ),
         Public(
             WidthIsFixed,
@@ -448,7 +448,7 @@ PUBLIC = {
             OtherNames,
             "Modalities/modalities#170",
             "other names than w_gate, w_up and w_down",
-            named=("new:other_names",),
+            named=("other_names",),
         ),
         Public(
             SiluAroundBoth,
@@ -461,7 +461,7 @@ PUBLIC = {
             NeverGated,
             "mistralai/mistral-inference#139",
             "w_gate is not used",
-            named=("new:gate_unused",),
+            named=("gate_unused",),
         ),
     ],
 }

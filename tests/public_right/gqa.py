@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from my_llama import apply_rope
+from solutions.my_llama import apply_rope
 
 
 def meta_repeat(x, n_rep):

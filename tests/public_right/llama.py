@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from my_llama import (
+from solutions.my_llama import (
     DecoderBlock,
     GroupedQueryAttention,
     KVCache,
