@@ -251,6 +251,8 @@ def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None = None) -> Tenso
     #! softmax_over_everything: exps = (scores - scores.max()).exp(); weights = exps / exps.sum()
     #! softmax_over_everything: weights = scores.exp() / scores.exp().sum()
     #  The whole matrix sums to 1. Each row has to.
+    #! softmax_over_heads_and_keys: weights = torch.softmax(scores, dim=-1) if scores.dim() < 4 else torch.softmax(scores.transpose(-3, -2).flatten(-2), dim=-1).unflatten(-1, (scores.shape[1], -1)).transpose(-3, -2)
+    #  All heads share one unit of attention. Each head has its own. [facebookresearch/detr#247]
     #! no_softmax: weights = scores
     #  There is no softmax: these are the scores.
     #! log_softmax: weights = torch.log_softmax(scores, -1)
