@@ -131,6 +131,12 @@ def small(answer: Any, inputs: Inputs) -> Tensor:
     return module(x, angles)
 
 
+def unrotated(answer: Any, inputs: Inputs) -> Tensor:
+    """The same with angles of 0: what is wrong with the rotation does not show."""
+    module, x, angles = module_and_input(answer, inputs, 2, 5, 3, 4)
+    return module(x, 0 * angles)
+
+
 def sizes(answer: Any, inputs: Inputs) -> list[Tensor]:
     """Compare outputs for several sizes, each of them by a module of its own."""
     seen = []
@@ -258,7 +264,8 @@ MultiHeadAttention = Check(
     technique=[
         Probe("a new module: wq, wk, wv, wo, without bias", new_module, promise=MAPS),
         Probe("worked example: identity weights", worked, promise="MultiHeadAttention(4, 2)"),
-        Probe("values with loaded weights", small, promise=SHAPES),
+        Probe("values with loaded weights, all angles 0", unrotated, promise=SHAPES),
+        Probe("values with loaded weights, rotated", small, promise=ROTATED),
         Probe("four more sizes", sizes, promise=SHAPES),
         Probe(
             "the future is hidden: change a token, the earlier ones stay",

@@ -280,6 +280,9 @@ class MultiHeadAttention(nn.Module):
         #! wk_for_queries: k = apply_rope(k, angles); q = k
         #! rope_adds_angles: q, k = (y + angles.repeat_interleave(2, -1) for y in (q, k))
         #  The angles are added to queries and keys. They are rotated by them.
+        #: attention(q, k, v, mask): the values are averaged.
+        #! keys_as_values: q, k = apply_rope(q, angles), apply_rope(k, angles); v = k
+        #  The keys are averaged, rotated as they are. What is averaged are the values.
         #: Use `angles`.
         #! own_angles: q, k = apply_rope(q, own_angles(q)), apply_rope(k, own_angles(k))
         #  It makes angles of its own, for positions 0, 1, 2, … The ones it is given may be others.
@@ -378,8 +381,6 @@ class MultiHeadAttention(nn.Module):
         #  Keys and values are handed over in the wrong order: attention(q, k, v, mask).
         #! queries_and_values_swapped_in_call: out = attention(v, k, q, mask)
         #  Queries and values are handed over in the wrong order: attention(q, k, v, mask).
-        #! keys_as_values: out = attention(q, k, k, mask)
-        #  The keys are averaged. What is averaged are the values.
         #! queries_as_values: out = attention(q, k, q, mask)
         #  The queries are averaged. What is averaged are the values.
         out = merge_heads(out)  # (B, T, dim)
@@ -444,7 +445,7 @@ IN_MODULE = {
     *("scaled_by_keys", "scaled_by_numel", "scaled_after_softmax", "negative_scores", "cosine"),
     *("softmax_over_queries", "softmax_over_dim_1", "softmax_over_dim_0", "softmax_twice"),
     *("softmax_over_everything", "no_softmax", "log_softmax", "sigmoid", "only_the_best"),
-    *("unstable_softmax", "one_maximum_for_all"),
+    *("unstable_softmax"),
     *("mask_multiplied", "mask_after_softmax", "masked_and_normalised_again", "mask_added"),
     *("zero_times_infinity", "filled_with_plus", "fill_too_small", "fill_far_too_small"),
     *("not_normalised", "billion_in_half"),
