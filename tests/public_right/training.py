@@ -6,7 +6,7 @@ import math
 import torch
 import torch.nn.functional as F
 
-from my_llama import (
+from solutions.my_llama import (
     adamw_step,
     clip_grad_norm,
     cross_entropy,
