@@ -445,7 +445,7 @@ IN_MODULE = {
     *("scaled_by_keys", "scaled_by_numel", "scaled_after_softmax", "negative_scores", "cosine"),
     *("softmax_over_queries", "softmax_over_dim_1", "softmax_over_dim_0", "softmax_twice"),
     *("softmax_over_everything", "no_softmax", "log_softmax", "sigmoid", "only_the_best"),
-    *("unstable_softmax"),
+    "unstable_softmax",
     *("mask_multiplied", "mask_after_softmax", "masked_and_normalised_again", "mask_added"),
     *("zero_times_infinity", "filled_with_plus", "fill_too_small", "fill_far_too_small"),
     *("not_normalised", "billion_in_half"),
