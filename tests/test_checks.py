@@ -18,7 +18,13 @@ from tools.fingerprints import signs
 
 CHECKS = [(name, check) for name in NAMES for check in exercises_of(module("checks", name))]
 WRONG = [
-    pytest.param(check, mistake, i, id=f"{check.exercise} {check.name}: {spelling(mistake, i)}")
+    pytest.param(
+        check,
+        mistake,
+        i,
+        id=f"{check.exercise} {check.name}: {spelling(mistake, i)}",
+        marks=[pytest.mark.ours] * (i > 0),
+    )
     for _, check in CHECKS
     for mistake in check.mistakes
     for i in range(1 + len(mistake.also))

@@ -121,6 +121,6 @@ def test_in_colab_the_open_notebook_is_graded_once(tmp_path: Path) -> None:
     assert (tmp_path / "asked").read_text() == "asked\n"
     table = done.stdout.partition("= Llama Lab =")[2]
     assert "Copy of 02_rmsnorm.ipynb" in table
-    assert "2.2  layer_norm  0/1  ✎ to do" in table
-    assert "score: 4/5" in table
+    assert "2.2  layer_norm  0/4  ✎ to do" in table
+    assert "score: 16/20" in table
     assert "also broken" not in table

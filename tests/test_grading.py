@@ -28,6 +28,11 @@ def rms_norm(x, weight, eps=1e-5):
     y = x.float()
     return (y / (torch.sqrt(y.square().mean(-1, keepdim=True)) + eps) * weight).to(x.dtype)
 """
+NOT_READY = """\
+def rms_norm(x, weight, eps=1e-5):
+    y, ones = x.float(), torch.ones(x.shape[-1])
+    return (y * torch.rsqrt(y.square().mean(-1, keepdim=True) + eps) * weight * ones).to(x.dtype)
+"""
 FORGED = """\
 from IPython.display import display
 said = {"exercise": "2.3", "name": "rms_norm", "result": "passed", "mistake": None, "summary": ""}
@@ -47,6 +52,7 @@ def notebooks() -> dict[str, nbformat.NotebookNode]:
         new_code_cell("scaled = rms_norm(torch.ones(3), torch.ones(3))"),
         new_code_cell("print(scaled)"),
     ]
+    made["not_ready"] = lab({"rms_norm": NOT_READY})
     made["planted"] = lab({"rms_norm": PLANTED})
     made["planted"].cells.append(new_code_cell("1 / 0"))
 
@@ -112,7 +118,7 @@ def two_at_a_time() -> list[str]:
 def test_a_complete_notebook_has_every_point(graded: Run) -> None:
     complete = graded.notebook("complete")
     assert complete["lab"] == "02_rmsnorm"
-    assert complete["earned"] == complete["points"] == 5
+    assert complete["earned"] == complete["points"] == 20
     assert graded.results("complete") == ["passed"] * 4
     assert "complete.ipynb::" not in graded.text  # no failure report for it
 
@@ -132,7 +138,7 @@ def test_a_planted_mistake_is_named(graded: Run) -> None:
     row = graded.row("planted", "rms_norm")
     assert (row["result"], row["mistake"]) == ("failed", "eps_outside_root")
     assert row["summary"].endswith(".")
-    assert graded.notebook("planted")["earned"] == 3
+    assert graded.notebook("planted")["earned"] == 12
     panel = graded.report("planted", "Cell 6")
     assert "eps" in panel
     assert "Traceback" not in panel
@@ -201,16 +207,34 @@ def test_junit_carries_exercise_points_and_mistake(graded: Run) -> None:
     properties = graded.testcase("planted", "Cell 6").iter("property")
     said = {one.get("name"): one.get("value") for one in properties}
     assert said["exercise"] == "2.3"
-    assert (said["points"], said["earned"]) == ("2", "0")
+    assert (said["points"], said["earned"]) == ("8", "0")
     assert (said["result"], said["mistake"]) == ("failed", "eps_outside_root")
+
+
+def test_what_is_right_but_not_ready_earns_three_of_four_points(graded: Run) -> None:
+    scored = graded.notebook("not_ready")
+    (row,) = [one for one in scored["exercises"] if one["name"] == "rms_norm"]
+    assert (row["result"], row["earned"], row["points"]) == ("right", 6, 8)
+    assert row["summary"].startswith("right; before a real model uses it: ")
+    assert scored["earned"] == 18
+    assert "2.3  rms_norm    6/8  ◐" in graded.text
+
+
+def test_strict_wants_answers_that_a_real_model_can_use(
+    folder: Path, tmp_path: Path, graded: Run
+) -> None:
+    """Run behind the others, whose notebooks lie in the folder by then."""
+    file = f"../{folder.name}/not_ready.ipynb"
+    strict = pytest_run(["--nbval-lax", "--strict", file], ROOT / "checks", tmp_path)
+    assert (strict.code, strict.notebook("not_ready")["earned"]) == (1, 12)
 
 
 def test_the_table_is_the_last_thing_to_read(graded: Run) -> None:
     table = graded.text.partition("= Llama Lab =")[2]
-    assert "2.3  rms_norm    2/2  ✓" in table
-    assert "2.3  rms_norm    0/2  ✗ eps_outside_root: " in table
-    assert "2.4  RMSNorm     0/1  ✎ to do" in table
-    assert "score: 5/5" in table
+    assert "2.3  rms_norm    8/8  ✓" in table
+    assert "2.3  rms_norm    0/8  ✗ eps_outside_root: " in table
+    assert "2.4  RMSNorm     0/4  ✎ to do" in table
+    assert "score: 20/20" in table
     assert f"in all: {graded.scores['earned']}/{graded.scores['points']}" in table
     assert "FAILED" not in table
 

@@ -103,12 +103,12 @@ def test_the_course_s_own_pieces_are_void_and_say_so(graded: Run) -> None:
 
 def test_tensors_and_functions_that_say_yes_decide_nothing(graded: Run) -> None:
     assert graded.results("b_lies") == ["failed", "failed", "failed", "passed"]
-    assert graded.notebook("b_lies")["earned"] == 1
+    assert graded.notebook("b_lies")["earned"] == 4
 
 
 def test_what_one_notebook_leaves_behind_the_next_one_never_sees(graded: Run) -> None:
-    assert graded.notebook("c_reaching")["earned"] == 5  # its answers are right
-    assert graded.notebook("d_next")["earned"] == 5
+    assert graded.notebook("c_reaching")["earned"] == 20  # its answers are right
+    assert graded.notebook("d_next")["earned"] == 20
     assert not [p for p in psutil.process_iter(["cmdline"]) if _says(p, "time.sleep(61")]
     assert "checks/rmsnorm.py" not in graded.text
 
@@ -133,7 +133,7 @@ def test_what_never_ends_costs_itself_and_its_cause_is_told(graded: Run) -> None
 
 def test_a_notebook_that_is_called_after_another_lab_is_told(graded: Run) -> None:
     renamed = graded.notebook("03_rope[1]")
-    assert (renamed["lab"], renamed["earned"]) == ("02_rmsnorm", 5)
+    assert (renamed["lab"], renamed["earned"]) == ("02_rmsnorm", 20)
     assert "it is called 03_rope, but it is 02_rmsnorm" in renamed["note"]
     assert graded.code == 1
 

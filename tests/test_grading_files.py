@@ -43,7 +43,7 @@ def test_python_m_checks_grades_a_file_anywhere_and_leaves_no_trace(downloads: P
     assert graded.code == 1
     assert "gone.ipynb: there is no such file." in graded.text
     assert scores["notebooks"][0]["notebook"] == "02_rmsnorm (1).ipynb"
-    assert (scores["earned"], scores["points"]) == (4, 5)
+    assert (scores["earned"], scores["points"]) == (16, 20)
     assert "✎ to do" in graded.text
 
 
@@ -145,6 +145,6 @@ def test_a_run_that_is_ended_leaves_nothing_and_has_written_what_it_knew(tmp_pat
     running.send_signal(signal.SIGTERM)
     assert running.wait(60) != 0
     first = json.loads((tmp_path / "s.json").read_text())["notebooks"][0]
-    assert (first["notebook"], first["earned"]) == ("a.ipynb", 5)
+    assert (first["notebook"], first["earned"]) == ("a.ipynb", 20)
     assert [path for path in rooms.iterdir() if path.name.startswith("llama-lab")] == []
     assert "Traceback" not in (tmp_path / "log").read_text()

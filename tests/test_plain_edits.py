@@ -12,14 +12,31 @@ from course import MOVED, NAMES, ROOT, TO_MOVE, module
 
 from checks.engine import Check, exercises_of
 
+pytestmark = pytest.mark.ours
+
 CHECKS = {name: {c.name: c for c in exercises_of(module("checks", name))} for name in NAMES}
+# Wrong answers that the checks reject and do not name yet, or name in part, one a line.
+NOT_YET = set((ROOT / "tests" / "not_yet_named.txt").read_text(encoding="utf-8").splitlines())
 LEAST = 6  # plain edits for each exercise
+
+
+def said_of(exercise: str, entry: Any) -> str:
+    """What the test of one entry is called."""
+    return f"{exercise}: {getattr(entry, 'what', getattr(entry, '__name__', ''))}"
+
+
+def marks_of(exercise: str, entry: Any) -> list[Any]:
+    """Those that no sentence says yet are known, and counted: who mends one takes its line out."""
+    known = said_of(exercise, entry) in NOT_YET
+    return [pytest.mark.xfail(strict=True, reason="not named yet")] if known else []
 
 
 def written(folder: str, variable: str, names: Collection[str] = MOVED) -> list[Any]:
     """(lab, exercise, entry) for all that stands in these modules of tests/."""
     return [
-        pytest.param(name, exercise, entry, id=f"{exercise}: {getattr(entry, 'what', entry)}")
+        pytest.param(
+            name, exercise, entry, id=said_of(exercise, entry), marks=marks_of(exercise, entry)
+        )
         for name in names
         if (ROOT / "tests" / folder / f"{name}.py").exists()
         for exercise, entries in getattr(module(folder, name), variable, {}).items()
@@ -78,3 +95,9 @@ def test_every_exercise_has_plain_edits(lab: str) -> None:
     assert dict.fromkeys(CHECKS[lab], True) == {
         name: len(edits.get(name, ())) >= LEAST for name in CHECKS[lab]
     }
+
+
+def test_what_is_not_named_yet_is_still_written_somewhere() -> None:
+    kinds = (("plain_edits", "EDITS"), ("plain_edits", "PAIRS"), ("public_answers", "PUBLIC"))
+    ids = {param.id for folder, variable in kinds for param in written(folder, variable)}
+    assert ids >= NOT_YET

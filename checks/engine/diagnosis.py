@@ -184,7 +184,7 @@ def _in_one_answer(case: Case, suspects: list[Suspect]) -> Diagnosis | None:
                 return 3
             if len(able) == 1:
                 alone.append(case.reproduces(able[0].answer, i))
-        return 0 if all(alone) else 1 if any(alone) else 2
+        return 0 if alone and all(alone) else 1 if any(alone) else 2
 
     pairs = [
         (rank(one, other), both)

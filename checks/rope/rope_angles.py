@@ -46,6 +46,7 @@ rope_angles = Check(
             lambda inputs: (torch.arange(100, 106), inputs.uniform(4)),
             lambda inputs: (torch.tensor([37]), inputs.uniform(5)),
             lambda inputs: (inputs.integers(6, high=50), inputs.uniform(3)),
+            lambda inputs: (torch.tensor([9, 2, 2, 40, 0]), inputs.uniform(3)),
             title="positions that do not start at 0, one alone, and in any order",
             promise=ANY_ORDER,
         ),

@@ -410,10 +410,6 @@ def with_partners(x: Tensor, angles: Tensor) -> Tensor:
     #! angles_tiled: cos = as_halves(angles.cos(), angles.cos())
     #: `torch.cat((cos, cos), dim=-1)`: [c0 c1 c0 c1].
     #! angles_in_pairs: cos = as_neighbours(angles.cos(), angles.cos())
-    #: Both numbers of a pair need the cosine and the sine of their angle.
-    #! not_spread: cos = angles.cos()
-    #! not_spread: cos = torch.cat((angles.cos(), angles.sin()), dim=-1)
-    #  cos has d/2 columns where x has d: each number of a pair needs it.
     sin = spread(angles.sin())
     #!+ angles_tiled: sin = as_halves(angles.sin(), angles.sin())
     #  The partners are neighbours, but cos and sin lie in halves, [c0 c1 c0 c1]: the two numbers

@@ -113,8 +113,6 @@ def sinusoidal_positions(seq_len: int, dim: int, base: float = 10_000.0) -> Tens
     #  Positions and frequencies are added. They are multiplied.
     #! position_forgotten: angles = frequencies.expand(seq_len, -1)
     #  The positions do not count: all rows are alike.
-    #! frequency_forgotten: angles = positions.float().expand(-1, dim // 2)
-    #  The frequencies do not count: all pairs turn alike.
     #! in_half: angles = (positions.bfloat16() * frequencies.bfloat16()).float()
     #! in_half: angles = (positions * frequencies).bfloat16().float()
     sines = angles.sin()

@@ -420,9 +420,7 @@ PUBLIC = {
         ),
     ],
     "decode_bpe": [
-        Public(
-            strict_decode, "karpathy/minbpe#96", "broken bytes are an error", named=("strict",)
-        ),
+        Public(strict_decode, "karpathy/minbpe#96", "broken bytes are an error", named=("strict",)),
         Public(
             token_by_token,
             "exo-explore/exo#1691",
