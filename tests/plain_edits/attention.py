@@ -939,7 +939,7 @@ EDITS = {
             "rotates with the pairs of the other layout (i, i + d/2)",
             (
                 ROPE,
-                "from my_llama import apply_rope_half\n        q, k = apply_rope_half(q, angles), apply_rope_half(k, angles)",
+                "from solutions.my_llama import apply_rope_half\n        q, k = apply_rope_half(q, angles), apply_rope_half(k, angles)",
             ),
             named=("rope_half_split",),
         ),

@@ -300,7 +300,7 @@ class NanoGPTLayer(nn.Module):
         self.register_buffer("bias", triangle.view(1, 1, block_size, block_size))
 
     def forward(self, x, angles):
-        from my_llama import apply_rope
+        from solutions.my_llama import apply_rope
 
         B, T, C = x.size()
         k = self.wk(x).view(B, T, self.n_head, C // self.n_head).transpose(1, 2)
