@@ -11,7 +11,9 @@ from checks.engine import Mistake, mistakes_of
 
 def causal_mask(n_queries: int, n_keys: int) -> Tensor:
     if n_queries > n_keys:
+        #: The queries are the last T rows of that square: `[-T:]`, or `[S - T:]`.
         #! square_of_keys: if False:
+        #: The columns are the S key positions.
         #! square_of_queries: if False:
         #: `if n_queries > n_keys: raise ValueError(…)`
         #! no_error: if False:
