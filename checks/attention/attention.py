@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from checks.attention.attention_wrong import MISTAKES
-from checks.attention.shared import average, beyond, half, huge, qkv, steep
+from checks.attention.shared import average, beyond, half, huge, mask_stays, qkv, steep
 from checks.engine import Check, Inputs, Probe, gradients, keeps_device, values
 from checks.engine.attention_probes import causal, some_mask
 
@@ -94,6 +94,7 @@ attention = Check(
             "float16 and bfloat16, q·k beyond float16's 65504",
             inexact=True,
         ),
+        mask_stays(lambda inputs: (*qkv(inputs, 2, t=3, s=4, d=5), causal(3, 4))),
         keeps_device(lambda inputs: (*qkv(inputs, 2, t=3, s=4, d=5), causal(3, 4))),
     ],
     mistakes=MISTAKES,

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from checks.attention.attention_weights_wrong import MISTAKES
-from checks.attention.shared import beyond, half, huge, qk, steep, swinging, weights
+from checks.attention.shared import beyond, half, huge, mask_stays, qk, steep, swinging, weights
 from checks.engine import Check, Inputs, Probe, agrees, keeps_device, values
 from checks.engine.attention_probes import causal, some_mask
 
@@ -87,6 +87,7 @@ attention_weights = Check(
             "float16 and bfloat16, with a mask",
         ),
         half(beyond, "float16 and bfloat16, q·k beyond float16's 65504", inexact=True),
+        mask_stays(lambda inputs: (*qk(inputs, 2, t=3, s=4, d=5), causal(3, 4))),
         keeps_device(lambda inputs: (*qk(inputs, 2, t=3, s=4, d=5), causal(3, 4))),
     ],
     mistakes=MISTAKES,

@@ -174,6 +174,8 @@ def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None = None) -> Tenso
         #! mask_as_truth: if mask:
         #  It asks whether a whole mask is true. A tensor of several numbers has no such answer.
         scores = scores.masked_fill(~mask, -INF)
+        #: `torch.softmax(scores, dim=-1)`: the keys are the last dimension.
+        #! not_exponentiated: scores = scores.masked_fill(~mask, 0.0)
         #: `scores.masked_fill(~mask, -torch.inf)`, and then softmax: e^-inf is exactly 0.
         #! mask_multiplied: scores = scores.masked_fill(~mask, 0.0)
         #  A masked score becomes 0 (or 1e-9), and e^0 is 1: masked keys keep their weight.
@@ -181,7 +183,6 @@ def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None = None) -> Tenso
         #! mask_after_softmax: pass
         #! masked_and_normalised_again: pass
         #! filled_after_softmax: pass
-        #! not_exponentiated: scores = scores.masked_fill(~mask, 0.0)
         #! mask_ignored: pass
         #  The mask is not used. [huggingface/transformers#48745]
         #! mask_added: scores = scores + mask.to(scores.dtype)

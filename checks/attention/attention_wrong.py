@@ -44,6 +44,7 @@ def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Te
     #  are divided by d).
     #! masked_again: weights = attention_weights(q, k, mask); weights = weights if mask is None else weights.masked_fill(~mask, -torch.inf)
     #  The mask is filled in once more, with -inf: attention_weights has done it already.
+    #: `/ math.sqrt(q.shape[-1])`
     #! no_scale: weights = attention_weights(q * math.sqrt(q.shape[-1]), k, mask)
     #  The scores are not divided by sqrt(d).
     #: `attention_weights(q, k, mask)`: hand it the mask as it is.

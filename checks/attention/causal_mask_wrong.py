@@ -11,7 +11,9 @@ from checks.engine import Mistake, mistakes_of
 
 def causal_mask(n_queries: int, n_keys: int) -> Tensor:
     if n_queries > n_keys:
+        #: The queries are the last T rows of that square: `[-T:]`, or `[S - T:]`.
         #! square_of_keys: if False:
+        #: The columns are the S key positions.
         #! square_of_queries: if False:
         #: `if n_queries > n_keys: raise ValueError(…)`
         #! no_error: if False:
@@ -136,6 +138,18 @@ def causal_mask(n_queries: int, n_keys: int) -> Tensor:
     #! integers: return mask.int()
     #! integers: return mask.byte()
     #  It is made of integers. A mask is bool: `~mask` of an integer is no mask.
+    #! hidden_as_ones: return (~mask).float()
+    #! hidden_as_ones: return (~mask).int()
+    #! hidden_as_ones: return (~mask).long()
+    #  It is made of numbers, and a 1 stands where a query may NOT look. A mask is bool, and True
+    #  means: may look.
+    #: Query row 0 stands at position S - T: `.tril(S - T)`; then `.bool()`.
+    #! plain_tril: return torch.ones(n_queries, n_keys).tril()
+    #! plain_tril: return torch.ones(n_queries, n_keys, dtype=torch.long).tril()
+    #! plain_tril: return torch.ones(n_queries, n_keys, dtype=torch.int).tril()
+    #  It is made of numbers, and it takes the queries for the FIRST positions. A mask is bool, and
+    #  the queries are the last ones.
+    #: Compare positions, `key <= query`, or call `.bool()`.
     #! list_not_tensor: return mask.tolist()
     #  It is a list of lists. A mask is a tensor: `torch.tensor(rows)`.
     #: attention_weights does the filling; return True where a query may look.

@@ -63,6 +63,7 @@ def merge_heads(x: Tensor) -> Tensor:
     #  It is (B, T·H·d): the positions are gone. Each keeps a row of its own.
     #! sizes_added: x = x.reshape(B, T, H + d)
     #  It asks for H + d features. H heads of d features have H · d.
+    #: `x.transpose(1, 2)` makes (B, T, H, d); then `.reshape(B, T, H * d)`.
     #! heads_averaged: x = x.float().mean(2).to(x.dtype)
     #! heads_averaged: x = x.mean(2)
     #  It averages the heads. They are put side by side, and wo mixes them.

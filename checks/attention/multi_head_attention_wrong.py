@@ -347,7 +347,7 @@ class MultiHeadAttention(nn.Module):
         #! fixed_mask: mask = causal_mask(16, 16).to(x.device)[:T, :T]
         #! fixed_mask: mask = causal_mask(8, 8).to(x.device)[:T, :T]
         #! fixed_mask: mask = causal_mask(10, 10).to(x.device)[:T, :T]
-        #  The mask has a fixed size of 16 positions, and the text is longer.
+        #  The mask has a fixed size, such as 16 positions, and the text is longer.
         #! keeps_mask: …; self.kept = getattr(self, "kept", mask); mask = self.kept
         #  The mask of the first call is used for all others, whatever their length.
         #: `causal_mask(T, T).to(x.device)`
@@ -411,6 +411,7 @@ class MultiHeadAttention(nn.Module):
         #! wo_not_transposed: out = out @ self.wo.weight
         #  It computes out @ wo.weight. nn.Linear stores its weight as (out, in): out @ weight.T.
         return out
+        #: `return self.wo(merge_heads(…))`
         #! returns_both: return out, x
         #  It returns two things. One is wanted.
         #! last_position_only: return out[:, -1:]
@@ -445,7 +446,7 @@ IN_MODULE = {
     *("scaled_by_keys", "scaled_by_numel", "scaled_after_softmax", "negative_scores", "cosine"),
     *("softmax_over_queries", "softmax_over_dim_1", "softmax_over_dim_0", "softmax_twice"),
     *("softmax_over_everything", "no_softmax", "log_softmax", "sigmoid", "only_the_best"),
-    *("unstable_softmax"),
+    "unstable_softmax",
     *("mask_multiplied", "mask_after_softmax", "masked_and_normalised_again", "mask_added"),
     *("zero_times_infinity", "filled_with_plus", "fill_too_small", "fill_far_too_small"),
     *("not_normalised", "billion_in_half"),

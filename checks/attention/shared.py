@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from checks.engine import HALF_PRECISION, Inputs, Mistake, Probe, gradients
+from checks.engine import HALF_PRECISION, INPUTS_STAY, Inputs, Mistake, Probe, gradients
 from checks.engine.attention_probes import in_half
 from checks.engine.wrong_lines import Edit, Rewrite
 
@@ -72,6 +72,23 @@ def beyond(inputs: Inputs) -> tuple[Tensor, Tensor]:
 def half(draw: Draw, title: str, inexact: bool = False) -> Probe:
     """Compare half precision with float32, and say where that was promised."""
     return replace(in_half(draw, title), promise=HALF_PRECISION, inexact=inexact)
+
+
+def mask_stays(draw: Draw) -> Probe:
+    """Look at the mask by itself after a call: the engine's row says the same of all the inputs."""
+
+    def run(answer: Any, inputs: Inputs) -> bool:
+        args = draw(inputs)
+        before = args[-1].clone()
+        vars(answer)["_target"](*args)  # without the copies that the engine hands over
+        return torch.equal(args[-1], before)
+
+    return Probe(
+        "the caller's mask stays as it is",
+        run,
+        "It changes the caller's mask in place, and the next layer wants it, too.",
+        promise=INPUTS_STAY,
+    )
 
 
 def swinging(*draws: Draw) -> Probe:

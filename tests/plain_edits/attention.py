@@ -1101,10 +1101,7 @@ PAIRS = {
         Edit(
             "True where a query must not look, and numbers instead of bool",
             (KEYS, "(key > query[:, None]).float()"),
-            named=(
-                "inverted",
-                "ones_and_zeros",
-            ),
+            named=("hidden_as_ones",),  # which says both
         ),
         Edit(
             "a query does not see itself, and no error for T > S",
