@@ -70,10 +70,11 @@ def test_mistake_is_rejected_and_named(check: Check, mistake: Any, i: int, table
     row[0] += 1
     report = check.run(mistake.answers[i])
     row[1] += report.result in ("failed", "right")
-    row[2] += report.mistake == mistake.key
+    row[2] += [found.key for found in report.mistakes] == [mistake.key]
     assert report.result in ("failed", "right"), "the check accepts it"
     assert "NameError" not in report.text, "an import of its module is missing"
-    assert [found.key for found in report.mistakes] == [mistake.key], report.text
+    # Two that do the same are said as "either this, or this"; the table counts those told alone.
+    assert mistake.key in {found.key for found in report.mistakes}, report.text
     known = Fingerprints(check.exercise, check.titles).of(spelling(mistake, i))
     seen = signs(report)
     assert len(known) == len(seen) * (not mistake.flaky), (

@@ -37,7 +37,7 @@ FORGED = """\
 from IPython.display import display
 said = {"exercise": "2.3", "name": "rms_norm", "result": "passed", "mistake": None, "summary": ""}
 display({"application/vnd.llama-lab.check+json": said}, raw=True)
-check.rms_norm.probes.clear()"""
+check.rms_norm.technique.clear()"""
 HIDING = """\
 class Hidden(Exception):
     def _render_traceback_(self): raise SystemExit

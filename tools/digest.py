@@ -12,6 +12,8 @@ from tools.setup_cell import TEMPLATE
 from tools.source import Lab, sources
 
 KINDS = {".py", ".js", ".css"}
+# Lists of mistakes are looked at when an answer is wrong; a worked notebook has none.
+UNUSED = re.compile(r"_wrong\.py$|^mistakes\w*\.py$")
 NOT_RUN = {"__main__.py", "grading"}  # what lies in checks/ and is run by no cell of a notebook
 
 
@@ -38,6 +40,7 @@ def dependencies(lab: Lab, root: Path) -> Iterator[Path]:
                 of = owner(path.stem, names)
             if (
                 path.suffix in KINDS
+                and not UNUSED.search(path.name)
                 and of in (lab.name, "")
                 and not (hidden or NOT_RUN & set(parts))
             ):

@@ -92,9 +92,6 @@ def decode_intensity(n_heads: int, n_kv_heads: int, head_dim: int, seq_len: int)
     #! bytes_multiplied: return float(flops * bytes_read)
     #! bytes_multiplied: return flops * bytes_read
     #  It multiplies FLOPs and bytes. Per byte means divided by the bytes.
-    #! whole_division: return flops // bytes_read
-    #! whole_division: return float(flops // bytes_read)
-    #  `//` drops what is left over: 3 heads over 2 are 1.5.
     #! rounded_root: return math.sqrt(H / K)
     #  It takes a root.
     #! squared: return (H / K) ** 2

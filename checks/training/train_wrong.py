@@ -313,7 +313,6 @@ def train(
                 #: `adamw_step(p, p.grad, m, v, step + 1, lr, …)`, each p with its own m and v for all steps.
                 #! moments_made_anew: moments = [(torch.zeros_like(p), torch.zeros_like(p)) for p in parameters]; …
                 #  m and v are zeros in every step: they remember nothing. Make them before the loop.
-                #! moments_swapped: for p, (v, m) in zip(parameters, moments, strict=True):
                 #! last_parameter_only: for p, (m, v) in list(zip(parameters, moments, strict=True))[-1:]:
                 #  Only the last parameter is trained.
                 #! first_parameter_only: for p, (m, v) in list(zip(parameters, moments, strict=True))[:1]:
@@ -358,8 +357,6 @@ def train(
                 #  m and v become zeros again after each measurement: they are made once, before the loop.
                 #!+ adam_counts_parameters: count += 1; adamw_step(p, p.grad, m, v, count, lr, weight_decay=decay)
                 #  adamw_step's step is counted once for each parameter: it counts steps.
-                #! moments_swapped: adamw_step(p, p.grad, v, m, step + 1, lr, weight_decay=decay)
-                #  m and v are handed over in the wrong order: only at the second call does one see it.
                 #! one_moment_for_both: adamw_step(p, p.grad, m, m, step + 1, lr, weight_decay=decay)
                 #! stepped_twice: adamw_step(p, p.grad, m, v, step + 1, lr, weight_decay=decay); adamw_step(p, p.grad, m, v, step + 1, lr, weight_decay=decay)
                 #  adamw_step is called twice in a step.
