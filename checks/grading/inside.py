@@ -20,6 +20,7 @@ from typing import Any
 
 from checks.engine import Check
 from checks.engine.inputs import seeded
+from checks.engine.wrong_lines import Rewrite
 from checks.grading import own
 
 HERE = Path(__file__).resolve().parents[2]
@@ -174,6 +175,8 @@ def _parts(value: Any) -> Any:
     """A check, probe or mistake by what its fields are, and lists by what is in them."""
     if isinstance(value, list | tuple):
         return [_parts(one) for one in value]
+    if isinstance(value, Rewrite):  # a mistake's lines, and with them those of a whole answer
+        return id(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = dataclasses.fields(value)
         return [id(value), *(_parts(vars(value).get(one.name)) for one in fields)]
