@@ -191,7 +191,7 @@ SCALE = check_of(name="Scale", reference=Scale, technique=[Probe("loaded", loade
         (Scale(3), "a Scale instead of the class Scale"),
         (NoModule, "Scale is no nn.Module"),
         (double, "a function instead of the class Scale"),
-        (nn.LayerNorm, "its parameters are `weight` (3,), `bias` (3,); expected: `weight` (3,)"),
+        (nn.LayerNorm, "its parameters are `bias` (3,), `weight` (3,); expected: `weight` (3,)"),
         (nn.Identity, "its parameters are none; expected: `weight` (3,)"),
     ],
 )
