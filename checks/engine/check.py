@@ -4,7 +4,6 @@ A probe runs an implementation and returns what it saw. What the reference lets 
 """
 
 import inspect
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -27,8 +26,6 @@ from checks.engine.probe import Mistake, Probe
 from checks.engine.promises import INPUTS_STAY
 from checks.engine.report import Report, Row
 from checks.engine.shown import CheckFailed, NotAttempted, quiet_traceback
-
-FULL, RIGHT = 4, 3  # of an exercise's points, for each that its weight counts: all, and for "right"
 
 
 class Memory:
@@ -74,7 +71,7 @@ class Check:
     @property
     def points(self) -> int:
         """What a passed check earns; one that is right without being ready earns less."""
-        return FULL * self.weight
+        return catalogue.FULL * self.weight
 
     @cached_property
     def probes(self) -> list[Probe]:
@@ -100,8 +97,8 @@ class Check:
             listener(report)
         if report.result == "passed" or (report.result == "todo" and person):
             return None
-        if report.result == "right" and not strict():
-            return None if person else RIGHT * self.weight
+        if report.result == "right" and not catalogue.strict():
+            return None if person else catalogue.RIGHT * self.weight
         quiet_traceback()
         raise (NotAttempted if report.result == "todo" else CheckFailed)(report, shown)
 
@@ -286,11 +283,6 @@ UNTOUCHED = Probe(
     "one: `{name} = {name} * 2`, not `{name} *= 2`.",
     promise=INPUTS_STAY,
 )
-
-
-def strict() -> bool:
-    """Tell whether an answer has to be ready for a real model to count at all."""
-    return os.environ.get("LLAMA_LAB_STRICT", "0") not in ("", "0")
 
 
 def _untouched(outcomes: list[Outcome]) -> Outcome:

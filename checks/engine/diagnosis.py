@@ -209,18 +209,17 @@ def _in_other_clothes(case: Case, suspects: list[Suspect]) -> Diagnosis | None:
     ]
     if not valued:
         return None
+    first = valued[0]
+    order = sorted(case.rows, key=lambda i: i != first)
     for suspect in suspects:
-        if not case.fingerprints.allow(suspect.sign, valued, valued):
-            continue
-        again = {i: case.observe(suspect.answer, i) for i in valued[:1]}
-        if not case.outcomes[valued[0]].is_loosely_like(again[valued[0]]):
-            continue
-        again |= {i: case.observe(suspect.answer, i) for i in case.rows}
-        if all(
-            case.outcomes[i].is_loosely_like(again[i]) or case.reproduces(suspect.answer, i)
-            for i in case.rows
+        if case.fingerprints.allow(suspect.sign, valued, valued) and all(
+            case.outcomes[i].is_loosely_like(case.observe(suspect.answer, i))
+            or (i != first and case.reproduces(suspect.answer, i))
+            for i in order
         ):
-            clothes = difference(case.outcomes[valued[0]].value, again[valued[0]].value)
+            clothes = difference(
+                case.outcomes[first].value, case.observe(suspect.answer, first).value
+            )
             kind, says = (clothes.kind, clothes.says) if clothes else ("dtype", "another dtype")
             besides = Mistake(kind, None, f"It returned {says}.")
             return Diagnosis([[suspect.mistake], [besides]])

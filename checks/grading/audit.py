@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from checks import catalogue
 from checks.grading.reading import text
 
 ROOT = Path(__file__).resolve().parents[2]
-FULL, MOST = 4, 3  # points for each weight of an exercise: all, and for one that is only right
 
 # What makes nbval skip a cell, or forgive its error.
 FORGIVING_TAGS = {"nbval-skip", "nbval-raises-exception", "raises-exception"}
@@ -58,8 +58,8 @@ def numbers() -> dict[str, str]:
 @functools.cache
 def _every_exercise() -> tuple[Exercise, ...]:
     """All exercises, read once: a notebook that changes the checks changes no plan."""
-    paths = [path for pattern in ("*.py", "*/*.py") for path in (ROOT / "checks").glob(pattern)]
-    sources = (path.read_text(encoding="utf-8") for path in sorted(paths))
+    paths = sorted((ROOT / "checks").glob("*/*.py"))
+    sources = (path.read_text(encoding="utf-8") for path in paths)
     # To parse the others, which have no check in them, would cost most of a second.
     return tuple(one for source in sources if "= Check(" in source for one in _checks(source))
 
@@ -72,7 +72,7 @@ def _checks(source: str) -> Iterator[Exercise]:
             given = {one.arg: one.value for one in call.keywords}
             number, name = (ast.literal_eval(given[key]) for key in ("exercise", "name"))
             weight = ast.literal_eval(given.get("weight", ast.Constant(1)))
-            yield Exercise(number, name, FULL * weight)
+            yield Exercise(number, name, catalogue.FULL * weight)
 
 
 def known_labs(root: Path = ROOT) -> dict[str, Lab]:
@@ -80,12 +80,7 @@ def known_labs(root: Path = ROOT) -> dict[str, Lab]:
     files = [*(root / "solutions").glob("[0-9][0-9]_*.py"), *(root / "labs").glob("[0-9][0-9]_*")]
     labs = (Lab(file.stem, file.stem[3:]) for file in files)
     checks = root / "checks"
-    return {
-        lab.name: lab
-        for lab in labs
-        if (checks / f"{lab.module}.py").is_file()
-        or (checks / lab.module / "__init__.py").is_file()
-    }
+    return {lab.name: lab for lab in labs if (checks / lab.module / "__init__.py").is_file()}
 
 
 def recognise(file_name: str, notebook: Mapping[str, Any], root: Path = ROOT) -> Lab | None:

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
+from checks import catalogue
 from checks.grading.audit import ROOT, Exercise, Lab, numbers
 from checks.grading.budget import Budget
 from checks.grading.kernel import KernelDied
-from checks.grading.verdict import NOT_RUN, PASSED, RIGHT, VOID, Verdict, clean, judge, said, strict
+from checks.grading.verdict import NOT_RUN, PASSED, RIGHT, VOID, Verdict, clean, judge, said
 
 START_TIMEOUT = 120.0  # seconds for the lab's checks to be loaded: torch, on a busy machine
 TITLE = re.compile(r"^\s*#\s*EXERCISE\s+\d", re.MULTILINE)
@@ -37,7 +38,11 @@ def is_strict(config: pytest.Config) -> bool:
     `--strict` is an option of pytest's own, which is taken to mean the learner's answers as well.
     """
     said_so = "--strict" in map(str, config.invocation_params.args)
-    return said_so or getattr(config, "workerinput", {}).get("llama_lab_strict", False) or strict()
+    return (
+        said_so
+        or getattr(config, "workerinput", {}).get("llama_lab_strict", False)
+        or catalogue.strict()
+    )
 
 
 class NotPassed(Exception):

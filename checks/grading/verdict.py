@@ -2,13 +2,13 @@
 
 import ast
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from checks.grading.audit import FULL, MOST, Exercise
+from checks import catalogue
+from checks.grading.audit import Exercise
 
 PASSED, RIGHT, TODO, FAILED = "passed", "right", "todo", "failed"
 VOID, NOT_RUN = "void", "not run"
@@ -39,14 +39,9 @@ def said(exercise: Exercise, result: str, sentence: str) -> Verdict:
     return Verdict(result, sentence, text=text)
 
 
-def strict() -> bool:
-    """Tell whether the environment asks for answers that are ready for a real model."""
-    return os.environ.get("LLAMA_LAB_STRICT", "0") not in ("", "0")
-
-
 def earned(points: int, result: str) -> int:
     """What a result earns: all, or 3 of 4 points where a real model needs more than the answer."""
-    return {PASSED: points, RIGHT: points * MOST // FULL}.get(result, 0)
+    return {PASSED: points, RIGHT: points * catalogue.RIGHT // catalogue.FULL}.get(result, 0)
 
 
 def judge(

@@ -1,6 +1,6 @@
 """Lab 05: one `Check` per exercise."""
 
-from checks.kv_cache.cache import KVCache
+from checks.kv_cache.cache import check as KVCache
 from checks.kv_cache.cached_attention import CachedAttention
 from checks.kv_cache.count_scores import count_scores
 from checks.kv_cache.generate_greedy import generate_greedy

@@ -18,7 +18,7 @@ REFUSED = "ValueError when they do not fit, and then the cache is unchanged."
 
 
 @dataclass
-class Reference:
+class KVCache:
     """Room for max_len positions, of which the first `length` are written."""
 
     keys: Tensor
@@ -34,7 +34,7 @@ class Reference:
         head_dim: int,
         dtype: torch.dtype = torch.float32,
         device: torch.device | str | None = None,
-    ) -> "Reference":
+    ) -> "KVCache":
         """Two buffers (B, K, max_len, d), with nothing in them yet."""
         shape = (batch, n_kv_heads, max_len, head_dim)
         keys = torch.zeros(shape, dtype=dtype, device=device)
@@ -253,11 +253,11 @@ def other_dtypes(answer: Any, inputs: Inputs) -> list[Tensor]:
     return seen
 
 
-KVCache = Check(
+check = Check(
     exercise="5.1",
     name="KVCache",
     weight=3,
-    reference=Reference,
+    reference=KVCache,
     technique=[
         Probe(
             "made by `empty`, or from its three fields",

@@ -22,7 +22,7 @@ from checks.engine import (
     error_of,
 )
 from checks.engine.devices import pretended_device
-from checks.kv_cache.cache import Reference as KVCache
+from checks.kv_cache.cache import KVCache
 from checks.kv_cache.cached_attention_wrong import MISTAKES
 
 DIM, HEADS = 12, 3  # d = 4

@@ -15,9 +15,9 @@ from types import ModuleType
 from typing import Any
 
 from checks import front_end
+from checks.catalogue import EXERCISE
 from checks.engine import exercises_of
 from checks.learner.piece_source import (
-    EXERCISE,
     GIVEN,
     defined_names,
     defines,

@@ -13,7 +13,6 @@ import symtable
 import sys
 from collections.abc import Iterable, Mapping
 
-EXERCISE = re.compile(r"^# EXERCISE (\d+\.\d+) · (\w+)[ \t]*$", re.MULTILINE)
 GIVEN = re.compile(r"^# GIVEN · (\w+)[ \t]*$", re.MULTILINE)
 PIECE = re.compile(r"^# (?:EXERCISE \d+\.\d+|GIVEN) · (\w+)[ \t]*$", re.MULTILINE)
 LEFT_OUT = {"checks", "plots", "__future__"}  # packages that a finished piece has no use for
