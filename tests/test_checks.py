@@ -4,6 +4,7 @@ import dataclasses
 import inspect
 import math
 import os
+import re
 import time
 from typing import Any
 
@@ -73,6 +74,7 @@ def test_mistake_is_rejected_and_named(check: Check, mistake: Any, i: int, table
     row[2] += [found.key for found in report.mistakes] == [mistake.key]
     assert report.result in ("failed", "right"), "the check accepts it"
     assert "NameError" not in report.text, "an import of its module is missing"
+    assert not re.search("returned (True|False), expected", report.text), "a truth value is no word"
     # Two that do the same are said as "either this, or this"; the table counts those told alone.
     assert mistake.key in {found.key for found in report.mistakes}, report.text
     known = Fingerprints(check.exercise, check.titles).of(spelling(mistake, i))

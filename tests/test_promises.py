@@ -48,7 +48,7 @@ def test_every_probe_has_a_promise_that_a_learner_has_read(lab: str, check: Chec
 
 
 @pytest.mark.parametrize(("lab", "check"), CHECKS)
-def test_titles_are_told_apart_and_truth_values_speak(lab: str, check: Check) -> None:
+def test_titles_are_told_apart(lab: str, check: Check) -> None:
     assert len(set(check.titles)) == len(check.titles)
 
 

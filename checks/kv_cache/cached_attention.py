@@ -321,7 +321,12 @@ CachedAttention = Check(
         Probe(
             "worked example: a running mean", running_mean, promise="the output is the mean so far"
         ),
-        Probe("a new layer: wq, wk, wv, wo", new_layer, promise=FOUR_MAPS),
+        Probe(
+            "a new layer: wq, wk, wv, wo",
+            new_layer,
+            "A weight of the new layer does not learn: its requires_grad is False.",
+            promise=FOUR_MAPS,
+        ),
         Probe(
             "its maps have no bias",
             biases,

@@ -21,7 +21,12 @@ DecoderBlock = Check(
     reference=reference.DecoderBlock,
     technique=[
         Probe("worked example: x + x / 5", block.worked_block),
-        Probe("a new block: names and shapes, norms of ones", block.new_block),
+        Probe(
+            "a new block: names and shapes, norms of ones",
+            block.new_block,
+            "A weight of the new block does not learn, a norm does not start at ones, or a matrix "
+            "starts at zero.",
+        ),
         Probe(
             "both parts silent: what comes in goes out",
             block.silent_block,

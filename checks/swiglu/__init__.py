@@ -241,7 +241,12 @@ SwiGLU = Check(
     weight=2,
     reference=reference.SwiGLU,
     technique=[
-        Probe("a new module: w_gate, w_up, w_down, without bias", probes.new_module),
+        Probe(
+            "a new module: w_gate, w_up, w_down, without bias",
+            probes.new_module,
+            "A weight of the new module does not learn, or all its numbers are the same, or w_gate "
+            "and w_up are one. nn.Linear draws each by itself.",
+        ),
         Probe("values with loaded weights: three sizes", probes.loaded_module),
         Probe("D = F: no shape tells the matrices apart", probes.square_module),
         Probe(
