@@ -297,7 +297,7 @@ def load_llama(path: Path | str) -> Llama:
     #  The numbers are copied onto the meta device, where they have no place. `assign=True` puts your
     #  tensors into the model instead.
     #!+ never_loaded: pass
-    #! emptied: …; model.to_empty(device="cpu")
+    #! emptied: …; empty(model)
     #  `to_empty` throws the numbers away: what lies in the memory now is nobody's. Before loading it
     #  may stand, not after. [huggingface/transformers#34234]
     #!+ tied_as_two: weights.setdefault("output.weight", weights["tok_embeddings.weight"]); …
@@ -363,6 +363,14 @@ def with_own_output(model: Llama) -> None:
         table = model.tok_embeddings.weight.detach().clone()
         model.output = Linear(*table.shape[::-1])
         model.output.weight = nn.Parameter(table)
+
+
+def empty(model: Llama) -> None:
+    """Do what `to_empty` does; new memory now and then holds the old numbers, this one never."""
+    model.to_empty(device="cpu")
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.fill_(-7e7)
 
 
 def tile_heads(model: Llama) -> None:

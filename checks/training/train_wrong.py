@@ -553,8 +553,6 @@ def train(
         #! interrupt_returns_nothing: return None
         #  After an interrupt nothing is returned; wanted are the losses so far.
         #! interrupt_forgets_best: model.eval(); return losses
-        #! interrupt_measures: measured = held_out_loss(model, held_out, context); best = best if measured > lowest else [p.detach().clone() for p in parameters]
-        #  After an interrupt it measures once more: then the weights of now may be the best.
     if best:
         #: `if best:`, and without any measurement the model keeps the weights it has.
         #! no_best_yet: if True:
