@@ -90,6 +90,7 @@ def count_pairs(ids: list[int]) -> dict[Pair, int]:
         #! return_in_the_loop: …; return counts
         #  It returns after the first pair.
     return counts
+    #!+ return_in_the_loop: pass
     #: Every pair has its entry.
     #! frequent_only: return {pair: n for pair, n in counts.items() if n > 1}
     #  Pairs that occur once are missing.

@@ -19,8 +19,6 @@ def decode_bpe(ids: list[int], merges: list[Pair]) -> str:
     #  There are 257 single tokens, so that all merged ones are off by one. Bytes end at 255.
     #! bytes_missing: tokens = []
     #  The 256 single bytes are missing: the list begins with the merges.
-    #! ascii_only: tokens = [bytes([i]) for i in range(128)]
-    #  Only 128 single tokens are there. A byte has 256 values.
     for first, second in merges:
         #: Build the bytes in the order of the merges: both halves are there already.
         #! merges_backwards: for first, second in reversed(merges):

@@ -38,14 +38,12 @@ def embed(ids: Tensor, table: Tensor) -> Tensor:
     #! zeros_beyond: places = ids.reshape(-1).clamp(max=len(table) - 1)
     #  An id beyond the table gets a row of zeros, without an error. [tensorflow/tensorflow#13642]
     rows = table[places]
-    #: No `.detach()`, `.data`, `.numpy()`, and no `torch.tensor(…)` around the rows.
+    #: No `.detach()`, `.data`, `.numpy()`, no `torch.tensor(…)` around the rows, and no `from_pretrained`, which freezes the table.
     #! detached: rows = table.detach()[places]
     #! detached: rows = torch.tensor(table.tolist())[places]
-    #! detached: rows = torch.tensor(table.tolist(), dtype=table.dtype, device=table.device)[places]
+    #! detached: rows = nn.Embedding.from_pretrained(table)(places)
     #  The rows are cut off from the table: no gradient reaches it, and it never learns.
     #: Index the table itself: `table[ids]`, or `F.embedding(ids, table)`.
-    #! frozen: rows = nn.Embedding.from_pretrained(table)(places)
-    #  `from_pretrained` freezes the table, as long as `freeze=False` is not said: it never learns.
     #! own_parameter: rows = nn.Embedding.from_pretrained(table, freeze=False)(places)
     #! own_parameter: rows = nn.Embedding(*table.shape, _weight=table.detach().clone())(places)
     #  The module has a Parameter of its own, made from the table: the gradient stays there, and `table` never learns.

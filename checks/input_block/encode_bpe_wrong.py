@@ -100,6 +100,7 @@ def encode_bpe(text: str, merges: list[Pair]) -> list[int]:
         #! return_in_the_loop: …; return ids
         #  It returns after the first merge.
     return ids
+    #!+ return_in_the_loop: pass
     #: The tokens of the text alone.
     #! begin_token: return [256 + len(merges), *ids]
     #  It puts a token for the beginning in front. That belongs to the prompt, not to encode: done in two places it comes twice.

@@ -34,7 +34,9 @@ def make_batch(data: Tensor, starts: Tensor, context: int) -> tuple[Tensor, Tens
     #: `starts[:, None] + torch.arange(context)`
     #! starts_ignored: positions = torch.zeros_like(starts)[:, None] + steps
     #  Every window begins at 0: `starts` is not used.
-    #! own_starts: positions = torch.randint(len(data) - context, starts.shape, device=starts.device)[:, None] + steps
+    #! steps_backwards: positions = starts[:, None] - steps
+    #  The steps are taken away: each window goes backwards from its start.
+    #! own_starts: positions = torch.randint(len(data) - context, starts.shape)[:, None] + steps
     #  It draws starts of its own. Those that were handed over are not used.
     #! starts_along_the_wrong_axis: positions = starts[None, :] + steps
     #! starts_along_the_wrong_axis: positions = starts + steps
@@ -144,9 +146,8 @@ def make_batch_of_slices(data: Tensor, starts: Tensor, context: int) -> tuple[Te
     #! shifted_twice: targets = torch.stack([data[s + 2 : s + 2 + context] for s in starts])
     #! next_window: targets = torch.stack([data[s + context : s + 2 * context] for s in starts])
     #! shifted_back: targets = torch.stack([data[s - 1 : s - 1 + context] for s in starts])
+    #! short_targets: targets = torch.stack([data[s + 1 : s + context] for s in starts])
     #: `data[s + 1 : s + context + 1]`: both ends move.
-    #! end_not_moved: targets = torch.stack([data[s + 1 : s + context] for s in starts])
-    #  The slice of the targets begins one later and ends where that of the inputs does: it is one shorter.
     #! begin_not_moved: targets = torch.stack([data[s : s + context + 1] for s in starts])
     #  The slice of the targets ends one later and begins where that of the inputs does: it is one longer.
     return inputs, targets

@@ -6,6 +6,9 @@ from checks.input_block.shared import Pair
 
 def merge_pair(ids: list[int], pair: Pair, new_id: int) -> list[int]:
     merged, i = [], 0
+    #: Begin at `i = 0`.
+    #! first_id_lost: merged, i = [], 1
+    #  It begins at the second id, and the first is lost.
     #: A while loop with its own index: step by 2 after a merge, by 1 otherwise.
     #! from_the_right: ids, pair = ids[::-1], pair[::-1]; …
     #  It merges from right to left: 5 5 5 becomes 5 9. From the left it is 9 5.
@@ -13,6 +16,8 @@ def merge_pair(ids: list[int], pair: Pair, new_id: int) -> list[int]:
         #: Go on while `i < len(ids)`, and look at `ids[i + 1]` only if it exists.
         #! without_end: while i < len(ids) - 1:
         #  The last id is lost when it does not belong to a merged pair.
+        #! never_entered: while i > len(ids):
+        #  The loop is never entered, and nothing is written.
         #! one_round_too_many: while i <= len(ids):
         #  It goes on behind the last id, where nothing is.
         hit = i + 1 < len(ids) and (ids[i], ids[i + 1]) == pair
@@ -45,9 +50,10 @@ def merge_pair(ids: list[int], pair: Pair, new_id: int) -> list[int]:
         #: A while loop with its own index: step by 2 after a merge, by 1 otherwise.
         #! blocks_of_two: hit = i % 2 == 0 and tuple(ids[i : i + 2]) == pair
         #  It looks at blocks of two only: a pair that begins at an odd place is not seen.
-        #! with_the_one_before: hit = i > 0 and (ids[i - 1], ids[i]) == pair
-        #  It finds the pair at its second id, when the first has been written already.
-        #: Is the comparison ever true? `ids[i : i + 2]` is a list, and `pair` a tuple.
+        #! left_neighbour: hit = i > 0 and (ids[i - 1], ids[i]) == pair
+        #! left_neighbour: hit = i + 1 < len(ids) and (ids[i], ids[i - 1]) == pair
+        #  It looks at the id before, `ids[i - 1]`, which has been written already. The pair's second id is `ids[i + 1]`.
+        #: Is `merged` returned? And is the comparison ever true? `ids[i : i + 2]` is a list, and `pair` a tuple.
         #! unchanged: hit = ids[i : i + 2] == pair
         #  Nothing is merged: the list comes back as it was.
         if hit:
@@ -116,6 +122,7 @@ def merge_pair(ids: list[int], pair: Pair, new_id: int) -> list[int]:
             #  After an id that stays, the next one is skipped and lost.
     return merged
     #!+ from_the_right: return merged[::-1]
+    #!+ return_in_the_loop: pass
     #: Build a new list.
     #! in_place: ids[:] = merged; return ids
     #  It changes the list that was handed over. The caller still needs it. [karpathy/minbpe#46]
@@ -131,9 +138,6 @@ def merge_pair(ids: list[int], pair: Pair, new_id: int) -> list[int]:
     #: `return merged`
     #! count_returned: return len(ids) - len(merged)
     #  It returns how many places were merged. The merged list is wanted.
-    #! ids_returned: return ids
-    #! ids_returned: return list(ids)
-    #  It returns the list as it was. The merged one is wanted.
     #! no_return: pass
     #  There is no `return`.
 

@@ -59,6 +59,7 @@ def train_bpe(text: str, n_merges: int) -> list[Pair]:
         #! one_merge_more: for i in range(n_merges + 1):
         #  There is one merge too many.
         #! one_merge_less: for i in range(n_merges - 1):
+        #! one_merge_less: for i in range(1, n_merges):
         #  The last merge is missing.
         #: n_merges counts the merges alone.
         #! vocabulary_size: for i in range(n_merges - 256):
@@ -87,6 +88,8 @@ def train_bpe(text: str, n_merges: int) -> list[Pair]:
             #: `if not counts: break`
             #! does_not_stop: if False:
             #  It goes on when no pair is left.
+            #! stops_at_once: if counts:
+            #  It stops as long as there are pairs: `not` is missing.
             #: Stop when `counts` is empty.
             #! frequent_only: if not counts or max(counts.values()) < 2:
             #  It stops when no pair occurs twice. The task says: when no pair is left. [rsennrich/subword-nmt#63]
@@ -180,6 +183,7 @@ def train_bpe(text: str, n_merges: int) -> list[Pair]:
         #! return_in_the_loop: …; return merges
         #  It returns after the first merge.
     return merges
+    #!+ return_in_the_loop: pass
     #: `return merges`
     #! ids_too: return merges, ids
     #! ids_too: return ids, merges
