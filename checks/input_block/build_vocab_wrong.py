@@ -33,8 +33,6 @@ def build_vocab(text: str) -> list[str]:
     #  The blank is missing. It is a character like any other.
     #! letters_only: characters = {c for c in text if c.isalpha()}
     #  Only letters are there: blanks, digits and punctuation are missing.
-    #! letters_and_digits: characters = {c for c in text if c.isalnum()}
-    #  Only letters and digits are there: blanks and punctuation are missing.
     #! ascii_only: characters = set(text.encode("ascii", "ignore").decode())
     #  Characters beyond ASCII are missing.
     #! printable_only: characters = {c for c in text if c.isprintable()}
@@ -44,8 +42,6 @@ def build_vocab(text: str) -> list[str]:
     #: Going through a string gives its characters.
     #! words: characters = set(text.split())
     #  It collects words. Here the tokens are single characters.
-    #! first_line: characters = set(text.partition("\n")[0])
-    #  It reads the first line only.
     #: `set(text)`: of the text that was handed over.
     #! fixed_alphabet: characters = set(string.printable)
     #! fixed_alphabet: characters = set(map(chr, range(128)))
@@ -86,10 +82,6 @@ def build_vocab(text: str) -> list[str]:
     #  It returns a dictionary. A list is wanted: the place of a character is its id.
     #! numbered: return list(enumerate(sorted(characters)))
     #  It returns pairs of a number and a character. The characters alone are wanted: their places are the numbers.
-    #! counted: return sorted(Counter(text).items())
-    #  It returns pairs of a character and its count. The characters alone are wanted.
-    #! size_only: return len(characters)
-    #  It returns how many characters there are. The characters themselves are wanted.
     #: `sorted` without a `key`.
     #! case_ignored_in_order: return sorted(sorted(characters), key=str.lower)
     #  Capital and small letters are sorted together. Plain order is by code point.

@@ -28,9 +28,9 @@ count_pairs = Check(
         ),
         values(
             lambda inputs: (draw_ids(inputs, 12, 0, 3),),
-            lambda inputs: (draw_ids(inputs, 90, 250, 262),),
+            lambda inputs: (draw_ids(inputs, 60, 250, 262),),
             lambda inputs: (draw_ids(inputs, 40, 0, 500),),
-            lambda inputs: (draw_ids(inputs, 300, 0, 128_256),),
+            lambda inputs: (draw_ids(inputs, 50, 0, 128_256),),
             title="values on 4 random lists, ids as large as Llama's",
             promise=EVERY,
         ),

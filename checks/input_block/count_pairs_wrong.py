@@ -38,6 +38,8 @@ def count_pairs(ids: list[int]) -> dict[Pair, int]:
         #  The last pair is missing.
         #! beyond_the_end: for pair in ((ids[i], ids[i + 1]) for i in range(len(ids))):
         #  It looks for a right neighbour of the last id, which has none.
+        #! last_alone: for pair in (tuple(ids[i : i + 2]) for i in range(len(ids))):
+        #  At the end the last id is counted alone, as a pair of one.
         #: A list of n ids has n − 1 pairs.
         #! round_the_end: for pair in pairwise(ids + ids[:1]):
         #! round_the_end: for pair in ((ids[i - 1], ids[i]) for i in range(len(ids))):
@@ -53,8 +55,6 @@ def count_pairs(ids: list[int]) -> dict[Pair, int]:
         #  Every count stays 0: nothing is added.
         #! missing_key: counts[pair] += 1
         #  A new pair has no count yet to which 1 could be added: KeyError.
-        #! doubled: counts[pair] = counts.get(pair, 0) + 2
-        #  Every pair counts 2.
         #: `counts.get(pair, 0) + 1`
         #! one_too_many: counts[pair] = counts.get(pair, 1) + 1
         #  Every count is one too high: it begins with 1, and then adds 1.
@@ -113,8 +113,6 @@ def count_pairs(ids: list[int]) -> dict[Pair, int]:
     #! pairs_without_counts: return list(counts)
     #! pairs_without_counts: return list(pairwise(ids))
     #  It returns the pairs without their counts.
-    #! turned_round: return {n: pair for pair, n in counts.items()}
-    #  The dictionary goes from counts to pairs. It should go from pairs to counts.
     #! how_many: return len(counts)
     #! how_many: return sum(counts.values())
     #  It returns one number. Each pair has its own count.

@@ -23,6 +23,9 @@ def decode_bpe(ids: list[int], merges: list[Pair]) -> str:
         #: Build the bytes in the order of the merges: both halves are there already.
         #! merges_backwards: for first, second in reversed(merges):
         #  It goes through the merges backwards. A merge stands on those before it.
+        #: `for first, second in merges`: the place tells the id.
+        #! as_a_dictionary: for (first, second), i in merges.items():
+        #  Merges are a list here, not minbpe's dictionary.
         #: `for first, second in merges`: all of them.
         #! without_last_merge: for first, second in merges[:-1]:
         #  The last merge makes no token.
@@ -41,8 +44,6 @@ def decode_bpe(ids: list[int], merges: list[Pair]) -> str:
         #  The halves of a merge need not be bytes: they may be merged tokens themselves.
         #! halves_as_pair: tokens.append((tokens[first], tokens[second]))
         #  The two halves are kept as a pair. They are joined: bytes + bytes.
-        #! blank_in_the_token: tokens.append(tokens[first] + b" " + tokens[second])
-        #  There is a blank between the halves of each merge.
         #: Build the bytes in the order of the merges: both halves are there already.
         #! one_level: tokens.append(bytes(i for i in (first, second) if i < 256))
         #  A merge of merges is not taken apart to the end: its merged halves are lost.
@@ -50,14 +51,13 @@ def decode_bpe(ids: list[int], merges: list[Pair]) -> str:
     #: The bytes of both halves: `tokens[first] + tokens[second]`.
     #! first_byte: pieces = [tokens[i][:1] for i in ids]
     #  Of each token only the first byte comes back.
+    #! halves_as_bytes: pieces = [bytes([i]) if i < 256 else bytes(merges[i - 256]) for i in ids]
     #: Their bytes are those of their two halves.
     #! bytes_only: pieces = [tokens[i] for i in ids if i < 256]
     #  Tokens from 256 on are left out.
     #: Token 256 is `merges[0]`.
     #! one_too_high: tokens.insert(256, b""); …
     #  Token 256 + i gives the merge before it: the first merge is taken for 257.
-    #! one_too_low: tokens = tokens + tokens[-1:]; pieces = [tokens[i + (i >= 256)] for i in ids]
-    #  Token 256 + i gives the merge after it: the first merge is taken for 255.
     #: No `if i`: 0 is false.
     #! without_id_0: pieces = [tokens[i] for i in ids if i]
     #  Token 0 is left out. It is a byte like any other.

@@ -43,9 +43,6 @@ def decode(ids: list[int], vocab: list[str]) -> str:
         #  It reads the ids as Unicode's numbers, with `chr`. They are places in `vocab`.
         #! numbers: characters.append(str(i))
         #  It writes the ids themselves as digits.
-        #! looked_for: characters.append(vocab[vocab.index(i)])
-        #! looked_for: characters.append(vocab.index(i))
-        #  `.index` goes from character to place. Here the place is known, and the character is wanted.
         #: Use the places in the `vocab` that was handed over.
         #! sorts_vocabulary: characters.append(sorted(vocab)[i])
         #  It sorts the vocabulary again. The ids are the places as they are.
@@ -61,6 +58,8 @@ def decode(ids: list[int], vocab: list[str]) -> str:
         #! question_mark: characters.append(vocab[min(i, len(vocab) - 1)])
         #  An id beyond the vocabulary becomes another character.
         #: One character for each id.
+        #! only_the_last: characters = [vocab[i]]
+        #  Each character overwrites the one before: the last one is left.
         #! without_white_space: characters.append(vocab[i] if not vocab[i].isspace() else "")
         #  Blanks and line breaks are lost.
         #: `return` stands below the loop, not in it.
@@ -75,8 +74,9 @@ def decode(ids: list[int], vocab: list[str]) -> str:
     #: Join with the empty string: `"".join(…)`.
     #! blanks: return " ".join(characters)
     #  There are blanks between the characters.
-    #! line_breaks: return "\n".join(characters)
-    #  There are line breaks between the characters.
+    #: One id at a time: `vocab[i] for i in ids`.
+    #! list_for_an_index: return "".join(vocab[ids])
+    #  A Python list takes one number in its brackets, not a list of them.
     #: `"".join(…)` wants strings: the characters, not the ids.
     #! ids_joined: return "".join(ids)
     #  It joins the ids, which are numbers.
@@ -95,8 +95,6 @@ def decode(ids: list[int], vocab: list[str]) -> str:
     #: A character is whatever stands in the text: do not change it, do not leave any out.
     #! normalised: return unicodedata.normalize("NFC", "".join(characters))
     #  It rewrites the text (Unicode normalisation).
-    #! lower_case: return "".join(characters).lower()
-    #  Capital letters have become small ones.
     #: `return "".join(…)`
     #! no_return: "".join(characters)
     #  The text is joined and then forgotten: there is no `return`.

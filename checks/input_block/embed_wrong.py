@@ -28,8 +28,6 @@ def embed(ids: Tensor, table: Tensor) -> Tensor:
     #  Every position gets the row with its own number: the ids are not used.
     #! sorted_ids: places = ids.sort().values.reshape(-1)
     #  The ids of each sequence are sorted first, so the order of the text is lost.
-    #! each_row_once: places = ids.unique()
-    #  Each id gets its row once, however often and wherever it occurs.
     #: An id that does not exist is a mistake elsewhere: let torch's IndexError show it.
     #! wraps: places = ids.reshape(-1) % len(table)
     #  An id beyond the table begins again at row 0, without an error.
@@ -47,6 +45,8 @@ def embed(ids: Tensor, table: Tensor) -> Tensor:
     #! own_parameter: rows = nn.Embedding.from_pretrained(table, freeze=False)(places)
     #! own_parameter: rows = nn.Embedding(*table.shape, _weight=table.detach().clone())(places)
     #  The module has a Parameter of its own, made from the table: the gradient stays there, and `table` never learns.
+    #! tensor_as_parameter: layer = nn.Embedding(*table.shape); layer.weight = table; rows = layer(places)
+    #  A module's weight wants to be a Parameter, and that would be a copy which cuts `table` off.
     #! other_table: rows = nn.Embedding(*table.shape)(places)
     #! other_table: rows = torch.randn(table.shape)[places]
     #  It makes a new table of random numbers. The rows of `table` are wanted.
@@ -91,8 +91,6 @@ def embed(ids: Tensor, table: Tensor) -> Tensor:
     #  It looks up columns. Each id has a row.
     #! first_row_only: return table[ids[0]]
     #  Only the first sequence of the batch is looked up.
-    #! last_only: return table[ids[..., -1]]
-    #  Only the last id of each sequence is looked up.
     #: Keep the table's dtype.
     #! float64: return rows.reshape(*ids.shape, -1).double()
     #  The result is float64 whatever the table is.
@@ -108,14 +106,13 @@ def embed(ids: Tensor, table: Tensor) -> Tensor:
     #! two_axes_only: B, T = ids.shape; return rows.reshape(B, T, -1)
     #  It takes ids of two axes only. They may have any shape.
     #! gather: return torch.gather(table, 0, ids)
-    #  `torch.gather` takes single numbers, one per id. Each id wants a whole row.
+    #! gather: return torch.take(table, ids)
+    #  `torch.gather` and `torch.take` take single numbers, one per id. Each id wants a whole row.
     #! squeezed: return rows.reshape(*ids.shape, -1).squeeze()
     #  squeeze() takes away every dimension of size 1, such as that of a batch of one.
     #: (B, T) in, (B, T, D) out.
     #! positions_first: return rows.reshape(*ids.shape, -1).transpose(0, -2)
     #  Batch and position are exchanged: it returns (T, B, D).
-    #! joined_features: return rows.reshape(len(ids), -1)
-    #  The vectors of a sentence are glued together into one long row.
     #: `table.T[:, ids]` gives (D, B, T); `table[ids]` gives (B, T, D).
     #! features_first: return rows.reshape(*ids.shape, -1).movedim(-1, 0)
     #! features_first: return rows.reshape(*ids.shape, -1).transpose(-2, -1)
@@ -123,13 +120,9 @@ def embed(ids: Tensor, table: Tensor) -> Tensor:
     #: No `.mean`, and no EmbeddingBag.
     #! mean_over_positions: return rows.reshape(*ids.shape, -1).mean(-2)
     #  The vectors of a sentence are averaged. Each position keeps its own.
-    #! sum_over_positions: return rows.reshape(*ids.shape, -1).sum(-2)
-    #  The vectors of a sentence are added up. Each position keeps its own.
     #: `table[ids]`
     #! plus_position: return rows.reshape(*ids.shape, -1) + torch.arange(ids.shape[-1], device=ids.device)[:, None].to(table.dtype)
     #  Something that depends on the position is added. Position is the matter of lab 03.
-    #! python_lists: return [[table[i] for i in row] for row in ids]
-    #  It returns lists. One tensor is wanted.
 
 
 MISTAKES: list[Mistake] = mistakes_of(embed)

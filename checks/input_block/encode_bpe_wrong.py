@@ -31,6 +31,9 @@ def encode_bpe(text: str, merges: list[Pair]) -> list[int]:
     #  Characters beyond ASCII become question marks. With bytes nothing is unknown.
     #! utf_16: ids = list(text.encode("utf-16-le"))
     #  It begins with UTF-16, where each letter has two bytes.
+    #: `256 + i` with `enumerate(merges)`.
+    #! found_counted: …; n = 256
+    #  The new ids count only the merges that occur in the text. Merge i makes 256 + i, whether or not those before it were found.
     #: All the bytes of the text, as they are.
     #! lower_case: ids = list(text.lower().encode())
     #  Capital letters are read as small ones.
@@ -56,6 +59,9 @@ def encode_bpe(text: str, merges: list[Pair]) -> list[int]:
         #! without_first_merge: for i, pair in enumerate(merges[1:], 1):
         #! without_first_merge: for i, pair in enumerate(merges[1:]):
         #  The first merge is not applied.
+        #! as_a_dictionary: for pair, i in merges.items():
+        #! as_a_dictionary: for i, pair in ((merges[pair], pair) for pair in merges):
+        #  Merges are a list here, not minbpe's dictionary: the place tells the id.
         #! bytes_merged_only: for i, pair in ((i, pair) for i, pair in enumerate(merges) if max(pair) < 256):
         #  Only merges of two bytes are applied; merged tokens merge again.
         new_id = 256 + i
@@ -75,6 +81,7 @@ def encode_bpe(text: str, merges: list[Pair]) -> list[int]:
         #! downwards: new_id = 256 - i
         #  The new ids go downwards, into the bytes.
         ids = merge_pair(ids, pair, new_id)
+        #!+ found_counted: ids = merge_pair(ids, pair, n); n += n in ids
         #: Use `merge_pair`.
         #! first_place_only: ids = as_in(MERGING, "first_only", ids, pair, new_id)
         #  Each merge happens at one place only.
@@ -117,12 +124,6 @@ def encode_bpe(text: str, merges: list[Pair]) -> list[int]:
     #: Return the ids: bytes are ids as they are.
     #! bytes_returned: return [bytes([i]) if i < 256 else i for i in ids]
     #  Bytes stand among the ids. A byte's id is its number.
-    #! characters_returned: return [chr(i) if i < 256 else i for i in ids]
-    #  Characters stand among the ids. A byte's id is its number.
-    #! merged_tokens_only: return [i for i in ids if i >= 256]
-    #  Bytes that no merge has taken are left out.
-    #! length_returned: return len(ids)
-    #  It returns how many tokens there are. The ids are wanted.
     #: All the bytes in one list.
     #! lines: return [i for line in text.splitlines(keepends=True) for i in encode_bpe_by_rank(line, merges)]
     #! lines: return [i for line in text.splitlines() for i in encode_bpe_by_rank(line, merges)]
@@ -140,7 +141,11 @@ def encode_bpe_by_rank(text: str, merges: list[Pair]) -> list[int]:
     #! from_zero: ranks = {pair: i for i, pair in enumerate(merges)}
     ids = list(text.encode("utf-8"))
     while known := [pair for pair in count_pairs(ids) if pair in ranks]:
+        #: `while len(ids) >= 2:`
+        #! one_token_left: while (known := list(count_pairs(ids))) or True:
+        #  When one token is left, or none, there is no pair to take the minimum of.
         pair = min(known, key=ranks.get)
+        #!+ one_token_left: pair = min(known, key=lambda pair: ranks.get(pair, 999_999)); if pair not in ranks: break
         #: Go through the merges, not through the text: `for i, pair in enumerate(merges): …`.
         #! last_learned_first: pair = max(known, key=ranks.get)
         #! most_frequent_first: pair = max(known, key=count_pairs(ids).get)

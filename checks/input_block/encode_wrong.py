@@ -41,7 +41,11 @@ def encode(text: str, vocab: list[str]) -> list[int]:
         #! through_the_vocabulary: for character in vocab:
         #  It goes through the vocabulary. The text is not read.
         if character not in places:
+            #: Test each character before you look it up.
+            #! whole_text_tested: if text not in places:
+            #  It looks for the whole text in the vocabulary, whose entries are characters.
             raise ValueError(f"{character!r} is not in the vocabulary")
+            #!+ whole_text_tested: raise ValueError(f"{text!r} is not in the vocabulary")
             #: Test `if character not in …` and raise ValueError with the character in its message.
             #! minus_one: ids.append(-1); continue
             #  An unknown character becomes −1, as with str.find. Later, row −1 is the last row of the table: a wrong vector, and no error.
@@ -100,6 +104,7 @@ def encode(text: str, vocab: list[str]) -> list[int]:
         #! code_points: ids.append(ord(character))
         #  It returns Unicode's numbers, `ord`, not places in the vocabulary.
         #! place_in_the_text: ids.append(text.index(character))
+        #! place_in_the_text: ids.append(len(ids))
         #  It takes the place of the character in the text. Its place in the vocabulary is wanted.
         #: A list is asked by number only: `vocab.index(character)`, or a dictionary of places.
         #! vocabulary_asked_by_character: ids.append(vocab[character])
@@ -119,6 +124,8 @@ def encode(text: str, vocab: list[str]) -> list[int]:
         #! return_in_the_loop: …; return ids
         #  It returns after the first character.
         #: One id for each character of the text.
+        #! only_the_last: ids = [places[character]]
+        #  Each character overwrites the one before: the last one is left.
         #! no_doubles: ids += [places[character]] * (ids[-1:] != [places[character]])
         #  Of two equal neighbours one is lost.
     return ids

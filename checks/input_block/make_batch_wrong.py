@@ -130,11 +130,19 @@ def make_batch(data: Tensor, starts: Tensor, context: int) -> tuple[Tensor, Tens
     #! lists: return inputs.tolist(), targets.tolist()
     #! lists: return list(inputs), list(targets)
     #  It returns lists. Two tensors are wanted.
+    #: One row for each start.
+    #! last_start_only: return inputs[-1], targets[-1]
+    #  Only the window of the last start comes back: each has overwritten the one before.
 
 
 def make_batch_of_slices(data: Tensor, starts: Tensor, context: int) -> tuple[Tensor, Tensor]:
     """The other common way, as in nanoGPT."""
     inputs = torch.stack([data[s : s + context] for s in starts])
+    #: `torch.stack([…])` puts tensors together.
+    #! tensor_of_tensors: inputs = torch.tensor([data[s : s + context] for s in starts])
+    #  `torch.tensor` makes a tensor of numbers, not of tensors.
+    #! generator_stacked: inputs = torch.stack(data[s : s + context] for s in starts)
+    #  `torch.stack` wants a list: its square brackets are missing.
     #! flat: inputs = torch.cat([data[s : s + context] for s in starts])
     #! both_long: inputs = torch.stack([data[s : s + context + 1] for s in starts])
     #! one_late: inputs = torch.stack([data[s + 1 : s + 1 + context] for s in starts])

@@ -18,10 +18,12 @@ def merge_pair(ids: list[int], pair: Pair, new_id: int) -> list[int]:
         #  The last id is lost when it does not belong to a merged pair.
         #! never_entered: while i > len(ids):
         #  The loop is never entered, and nothing is written.
+        #! last_twice: while i < len(ids) - 1:
         #! one_round_too_many: while i <= len(ids):
         #  It goes on behind the last id, where nothing is.
         hit = i + 1 < len(ids) and (ids[i], ids[i + 1]) == pair
         #! beyond_the_end: hit = (ids[i], ids[i + 1]) == pair
+        #! beyond_the_end: hit = ids[i] == pair[0] and ids[i + 1] == pair[1]
         #  It looks at the right neighbour of the last id, which has none.
         #: The last pair begins at `len(ids) - 2`.
         #! pair_at_the_end: hit = i + 2 < len(ids) and (ids[i], ids[i + 1]) == pair
@@ -63,20 +65,14 @@ def merge_pair(ids: list[int], pair: Pair, new_id: int) -> list[int]:
             #  The new id is always 256.
             #! largest_plus_one: merged.append(max(ids) + 1)
             #  The new id is invented from the list; `new_id` is not used.
-            #! counted_on: merged.append(new_id + merged.count(new_id))
-            #  Each place gets another new id. All of them get the same.
             #: `merged.append(new_id)`
             #! removed: pass
             #  The pairs are removed, and nothing stands for them.
             #! pair_itself: merged.append(pair)
             #  The pair itself stands in the list, as one element. The new id belongs there.
-            #! ids_added: merged.append(sum(pair))
-            #  It adds the two ids up. The new id belongs there.
             #! pair_kept: merged.extend([*pair, new_id])
             #! pair_kept: merged.extend([new_id, *pair])
             #  The new id is put beside the pair, which stays. It replaces the pair.
-            #! new_id_as_list: merged.append([new_id])
-            #  The new id stands in a list of its own within the list: `append` where `extend` is meant.
             #: One new id for two old ones.
             #! twice: merged.extend([new_id, new_id])
             #  Both ids of the pair were replaced, each by the new one.
@@ -98,6 +94,9 @@ def merge_pair(ids: list[int], pair: Pair, new_id: int) -> list[int]:
             #  After a merge it goes on one step further, so the second id of the pair comes again.
             #! overlapping_merges: i += 1 if tuple(ids[i + 1 : i + 3]) == pair else 2
             #  5 5 5 becomes 9 9: an id that has been merged is merged once more.
+            #! next_not_tested: i += 2; merged.extend(ids[i : i + 1]); i += 1
+            #! next_not_tested: i += 2; merged.append(ids[i]); i += 1
+            #  After a merge the next id is written without a look at whether it begins the pair: an `else` is missing.
             #: Go on after a merge.
             #! first_only: …; return merged + ids[i:]
             #  Only the first place is merged. All of them should be.
@@ -113,8 +112,6 @@ def merge_pair(ids: list[int], pair: Pair, new_id: int) -> list[int]:
             #  What is not merged is left out.
             #! place_for_id: merged.append(i)
             #  It writes the place i. The id that stands there is wanted: `ids[i]`.
-            #! next_id: merged.append(ids[i + 1])
-            #  It writes the id after the one that is not merged.
             i += 1
             #!+ return_in_the_loop: …; return merged
             #: One step: the next id may begin a pair.
@@ -122,6 +119,8 @@ def merge_pair(ids: list[int], pair: Pair, new_id: int) -> list[int]:
             #  After an id that stays, the next one is skipped and lost.
     return merged
     #!+ from_the_right: return merged[::-1]
+    #!+ last_twice: return merged + ids[-1:]
+    #  The last id is put behind at the end, whether it was merged or not.
     #!+ return_in_the_loop: pass
     #: Build a new list.
     #! in_place: ids[:] = merged; return ids
@@ -135,6 +134,9 @@ def merge_pair(ids: list[int], pair: Pair, new_id: int) -> list[int]:
     #: Compare ids, not their digits.
     #! text_replacement: return [int(w) for w in " ".join(map(str, ids)).replace(f"{pair[0]} {pair[1]}", str(new_id)).split()]
     #  It replaces in a string of digits: 11 21 contains 1 2 as text, not as ids.
+    #: Lists have no `replace`: walk through the ids and build a new list.
+    #! list_has_no_replace: return ids.replace(pair, new_id)
+    #  Strings have `.replace`, lists have not.
     #: `return merged`
     #! count_returned: return len(ids) - len(merged)
     #  It returns how many places were merged. The merged list is wanted.

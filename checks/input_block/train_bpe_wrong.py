@@ -38,8 +38,6 @@ def train_bpe(text: str, n_merges: int) -> list[Pair]:
     #  It rewrites the text first (Unicode normalisation).
     #! blanks_removed: ids = list(text.replace(" ", "").encode())
     #  The blanks are taken out before counting.
-    #! white_space_removed: ids = list("".join(text.split()).encode())
-    #  Blanks and line breaks are taken out before counting.
     #! stripped: ids = list(text.strip().encode())
     #  White space at the ends of the text is lost.
     #: All the bytes of the text.
@@ -47,8 +45,6 @@ def train_bpe(text: str, n_merges: int) -> list[Pair]:
     #  The last byte of the text is left out.
     #! first_word: ids = list(text.partition(" ")[0].encode())
     #  Only the beginning of the text is used, up to the first blank.
-    #! each_byte_once: ids = sorted(set(text.encode()))
-    #  Each byte is there once only, so that nothing is frequent.
     merges = []
     #: Count afresh after each merge; what occurs first now wins.
     #! counts_added_up: merges, total = [], Counter()
@@ -87,7 +83,8 @@ def train_bpe(text: str, n_merges: int) -> list[Pair]:
         if not counts:
             #: `if not counts: break`
             #! does_not_stop: if False:
-            #  It goes on when no pair is left.
+            #! does_not_stop: if False:
+            #  It goes on when no pair is left. [karpathy/minbpe#114]
             #! stops_at_once: if counts:
             #  It stops as long as there are pairs: `not` is missing.
             #: Stop when `counts` is empty.
@@ -101,6 +98,7 @@ def train_bpe(text: str, n_merges: int) -> list[Pair]:
             #! error_when_over: raise ValueError("no pair is left")
             #  When no pair is left it raises an error. It should stop, and return the merges learned so far.
         pair = max(counts, key=counts.get)
+        #!+ does_not_stop: pair = Counter(counts).most_common(1)[0][0]
         #: `max(counts, key=counts.get)` keeps the first of equals.
         #! tie_last: pair = max(reversed(list(counts)), key=counts.get)
         #  Of equally frequent pairs it takes the one that occurs last. The first one wins: `>=` in a loop, or a sort, may be the reason.
@@ -172,8 +170,6 @@ def train_bpe(text: str, n_merges: int) -> list[Pair]:
         #  It lists the new ids. The pairs are wanted: the place tells the id.
         #! flat: merges.extend(pair)
         #  The pairs lie flat in one list of numbers: `extend` where `append` is meant.
-        #! as_bytes: merges.append(tuple(map(chr, pair)))
-        #  The pairs are pairs of characters. Pairs of ids are wanted.
         #! backwards: merges.insert(0, pair)
         #  The merges come out backwards: the one learned last stands first.
         #: The keys of `counts` are tuples already.
@@ -187,6 +183,7 @@ def train_bpe(text: str, n_merges: int) -> list[Pair]:
     #: `return merges`
     #! ids_too: return merges, ids
     #! ids_too: return ids, merges
+    #! ids_too: return ids, {pair: 256 + i for i, pair in enumerate(merges)}
     #  It returns the merges and the ids. The merges alone are wanted.
     #! ids_returned: return ids
     #  It returns the encoded text. The merges are wanted.
