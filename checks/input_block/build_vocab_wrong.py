@@ -41,6 +41,7 @@ def build_vocab(text: str) -> list[str]:
     #  It rewrites the text (Unicode normalisation): e with an accent after it became é.
     #: Going through a string gives its characters.
     #! words: characters = set(text.split())
+    #! words: characters = set(text.split(" "))
     #  It collects words. Here the tokens are single characters.
     #: `set(text)`: of the text that was handed over.
     #! fixed_alphabet: characters = set(string.printable)
@@ -79,6 +80,7 @@ def build_vocab(text: str) -> list[str]:
     #: `sorted(set(text))`
     #! dictionary: return {character: i for i, character in enumerate(sorted(characters))}
     #! dictionary: return dict(enumerate(sorted(characters)))
+    #! dictionary: return Counter(text)
     #  It returns a dictionary. A list is wanted: the place of a character is its id.
     #! numbered: return list(enumerate(sorted(characters)))
     #  It returns pairs of a number and a character. The characters alone are wanted: their places are the numbers.

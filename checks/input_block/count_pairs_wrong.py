@@ -1,7 +1,7 @@
 """Lab 01, 1.6: count_pairs, and what people write in place of its lines."""
 
 from collections import Counter
-from itertools import combinations, pairwise
+from itertools import combinations, pairwise, product
 
 from checks.engine import Mistake, mistakes_of
 from checks.input_block.shared import Pair
@@ -20,6 +20,7 @@ def count_pairs(ids: list[int]) -> dict[Pair, int]:
         #! without_first: for pair in pairwise(ids[1:]):
         #  The first pair is missing.
         #! all_pairs: for pair in combinations(ids, 2):
+        #! all_pairs: for pair in product(ids, ids):
         #  It counts all pairs at any distance. Neighbours only.
         #! distinct_only: for pair in pairwise(dict.fromkeys(ids)):
         #  Ids that occur again were left out before counting.
@@ -52,7 +53,7 @@ def count_pairs(ids: list[int]) -> dict[Pair, int]:
         #! one_too_few: counts[pair] = counts.get(pair, -1) + 1
         #  Every count is one too low: the first time counts 0.
         #! never_counted: counts[pair] = counts.get(pair, 0)
-        #  Every count stays 0: nothing is added.
+        #  Every count is 0.
         #! missing_key: counts[pair] += 1
         #  A new pair has no count yet to which 1 could be added: KeyError.
         #: `counts.get(pair, 0) + 1`
@@ -91,6 +92,9 @@ def count_pairs(ids: list[int]) -> dict[Pair, int]:
         #  It returns after the first pair.
     return counts
     #!+ return_in_the_loop: pass
+    #: Count the pairs: `counts[pair] = counts.get(pair, 0) + 1`.
+    #! one_id_counted: return {pair: ids.count(pair[0]) for pair in counts}
+    #  It counts how often the first id of the pair occurs, with or without the second.
     #: Every pair has its entry.
     #! frequent_only: return {pair: n for pair, n in counts.items() if n > 1}
     #  Pairs that occur once are missing.

@@ -59,6 +59,7 @@ decode_bpe = Check(
         values(
             lambda inputs: ([97, 195, 98], []),
             lambda inputs: ([255, 254, 97], []),
+            lambda inputs: ([0, 97, 255], [(98, 99)]),
             lambda inputs: ([128, 128, 65, 192], []),
             title="invalid UTF-8 becomes U+FFFD, the replacement character",
             promise=INVALID,

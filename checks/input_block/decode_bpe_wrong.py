@@ -23,9 +23,6 @@ def decode_bpe(ids: list[int], merges: list[Pair]) -> str:
         #: Build the bytes in the order of the merges: both halves are there already.
         #! merges_backwards: for first, second in reversed(merges):
         #  It goes through the merges backwards. A merge stands on those before it.
-        #: `for first, second in merges`: the place tells the id.
-        #! as_a_dictionary: for (first, second), i in merges.items():
-        #  Merges are a list here, not minbpe's dictionary.
         #: `for first, second in merges`: all of them.
         #! without_last_merge: for first, second in merges[:-1]:
         #  The last merge makes no token.
@@ -144,4 +141,21 @@ def decode_bpe(ids: list[int], merges: list[Pair]) -> str:
     #  The text is decoded and then forgotten: there is no `return`.
 
 
-MISTAKES: list[Mistake] = mistakes_of(decode_bpe)
+def decode_bpe_by_dictionary(ids: list[int], merges: list[Pair]) -> str:
+    """The other common way, as in minbpe."""
+    tokens = {i: bytes([i]) for i in range(256)}
+    for i, (first, second) in enumerate(merges):
+        #: `for i, (first, second) in enumerate(merges)`: the place tells the id.
+        #! as_a_dictionary: for (first, second), i in merges.items():
+        #  Merges are a list here, not minbpe's dictionary.
+        tokens[256 + i] = tokens[first] + tokens[second]
+        #: Token 256 + i is that of `merges[i]`.
+        #! one_too_high: tokens[257 + i] = tokens[first] + tokens[second]
+        #! from_zero: tokens[i] = tokens[first] + tokens[second]
+        #  Merge i takes the place of token i, which is a byte.
+        #! id_255: tokens[255 + i] = tokens[first] + tokens[second]
+        #  The first merge takes the place of token 255, which is a byte.
+    return b"".join(tokens[i] for i in ids).decode("utf-8", errors="replace")
+
+
+MISTAKES: list[Mistake] = mistakes_of(decode_bpe, decode_bpe_by_dictionary)

@@ -41,6 +41,8 @@ def decode(ids: list[int], vocab: list[str]) -> str:
         #  It counts from the end of the vocabulary.
         #! code_points: characters.append(chr(i))
         #  It reads the ids as Unicode's numbers, with `chr`. They are places in `vocab`.
+        #! looked_for: characters.append(vocab.index(i))
+        #  `.index` goes from character to place. Here the place is known, and the character is wanted.
         #! numbers: characters.append(str(i))
         #  It writes the ids themselves as digits.
         #: Use the places in the `vocab` that was handed over.
@@ -64,8 +66,10 @@ def decode(ids: list[int], vocab: list[str]) -> str:
         #  Blanks and line breaks are lost.
         #: `return` stands below the loop, not in it.
         #! return_in_the_loop: …; return "".join(characters)
+        #! return_in_the_loop: …; return "".join(characters)
         #  It returns after the first id.
     return "".join(characters)
+    #!+ return_in_the_loop: pass
     #: Join them: `"".join(…)`.
     #! list: return characters
     #  It returns a list of characters. One string is wanted.
@@ -73,6 +77,7 @@ def decode(ids: list[int], vocab: list[str]) -> str:
     #  `str(…)` of a list writes brackets, commas and quotation marks into the text.
     #: Join with the empty string: `"".join(…)`.
     #! blanks: return " ".join(characters)
+    #! blanks: return "".join(character + " " for character in characters)
     #  There are blanks between the characters.
     #: One id at a time: `vocab[i] for i in ids`.
     #! list_for_an_index: return "".join(vocab[ids])

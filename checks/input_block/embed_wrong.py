@@ -97,6 +97,10 @@ def embed(ids: Tensor, table: Tensor) -> Tensor:
     #: Keep the table's dtype: nothing is computed here, so nothing is rounded.
     #! float32: return rows.reshape(*ids.shape, -1).float()
     #  The result is float32 whatever the table is.
+    #: `torch.empty(…, dtype=table.dtype, device=table.device)`, or at once `table[ids]`.
+    #! filled: out = torch.zeros(*ids.shape, table.shape[1]); out[...] = rows.reshape(out.shape); return out
+    #! filled: out = torch.zeros(*ids.shape, table.shape[1], dtype=table.dtype); out[...] = rows.reshape(out.shape); return out
+    #  The tensor that it fills is made without the table's dtype, or without its device.
     #: Index with `ids` as it is, or give the shape back with `.reshape(*ids.shape, -1)`.
     #! flat: return rows
     #  The rows come as one long list: the shape of `ids` is lost.

@@ -158,13 +158,9 @@ def encode_bpe_by_rank(text: str, merges: list[Pair]) -> list[int]:
         #! text_order:
         #| i = next(i for i, pair in enumerate(pairwise(ids)) if pair in ranks)
         #| ids = [*ids[:i], ranks[ids[i], ids[i + 1]], *ids[i + 2 :]]
-        #! text_order:
-        #| merged = []
-        #| while ids:
-        #|     n = 2 if tuple(ids[:2]) in ranks else 1
-        #|     merged.append(ranks[tuple(ids[:2])] if n == 2 else ids[0])
-        #|     ids = ids[n:]
-        #| ids = merged
+        #! text_order: ids = merged_where_known(ids, ranks)
+        #! one_walk: ids = merged_where_known(ids, ranks); break
+        #  It walks through the text once and merges whatever pair it knows: merged tokens do not merge again.
         #! one_pass:
         #| byte_ids, ids = ids, []
         #| for byte in byte_ids:
@@ -186,6 +182,16 @@ def encode_bpe_by_rank(text: str, merges: list[Pair]) -> list[int]:
     #| return ids
     #  It takes the longest token that fits, from left to right. That is another tokenizer (WordPiece does so); BPE repeats its merges.
     #  [paiml/aprender#3677]
+
+
+def merged_where_known(ids: list[int], ranks: dict[Pair, int]) -> list[int]:
+    """One walk from left to right that merges every known pair, however late it was learned."""
+    merged, i = [], 0
+    while i < len(ids):
+        known = tuple(ids[i : i + 2]) in ranks
+        merged.append(ranks[tuple(ids[i : i + 2])] if known else ids[i])
+        i += 1 + known
+    return merged
 
 
 MISTAKES: list[Mistake] = mistakes_of(encode_bpe, encode_bpe_by_rank)

@@ -14,6 +14,7 @@ def make_batch(data: Tensor, starts: Tensor, context: int) -> tuple[Tensor, Tens
     #  torch.arange makes its numbers on the CPU; on a GPU they do not fit to `starts`.
     #: Take context + 1 numbers, then the first and the last `context` of them.
     #! both_short: steps = torch.arange(context - 1, device=starts.device)
+    #! both_short: steps = torch.arange(1, context, device=starts.device)
     #  The windows have context − 1 numbers.
     #! both_long: steps = torch.arange(context + 1, device=starts.device)
     #  The windows have context + 1 numbers.
@@ -77,6 +78,8 @@ def make_batch(data: Tensor, starts: Tensor, context: int) -> tuple[Tensor, Tens
     #: Take the last target from the data: windows of context + 1, or positions + 1.
     #! rolled: targets = inputs.roll(-1, 1)
     #  The last target of each row is the row's own first input: torch.roll goes round.
+    #! rolled_flat: targets = inputs.roll(-1)
+    #  Without a dimension, torch.roll goes on into the next row: the last target of each is another row's first input.
     #! rolled_over_the_batch: targets = inputs.roll(-1, 0)
     #  torch.roll goes down the batch: the targets are another row's inputs.
     #! last_ignored: targets = F.pad(inputs[:, 1:], (0, 1), value=0)

@@ -6,6 +6,14 @@ from checks.input_block.shared import Pair
 
 def merge_pair(ids: list[int], pair: Pair, new_id: int) -> list[int]:
     merged, i = [], 0
+    #: A while loop, which asks for the length each time, and a new list.
+    #! shrinks_on_the_way:
+    #| merged = list(ids)
+    #| for i in range(len(merged) - 1):
+    #|     if (merged[i], merged[i + 1]) == pair:
+    #|         merged[i : i + 2] = [new_id]
+    #| return merged
+    #  The list gets shorter on the way, and `range` was made for the long one.
     #: Begin at `i = 0`.
     #! first_id_lost: merged, i = [], 1
     #  It begins at the second id, and the first is lost.
@@ -134,6 +142,9 @@ def merge_pair(ids: list[int], pair: Pair, new_id: int) -> list[int]:
     #: Compare ids, not their digits.
     #! text_replacement: return [int(w) for w in " ".join(map(str, ids)).replace(f"{pair[0]} {pair[1]}", str(new_id)).split()]
     #  It replaces in a string of digits: 11 21 contains 1 2 as text, not as ids.
+    #: Walk through places: `(ids[i], ids[i + 1]) == pair`.
+    #! each_for_itself: return [new_id if i in pair else i for i in ids]
+    #  It replaces each id that belongs to the pair, wherever it stands.
     #: Lists have no `replace`: walk through the ids and build a new list.
     #! list_has_no_replace: return ids.replace(pair, new_id)
     #  Strings have `.replace`, lists have not.

@@ -89,7 +89,10 @@ def train_bpe(text: str, n_merges: int) -> list[Pair]:
             #  It stops as long as there are pairs: `not` is missing.
             #: Stop when `counts` is empty.
             #! frequent_only: if not counts or max(counts.values()) < 2:
+            #! frequent_only: if max(counts.values()) < 2:
             #  It stops when no pair occurs twice. The task says: when no pair is left. [rsennrich/subword-nmt#63]
+            #! one_kind_left: if len(counts) < 2:
+            #  It stops when only one kind of pair is left. That one is merged, too.
             break
             #! empty_when_over: return []
             #  When no pair is left it returns nothing, and not the merges learned so far.
@@ -143,9 +146,9 @@ def train_bpe(text: str, n_merges: int) -> list[Pair]:
         #  The new ids go downwards, into the bytes.
         ids = merge_pair(ids, pair, new_id)
         #!+ any_order: ids = as_in(MERGING, "any_order", ids, pair, new_id)
-        #: `ids = merge_pair(ids, pair, 256 + i)`
+        #: `ids = merge_pair(ids, pair, 256 + i)`, and `counts = count_pairs(ids)` in the loop.
         #! never_merged: merge_pair(ids, pair, new_id)
-        #  The pair is noted, but the ids are not merged: the same pair comes again and again.
+        #  The same pair comes again and again: the ids are not merged, or the counts are not taken anew.
         #! text_merged: ids = merge_pair(list(text.encode()), pair, new_id)
         #  Each merge begins with the bytes of the text: the ones before it are lost.
         #: Use `merge_pair`.
