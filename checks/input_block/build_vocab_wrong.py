@@ -75,7 +75,6 @@ def build_vocab(text: str) -> list[str]:
     #  It returns a tuple. A list is wanted.
     #: `return sorted(characters)`
     #! returns_none: return list(characters).sort()
-    #! returns_none: sorted(characters)
     #  It returns None: `.sort()` sorts in place and gives nothing back, and `sorted(…)` alone on its line is forgotten.
     #: `sorted(set(text))`
     #! dictionary: return {character: i for i, character in enumerate(sorted(characters))}

@@ -43,13 +43,11 @@ def count_pairs(ids: list[int]) -> dict[Pair, int]:
         #  At the end the last id is counted alone, as a pair of one.
         #: A list of n ids has n − 1 pairs.
         #! round_the_end: for pair in pairwise(ids + ids[:1]):
-        #! round_the_end: for pair in ((ids[i - 1], ids[i]) for i in range(len(ids))):
         #  The last id is paired with the first: the list is taken for a ring.
-        #: `counts[pair] = counts.get(pair, 0) + 1`
-        #! once_each: for pair in set(pairwise(ids)):
-        #  Every pair has the count 1, however often it occurs.
         counts[pair] = counts.get(pair, 0) + 1
+        #: `counts[pair] = counts.get(pair, 0) + 1`
         #! once_each: counts[pair] = 1
+        #  Every pair has the count 1, however often it occurs.
         #! one_too_few: counts[pair] = counts.get(pair, -1) + 1
         #  Every count is one too low: the first time counts 0.
         #! never_counted: counts[pair] = counts.get(pair, 0)
@@ -99,7 +97,6 @@ def count_pairs(ids: list[int]) -> dict[Pair, int]:
     #! frequent_only: return {pair: n for pair, n in counts.items() if n > 1}
     #  Pairs that occur once are missing.
     #! most_frequent_only: return max(counts, key=counts.get)
-    #! most_frequent_only: return max(counts, key=counts.get, default=None)
     #  It returns the most frequent pair alone. The counts of all pairs are wanted.
     #: Do not divide.
     #! shares: return {pair: n / (len(ids) - 1) for pair, n in counts.items()}

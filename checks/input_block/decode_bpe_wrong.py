@@ -35,6 +35,7 @@ def decode_bpe(ids: list[int], merges: list[Pair]) -> str:
         #! first_half_twice: tokens.append(tokens[first] + tokens[first])
         #  The first half stands there twice, and the second not at all.
         #! first_byte: tokens.append(tokens[first])
+        #  Of each token only the first byte comes back.
         #! second_half_only: tokens.append(tokens[second])
         #  The first half of each merge is missing.
         #! halves_as_bytes: tokens.append(bytes([first, second]))
@@ -45,9 +46,6 @@ def decode_bpe(ids: list[int], merges: list[Pair]) -> str:
         #! one_level: tokens.append(bytes(i for i in (first, second) if i < 256))
         #  A merge of merges is not taken apart to the end: its merged halves are lost.
     pieces = [tokens[i] for i in ids]
-    #: The bytes of both halves: `tokens[first] + tokens[second]`.
-    #! first_byte: pieces = [tokens[i][:1] for i in ids]
-    #  Of each token only the first byte comes back.
     #! halves_as_bytes: pieces = [bytes([i]) if i < 256 else bytes(merges[i - 256]) for i in ids]
     #: Their bytes are those of their two halves.
     #! bytes_only: pieces = [tokens[i] for i in ids if i < 256]
@@ -127,7 +125,6 @@ def decode_bpe(ids: list[int], merges: list[Pair]) -> str:
     #! ascii: return data.decode("ascii", errors="replace")
     #  The bytes are read as ASCII: every character beyond it is lost.
     #! utf_16: return data.decode("utf-16", errors="replace")
-    #! utf_16: return data.decode("utf-16-le", errors="replace")
     #  The bytes are read as UTF-16.
     #! bytes_returned: return data
     #  It returns bytes. A text is wanted.

@@ -19,7 +19,6 @@ def embed(ids: Tensor, table: Tensor) -> Tensor:
     #! one_up: places = ids.reshape(-1) + 1
     #  Each id gets the row after its own.
     #! one_down: places = ids.reshape(-1) - 1
-    #! one_down: places = (ids.reshape(-1) - 1) % len(table)
     #  Each id gets the row before its own: `ids - 1`. For id 0 that is the last row.
     #: `table[ids]`
     #! same_row: places = ids.reshape(-1)[0].expand(ids.numel())
@@ -39,16 +38,13 @@ def embed(ids: Tensor, table: Tensor) -> Tensor:
     #: No `.detach()`, `.data`, `.numpy()`, no `torch.tensor(…)` around the rows, and no `from_pretrained`, which freezes the table.
     #! detached: rows = table.detach()[places]
     #! detached: rows = torch.tensor(table.tolist())[places]
-    #! detached: rows = nn.Embedding.from_pretrained(table)(places)
     #  The rows are cut off from the table: no gradient reaches it, and it never learns.
     #: Index the table itself: `table[ids]`, or `F.embedding(ids, table)`.
     #! own_parameter: rows = nn.Embedding.from_pretrained(table, freeze=False)(places)
-    #! own_parameter: rows = nn.Embedding(*table.shape, _weight=table.detach().clone())(places)
     #  The module has a Parameter of its own, made from the table: the gradient stays there, and `table` never learns.
     #! tensor_as_parameter: layer = nn.Embedding(*table.shape); layer.weight = table; rows = layer(places)
     #  A module's weight wants to be a Parameter, and that would be a copy which cuts `table` off.
     #! other_table: rows = nn.Embedding(*table.shape)(places)
-    #! other_table: rows = torch.randn(table.shape)[places]
     #  It makes a new table of random numbers. The rows of `table` are wanted.
     #: Plain indexing adds them up; no `scale_grad_by_freq`.
     #! gradient_mean: rows = F.embedding(places, table, scale_grad_by_freq=True)
@@ -91,6 +87,8 @@ def embed(ids: Tensor, table: Tensor) -> Tensor:
     #  It looks up columns. Each id has a row.
     #! first_row_only: return table[ids[0]]
     #  Only the first sequence of the batch is looked up.
+    #! plus_position: return rows.reshape(*ids.shape, -1) + torch.arange(ids.shape[-1], device=ids.device)[:, None].to(table.dtype)
+    #  Something that depends on the position is added. Position is the matter of lab 03.
     #: Keep the table's dtype.
     #! float64: return rows.reshape(*ids.shape, -1).double()
     #  The result is float64 whatever the table is.
@@ -124,9 +122,6 @@ def embed(ids: Tensor, table: Tensor) -> Tensor:
     #: No `.mean`, and no EmbeddingBag.
     #! mean_over_positions: return rows.reshape(*ids.shape, -1).mean(-2)
     #  The vectors of a sentence are averaged. Each position keeps its own.
-    #: `table[ids]`
-    #! plus_position: return rows.reshape(*ids.shape, -1) + torch.arange(ids.shape[-1], device=ids.device)[:, None].to(table.dtype)
-    #  Something that depends on the position is added. Position is the matter of lab 03.
 
 
 MISTAKES: list[Mistake] = mistakes_of(embed)

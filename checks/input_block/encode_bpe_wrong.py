@@ -19,7 +19,6 @@ def encode_bpe(text: str, merges: list[Pair]) -> list[int]:
     #: Begin with the bytes: `list(text.encode("utf-8"))`.
     #! characters: ids = [ord(c) for c in text]
     #! characters: ids = list(text.encode("latin-1"))
-    #! characters: ids = [ord(c) if ord(c) < 256 else c.encode()[0] for c in text]
     #  It begins with characters. It should begin with the bytes of UTF-8.
     #! characters_as_strings: ids = list(text)
     #  It begins with the characters themselves, as strings. Begin with bytes, which are numbers.
@@ -41,13 +40,11 @@ def encode_bpe(text: str, merges: list[Pair]) -> list[int]:
     #  It rewrites the text first (Unicode normalisation), so it will not come back as it was.
     #: All the bytes of the text.
     #! stripped: ids = list(text.rstrip().encode())
-    #! stripped: ids = list(text.strip().encode())
     #  White space at the end of the text is lost.
     for i, pair in enumerate(merges):
         #: Go through the merges, not through the text: `for i, pair in enumerate(merges): …`.
         #! last_learned_first: for i, pair in reversed(list(enumerate(merges))):
         #! last_learned_first: for i, pair in enumerate(reversed(merges)):
-        #! last_learned_first: for i, pair in [*reversed(list(enumerate(merges)))] * len(merges):
         #  It applies the merges in reverse order: the last one learned comes first.
         #! sorted_merges: for i, pair in sorted(enumerate(merges), key=lambda item: item[1]):
         #! sorted_merges: for i, pair in enumerate(sorted(merges)):
@@ -137,8 +134,6 @@ def encode_bpe(text: str, merges: list[Pair]) -> list[int]:
 def encode_bpe_by_rank(text: str, merges: list[Pair]) -> list[int]:
     """The other common way, as in minbpe: always the pair that was learned first."""
     ranks = {pair: 256 + i for i, pair in enumerate(merges)}
-    #! one_too_high: ranks = {pair: 257 + i for i, pair in enumerate(merges)}
-    #! from_zero: ranks = {pair: i for i, pair in enumerate(merges)}
     ids = list(text.encode("utf-8"))
     while known := [pair for pair in count_pairs(ids) if pair in ranks]:
         #: `while len(ids) >= 2:`

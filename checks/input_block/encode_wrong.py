@@ -75,7 +75,6 @@ def encode(text: str, vocab: list[str]) -> list[int]:
             #| continue
             #  Blanks and line breaks that are not in the vocabulary are left out without a word.
             #! key_error: pass
-            #! key_error: raise KeyError(character)
             #  An unknown character raises KeyError, where ValueError is asked for.
             #! assertion: raise AssertionError(character)
             #! assertion: raise AssertionError

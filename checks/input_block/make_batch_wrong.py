@@ -68,7 +68,6 @@ def make_batch(data: Tensor, starts: Tensor, context: int) -> tuple[Tensor, Tens
     #  It adds 1 to the ids themselves. One step later in the data is wanted.
     #: One step: `data[positions + 1]`. And no second shift in the loss.
     #! shifted_twice: targets = data[positions + 2]
-    #! shifted_twice: targets = data[(positions + 2) % len(data)]
     #  The targets are two steps later: the model would learn to skip a token. [wdndev/tiny-llm-zh#10]
     #! next_window: targets = data[positions + context]
     #  The targets are the window after the inputs. They are the inputs one step later.
@@ -96,8 +95,6 @@ def make_batch(data: Tensor, starts: Tensor, context: int) -> tuple[Tensor, Tens
     #! short_targets: targets = inputs[:, 1:]
     #  The targets are one shorter than the inputs. Each input has a target.
     #! both_short: targets = inputs[:, 1:]; inputs = inputs[:, :-1]
-    #: Every window begins where its start says: `data[positions]`.
-    #! one_late: inputs = data[positions + 1]; targets = data[(positions + 2) % len(data)]
     return inputs, targets
     #: `return inputs, targets`; the targets are later.
     #! swapped: return targets, inputs
@@ -118,8 +115,6 @@ def make_batch(data: Tensor, starts: Tensor, context: int) -> tuple[Tensor, Tens
     #: `torch.stack`, not `torch.cat`.
     #! flat: return inputs.flatten(), targets.flatten()
     #  The windows are glued together into one long row.
-    #: `starts[:, None] + torch.arange(context)`, not `starts + torch.arange(context)[:, None]`.
-    #! transposed: return inputs.T, targets.T
     #: Keep the data's dtype.
     #! long: return inputs.long(), targets.long()
     #  The result is int64 whatever the data is.
@@ -146,18 +141,15 @@ def make_batch_of_slices(data: Tensor, starts: Tensor, context: int) -> tuple[Te
     #  `torch.tensor` makes a tensor of numbers, not of tensors.
     #! generator_stacked: inputs = torch.stack(data[s : s + context] for s in starts)
     #  `torch.stack` wants a list: its square brackets are missing.
-    #! flat: inputs = torch.cat([data[s : s + context] for s in starts])
     #! both_long: inputs = torch.stack([data[s : s + context + 1] for s in starts])
     #! one_late: inputs = torch.stack([data[s + 1 : s + 1 + context] for s in starts])
     #! whole_blocks: starts = starts * context; …
     targets = torch.stack([data[s + 1 : s + 1 + context] for s in starts])
-    #!+ flat: targets = torch.cat([data[s + 1 : s + 1 + context] for s in starts])
     #!+ both_long: targets = torch.stack([data[s + 1 : s + context + 2] for s in starts])
     #!+ one_late: targets = torch.stack([data[s + 2 : s + 2 + context] for s in starts])
     #! shifted_twice: targets = torch.stack([data[s + 2 : s + 2 + context] for s in starts])
     #! next_window: targets = torch.stack([data[s + context : s + 2 * context] for s in starts])
     #! shifted_back: targets = torch.stack([data[s - 1 : s - 1 + context] for s in starts])
-    #! short_targets: targets = torch.stack([data[s + 1 : s + context] for s in starts])
     #: `data[s + 1 : s + context + 1]`: both ends move.
     #! begin_not_moved: targets = torch.stack([data[s : s + context + 1] for s in starts])
     #  The slice of the targets ends one later and begins where that of the inputs does: it is one longer.
