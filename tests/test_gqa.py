@@ -162,7 +162,7 @@ def test_decode_step_prints_both_ways(
 
 def test_cache_with_too_many_heads_is_told_in_words() -> None:
     caches = next(m for m in check.GroupedQueryAttention.mistakes if m.key == "caches_expanded")
-    report = check.GroupedQueryAttention.run(caches.wrong)
+    report = check.GroupedQueryAttention.run(caches.answers[0])
     failed = [row for row in report.rows if row.ok is False]
     assert len(failed) == 1
     assert "keys of 6 heads" in failed[0].says

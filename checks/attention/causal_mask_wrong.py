@@ -17,8 +17,7 @@ def causal_mask(n_queries: int, n_keys: int) -> Tensor:
         #! square_of_queries: if False:
         #: `if n_queries > n_keys: raise ValueError(…)`
         #! no_error: if False:
-        #  With more queries than keys it returns a mask whose first rows see nothing.
-        #  [pytorch/pytorch#41508, skyzh/tiny-llm PR#287]
+        #  With more queries than keys it returns a mask whose first rows see nothing. [pytorch/pytorch#41508, skyzh/tiny-llm PR#287]
         #! refuses_square: if n_queries >= n_keys:
         #  It refuses as many queries as keys, too. That is training: every token asks.
         #! refuses_single: if n_queries > n_keys or n_queries == 1:
@@ -31,32 +30,26 @@ def causal_mask(n_queries: int, n_keys: int) -> Tensor:
         raise ValueError(f"{n_queries} queries, but only {n_keys} positions")
         #: `if n_queries > n_keys: raise ValueError(…)`
         #! assert_not_raise: assert n_queries <= n_keys
-        #  It uses `assert` for T > S. The docstring promises a ValueError, and `python -O` drops
-        #  asserts.
+        #  It uses `assert` for T > S. The docstring promises a ValueError, and `python -O` drops asserts.
         #! error_returned: return ValueError("more queries than keys")
         #! error_returned: return None
         #! error_returned: return "more queries than keys"
-        #  It returns the error, or something else in its place. An error is raised: who called
-        #  must not go on.
+        #  It returns the error, or something else in its place. An error is raised: who called must not go on.
         #! other_error: raise IndexError("more queries than keys")
         #  Another error is raised for T > S than the ValueError that the docstring promises.
         #! queries_cut_silently: n_queries = n_keys
-        #! queries_cut_silently: return torch.ones(n_keys, n_keys, dtype=torch.bool).tril()
-        #  For T > S it leaves queries out, and says nothing. Who called gets fewer rows than asked
-        #  for.
+        #  For T > S it leaves queries out, and says nothing. Who called gets fewer rows than asked for.
         #! keys_added_silently: n_keys = n_queries
-        #! keys_added_silently: return torch.ones(n_queries, n_queries, dtype=torch.bool).tril()
         #  For T > S it makes up keys that are not there, and says nothing.
     first = n_keys - n_queries
     #: Query row 0 stands at position S - T: `tril(diagonal=S - T)`.
     #! top_left: first = 0
-    #  It takes the queries for the FIRST positions. With a cache they are the last ones: a
-    #  single new token would see only key 0. [pytorch/pytorch#108108, Dao-AILab/flash-attention#517]
+    #  It takes the queries for the FIRST positions. With a cache they are the last ones: a single new token would see only key 0.
+    #  [pytorch/pytorch#108108, Dao-AILab/flash-attention#517]
     #! wrong_diagonal: first = n_queries - n_keys
     #  The diagonal is shifted to the wrong side: T - S instead of S - T.
     #! no_mask_for_chunks: first = 0 if n_queries == n_keys else n_keys
-    #  When there are more keys than queries it allows everything. A chunk of two or more
-    #  queries then sees its own future. [mlx-node/mlx-node#24]
+    #  When there are more keys than queries it allows everything. A chunk of two or more queries then sees its own future. [mlx-node/mlx-node#24]
     #! shifted_by_queries: first = n_queries
     #  The diagonal is shifted by T. The number of keys before the queries is S - T.
     #: The signature is (n_queries, n_keys), and the mask is (T, S).
@@ -76,14 +69,11 @@ def causal_mask(n_queries: int, n_keys: int) -> Tensor:
     mask = key <= query[:, None]
     #: The diagonal is off by one: a query sees itself and what is before it.
     #! sees_one_ahead: mask = key <= query[:, None] + 1
-    #  A query sees the token after it, which is the one that it has to predict.
-    #  [RVC-Boss/GPT-SoVITS#965]
+    #  A query sees the token after it, which is the one that it has to predict. [RVC-Boss/GPT-SoVITS#965]
     #: `key <= query`: less OR equal.
     #! does_not_see_itself: mask = key < query[:, None]
-    #  A query does not see itself. The first of all positions then sees nothing.
-    #  [trymirai/lalamo#273]
-    #: In this course, as in F.scaled_dot_product_attention, True means: may look.
-    #  (nn.MultiheadAttention has it the other way round.)
+    #  A query does not see itself. The first of all positions then sees nothing. [trymirai/lalamo#273]
+    #: In this course, as in F.scaled_dot_product_attention, True means: may look. (nn.MultiheadAttention has it the other way round.)
     #! inverted: mask = key > query[:, None]
     #  True and False have changed places: it marks what a query may NOT see.
     #: `tril` keeps the lower triangle, `triu` the upper one.
@@ -101,8 +91,7 @@ def causal_mask(n_queries: int, n_keys: int) -> Tensor:
     #  Each query sees key 0 and nothing else.
     #: `first = n_keys - n_queries` for the rows; the columns begin at 0.
     #! past_hidden: mask = (key <= query[:, None]) & (key >= first)
-    #  The queries see each other but not the keys that came before all of them.
-    #  [rasbt/LLMs-from-scratch#697]
+    #  The queries see each other but not the keys that came before all of them. [rasbt/LLMs-from-scratch#697]
     #: Each query has a row of its own.
     #! one_row_for_all: mask = (key <= query[:1, None]).expand(n_queries, -1)
     #  All rows are the same. Each query stands at another position and sees more than the last.
@@ -119,8 +108,7 @@ def causal_mask(n_queries: int, n_keys: int) -> Tensor:
     #: The columns are the S key positions.
     #!+ square_of_queries: mask = torch.ones(n_queries, n_queries, dtype=torch.bool).tril()
     #! square_of_queries: mask = torch.ones(n_queries, n_queries, dtype=torch.bool).tril()
-    #  It is (T, T). The queries also look at keys that came before all of them.
-    #  [rasbt/LLMs-from-scratch#697]
+    #  It is (T, T). The queries also look at keys that came before all of them. [rasbt/LLMs-from-scratch#697]
     return mask
     #: `key[None, :] <= query[:, None]`
     #! transposed: return mask.T
@@ -141,14 +129,12 @@ def causal_mask(n_queries: int, n_keys: int) -> Tensor:
     #! hidden_as_ones: return (~mask).float()
     #! hidden_as_ones: return (~mask).int()
     #! hidden_as_ones: return (~mask).long()
-    #  It is made of numbers, and a 1 stands where a query may NOT look. A mask is bool, and True
-    #  means: may look.
+    #  It is made of numbers, and a 1 stands where a query may NOT look. A mask is bool, and True means: may look.
     #: Query row 0 stands at position S - T: `.tril(S - T)`; then `.bool()`.
     #! plain_tril: return torch.ones(n_queries, n_keys).tril()
     #! plain_tril: return torch.ones(n_queries, n_keys, dtype=torch.long).tril()
     #! plain_tril: return torch.ones(n_queries, n_keys, dtype=torch.int).tril()
-    #  It is made of numbers, and it takes the queries for the FIRST positions. A mask is bool, and
-    #  the queries are the last ones.
+    #  It is made of numbers, and it takes the queries for the FIRST positions. A mask is bool, and the queries are the last ones.
     #: Compare positions, `key <= query`, or call `.bool()`.
     #! list_not_tensor: return mask.tolist()
     #  It is a list of lists. A mask is a tensor: `torch.tensor(rows)`.

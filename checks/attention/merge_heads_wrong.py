@@ -24,8 +24,7 @@ def merge_heads(x: Tensor) -> Tensor:
     #! view_after_transpose: return x.contiguous().transpose(1, 2).view(B, T, H * d)
     #: `x.transpose(1, 2)` makes (B, T, H, d); then `.reshape(B, T, H * d)`.
     #! reshape_without_transpose: pass
-    #  It reshapes without transposing. The shape is right, the numbers are not: a position
-    #  gets features of other positions, later ones too.
+    #  It reshapes without transposing. The shape is right, the numbers are not: a position gets features of other positions, later ones too.
     #  [jsbaan/transformer-from-scratch#4, hackiey/QAnet-pytorch#2]
     #! wrong_transpose: x = x.transpose(2, 3)
     #  It swaps positions and features, dimensions 2 and 3. Heads and positions have to swap.
@@ -54,12 +53,10 @@ def merge_heads(x: Tensor) -> Tensor:
     #  `.view` cannot merge what was transposed: the numbers lie in another order in memory.
     #: `.reshape(B, T, H * d)`
     #! batch_and_positions_in_one: x = x.reshape(B * T, H * d)
-    #! batch_and_positions_in_one: x = x.reshape(-1, H * d)
     #  It is (B·T, H·d): batch and positions have become one dimension.
     #! batch_of_one: x = x.reshape(1, T, H * d)
     #  It takes the batch to be one sentence. There may be more.
     #! positions_merged_with_features: x = x.reshape(B, T * H * d)
-    #! positions_merged_with_features: x = x.flatten(1)
     #  It is (B, T·H·d): the positions are gone. Each keeps a row of its own.
     #! sizes_added: x = x.reshape(B, T, H + d)
     #  It asks for H + d features. H heads of d features have H · d.

@@ -66,7 +66,6 @@ class MultiHeadAttention(nn.Module):
         #! d_in_d_out: self.wq = nn.Linear(dim // n_heads, dim, bias=False)
         #: Assign each to self, or use nn.ModuleList.
         #! hidden_in_a_list: self.maps = [nn.Linear(dim, dim, bias=False) for _ in range(3)]
-        #! hidden_in_a_list: self.maps = [nn.Linear(dim, dim, bias=False) for _ in range(4)]
         #: `nn.Linear(dim, dim, bias=False)`, four times: wq, wk, wv, wo.
         #! matrices_not_linears: self.wq = nn.Parameter(torch.randn(dim, dim) / math.sqrt(dim))
         #! a_map_for_each_head: self.wq = nn.ModuleList(nn.Linear(dim, dim // n_heads, bias=False) for _ in range(n_heads))
@@ -93,28 +92,25 @@ class MultiHeadAttention(nn.Module):
         #! without_wv: pass
         #  There is no wv: what a token says would be what it is compared by.
         #!+ one_map_for_three: pass
-        #  One map makes queries, keys and values together. That is quick, but here Llama's names
-        #  are wanted: wq, wk, wv.
+        #  One map makes queries, keys and values together. That is quick, but here Llama's names are wanted: wq, wk, wv.
         #!+ other_names: self.v_proj = nn.Linear(dim, dim, bias=False)
         #!+ own_names: self.value = nn.Linear(dim, dim, bias=False)
         #!+ one_head_wide: self.wv = nn.Linear(dim, dim // n_heads, bias=False)
         #  wq, wk and wv give d features, enough for one head. They give H·d = dim.
         #!+ splits_before_it_projects: self.wv = nn.Linear(dim // n_heads, dim // n_heads, bias=False)
-        #  wq, wk and wv are d → d, the same for every head. Each is dim → dim: a head sees all of x
-        #  and has rows of its own. [MarcoMeter/episodic-transformer-memory-ppo#22]
+        #  wq, wk and wv are d → d, the same for every head. Each is dim → dim: a head sees all of x and has rows of its own.
+        #  [MarcoMeter/episodic-transformer-memory-ppo#22]
         #!+ d_in_d_out: self.wv = nn.Linear(dim // n_heads, dim, bias=False)
         #  wq, wk and wv take d features. They take all of x: dim → dim.
         #!+ matrices_not_linears: self.wv = nn.Parameter(torch.randn(dim, dim) / math.sqrt(dim))
         #!+ a_map_for_each_head: self.wv = nn.ModuleList(nn.Linear(dim, dim // n_heads, bias=False) for _ in range(n_heads))
-        #  Each head has maps of its own, in a list. Here one map is dim → dim, and its rows are
-        #  shared out by split_heads.
+        #  Each head has maps of its own, in a list. Here one map is dim → dim, and its rows are shared out by split_heads.
         self.wo = nn.Linear(dim, dim, bias=False)
         #! with_bias: …; self.wq, self.wk, self.wv, self.wo = (nn.Linear(dim, dim) for _ in range(4))
         #: `nn.Linear(dim, dim, bias=False)`, four times: wq, wk, wv, wo.
         #! bias_in_wo: self.wo = nn.Linear(dim, dim)
         #  wo has a bias. Llama's has none.
         #! without_wo: pass
-        #! without_wo: self.wo = nn.Identity()
         #  There is no wo: nothing mixes what the heads found.
         #! wo_of_one_head: self.wo = nn.Linear(dim // n_heads, dim, bias=False)
         #  wo takes d features, enough for one head. The merged heads have H·d = dim.
@@ -127,12 +123,10 @@ class MultiHeadAttention(nn.Module):
         #!+ own_names: self.proj = nn.Linear(dim, dim, bias=False)
         #  The maps have other names. Llama's weights are loaded by their names: wq, wk, wv, wo.
         #!+ matrices_not_linears: self.wo = nn.Parameter(torch.randn(dim, dim) / math.sqrt(dim))
-        #  The maps are bare parameters. As nn.Linear they are called wq.weight, as in Llama's
-        #  checkpoints.
+        #  The maps are bare parameters. As nn.Linear they are called wq.weight, as in Llama's checkpoints.
         #: Assign each to self, or use nn.ModuleList.
         #! hidden_in_a_list: self.maps = [self.wq, self.wk, self.wv]; del self.wq, self.wk, self.wv; …
         #! hidden_in_a_list: self.maps = [self.wq, self.wk, self.wv]; del self.wq, self.wk, self.wv
-        #! hidden_in_a_list: self.maps = {"wq": self.wq}; del self.wq, self.wk, self.wv
         #  The maps lie in a plain list: no optimizer finds them, and they are not saved.
         #: nn.Linear's weights require gradients by themselves.
         #! frozen: …; self.requires_grad_(False)
@@ -152,13 +146,11 @@ class MultiHeadAttention(nn.Module):
         #  x is rotated before wq and wk, and before wv with it.
         #: `self.n_heads = n_heads` in `__init__`.
         #!+ heads_of_the_class: …; self.n_heads = self.made_last
-        #  The number of heads is kept outside of the module, so that the layer made last decides
-        #  for all.
+        #  The number of heads is kept outside of the module, so that the layer made last decides for all.
         #: Hand the angles to apply_rope as they came, in float32.
         #! angles_in_half: …; angles = angles.to(x.dtype)
-        #! angles_in_half: …; x, angles = x, angles.to(self.wq.weight.dtype)
-        #  The angles are rounded to x's dtype. At position 1000 bfloat16 has steps of 4, so that
-        #  neighbours get the same angle. [huggingface/transformers#29285, KellerJordan/modded-nanogpt#39]
+        #  The angles are rounded to x's dtype. At position 1000 bfloat16 has steps of 4, so that neighbours get the same angle.
+        #  [huggingface/transformers#29285, KellerJordan/modded-nanogpt#39]
         #: Make the maps in `__init__`: what is made in forward is new in every call.
         #! maps_made_in_forward: …; self.wv = nn.Linear(x.shape[-1], x.shape[-1], bias=False)
         #! maps_made_in_forward: …; self.wo = nn.Linear(x.shape[-1], x.shape[-1], bias=False)
@@ -215,8 +207,8 @@ class MultiHeadAttention(nn.Module):
         q, k, v = (split_heads(y, self.n_heads) for y in (q, k, v))  # (B, H, T, d)
         #: Use split_heads.
         #! view_without_transpose: q, k, v = (y.reshape(len(x), self.n_heads, T, -1) for y in (q, k, v))
-        #  split reshapes straight to (B, H, T, d): the features of a head come from other
-        #  positions, later ones too. [hyunwoongko/transformer#15, reczoo/FuxiCTR#30]
+        #  split reshapes straight to (B, H, T, d): the features of a head come from other positions, later ones too. [hyunwoongko/transformer#15,
+        #  reczoo/FuxiCTR#30]
         #! every_hth_feature: q, k, v = (y.unflatten(-1, (-1, self.n_heads)).permute(0, 3, 1, 2) for y in (q, k, v))
         #  Head h gets the features h, h + H, … Weights of a real Llama would not fit.
         #: Use split_heads and merge_heads.
@@ -228,24 +220,18 @@ class MultiHeadAttention(nn.Module):
         #| q, k, v = (y.unflatten(-1, (self.n_heads, -1)) for y in (q, k, v))
         #| q, k = (apply_rope(y.transpose(1, 2), angles).transpose(1, 2) for y in (q, k))
         #| return self.wo(attention(q, k, v).flatten(2))
-        #  Neither splitting nor merging transposes. One undoes the other, but in between a head
-        #  compares the wrong things.
+        #  Neither splitting nor merging transposes. One undoes the other, but in between a head compares the wrong things.
         #: split_heads for v as well: `split_heads(self.wv(x), self.n_heads)`.
         #! values_viewed: q, k, v = split_heads(q, self.n_heads), split_heads(k, self.n_heads), v.reshape(len(x), self.n_heads, T, -1)
         #  The values are reshaped straight to (B, H, T, d), without split_heads.
         #: `q, k = apply_rope(q, angles), apply_rope(k, angles)`, after split_heads.
         #! rope_before_split: q, k = (apply_rope(y, angles.repeat_interleave(self.n_heads, dim=-1)) for y in (q, k)); angles = 0 * angles; …
-        #  It rotates before the heads are split, with the angles stretched over all features: a
-        #  head gets angles that belong to others.
+        #  It rotates before the heads are split, with the angles stretched over all features: a head gets angles that belong to others.
         q, k = apply_rope(q, angles), apply_rope(k, angles)
-        #: `q, k = apply_rope(q, angles), apply_rope(k, angles)`, after split_heads. The positions
-        #  are the last dimension but one.
+        #: `q, k = apply_rope(q, angles), apply_rope(k, angles)`, after split_heads. The positions are the last dimension but one.
         #! no_rope: pass
-        #! no_rope: q, k = (apply_rope(y, angles[:1]) for y in (q, k))
-        #! no_rope: q, k = (apply_rope(y.transpose(1, 2), angles[torch.arange(y.shape[1]) % T]).transpose(1, 2) for y in (q, k))
-        #  Nothing is rotated, or all positions by the same angle (by the head's number, where the
-        #  position belongs?): the layer does not know where a token stands.
-        #  [mlfoundations/open_lm#4, facebookresearch/xformers#841]
+        #  Nothing is rotated, or all positions by the same angle (by the head's number, where the position belongs?): the layer does not know where a
+        #  token stands. [mlfoundations/open_lm#4, facebookresearch/xformers#841]
         #: `q, k = apply_rope(q, angles), apply_rope(k, angles)`, after split_heads.
         #! rope_on_queries_only: q = apply_rope(q, angles)
         #  Only the queries are rotated: the scores depend on where the sentence starts.
@@ -270,8 +256,7 @@ class MultiHeadAttention(nn.Module):
         #  Queries and keys are rotated in opposite directions: angles add up instead of cancelling.
         #: apply_rope of lab 03, not apply_rope_half.
         #! rope_half_split: q, k = apply_rope_half(q, angles), apply_rope_half(k, angles)
-        #  It rotates the pairs (i, i + d/2), as Hugging Face does. Here the pairs are (2i, 2i + 1).
-        #  [rasbt/LLMs-from-scratch#747]
+        #  It rotates the pairs (i, i + d/2), as Hugging Face does. Here the pairs are (2i, 2i + 1). [rasbt/LLMs-from-scratch#747]
         #: `q, k = apply_rope(q, angles), apply_rope(k, angles)`, after split_heads.
         #! rope_on_first_head: q, k = (torch.cat([apply_rope(y[:, :1], angles), y[:, 1:]], dim=1) for y in (q, k))
         #  Only the first head is rotated. Every head needs positions.
@@ -288,8 +273,6 @@ class MultiHeadAttention(nn.Module):
         #  It makes angles of its own, for positions 0, 1, 2, … The ones it is given may be others.
         #: `angles.cos()`, without the underscore, makes a new tensor.
         #! angles_changed: …; angles.cos_()
-        #! angles_changed: …; angles += 1
-        #! angles_changed: …; angles *= 2
         #  It changes the caller's angles in place.
         #: No `.detach()` and no `.data` here.
         #! keys_detached: …; k = k.detach()
@@ -303,15 +286,14 @@ class MultiHeadAttention(nn.Module):
         #  The scores are divided by sqrt(d) twice: attention has done it already.
         #: `math.sqrt(q.shape[-1])` of the split queries.
         #! scaled_by_model: …; q = q / math.sqrt(self.n_heads)
-        #  The scores are divided by sqrt(dim). A head's dot product has d = dim / H terms.
-        #  [FareedKhan-dev/train-llm-from-scratch#3, omihub777/ViT-CIFAR#11, aladdinpersson/Machine-Learning-Collection#65]
+        #  The scores are divided by sqrt(dim). A head's dot product has d = dim / H terms. [FareedKhan-dev/train-llm-from-scratch#3,
+        #  omihub777/ViT-CIFAR#11, aladdinpersson/Machine-Learning-Collection#65]
         #! scaled_by_both: …; q = q / math.sqrt(x.shape[-1])
         #  The scores are divided by sqrt(dim) besides: attention has divided by sqrt(d) already.
         mask = causal_mask(T, T).to(x.device)
         #: `causal_mask(T, T)`, handed to attention.
         #! not_causal: mask = None
-        #  There is no mask: every token sees the ones it has to predict.
-        #  [huggingface/transformers#48745]
+        #  There is no mask: every token sees the ones it has to predict. [huggingface/transformers#48745]
         #: True means: may look.
         #! inverted_mask: mask = ~causal_mask(T, T).to(x.device)
         #  The mask is inverted: a token sees only what comes after it.
@@ -319,8 +301,7 @@ class MultiHeadAttention(nn.Module):
         #! sees_the_future: mask = torch.ones(T, T, dtype=torch.bool, device=x.device).triu()
         #  The mask is the upper triangle: a token sees itself and what comes after it.
         #! sees_one_ahead: mask = torch.ones(T, T, dtype=torch.bool, device=x.device).tril(1)
-        #  A token sees the next one, which is the one that it has to predict.
-        #  [RVC-Boss/GPT-SoVITS#965]
+        #  A token sees the next one, which is the one that it has to predict. [RVC-Boss/GPT-SoVITS#965]
         #! does_not_see_itself: mask = torch.ones(T, T, dtype=torch.bool, device=x.device).tril(-1)
         #  A token does not see itself, and the first one sees nothing: NaN. [trymirai/lalamo#273]
         #! only_itself: mask = torch.eye(T, dtype=torch.bool, device=x.device)
@@ -335,13 +316,11 @@ class MultiHeadAttention(nn.Module):
         #! mask_of_another_size: mask = causal_mask(x.shape[2], x.shape[2]).to(x.device)
         #! mask_of_another_size: mask = causal_mask(x.shape[1], x.shape[2]).to(x.device)
         #! mask_of_another_size: mask = causal_mask(q.shape[3], k.shape[3]).to(x.device)
-        #! mask_of_another_size: mask = causal_mask(self.n_heads, self.n_heads).to(x.device)
         #  The mask is made for another size than the number of positions, T × T.
         #: `causal_mask(T, T)` is bool already: no `.int()`, `.float()` or `.long()`.
         #! mask_of_integers: …; mask = mask.int()
         #! mask_of_integers: …; mask = mask.long()
         #! mask_of_integers: …; mask = mask.float()
-        #! mask_of_integers: mask = torch.ones(T, T, device=x.device).tril()
         #  The mask is made of numbers. attention wants a bool one.
         #: Make it in forward, for the T of this x.
         #! fixed_mask: mask = causal_mask(16, 16).to(x.device)[:T, :T]
@@ -373,8 +352,8 @@ class MultiHeadAttention(nn.Module):
         #|     k, v = torch.cat([self.kept[0], k], 2), torch.cat([self.kept[1], v], 2)
         #| self.kept = k.detach(), v.detach()
         #| out = attention(q, k, v, causal_mask(T, k.shape[2]).to(x.device))
-        #  It remembers keys and values from one call to the next. (That is lab 05, and with a
-        #  cache that the caller hands over.) [Lightning-AI/litgpt#1595]
+        #  It remembers keys and values from one call to the next. (That is lab 05, and with a cache that the caller hands over.)
+        #  [Lightning-AI/litgpt#1595]
         #: attention(q, k, v, mask): queries, keys, values, in this order.
         #! queries_and_keys_swapped: out = attention(k, q, v, mask)
         #! keys_and_values_swapped_in_call: out = attention(q, v, k, mask)
@@ -386,8 +365,8 @@ class MultiHeadAttention(nn.Module):
         out = merge_heads(out)  # (B, T, dim)
         #: Use merge_heads.
         #! merge_without_transpose: out = out.reshape(x.shape)
-        #  The heads are merged without transposing: a position gets features of other positions,
-        #  later ones too. [jsbaan/transformer-from-scratch#4, hackiey/QAnet-pytorch#2]
+        #  The heads are merged without transposing: a position gets features of other positions, later ones too. [jsbaan/transformer-from-scratch#4,
+        #  hackiey/QAnet-pytorch#2]
         #! heads_inside: out = out.permute(0, 2, 3, 1).flatten(2)
         #  The heads are merged with their features interleaved.
         #! heads_summed: out = out.sum(1).repeat(1, 1, self.n_heads)

@@ -37,18 +37,15 @@ def split_heads(x: Tensor, n_heads: int) -> Tensor:
     x = x.reshape(B, T, n_heads, d)  # (B, T, H, d)
     #: First cut the features, (B, T, H, d), then `.transpose(1, 2)`.
     #! view_without_transpose: return x.reshape(B, n_heads, T, d)
-    #  It reshapes straight to (B, H, T, d). The shape is right, the numbers are not: they are
-    #  cut up in the order of memory, so that a head gets features of other positions.
-    #  [hyunwoongko/transformer#15, reczoo/FuxiCTR#30]
+    #  It reshapes straight to (B, H, T, d). The shape is right, the numbers are not: they are cut up in the order of memory, so that a head gets
+    #  features of other positions. [hyunwoongko/transformer#15, reczoo/FuxiCTR#30]
     #! transposed_too_early: return x.transpose(1, 2).reshape(B, n_heads, T, d)
     #! transposed_too_early: return x.transpose(1, 2).reshape(B, T, n_heads, d).transpose(1, 2)
     #  It transposes first and reshapes then, so that positions and features are mixed.
     #! reshaped_and_transposed: x = x.reshape(B, n_heads, T, d)
     #  It reshapes to (B, H, T, d) and transposes as well, back to (B, T, H, d).
     #! heads_mixed_with_batch: return torch.cat(x.chunk(n_heads, dim=-1), dim=0).reshape(B, n_heads, T, d)
-    #! heads_mixed_with_batch: return x.reshape(B, T, n_heads, d).permute(2, 0, 1, 3).reshape(B, n_heads, T, d)
-    #  The heads stand before the batch, (H, B, T, d), and are called (B, H, T, d): sentences are
-    #  mixed. [lsdefine/attention-is-all-you-need-keras#36]
+    #  The heads stand before the batch, (H, B, T, d), and are called (B, H, T, d): sentences are mixed. [lsdefine/attention-is-all-you-need-keras#36]
     #: `x.reshape(B, T, n_heads, d)`: the last dimension is the head size.
     #! every_hth_feature: x = x.reshape(B, T, d, n_heads).transpose(2, 3)
     #  Head h gets the features h, h + H, h + 2H, … It gets d neighbouring ones.
@@ -71,15 +68,14 @@ def split_heads(x: Tensor, n_heads: int) -> Tensor:
     #: One tensor, (B, H, T, d).
     #! tuple_of_heads: return x.chunk(n_heads, dim=-1)
     #  It returns a tuple of heads. Stack them: `torch.stack(heads, dim=1)`.
-    #! tuple_of_heads: return x.split(d, dim=-1)
     #: `torch.stack(heads, dim=1)`
     #! heads_concatenated: return torch.cat(x.chunk(n_heads, dim=-1), dim=1)
     #  `cat` puts the heads one after the other: (B, H·T, d). `stack` makes a dimension for them.
     x = x.transpose(1, 2)  # (B, H, T, d)
     #: `.transpose(1, 2)`
     #! heads_not_moved: pass
-    #  It is (B, T, H, d). Attention compares along the last but one dimension: with the heads
-    #  there, the heads of one position would look at each other.
+    #  It is (B, T, H, d). Attention compares along the last but one dimension: with the heads there, the heads of one position would look at each
+    #  other.
     #! swaps_positions_and_features: x = x.transpose(1, 3)
     #  It is (B, d, H, T): positions and features have changed places. Heads and positions should.
     #! heads_last: x = x.transpose(2, 3)

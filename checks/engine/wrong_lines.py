@@ -75,7 +75,7 @@ class Rewrite:
             lines[edit.first : edit.last + 1] = _indented(edit, lines)
         right = self.template.right
         # Their place tells the engine that a line in them is none of the learner's.
-        file = f"{inspect.getsourcefile(right)}: {self.key}"
+        file = f"{inspect.getsourcefile(inspect.unwrap(right))}: {self.key}"
         lines = [line for line in lines if not re.match(r"\s*#[!:|]", line)]
         source = "\n".join(lines) + "\n"
         linecache.cache[file] = len(source), None, source.splitlines(keepends=True), file

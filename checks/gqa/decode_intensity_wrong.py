@@ -27,7 +27,6 @@ def decode_intensity(n_heads: int, n_kv_heads: int, head_dim: int, seq_len: int)
     #! additions_uncounted: flops = 2 * H * (2 * d - 1) * S
     #  It counts d - 1 additions for a dot product. By custom it is d, one for each multiplication.
     #! six_flops: flops = 6 * H * d * S
-    #! six_flops: flops = 2 * 3 * H * d * S
     #  It counts three products, or three FLOPs a number: one and a half times too many.
     #! sum_of_factors: flops = 2 + 2 * H * d * S
     #! sum_of_factors: flops = 2 * 2 + H * d * S
@@ -56,7 +55,6 @@ def decode_intensity(n_heads: int, n_kv_heads: int, head_dim: int, seq_len: int)
     #! width_for_each_head: bytes_read = 2 * 2 * H * H * d * S
     #  The cache is counted with the model's full width for each of H heads. It has K heads of d numbers.
     #! six_bytes: bytes_read = 6 * K * d * S
-    #! six_bytes: bytes_read = 2 * 3 * K * d * S
     #  It counts three tensors, or three bytes a number. Keys and values are two, of 2 bytes.
     #! sum_of_bytes: bytes_read = 2 + 2 * K * d * S
     #! sum_of_bytes: bytes_read = 2 * 2 + K * d * S
@@ -87,10 +85,8 @@ def decode_intensity(n_heads: int, n_kv_heads: int, head_dim: int, seq_len: int)
     #! difference: return float(H - K)
     #  It subtracts K from H.
     #! bytes_subtracted: return float(flops - bytes_read)
-    #! bytes_subtracted: return flops - bytes_read
     #  It subtracts the bytes from the FLOPs.
     #! bytes_multiplied: return float(flops * bytes_read)
-    #! bytes_multiplied: return flops * bytes_read
     #  It multiplies FLOPs and bytes. Per byte means divided by the bytes.
     #! rounded_root: return math.sqrt(H / K)
     #  It takes a root.
@@ -100,18 +96,14 @@ def decode_intensity(n_heads: int, n_kv_heads: int, head_dim: int, seq_len: int)
     #  It is S times too large: the FLOPs are those of S queries, as in a prefill, or the bytes those of one position.
     #! precedence: return flops / 2 * 2 * K * d * S
     #! precedence: return flops / 4 * K * d * S
-    #! precedence: return 4 * H * d * S / 4 * K * d * S
     #  It divides by the first factor only and multiplies by the rest: the bytes need brackets.
     #! flops_only: return float(flops)
-    #! flops_only: return flops
     #  It gives the FLOPs, not divided by the bytes.
     #! bytes_only: return float(bytes_read)
-    #! bytes_only: return bytes_read
     #  It gives the bytes.
     #! both_numbers: return flops, bytes_read
     #  It gives two numbers, FLOPs and bytes. Their ratio is asked for.
     #! as_text: return f"{H / K} FLOPs per byte"
-    #! as_text: return f"{flops / bytes_read} FLOPs per byte"
     #  It gives a text. A number is asked for.
 
 

@@ -59,8 +59,7 @@ def grouped_query_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None
     #! divided_by_group: q, k, v = wide(q), wide(k), wide(v) / n_rep
     #  The result is divided by n_rep. The values are shared as they are, not split up.
     #! mean_query: …; q = q.unflatten(1, (K, -1)).mean(2).repeat_interleave(n_rep, 1)
-    #  The queries of a group are averaged: all its heads give the same. Only keys and values
-    #  are shared.
+    #  The queries of a group are averaged: all its heads give the same. Only keys and values are shared.
     #! first_query: …; q = q.unflatten(1, (K, -1))[:, :, 0].repeat_interleave(n_rep, 1)
     #  All heads of a group use the group's first query. Only keys and values are shared.
     #: Keys are compared, values are averaged.
@@ -72,9 +71,8 @@ def grouped_query_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None
     reads = [h // n_rep for h in range(H)]
     #: `repeat_kv(k, q.shape[1] // k.shape[1])`, and the same for v: query head h reads h // n_rep.
     #! tiled: reads = [h % K for h in range(H)]
-    #  Query head h reads kv head h % K: 0, 1, 0, 1. Neighbours share one: 0, 0, 1, 1, as
-    #  repeat_kv makes them. (Grouping q by `(n_rep, K)` does the same.)
-    #  [ekzhang/jax-js#180, onnx/onnx#7274, apple/axlearn#842]
+    #  Query head h reads kv head h % K: 0, 1, 0, 1. Neighbours share one: 0, 0, 1, 1, as repeat_kv makes them. (Grouping q by `(n_rep, K)` does the
+    #  same.) [ekzhang/jax-js#180, onnx/onnx#7274, apple/axlearn#842]
     #! first_kv_head: reads = [0] * H
     #  All query heads read kv head 0. That is MQA, whatever K is.
     #! groups_reversed: reads = [K - 1 - h // n_rep for h in range(H)]
@@ -100,13 +98,11 @@ def grouped_query_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None
     scores = q @ k.transpose(-2, -1) / math.sqrt(d)
     #: `attention` of lab 04 divides by sqrt(d), with d = q.shape[-1].
     #! no_scale: scores = q @ k.transpose(-2, -1)
-    #! no_scale: scores = q @ k.mT
     #  The scores are not divided by sqrt(d).
     #! scaled_by_d: scores = q @ k.transpose(-2, -1) / d
     #  The scores are divided by d (or by sqrt(d) twice: attention has done it already).
     #! scaled_by_all_heads: scores = q @ k.transpose(-2, -1) / math.sqrt(H * d)
-    #  It divides by the root of H·d, the model's width. A dot product has d terms.
-    #  [Graylab/DL4Proteins-notebooks#12]
+    #  It divides by the root of H·d, the model's width. A dot product has d terms. [Graylab/DL4Proteins-notebooks#12]
     #! scaled_by_kv_heads: scores = q @ k.transpose(-2, -1) / math.sqrt(K * d)
     #  It divides by the root of K·d, the width of the keys. A dot product has d terms.
     #! scaled_by_group: scores = q @ k.transpose(-2, -1) / math.sqrt(n_rep * d)
@@ -121,13 +117,11 @@ def grouped_query_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None
     #  It divides by sqrt(128) whatever the head size. That is Llama 3's d.
     #: Queries are never shared: `attention(q, repeat_kv(k, n_rep), repeat_kv(v, n_rep), mask)`.
     #! summed_scores: …; scores = scores.unflatten(1, (K, -1)).sum(2).repeat_interleave(n_rep, 1)
-    #  The scores of a group are added up. In an einsum the dimension n_rep has to stay in the
-    #  result.
+    #  The scores of a group are added up. In an einsum the dimension n_rep has to stay in the result.
     #: Only `mask` decides who may look.
     #! always_causal: …; mask = top_left(q, k)
     #! always_causal: …; mask = bottom_right(q, k)
-    #  It is causal whatever the mask says, and counts the queries from position 0
-    #  (`is_causal=True` does both). [pytorch/pytorch#108108]
+    #  It is causal whatever the mask says, and counts the queries from position 0 (`is_causal=True` does both). [pytorch/pytorch#108108]
     #: `if mask is not None:`
     #! causal_without_mask: …; mask = top_left(q, k) if mask is None else mask
     #! causal_without_mask: …; mask = bottom_right(q, k) if mask is None else mask
@@ -139,18 +133,15 @@ def grouped_query_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None
         scores = scores.masked_fill(~mask, -INF)
         #: `attention` of lab 04 fills hidden scores with -inf before the softmax. Hand it the mask.
         #! mask_ignored: pass
-        #! mask_ignored: scores = scores
         #  The mask is not used.
         #! inverted_mask: scores = scores.masked_fill(mask, -INF)
         #  It hides the keys where the mask is True. True means: may look.
         #! mask_multiplied: scores = scores.masked_fill(~mask, 0.0)
-        #  A masked score becomes 0, and e^0 is 1: masked keys keep their weight.
-        #  [georg-wolflein/good-features#1, awslabs/gluonts#1401]
+        #  A masked score becomes 0, and e^0 is 1: masked keys keep their weight. [georg-wolflein/good-features#1, awslabs/gluonts#1401]
         #! mask_added: scores = scores + mask.to(scores.dtype)
         #  The mask is added as numbers: allowed scores grow by 1, hidden ones stay.
         #! filled_with_plus: scores = scores.masked_fill(~mask, 1e9)
         #! filled_with_plus: scores = scores.masked_fill(~mask, INF)
-        #! filled_with_plus: scores = scores.masked_fill(~mask, 1e4)
         #  Hidden scores become large instead of very negative.
         #! fill_too_small: scores = scores.masked_fill(~mask, -1e4)
         #! fill_too_small: scores = scores - 1e4 * ~mask
@@ -179,8 +170,7 @@ def grouped_query_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None
     #! softmax_twice: weights = softmax(softmax(scores))
     #  The softmax is taken twice.
     #! one_softmax_for_group: g = scores.unflatten(1, (K, -1)).transpose(2, 3); weights = softmax(g.flatten(3)).reshape(g.shape).transpose(2, 3).flatten(1, 2)
-    #  One softmax runs over all queries of a group: their rows sum to 1 together. Each row has
-    #  to by itself.
+    #  One softmax runs over all queries of a group: their rows sum to 1 together. Each row has to by itself.
     #: torch.softmax subtracts each row's maximum first. `attention` of lab 04 uses it.
     #! unstable_softmax: weights = unstable(scores)
     #  e^score is computed as it stands. Beyond 88 that is infinite, and inf / inf is NaN.
@@ -189,11 +179,9 @@ def grouped_query_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None
     #  The softmax is computed in half precision: e^12 does not fit into float16 (65504).
     #: `attention` of lab 04 fills hidden scores with -inf before the softmax. Hand it the mask.
     #! mask_after_softmax: weights = softmax(q @ k.mT / d**0.5) * (1 if mask is None else mask)
-    #  The mask comes after the softmax: the rows no longer sum to 1.
-    #  [huggingface/pytorch-image-models#2236]
+    #  The mask comes after the softmax: the rows no longer sum to 1. [huggingface/pytorch-image-models#2236]
     #! masked_and_normalised_again: weights = softmax(q @ k.mT / d**0.5) * (1 if mask is None else mask); weights = weights / weights.sum(-1, keepdim=True)
-    #  The mask comes after the softmax, and the rows are divided by what is left. When a
-    #  masked score is large, nothing is left: 0 / 0.
+    #  The mask comes after the softmax, and the rows are divided by what is left. When a masked score is large, nothing is left: 0 / 0.
     out = (weights @ v).to(dtype)
     #: Queries are never shared: `attention(q, repeat_kv(k, n_rep), repeat_kv(v, n_rep), mask)`.
     #! returns_weights: out = weights.to(dtype)
@@ -221,7 +209,6 @@ def grouped_query_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None
     #  A reshape cuts (B, T, H, d) into (B, H, T, d): positions and heads are mixed.
     #: No `.detach()`, `.data` or `torch.no_grad()` here.
     #! detached: return out.detach()
-    #! detached: return out.data
     #  The result is cut off from the gradient.
     #: `.to(q.dtype)` at the end.
     #! float32_result: return (weights @ v).float()

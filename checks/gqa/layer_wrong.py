@@ -77,8 +77,7 @@ class GroupedQueryAttention(nn.Module):
             raise ValueError(f"{n_heads} query heads cannot share {n_kv_heads} kv heads evenly")
             #: `if n_heads % n_kv_heads != 0: raise ValueError(…)`, at the top of __init__.
             #! assertion: raise AssertionError("n_heads has to be a multiple of n_kv_heads")
-            #  Uneven groups stop an `assert`. The task promises a ValueError (and asserts can be
-            #  switched off).
+            #  Uneven groups stop an `assert`. The task promises a ValueError (and asserts can be switched off).
         H, K, d = n_heads, n_kv_heads, dim // n_heads
         #: `nn.Linear(dim, n_kv_heads * head_dim, bias=False)` for wk and wv, head_dim = dim // n_heads.
         #! head_size_of_kv_heads: H, K, d = n_heads, n_kv_heads, dim // n_kv_heads
@@ -119,7 +118,6 @@ class GroupedQueryAttention(nn.Module):
         #! with_bias: …; self.wv = nn.Linear(dim, K * d)
         #! with_bias: …; self.wq, self.wk, self.wv = (nn.Linear(dim, n * d) for n in (H, K, K))
         #! with_bias: self.wq, self.wk, self.wv, self.wo = (nn.Linear(dim, n * d) for n in (H, K, K, H))
-        #! with_bias: …; for m in self.children(): m.bias = nn.Parameter(torch.randn(m.out_features))
         #  The linear maps have biases. Llama's have none.
         #: `return self.wo(merge_heads(…))`
         #! without_wo: self.wo = nn.Identity()
@@ -141,16 +139,15 @@ class GroupedQueryAttention(nn.Module):
         #  x is cut off from the gradient.
         #: `q, k = apply_rope(q, angles), apply_rope(k, angles)`, before the cache and never again.
         #! own_angles: …; angles = own_angles(x, q.shape[-1]).to(x.device)
-        #  It makes its own angles, from position 0 in every call. With a cache the tokens in x
-        #  stand further on; the angles given are theirs. [RobertCsordas/moeut#6]
+        #  It makes its own angles, from position 0 in every call. With a cache the tokens in x stand further on; the angles given are theirs.
+        #  [RobertCsordas/moeut#6]
         k, v = split(self.wk(x), self.n_kv_heads), split(self.wv(x), self.n_kv_heads)
         #: `split_heads(self.wk(x), self.n_kv_heads)` of lab 04.
         #! view_without_transpose: q, k, v = cut(self.wq(x), self.n_heads), cut(self.wk(x), self.n_kv_heads), cut(self.wv(x), self.n_kv_heads)
-        #  split reshapes straight to (B, H, T, d): the features of a head come from other
-        #  positions, later ones too. [hyunwoongko/transformer#15, reczoo/FuxiCTR#30]
+        #  split reshapes straight to (B, H, T, d): the features of a head come from other positions, later ones too. [hyunwoongko/transformer#15,
+        #  reczoo/FuxiCTR#30]
         #! kv_view_without_transpose: k, v = cut(self.wk(x), self.n_kv_heads), cut(self.wv(x), self.n_kv_heads)
-        #  The queries are split well, but keys and values are reshaped straight to (B, K, T, d),
-        #  which mixes positions and heads.
+        #  The queries are split well, but keys and values are reshaped straight to (B, K, T, d), which mixes positions and heads.
         #! every_hth_feature: q, k, v = (w(x).unflatten(-1, (-1, n)).permute(0, 3, 1, 2) for w, n in ((self.wq, self.n_heads), (self.wk, self.n_kv_heads), (self.wv, self.n_kv_heads)))
         #  Head h gets the features h, h + H, … It gets d neighbouring ones.
         #: `self.wv(x)`
@@ -185,11 +182,10 @@ class GroupedQueryAttention(nn.Module):
         #! rope_backwards: q, k = rope(q, -angles), rope(k, -angles)
         #  It rotates by minus the angle.
         #! rope_half_split: q, k = half_split(q, angles), half_split(k, angles)
-        #  It rotates the pairs (i, i + d/2), as Hugging Face does. Here the pairs are (2i, 2i + 1).
-        #  [rasbt/LLMs-from-scratch#747]
+        #  It rotates the pairs (i, i + d/2), as Hugging Face does. Here the pairs are (2i, 2i + 1). [rasbt/LLMs-from-scratch#747]
         #! rotates_what_it_reads: q, k, v = rope(q, angles), *((k, v) if cache is None else cache.update(k, v)); k = rope(k, angles if len(angles) == k.shape[2] else angles[-1:].expand(k.shape[2], -1)); cache = None
-        #  Plain keys go into the cache, and whatever is read is rotated by the angles of the new
-        #  tokens. Rotate before storing. [NeuraLegion/shainet#110]
+        #  Plain keys go into the cache, and whatever is read is rotated by the angles of the new tokens. Rotate before storing.
+        #  [NeuraLegion/shainet#110]
         #: Keep nothing on `self` but the weights and the numbers of heads.
         #! keeps_state: …; k, v = (k, v) if cache or self.past is None or len(self.past[0]) != len(k) else (torch.cat([self.past[0], k], 2), torch.cat([self.past[1], v], 2)); self.past = self.past if cache else (k.detach(), v.detach())
         #  Called without a cache, it remembers the last call. [Lightning-AI/litgpt#1595]
@@ -197,17 +193,15 @@ class GroupedQueryAttention(nn.Module):
         #  It keeps the first cache it was given and ignores later ones. [casper-hansen/AutoAWQ#178]
         #: `k, v = cache.update(k, v)`, with the n_kv_heads heads; repeat them afterwards.
         #! caches_expanded: …; k, v = (h.repeat_interleave(self.n_heads // self.n_kv_heads, 1) for h in (k, v))
-        #  Keys and values are repeated before they are stored. All numbers are right, and the
-        #  cache is as large as with MHA: the whole point is lost. [common in code with GQA and a cache]
+        #  Keys and values are repeated before they are stored. All numbers are right, and the cache is as large as with MHA: the whole point is lost.
+        #  [common in code with GQA and a cache]
         if cache is not None:
             k, v = cache.update(k, v)  # (B, K, S, d)
             #: `k, v = cache.update(k, v)`, with the n_kv_heads heads; repeat them afterwards.
             #! keys_stored_as_values: k, v = cache.update(k, k)
-            #! keys_stored_as_values: cache.update(k, k); k, v = cache.keys[:, :, : cache.length], cache.values[:, :, : cache.length]
             #  The keys are stored as values too: `update` takes keys and values.
             #! forgets: cache.update(k, v)
-            #  It stores keys and values and then attends to the new ones only.
-            #  [Lightning-AI/litgpt#701]
+            #  It stores keys and values and then attends to the new ones only. [Lightning-AI/litgpt#701]
             #! never_stored: n = cache.length; k, v = torch.cat([cache.keys[:, :, :n], k], 2), torch.cat([cache.values[:, :, :n], v], 2)
             #  It reads the cache but never stores anything in it.
             #! cache_ignored: pass
@@ -223,15 +217,13 @@ class GroupedQueryAttention(nn.Module):
             #! swapped_on_return: v, k = cache.update(k, v)
             #  What update returns is unpacked the wrong way round: keys first, then values.
             #! scales_in_cache: …; k /= math.sqrt(q.shape[-1]); k = k * math.sqrt(q.shape[-1])
-            #  It changes the keys that update returned in place (`/=`), and they are the cache's own
-            #  memory.
+            #  It changes the keys that update returned in place (`/=`), and they are the cache's own memory.
             #: `q, k = apply_rope(q, angles), apply_rope(k, angles)`, before the cache and never again.
             #! rotates_again: n = cache.length; …; k = torch.cat([rope(k[:, :, :n], angles[-1:].expand(n, -1)), k[:, :, n:]], 2)
             #  The keys from the cache are rotated a second time. [NeuraLegion/shainet#110]
         mask = causal(q.shape[2], k.shape[2]).to(x.device)  # (T, S)
         #: The mask is T × S: `causal_mask(q.shape[2], k.shape[2])`. The queries are the last T of S.
         #! square_mask: mask = causal(q.shape[2], q.shape[2]).to(x.device)
-        #! square_mask: mask = causal(x.shape[1], x.shape[1]).to(x.device)
         #  The mask is T × T and does not know of the cache: there are S keys.
         #! mask_of_keys_by_keys: mask = causal(k.shape[2], k.shape[2]).to(x.device)
         #  The mask has a row for each of the S keys. There are T queries.
@@ -240,14 +232,12 @@ class GroupedQueryAttention(nn.Module):
         #! mask_for_the_heads: mask = causal(q.shape[1], k.shape[1]).to(x.device)
         #  The mask is made for heads. Positions are dimension 2.
         #! not_causal: mask = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool).to(x.device)
-        #  There is no mask: every token sees the ones it has to predict.
-        #  [huggingface/transformers#48745]
+        #  There is no mask: every token sees the ones it has to predict. [huggingface/transformers#48745]
         #! no_mask_with_cache: mask = None if q.shape[2] != k.shape[2] else causal(q.shape[2], k.shape[2]).to(x.device)
-        #  The mask is left out as soon as there is something in the cache. That is right for one
-        #  token and wrong for a chunk. [mlx-node/mlx-node#24]
+        #  The mask is left out as soon as there is something in the cache. That is right for one token and wrong for a chunk. [mlx-node/mlx-node#24]
         #! mask_top_left: mask = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool).tril().to(x.device)
-        #  The mask begins at the top left: with a full cache the first new token sees one key only.
-        #  `is_causal=True` does that. [pytorch/pytorch#108108]
+        #  The mask begins at the top left: with a full cache the first new token sees one key only. `is_causal=True` does that.
+        #  [pytorch/pytorch#108108]
         #! sees_one_ahead: mask = causal(q.shape[2], k.shape[2], 1).to(x.device)
         #  A token sees one position ahead of itself. [RVC-Boss/GPT-SoVITS#965]
         #! does_not_see_itself: mask = causal(q.shape[2], k.shape[2], -1).to(x.device)
@@ -259,8 +249,8 @@ class GroupedQueryAttention(nn.Module):
         #: Use what `update` returns.
         #! attends_to_unwritten: …; k, v, mask = (k, v, mask) if cache is None else (cache.keys, cache.values, whole_mask(q.shape[2], cache.keys.shape[2], cache.length))
         #! attends_to_unwritten: …; k, v, mask = (k, v, mask) if cache is None or len(mask) == k.shape[2] else (cache.keys, cache.values, whole_mask(q.shape[2], cache.keys.shape[2], cache.length))
-        #  It multiplies all slots of the cache and masks those not written yet. A weight of 0 times
-        #  what happens to lie there is NaN when that is NaN. [huggingface/transformers#45940]
+        #  It multiplies all slots of the cache and masks those not written yet. A weight of 0 times what happens to lie there is NaN when that is
+        #  NaN. [huggingface/transformers#45940]
         #: `causal_mask(T, S).to(x.device)`
         #! mask_on_cpu: mask = causal(q.shape[2], k.shape[2])
         #  The mask lies on the CPU whatever the device of x is.
@@ -269,11 +259,9 @@ class GroupedQueryAttention(nn.Module):
         #! swapped_in_the_call: out = attention(q, v, k, mask)
         #  Keys and values have changed places in the call: (q, k, v, mask).
         #! keys_detached: out = attention(q, k.detach(), v, mask)
-        #! keys_detached: out = attention(q, k.data, v, mask)
         #  The keys are cut off from the gradient: wk would never learn.
         #! tiled: n = q.shape[1] // k.shape[1]; out = attention(q, k.repeat(1, n, 1, 1), v.repeat(1, n, 1, 1), mask)
-        #  Query head h reads kv head h % K: 0, 1, 0, 1. Neighbours share one: 0, 0, 1, 1.
-        #  [ekzhang/jax-js#180, jxiw/M1#4]
+        #  Query head h reads kv head h % K: 0, 1, 0, 1. Neighbours share one: 0, 0, 1, 1. [ekzhang/jax-js#180, jxiw/M1#4]
         #! first_kv_head: out = attention(q, k[:, :1], v[:, :1], mask)
         #  All query heads read kv head 0.
         #! mean_query: n = q.shape[1] // k.shape[1]; out = attention(q.unflatten(1, (-1, n)).mean(2).repeat_interleave(n, 1), k, v, mask)
@@ -281,14 +269,11 @@ class GroupedQueryAttention(nn.Module):
         #! merged_in_another_order: …; out = out.unflatten(1, (k.shape[1], -1)).transpose(1, 2).flatten(1, 2)
         #  The heads come back in another order: first the first of each group, then the second …
         #! scaled_by_model: out = attention(q / math.sqrt(q.shape[1]), k, v, mask)
-        #  The scores are divided by sqrt(dim). A head's dot product has d = dim / H terms.
-        #  [omihub777/ViT-CIFAR#11]
+        #  The scores are divided by sqrt(dim). A head's dot product has d = dim / H terms. [omihub777/ViT-CIFAR#11]
         #! scaled_by_kv_heads: out = attention(q / math.sqrt(k.shape[1]), k, v, mask)
-        #  The scores are divided by sqrt(K·d), the width of the keys, or by sqrt(dim / …). A
-        #  dot product has d terms.
+        #  The scores are divided by sqrt(K·d), the width of the keys, or by sqrt(dim / …). A dot product has d terms.
         #! scaled_by_group: out = attention(q / math.sqrt(q.shape[1] // k.shape[1]), k, v, mask)
-        #  The scores are divided by sqrt(dim // n_kv_heads). A head has d = dim // n_heads
-        #  features.
+        #  The scores are divided by sqrt(dim // n_kv_heads). A head has d = dim // n_heads features.
         #! no_scale: out = attention(q * math.sqrt(q.shape[-1]), k, v, mask)
         #  The scores are not divided by sqrt(d).
         #! scaled_by_d: out = attention(q / math.sqrt(q.shape[-1]), k, v, mask)
@@ -298,8 +283,7 @@ class GroupedQueryAttention(nn.Module):
         #! no_softmax: out = weighed(lambda s, m: s * m, q, k, v, mask)
         #  There is no softmax.
         #! mask_multiplied: out = weighed(lambda s, m: softmax(s.masked_fill(~m, 0.0)), q, k, v, mask)
-        #  A masked score becomes 0, and e^0 is 1: masked keys keep their weight.
-        #  [awslabs/gluonts#1401]
+        #  A masked score becomes 0, and e^0 is 1: masked keys keep their weight. [awslabs/gluonts#1401]
         #! mask_after_softmax: out = weighed(lambda s, m: softmax(s) * m, q, k, v, mask)
         #  The mask comes after the softmax: the rows no longer sum to 1.
         #! billion_in_half: out = weighed(lambda s, m: softmax(s.to(x.dtype).masked_fill(~m, -1e9)).float(), q, k, v, mask)
@@ -310,8 +294,7 @@ class GroupedQueryAttention(nn.Module):
         #  wo is not used: the heads stay side by side, unmixed.
         #: Use merge_heads.
         #! merge_without_transpose: out = self.wo(out.reshape(x.shape))
-        #  The heads are merged without transposing: a position gets features of other positions,
-        #  later ones too. [jsbaan/transformer-from-scratch#4]
+        #  The heads are merged without transposing: a position gets features of other positions, later ones too. [jsbaan/transformer-from-scratch#4]
         return out
         #: `return self.wo(merge_heads(…))`
         #! returns_both: return out, cache

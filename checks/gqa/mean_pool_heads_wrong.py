@@ -91,7 +91,6 @@ def mean_pool_heads(weight: Tensor, n_heads: int, n_kv_heads: int) -> Tensor:
     #  The groups come in the opposite order.
     #! columns_pooled: return torch.stack([part.float().mean(1) for part in weight.tensor_split(K, dim=1)], 1).to(weight.dtype)
     #! columns_pooled: return wide.reshape(len(weight), K, n, -1).mean(2).reshape(len(weight), -1).to(weight.dtype)
-    #! columns_pooled: mean = wide.reshape(len(weight), K, n, -1).mean(2)
     #  It pools columns. nn.Linear keeps its weight as (out, in): the heads are in the rows.
     result = mean.reshape(-1, D)
     #: (K, d, D) → (K · d, D), without a transpose.

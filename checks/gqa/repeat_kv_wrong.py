@@ -35,9 +35,8 @@ def repeat_kv(x: Tensor, n_rep: int) -> Tensor:
     #  For n_rep = 1 nothing comes back. That is x itself.
     heads = [h // n_rep for h in range(K * n_rep)]
     #! tiled: heads = [h % K for h in range(K * n_rep)]
-    #  All kv heads are repeated one after the other: 0, 1, 0, 1. Neighbouring query heads share one: 0, 0, 1, 1. Trained from scratch nobody
-    #  notices; Llama's weights come out as noise.
-    #  [ekzhang/jax-js#180, onnx/onnx#7274, apple/axlearn#842, apple/ml-hypercloning#1, jxiw/M1#4]
+    #  All kv heads are repeated one after the other: 0, 1, 0, 1. Neighbouring query heads share one: 0, 0, 1, 1. Trained from scratch nobody notices;
+    #  Llama's weights come out as noise. [ekzhang/jax-js#180, onnx/onnx#7274, apple/axlearn#842, apple/ml-hypercloning#1, jxiw/M1#4]
     #! first_head_for_all: heads = [0] * (K * n_rep)
     #  All query heads get kv head 0. That is multi-query attention, whatever K is.
     #! last_head_for_the_rest: heads = [min(h, K - 1) for h in range(K * n_rep)]
@@ -54,7 +53,6 @@ def repeat_kv(x: Tensor, n_rep: int) -> Tensor:
     out = x[:, heads]
     #: `x.repeat_interleave(n_rep, dim=1)`: 0, 0, 1, 1.
     #! not_repeated: out = x + 0
-    #! not_repeated: out = x.repeat(1, 1, 1, 1)
     #  Nothing is repeated.
     #! only_first_of_group: out = torch.zeros_like(x[:, heads]); out[:, ::n_rep] = x
     #  Only the first head of each group is filled; the others are zeros.
@@ -86,8 +84,8 @@ def repeat_kv(x: Tensor, n_rep: int) -> Tensor:
     #! flattened: out = x.repeat_interleave(n_rep)
     #  Without `dim`, repeat_interleave flattens everything first.
     #! positions_cut_into_heads: out = x.repeat_interleave(n_rep, dim=2).reshape(x.shape[0], -1, *x.shape[2:])
-    #  It repeats the positions (or the rows of features) and reshapes afterwards. The shape is right; a head now holds some positions n_rep times
-    #  and others not at all.
+    #  It repeats the positions (or the rows of features) and reshapes afterwards. The shape is right; a head now holds some positions n_rep times and
+    #  others not at all.
     #! features_cut_into_heads: out = x.repeat_interleave(n_rep, dim=3).reshape(x.shape[0], -1, *x.shape[2:])
     #  It repeats the features and reshapes afterwards: the shape is right, the numbers are not.
     #! sentences_cut_into_heads: out = x.repeat(n_rep, 1, 1, 1).reshape(x.shape[0], -1, *x.shape[2:])

@@ -36,8 +36,7 @@ class KVCache:
     #| def __init__(self, batch, n_kv_heads, max_len, head_dim, dtype=torch.float32, device=None):
     #|     self.keys = torch.zeros(batch, n_kv_heads, max_len, head_dim, dtype=dtype, device=device)
     #|     self.values, self.length = self.keys.clone(), 0
-    #  `KVCache(keys, values, length)` does not make a cache: the class has an __init__ of its own. A
-    #  dataclass takes its fields.
+    #  `KVCache(keys, values, length)` does not make a cache: the class has an __init__ of its own. A dataclass takes its fields.
 
     @classmethod
     #: Put `@classmethod` above it (or `@staticmethod`).
@@ -64,8 +63,7 @@ class KVCache:
         #  There is one slot more than max_len.
         #: `torch.zeros(batch, n_kv_heads, max_len, head_dim, dtype=dtype, device=device)`, twice.
         #! grows_by_cat: shape = (batch, n_kv_heads, 0, head_dim)
-        #  The buffers grow with torch.cat: a copy of everything at each step, without limit. Memory is
-        #  taken once, max_len slots, and filled.
+        #  The buffers grow with torch.cat: a copy of everything at each step, without limit. Memory is taken once, max_len slots, and filled.
         keys = torch.zeros(shape, dtype=dtype, device=device)
         values = torch.zeros(shape, dtype=dtype, device=device)
         #: `torch.zeros(batch, n_kv_heads, max_len, head_dim, dtype=dtype, device=device)`, twice.
@@ -111,16 +109,14 @@ class KVCache:
         #: Keep the number in `self.length`.
         #! length_from_slots: start = int((self.keys != 0).any(-1).any(0).any(0).sum())
         #! length_from_slots: self.length = start = int((self.keys != 0).any(-1).any(0).any(0).sum())
-        #  The length is found by looking for slots that are not zero. What is in them is no evidence:
-        #  memory need not be zero, and a key may be.
+        #  The length is found by looking for slots that are not zero. What is in them is no evidence: memory need not be zero, and a key may be.
         #: `self.keys[:, :, self.length : end] = k`, where end is length + T.
         #! one_slot_late: start = self.length + 1
         #! overwrites_the_start: start = 0
         #  Every update is written to the first slots, over what stood there.
         #: Writing into a slice converts by itself: `self.keys[:, :, a:b] = k`.
         #! follows_input_dtype: …; self.keys, self.values = self.keys.to(k.dtype), self.values.to(v.dtype)
-        #  The buffers change their dtype to that of k. The dtype given to `empty` decides how much
-        #  memory the cache takes.
+        #  The buffers change their dtype to that of k. The dtype given to `empty` decides how much memory the cache takes.
         #: Write the new slots and touch no others.
         #! clears_first: …; _ = self.keys.zero_(), self.values.zero_()
         #  Everything is cleared before the new positions are written.
@@ -168,7 +164,6 @@ class KVCache:
             #  It refuses what fits and takes what does not: the comparison is upside down.
             #: length + T may equal max_len.
             #! full_one_too_early: if end >= room:
-            #! full_one_too_early: if end > room - 1:
             #  The last slot is never used: `>=` where `>` is meant.
             #! full_one_too_late: if end > room + 1:
             #  It accepts one position more than there are slots.
@@ -192,14 +187,11 @@ class KVCache:
             #! error_returned: return ValueError("the cache is full")
             #  It returns the ValueError. An error is raised.
             #! overflow_returns_none: return None
-            #! overflow_returns_none: return print("the cache is full")
             #  What does not fit is left out and nothing is returned. Whoever stored it has to be told.
             #! overflow_returns_old: return self.keys[:, :, :start], self.values[:, :, :start]
             #  What does not fit is left out, and what was there is returned without a word.
             #: Look first whether `self.length + k.shape[2] > self.keys.shape[2]`, and raise then.
             #! overflow_writes: self.keys[:, :, start:], self.values[:, :, start:] = k[:, :, : room - start], v[:, :, : room - start]; …
-            #! overflow_writes: self.keys[:, :, start:] = k[:, :, : room - start]; …
-            #! overflow_writes: self.values[:, :, start:] = v[:, :, : room - start]; …
             #  It writes what fits and raises the error afterwards.
             #! overflow_cut: k, v, end = k[:, :, : room - start], v[:, :, : room - start], room
             #  What does not fit is dropped without a word.
@@ -219,8 +211,7 @@ class KVCache:
             #| slots, self.length = torch.arange(start, end) % room, end
             #| self.keys[:, :, slots], self.values[:, :, slots] = k, v
             #| return self.keys, self.values
-            #  When it is full it drops the oldest positions. That is a rolling cache, of lab 13; here it
-            #  must say that there is no room.
+            #  When it is full it drops the oldest positions. That is a rolling cache, of lab 13; here it must say that there is no room.
             #! overflow_grows: self.keys, self.values = torch.cat([self.keys, torch.zeros_like(k)], 2), torch.cat([self.values, torch.zeros_like(v)], 2)
             #! overflow_grows: self.keys, self.values = (torch.cat([old, torch.zeros_like(old)], 2) for old in (self.keys, self.values))
             #  When it is full it makes the buffers larger. max_len is a promise about memory.
@@ -240,8 +231,8 @@ class KVCache:
         #| slots = torch.arange(start, end, device=k.device)
         #| self.keys[:, :, slots] = k
         #| self.values[:, :, slots] = v
-        #  It writes by an index tensor, and that does not convert: k must have the cache's dtype.
-        #  `k.to(self.keys.dtype)`, or a slice. [meta-pytorch/torchtune#1349]
+        #  It writes by an index tensor, and that does not convert: k must have the cache's dtype. `k.to(self.keys.dtype)`, or a slice.
+        #  [meta-pytorch/torchtune#1349]
         self.length = end
         #: After writing: `self.length = end`.
         #! length_not_moved: pass
@@ -255,8 +246,7 @@ class KVCache:
         #! length_plus_head_dim: self.length += k.shape[3]
         #: Move `length` once, after both are written.
         #! length_counted_twice: self.length = end + k.shape[2]
-        #  `length` grows by 2 · T: once for the keys and once for the values, it seems. Both stand in the
-        #  same slots.
+        #  `length` grows by 2 · T: once for the keys and once for the values, it seems. Both stand in the same slots.
         #! length_one_too_far: self.length = end + 1
         #  `length` is one too far: a slot stays empty after every update.
         #! length_one_short: self.length = end - 1
@@ -267,17 +257,13 @@ class KVCache:
         #: Return `self.keys[:, :, :end], self.values[:, :, :end]`.
         #! returns_new_only: return k.to(self.keys.dtype), v.to(self.values.dtype)
         #! returns_new_only: return k, v
-        #  It returns the new positions only. The layer needs all of them, the old ones too.
-        #  [Lightning-AI/litgpt#701]
+        #  It returns the new positions only. The layer needs all of them, the old ones too. [Lightning-AI/litgpt#701]
         #! first_returned_as_it_came: return (self.keys[:, :, :end], self.values[:, :, :end]) if start else (k, v)
-        #  The first update returns k and v as they came, in their own dtype. What is stored may have
-        #  another.
+        #  The first update returns k and v as they came, in their own dtype. What is stored may have another.
         #! new_positions_as_they_came: return torch.cat([self.keys[:, :, :start], k], 2), torch.cat([self.values[:, :, :start], v], 2)
-        #  What it returns is old slots and the new k put together, in the wider dtype of the two. What is
-        #  stored may have another.
+        #  What it returns is old slots and the new k put together, in the wider dtype of the two. What is stored may have another.
         #! returns_whole_buffer: return self.keys, self.values
-        #  It returns all max_len slots, those not written yet included. Their scores would count.
-        #  [huggingface/transformers#45940]
+        #  It returns all max_len slots, those not written yet included. Their scores would count. [huggingface/transformers#45940]
         #! returns_old_only: return self.keys[:, :, :start], self.values[:, :, :start]
         #  It returns what was there before, without the new positions.
         #! returns_swapped: return self.values[:, :, :end], self.keys[:, :, :end]
@@ -381,11 +367,9 @@ class InOneLine:
         #! cat_in_update: self.keys, self.values = torch.cat([self.keys, k], 2), torch.cat([self.values, v], 2)
         #  It appends to a buffer that already has its max_len slots.
         #! right_aligned: self.keys, self.values = (torch.cat([old, x.to(old.dtype)], 2)[:, :, -room:] for old, x in ((self.keys, k), (self.values, v)))
-        #  New positions stand at the end of the buffer and push the older ones forward. Position i
-        #  belongs in slot i.
+        #  New positions stand at the end of the buffer and push the older ones forward. Position i belongs in slot i.
         #! moved_in_place: _ = [old.copy_(torch.cat([old[:, :, k.shape[2] :], x], 2)) for old, x in ((self.keys, k), (self.values, v))]
-        #  Each update moves the older positions in the same memory: what was returned before changes,
-        #  and all of it is copied.
+        #  Each update moves the older positions in the same memory: what was returned before changes, and all of it is copied.
         #! newest_first: self.keys[:, :, :end], self.values[:, :, :end] = torch.cat([k.to(self.keys.dtype), self.keys[:, :, :start]], 2), torch.cat([v.to(self.keys.dtype), self.values[:, :, :start]], 2)
         #  New positions are put before the old ones.
         #: `self.keys[:, :, self.length : end] = k`, where end is length + T.

@@ -118,8 +118,7 @@ class CachedAttention(nn.Module):
         #! fused_qkv: del self.wq, self.wk, self.wv; self.wqkv = nn.Linear(dim, 3 * dim, bias=False); …
         #! fused_qkv: del self.wq, self.wk, self.wv; self.qkv = nn.Linear(dim, 3 * dim, bias=False); …
         #! fused_qkv: del self.wq, self.wk, self.wv; self.c_attn = nn.Linear(dim, 3 * dim, bias=False); …
-        #  One wide map makes queries, keys and values. It works, but the weights of lab 04 and of Llama
-        #  do not fit.
+        #  One wide map makes queries, keys and values. It works, but the weights of lab 04 and of Llama do not fit.
         #: One map for all heads, split afterwards.
         #! maps_of_one_head: self.wq, self.wk, self.wv = (nn.Linear(dim, dim // n_heads, bias=False) for _ in "qkv"); …
         #  The maps make one head only: dim → dim // n_heads. They make all heads at once: dim → dim.
@@ -136,8 +135,7 @@ class CachedAttention(nn.Module):
         #  The queries are made by wv.
         #: Take it out of forward.
         #! no_gradient: torch.set_grad_enabled(False); …
-        #  torch.no_grad() stands inside the layer. The one who generates switches gradients off, not the
-        #  layer: it is trained too.
+        #  torch.no_grad() stands inside the layer. The one who generates switches gradients off, not the layer: it is trained too.
         #! input_detached: x = x.detach(); …
         #  x is cut off from the gradient: what stands before this layer never learns.
         k = split_heads(self.wk(x), self.n_heads)
@@ -145,7 +143,6 @@ class CachedAttention(nn.Module):
         #! q_and_k_swapped: q, k = split_heads(self.wk(x), self.n_heads), split_heads(self.wq(x), self.n_heads)
         #  wq and wk have changed places.
         #! keys_by_wq: k = split_heads(self.wq(x), self.n_heads)
-        #! keys_by_wq: k = q
         #  The keys are made by wq: they are the queries.
         #! keys_by_wv: k = split_heads(self.wv(x), self.n_heads)
         #  The keys are made by wv.
@@ -162,8 +159,7 @@ class CachedAttention(nn.Module):
         #  wk and wv have changed places.
         #: `split_heads` and `merge_heads` of lab 04.
         #! view_without_transpose: q, k, v = (cut(w(x), self.n_heads) for w in (self.wq, self.wk, self.wv))
-        #  The heads are cut by a view to (B, H, T, d), which mixes positions and heads.
-        #  [hyunwoongko/transformer#15]
+        #  The heads are cut by a view to (B, H, T, d), which mixes positions and heads. [hyunwoongko/transformer#15]
         #! heads_interleaved: q, k, v = (interleaved(w(x), self.n_heads) for w in (self.wq, self.wk, self.wv))
         #  Head h takes every H-th feature. It has d neighbouring ones.
         #! heads_ignored: q, k, v, angles = self.wq(x)[:, None], self.wk(x)[:, None], self.wv(x)[:, None], angles.repeat(1, self.n_heads)
@@ -180,8 +176,8 @@ class CachedAttention(nn.Module):
         #! angles_cut: …; angles = angles[cache.length :] if cache is not None else angles
         #  The angles are cut by the cache's length. They are those of the tokens in x already.
         #! own_angles: …; angles = own_angles(0, x.shape[1], q.shape[-1]).to(x.device)
-        #  It makes its own angles, from position 0 in every call. With a cache the tokens in x stand
-        #  further on; the angles given are theirs. [RobertCsordas/moeut#6]
+        #  It makes its own angles, from position 0 in every call. With a cache the tokens in x stand further on; the angles given are theirs.
+        #  [RobertCsordas/moeut#6]
         #! own_angles_from_the_cache: …; angles = own_angles(cache.length if cache else 0, x.shape[1], q.shape[-1]).to(x.device)
         #  It makes its own angles out of the cache's length. Whoever calls has made them: `angles`.
         #! first_angle_for_all: …; angles = angles[:1]
@@ -220,8 +216,8 @@ class CachedAttention(nn.Module):
         #! keys_from_queries: k = rope(q, angles)
         #  The keys are made of q, not of k: q is rotated twice and k is not used.
         #! half_split_pairs: q, k = (half_split(y, angles) for y in (rope(q, -angles), k))
-        #  It rotates the pairs (i, i + d/2). Here neighbours are pairs: (2i, 2i + 1). Use your apply_rope,
-        #  not apply_rope_half. [jzhang38/TinyLlama#24]
+        #  It rotates the pairs (i, i + d/2). Here neighbours are pairs: (2i, 2i + 1). Use your apply_rope, not apply_rope_half.
+        #  [jzhang38/TinyLlama#24]
         #: Detach nothing; `torch.no_grad()` belongs around the generation.
         #! keys_detached: k, v = rope(k, angles).detach(), v.detach()
         #  Keys and values are detached also where there is no cache, so wk and wv do not learn.
@@ -232,7 +228,6 @@ class CachedAttention(nn.Module):
         if cache is not None:
             #: `k, v = cache.update(k, v)`: what comes back are all keys and values so far.
             #! cache_ignored: if False:
-            #! cache_ignored: if cache is not None and x.shape[1] == 0:
             #  The cache is not used at all.
             #! never_stored: if cache is not None and cache.length:
             #! prompt_not_stored: if cache is not None and x.shape[1] == 1:
@@ -246,8 +241,7 @@ class CachedAttention(nn.Module):
             k, v = cache.update(k, v)  # (B, H, S, d)
             #: `k, v = cache.update(k, v)`: what comes back are all keys and values so far.
             #! forgets: cache.update(k, v)
-            #  It stores keys and values and then attends to the new ones only: a cache that is never read.
-            #  [Lightning-AI/litgpt#701]
+            #  It stores keys and values and then attends to the new ones only: a cache that is never read. [Lightning-AI/litgpt#701]
             #! never_stored: n = cache.length; k, v = torch.cat([cache.keys[:, :, :n], k], 2), torch.cat([cache.values[:, :, :n], v], 2)
             #  It reads the cache but never stores anything in it.
             #! chunk_starts_again: cache.length = 0 if k.shape[2] > 1 else cache.length; …
@@ -282,24 +276,22 @@ class CachedAttention(nn.Module):
             #  The values are stored as keys too: `cache.update(v, v)`.
             #! values_not_read: k, _ = cache.update(k, v)
             #! values_not_read: _, v = cache.update(k, v)
-            #  It takes the keys out of the cache and not the values, or the other way round: all of the one
-            #  meet the new ones of the other.
+            #  It takes the keys out of the cache and not the values, or the other way round: all of the one meet the new ones of the other.
             #! pair_not_unpacked: k = cache.update(k, v)
             #  update returns two tensors, and both go into one name.
             #: Keep nothing on `self` but the weights and n_heads. The cache comes with the call.
             #! memory_in_the_layer: k, v = (k, v) if self.past is None else (torch.cat([self.past[0], k], 2), torch.cat([self.past[1], v], 2)); self.past = k, v
-            #  Keys and values are kept in the layer itself, and the cache that was given is not used: the
-            #  next text sees the last one's. [Lightning-AI/litgpt#1596]
+            #  Keys and values are kept in the layer itself, and the cache that was given is not used: the next text sees the last one's.
+            #  [Lightning-AI/litgpt#1596]
             #: Make a new tensor: `k = k / …`.
             #! scales_in_cache: …; k /= math.sqrt(q.shape[-1]); k = k * math.sqrt(q.shape[-1])
             #  It changes the keys that update returned in place (`/=`), and they are the cache's own memory.
             #: `q, k = apply_rope(q, angles), apply_rope(k, angles)`, before the cache and never again.
             #! rotates_what_it_reads: k, v = cache.update(rope(k, -angles), v); k = rope(k, angles)
-            #  Plain keys go into the cache, and whatever is read is rotated by the angles of the new tokens.
-            #  Only the new tokens' angles are here: rotate before storing. [NeuraLegion/shainet#110]
+            #  Plain keys go into the cache, and whatever is read is rotated by the angles of the new tokens. Only the new tokens' angles are here:
+            #  rotate before storing. [NeuraLegion/shainet#110]
             #! old_keys_never_rotated: plain, (k, v) = k, cache.update(rope(k, -angles), v); k = torch.cat([k[:, :, : -plain.shape[2]], plain], 2)
-            #  Plain keys go into the cache, and only those of this call are rotated: the old ones never
-            #  were. Rotate before storing.
+            #  Plain keys go into the cache, and only those of this call are rotated: the old ones never were. Rotate before storing.
             #! rotates_again: n = cache.length; …; k = torch.cat([rope(k[:, :, :n], angles[-1:].expand(n, -1)), k[:, :, n:]], 2)
             #! rotates_again: n = cache.length; …; k = torch.cat([rope(k[:, :, :n], angles), k[:, :, n:]], 2) if n and len(angles) == 1 else k
             #! rotates_again: …; k = rope(k, angles)
@@ -309,27 +301,23 @@ class CachedAttention(nn.Module):
             #: `k, v = cache.update(k, v)`: what comes back are all keys and values so far.
             #! attends_to_unwritten: cache.update(k, v); k, v = cache.keys, cache.values
             #! attends_to_unwritten: k, v = cache.keys, cache.values
-            #  It attends to all max_len slots of the cache, those not written yet included.
-            #  [huggingface/transformers#45940]
+            #  It attends to all max_len slots of the cache, those not written yet included. [huggingface/transformers#45940]
         mask = causal_mask(q.shape[2], k.shape[2]).to(x.device)  # (T, S)
         #: The mask is T × S: `causal_mask(q.shape[2], k.shape[2])`. The queries are the last T of S.
         #! no_mask: mask = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool).to(x.device)
         #  There is no mask: every token sees the later ones of its chunk.
         #! no_mask_with_cache: mask = causal_mask(q.shape[2], k.shape[2]).to(x.device) | (q.shape[2] != k.shape[2])
-        #  The mask is left out as soon as there is something in the cache. That is right for one token
-        #  and wrong for a chunk. [mlx-node/mlx-node#24]
+        #  The mask is left out as soon as there is something in the cache. That is right for one token and wrong for a chunk. [mlx-node/mlx-node#24]
         #! mask_only_without_cache: mask = causal_mask(q.shape[2], k.shape[2]).to(x.device) | (cache is not None)
-        #  Whenever there is a cache the mask is left out, for the prompt too: its tokens see the future.
-        #  [mlx-node/mlx-node#24]
+        #  Whenever there is a cache the mask is left out, for the prompt too: its tokens see the future. [mlx-node/mlx-node#24]
         #! mask_only_with_cache: mask = causal_mask(q.shape[2], k.shape[2]).to(x.device) | (cache is None)
         #  Without a cache there is no mask: in training every token would see the future.
         #! mask_top_left: mask = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool).tril().to(x.device)
         #! mask_top_left: mask = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool).tril().to(x.device) | (q.shape[2] == 1)
-        #  The mask begins at the top left: with a full cache the first new token sees one key only.
-        #  `is_causal=True` does that. [pytorch/pytorch#108108]
+        #  The mask begins at the top left: with a full cache the first new token sees one key only. `is_causal=True` does that.
+        #  [pytorch/pytorch#108108]
         #! square_mask: mask = causal_mask(q.shape[2], q.shape[2]).to(x.device)
-        #  The mask is T × T, but there are S keys. It fits only while the cache is empty.
-        #  [rasbt/LLMs-from-scratch#697]
+        #  The mask is T × T, but there are S keys. It fits only while the cache is empty. [rasbt/LLMs-from-scratch#697]
         #! mask_s_by_s: mask = causal_mask(k.shape[2], k.shape[2]).to(x.device)
         #  The mask is S × S, but there are T queries. It fits only while the cache is empty.
         #! mask_arguments_swapped: mask = causal_mask(k.shape[2], q.shape[2]).to(x.device)
@@ -339,7 +327,6 @@ class CachedAttention(nn.Module):
         #  The mask counts heads: dimension 1 of (B, H, T, d). Positions are dimension 2.
         #! mask_counts_features: mask = causal_mask(q.shape[-1], k.shape[-1]).to(x.device)
         #! mask_counts_features: mask = causal_mask(q.shape[-1], k.shape[2]).to(x.device)
-        #! mask_counts_features: mask = causal_mask(q.shape[2], k.shape[-1]).to(x.device)
         #  The mask counts features: the last dimension of (B, H, T, d). Positions are dimension 2.
         #! mask_by_past_only: mask = causal_mask(q.shape[2], (cache.length if cache else 0) + q.shape[2]).to(x.device)
         #  It adds T to the cache's length after update has done so: the mask is T columns too wide.
@@ -368,8 +355,7 @@ class CachedAttention(nn.Module):
         #  The scores are not divided by √d.
         #: `q.shape[-1]` after splitting is d.
         #! scaled_by_width: scores = q.float() @ k.float().transpose(-2, -1) / math.sqrt(x.shape[-1])
-        #  The scores are divided by √dim, the whole width. It is √d, the size of a head.
-        #  [omihub777/ViT-CIFAR#11]
+        #  The scores are divided by √dim, the whole width. It is √d, the size of a head. [omihub777/ViT-CIFAR#11]
         #: `math.sqrt(q.shape[-1])`
         #! divided_by_d: scores = q.float() @ k.float().transpose(-2, -1) / q.shape[-1]
         #  The scores are divided by d instead of √d.
@@ -382,14 +368,11 @@ class CachedAttention(nn.Module):
         #  The scores are divided by the root of the number of heads. It is √d, the size of a head.
         #: Fill the scores with -inf before the softmax.
         #! minus_1e9_in_half: scores = (q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])).masked_fill(~mask, -1e9).float()
-        #  Masked scores become -1e9, a number that float16 does not have. `-torch.inf`, or compute the
-        #  scores in float32.
+        #  Masked scores become -1e9, a number that float16 does not have. `-torch.inf`, or compute the scores in float32.
         scores = scores.masked_fill(~mask, -INF)
         #: Fill them with -inf before the softmax.
         #! mask_multiplied: scores = scores * mask
-        #! mask_multiplied: scores = scores.masked_fill(~mask, 0)
-        #  The scores are multiplied by 0, or filled with 0, where they are masked, and e⁰ = 1 still counts.
-        #  [awslabs/gluonts#1401]
+        #  The scores are multiplied by 0, or filled with 0, where they are masked, and e⁰ = 1 still counts. [awslabs/gluonts#1401]
         #! mask_added: scores = scores + mask
         #  The mask is added as 0 and 1. Where a query may not look belongs -inf.
         #! filled_with_inf: scores = scores.masked_fill(~mask, INF)
@@ -397,13 +380,10 @@ class CachedAttention(nn.Module):
         weights = torch.softmax(scores, dim=-1)
         #: Fill the scores with -inf before the softmax.
         #! masked_after_softmax: weights = torch.softmax(unbroken(q, k, mask | True), dim=-1) * mask
-        #  The mask comes after the softmax: the weights of a row no longer sum to 1.
-        #  [huggingface/pytorch-image-models#2236]
+        #  The mask comes after the softmax: the weights of a row no longer sum to 1. [huggingface/pytorch-image-models#2236]
         #: `torch.softmax(scores, dim=-1)`
         #! softmax_over_queries: weights = torch.softmax(scores, dim=-2)
-        #! softmax_over_queries: weights = torch.softmax(scores, dim=-2).nan_to_num()
-        #  The softmax runs over the queries. It runs over the keys, the last dimension.
-        #  [FudanNLP/fastNLP#254]
+        #  The softmax runs over the queries. It runs over the keys, the last dimension. [FudanNLP/fastNLP#254]
         #! softmax_over_heads: weights = torch.softmax(scores, dim=1)
         #  The softmax runs over the heads. It runs over the keys, the last dimension.
         #: `attention` of lab 04 has it.
@@ -415,9 +395,8 @@ class CachedAttention(nn.Module):
         #|     k, v = cache.keys, cache.values
         #|     mask = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool, device=x.device).tril(cache.length - q.shape[2])
         #| weights = torch.softmax(unbroken(q, k, mask), dim=-1)
-        #  It multiplies all max_len slots and masks the unwritten ones. A weight of 0 times what happens
-        #  to lie there is NaN when that is NaN, and it computes max_len scores each time.
-        #  [tenstorrent/tt-forge-onnx#422]
+        #  It multiplies all max_len slots and masks the unwritten ones. A weight of 0 times what happens to lie there is NaN when that is NaN, and it
+        #  computes max_len scores each time. [tenstorrent/tt-forge-onnx#422]
         #! attends_to_unwritten:
         #| if cache is not None:
         #|     k, v = cache.keys, cache.values
@@ -427,8 +406,7 @@ class CachedAttention(nn.Module):
         heads = (weights @ v.float()).to(x.dtype)
         #: `.to(q.dtype)` after the softmax, or the scores in float32 and the values too.
         #! two_dtypes_meet: heads = weights @ v
-        #  In half precision two dtypes meet: a mask or weights in float32, and values that are not.
-        #  [huggingface/candle#3743]
+        #  In half precision two dtypes meet: a mask or weights in float32, and values that are not. [huggingface/candle#3743]
         #! weights_not_transposed: heads = (weights.transpose(-2, -1) @ v.float()).to(x.dtype)
         #  The weights are transposed before they meet the values.
         return self.wo(merge_heads(heads))
@@ -439,8 +417,7 @@ class CachedAttention(nn.Module):
         #  wo is applied twice.
         #: `split_heads` and `merge_heads` of lab 04.
         #! merged_without_transpose: return self.wo(heads.reshape(heads.shape[0], heads.shape[2], -1))
-        #  The heads are put together without bringing the positions back first.
-        #  [jsbaan/transformer-from-scratch#4]
+        #  The heads are put together without bringing the positions back first. [jsbaan/transformer-from-scratch#4]
         #! heads_averaged: return self.wo(heads.mean(1).repeat(1, 1, self.n_heads))
         #  The heads are averaged. They are put side by side.
         #: Index no batch: the first dimension of every tensor stays B.

@@ -57,25 +57,19 @@ def count_scores(n_prompt, n_new, cached):
         if cached and call > 0:
             #: With a cache T is 1 from the second call on.
             #! cached_ignored: if False:
-            #! cached_ignored: if cached and call < 0:
             #  `cached` makes no difference: it always counts without a cache.
             #: Without a cache T is n_prompt + i.
             #! always_cached: if call > 0:
             #  `cached` is not used: it always counts with a cache.
             #: Only from the second call on T is 1.
             #! prefill_as_one_row: if cached:
-            #! prefill_as_one_row: if cached and call >= 0:
             #  With a cache it counts one row for the prompt. The prefill has n_prompt queries.
             #! or_for_and: if cached or call > 0:
-            #  `or` stands where `and` is meant: one query in every call with a cache, and in every later
-            #  one without.
+            #  `or` stands where `and` is meant: one query in every call with a cache, and in every later one without.
             #! prompt_again: if cached and call > 1:
             #  The second call is counted as if it brought the whole text again: T is 1 from there on.
             #! only_the_prefill: if cached and call <= 0:
-            #! only_the_prefill: if cached and call == 0:
-            #! only_the_prefill: if cached and call < 1:
-            #  It is the wrong way round in the first call: that one brings the whole prompt, the later
-            #  ones a single token.
+            #  It is the wrong way round in the first call: that one brings the whole prompt, the later ones a single token.
             n_queries = 1
             #: The new query meets all S keys, once.
             #! two_queries: n_queries = 2
@@ -88,15 +82,12 @@ def count_scores(n_prompt, n_new, cached):
         total += n_queries * n_keys
         #: Each call computes T × S scores: T queries (those of the call), S keys (all so far).
         #! triangle: total += n_keys * (n_keys + 1) // 2 if n_queries == n_keys else n_keys
-        #  It counts the triangle below the diagonal. The masked scores are computed as well, and then
-        #  thrown away.
+        #  It counts the triangle below the diagonal. The masked scores are computed as well, and then thrown away.
         #! triangle_without_diagonal: total += n_keys * (n_keys - 1) // 2 if n_queries == n_keys else n_keys
         #! triangle_without_diagonal: total += n_keys * (n_keys - 1) // 2 if n_queries == n_keys else n_keys - 1
-        #  It counts the triangle without the diagonal: a token meets itself, and the masked scores are
-        #  computed as well.
+        #  It counts the triangle without the diagonal: a token meets itself, and the masked scores are computed as well.
         #! everything_halved: total += n_queries * n_keys // 2
-        #  Everything is halved, as if for the mask: the masked scores are computed too, and one token
-        #  alone has nothing masked.
+        #  Everything is halved, as if for the mask: the masked scores are computed too, and one token alone has nothing masked.
         #! half_of_the_queries: total += (n_keys + 1) // 2 * n_keys if n_queries == n_keys else n_keys
         #! half_of_the_queries: total += n_keys // 2 * n_keys if n_queries == n_keys else n_keys
         #! half_of_the_queries: total += n_keys * n_keys // 2 if n_queries == n_keys else n_keys
@@ -106,8 +97,7 @@ def count_scores(n_prompt, n_new, cached):
         #! tokens_not_scores: total += n_queries
         #  It counts the tokens that go through the layer. Each of them meets all keys.
         #! keys_not_scores: total += n_keys
-        #  It counts S alone, the keys, as if every call had a single query. Each of the T queries meets
-        #  them all.
+        #  It counts S alone, the keys, as if every call had a single query. Each of the T queries meets them all.
         #! added: total += n_queries + n_keys
         #  It adds T and S. Each of the T queries meets each of the S keys: T × S.
         #! one_per_step: total += n_queries * n_queries

@@ -26,8 +26,7 @@ def generate_greedy_cached(step, ids, n_new):
     #  After the prompt it feeds the prompt's last token once more. [google/gemma.cpp#665]
     #! prompt_twice: …; step(ids)
     #! prompt_twice: …; _ = step(ids) if n_new else None
-    #  The prompt goes in twice: once before the loop, and once more as the first thing in it.
-    #  [ml-explore/mlx-lm#1039]
+    #  The prompt goes in twice: once before the loop, and once more as the first thing in it. [ml-explore/mlx-lm#1039]
     #: step's answer to the whole prompt already holds the first new token.
     #! prefill_all_but_last: …; new = ids[:, -1:]; _ = step(ids[:, :-1]) if n_new and ids.shape[1] > 1 else None
     #! prefill_all_but_last: …; new = ids[:, -1:]; step(ids[:, :-1])
@@ -36,8 +35,7 @@ def generate_greedy_cached(step, ids, n_new):
     #! prompt_token_by_token: …; new = ids[:, -1:]; _ = [step(one) for one in ids[:, :-1].split(1, dim=1)] if n_new and ids.shape[1] > 1 else None
     #! prompt_token_by_token: …; new = ids[:, -1:]; _ = [step(one.reshape(1, 1)) for one in ids[0, :-1]]
     #! prompt_token_by_token: …; new = ids[:, -1:]; _ = [step(one) for one in ids[:, :-1].split(1, dim=1)]
-    #  The prompt goes in token by token. It is known, so it can go in at once: that is prefill.
-    #  [hkproj/pytorch-llama#14]
+    #  The prompt goes in token by token. It is known, so it can go in at once: that is prefill. [hkproj/pytorch-llama#14]
     #: Call step inside the loop, which then runs no time at all.
     #! asks_for_nothing: …; _ = n_new or step(ids)
     #! asks_for_nothing: …; n_new = max(n_new, 1)
@@ -47,7 +45,6 @@ def generate_greedy_cached(step, ids, n_new):
         #! one_token_more: for call in range(n_new + 1):
         #  It appends n_new + 1 tokens.
         #! one_token_less: for call in range(n_new - 1):
-        #! one_token_less: for call in range(1, n_new):
         #  It appends n_new - 1 tokens.
         #! until_n_new_long: for call in range(n_new - ids.shape[1]):
         #  It stops when the whole sequence has n_new tokens. n_new are to be added.
@@ -58,8 +55,7 @@ def generate_greedy_cached(step, ids, n_new):
         logits = step(new)
         #: Give step the prompt once, and then only the token that was chosen last.
         #! recomputes: logits = step(ids)
-        #  It gives step the whole sequence each time. A step that remembers then sees every token again
-        #  and again, at later and later positions.
+        #  It gives step the whole sequence each time. A step that remembers then sees every token again and again, at later and later positions.
         #! no_prefill: logits = step(ids[:, -1:])
         #! prompt_again: logits = step(prompt)
         #  step gets the prompt each time, and never sees a new token. It remembers the prompt already.
@@ -95,22 +91,16 @@ def generate_greedy_cached(step, ids, n_new):
         #! row_of_the_call: last = logits[:, call, None]
         #  It takes the row with the number of the call. The next token is in the last one.
         #! every_row_appended: last = logits
-        #! every_row_appended: last = logits[-1:]
-        #  It appends a token for every row of logits, as `[-1:]` without `[:, …]` does too. Only the last
-        #  row is about the next token.
+        #  It appends a token for every row of logits, as `[-1:]` without `[:, …]` does too. Only the last row is about the next token.
         #! all_but_first: last = logits[:, 1:]
         #  It takes all rows but the first. The last one alone is about the next token: `[:, -1:]`.
         #! all_but_last: last = logits[:, :-1]
         #  It takes all rows but the last. That one alone is about the next token: `[:, -1:]`.
         #! mean_over_positions: last = logits.mean(1, keepdim=True)
-        #! mean_over_positions: last = logits.sum(1, keepdim=True)
-        #  It averages the logits over the positions, or adds them up. Only the last row is about the next
-        #  token.
+        #  It averages the logits over the positions, or adds them up. Only the last row is about the next token.
         #! rounded_logits: last = logits[:, -1:].half()
-        #! rounded_logits: last = logits[:, -1:].bfloat16()
         #! rounded_logits: last = logits[:, -1:].round()
-        #  The logits are rounded before the largest one is taken: two that are close become equal, and
-        #  the first of them wins.
+        #  The logits are rounded before the largest one is taken: two that are close become equal, and the first of them wins.
         #! last_of_the_vocabulary: last = logits[..., -1:]
         #  `[..., -1:]` takes the last token of the vocabulary, at every position. Positions are dimension 1.
         new = last.argmax(dim=-1)
@@ -120,35 +110,30 @@ def generate_greedy_cached(step, ids, n_new):
         #! argmax_over_positions: new = logits.argmax(1)[:, -1:]
         #! argmax_over_positions: new = logits.argmax(dim=1)
         #! argmax_over_positions: new = logits.argmax(dim=0)
-        #  argmax runs over the positions (dim=1), or the batch (dim=0). It must run over the vocabulary,
-        #  the last dimension.
+        #  argmax runs over the positions (dim=1), or the batch (dim=0). It must run over the vocabulary, the last dimension.
         #! argmax_of_all: new = logits.argmax().reshape(1, 1) % logits.shape[-1]
         #! argmax_of_all: new = logits.argmax().reshape(1, 1)
         #  argmax looks at the logits of all positions together.
         #! token_without_its_dimension: new = last[:, 0].argmax(dim=-1)
         #! token_without_its_dimension: new = last.argmax()
         #! token_without_its_dimension: new = last.argmax(dim=-1, keepdim=True)
-        #  The new token has another number of dimensions than ids, (1, T). `[:, -1]` takes the positions
-        #  away and wants `keepdim=True`; `[:, -1:]` keeps them and does not. Either one makes (1, 1).
+        #  The new token has another number of dimensions than ids, (1, T). `[:, -1]` takes the positions away and wants `keepdim=True`; `[:, -1:]`
+        #  keeps them and does not. Either one makes (1, 1).
         #! logit_instead_of_its_place: new = last.max(dim=-1).values
-        #! logit_instead_of_its_place: new = last.amax(dim=-1)
         #! logit_instead_of_its_place: new = last.amax(dim=-1).long()
         #  It appends the largest logit itself. The token is its place: argmax.
         #! all_of_topk: new = last[:, 0].topk(2).indices
         #  It appends two tokens a call. Greedy takes the likeliest one.
         #! smallest: new = last.argmin(dim=-1)
-        #! smallest: new = (-last).argmax(dim=-1)
         #  It takes the least likely token.
         #! second_best: new = last.topk(2, -1).indices[..., 1]
         #  It takes the second likeliest token.
         #! largest_size: new = last.abs().argmax(-1)
-        #! largest_size: new = last.square().argmax(-1)
         #  It takes the logit that is largest in size, whatever its sign.
         #! samples: new = torch.multinomial(last[:, 0].softmax(-1), 1)
         #  It draws the token at random. Greedy takes the likeliest; sampling comes in lab 10.
         #: torch.argmax takes the first.
         #! last_of_equals: new = last.shape[-1] - 1 - last.flip(-1).argmax(-1)
-        #! last_of_equals: new = last.argsort(dim=-1, stable=True)[..., -1]
         #  Of two equal logits it takes the later one.
         ids = torch.cat([ids, new], dim=1)
         #!+ no_batch_dimension: ids = torch.cat([ids, new.reshape(1, -1)], dim=1)
@@ -156,12 +141,8 @@ def generate_greedy_cached(step, ids, n_new):
         #! newest_first: ids = torch.cat([new, ids], dim=1)
         #  New tokens are put in front.
         #! cat_along_the_batch: ids = torch.cat([ids, new], dim=0)
-        #! cat_along_the_batch: ids = torch.cat([ids, new])
-        #! cat_along_the_batch: ids = torch.vstack([ids, new])
-        #  The new token is put below the others, as another sequence of the batch. It belongs behind
-        #  them: dim=1.
+        #  The new token is put below the others, as another sequence of the batch. It belongs behind them: dim=1.
         #! prompt_only: pass
-        #! prompt_only: torch.cat([ids, new], dim=1)
         #  It returns the prompt: the new tokens are lost.
         #! only_the_last_stays: ids = torch.cat([prompt, new], dim=1)
         #  The new token is put behind the prompt each time, in place of the one before.
@@ -176,7 +157,6 @@ def generate_greedy_cached(step, ids, n_new):
         #: The loop runs n_new times, with one call of step each.
         #! stops_at_zero: …; if not new.any(): break
         #! stops_at_zero: if not new.any(): break; …
-        #! stops_at_zero: if not new.any(): return ids; …
         #  It stops at token 0. Here no token is special.
         #! stops_at_repetition: …; if (prompt == new).any(): break
         #  It stops as soon as a token of the prompt comes again.
@@ -207,7 +187,6 @@ def generate_greedy_cached(step, ids, n_new):
     #  It returns a list. A tensor (1, T + n_new) is expected.
     #: Append along dim=1.
     #! batch_lost: return ids[0]
-    #! batch_lost: return ids.squeeze()
     #  The result has lost its batch dimension: (T + n_new,) instead of (1, T + n_new).
     #! transposed: return ids.T
     #  It returns (T + n_new, 1): the tokens stand below each other.

@@ -23,7 +23,6 @@ def generate_greedy(step, ids, n_new):
         #! one_token_more: for call in range(n_new + 1):
         #  It appends n_new + 1 tokens.
         #! one_token_less: for call in range(n_new - 1):
-        #! one_token_less: for call in range(1, n_new):
         #  It appends n_new - 1 tokens.
         #! until_n_new_long: for call in range(n_new - ids.shape[1]):
         #  It stops when the whole sequence has n_new tokens. n_new are to be added.
@@ -34,7 +33,6 @@ def generate_greedy(step, ids, n_new):
         logits = step(ids)
         #: Without a cache step knows nothing: give it all of ids each time.
         #! only_new_token: logits = step(new if call else ids)
-        #! only_new_token: logits = step(ids[:, -1:] if call else ids)
         #  From the second call on step gets the new token only. Without a cache it has forgotten the rest.
         #! last_token_only: logits = step(ids[:, -1:])
         #  step gets the last token only, from the start.
@@ -73,22 +71,16 @@ def generate_greedy(step, ids, n_new):
         #! row_of_the_call: last = logits[:, call, None]
         #  It takes the row with the number of the call. The next token is in the last one.
         #! every_row_appended: last = logits
-        #! every_row_appended: last = logits[-1:]
-        #  It appends a token for every row of logits, as `[-1:]` without `[:, …]` does too. Only the last
-        #  row is about the next token.
+        #  It appends a token for every row of logits, as `[-1:]` without `[:, …]` does too. Only the last row is about the next token.
         #! all_but_first: last = logits[:, 1:]
         #  It takes all rows but the first. The last one alone is about the next token: `[:, -1:]`.
         #! all_but_last: last = logits[:, :-1]
         #  It takes all rows but the last. That one alone is about the next token: `[:, -1:]`.
         #! mean_over_positions: last = logits.mean(1, keepdim=True)
-        #! mean_over_positions: last = logits.sum(1, keepdim=True)
-        #  It averages the logits over the positions, or adds them up. Only the last row is about the next
-        #  token.
+        #  It averages the logits over the positions, or adds them up. Only the last row is about the next token.
         #! rounded_logits: last = logits[:, -1:].half()
-        #! rounded_logits: last = logits[:, -1:].bfloat16()
         #! rounded_logits: last = logits[:, -1:].round()
-        #  The logits are rounded before the largest one is taken: two that are close become equal, and
-        #  the first of them wins.
+        #  The logits are rounded before the largest one is taken: two that are close become equal, and the first of them wins.
         #! last_of_the_vocabulary: last = logits[..., -1:]
         #  `[..., -1:]` takes the last token of the vocabulary, at every position. Positions are dimension 1.
         new = last.argmax(dim=-1)
@@ -98,35 +90,30 @@ def generate_greedy(step, ids, n_new):
         #! argmax_over_positions: new = logits.argmax(1)[:, -1:]
         #! argmax_over_positions: new = logits.argmax(dim=1)
         #! argmax_over_positions: new = logits.argmax(dim=0)
-        #  argmax runs over the positions (dim=1), or the batch (dim=0). It must run over the vocabulary,
-        #  the last dimension.
+        #  argmax runs over the positions (dim=1), or the batch (dim=0). It must run over the vocabulary, the last dimension.
         #! argmax_of_all: new = logits.argmax().reshape(1, 1) % logits.shape[-1]
         #! argmax_of_all: new = logits.argmax().reshape(1, 1)
         #  argmax looks at the logits of all positions together.
         #! token_without_its_dimension: new = last[:, 0].argmax(dim=-1)
         #! token_without_its_dimension: new = last.argmax()
         #! token_without_its_dimension: new = last.argmax(dim=-1, keepdim=True)
-        #  The new token has another number of dimensions than ids, (1, T). `[:, -1]` takes the positions
-        #  away and wants `keepdim=True`; `[:, -1:]` keeps them and does not. Either one makes (1, 1).
+        #  The new token has another number of dimensions than ids, (1, T). `[:, -1]` takes the positions away and wants `keepdim=True`; `[:, -1:]`
+        #  keeps them and does not. Either one makes (1, 1).
         #! logit_instead_of_its_place: new = last.max(dim=-1).values
-        #! logit_instead_of_its_place: new = last.amax(dim=-1)
         #! logit_instead_of_its_place: new = last.amax(dim=-1).long()
         #  It appends the largest logit itself. The token is its place: argmax.
         #! all_of_topk: new = last[:, 0].topk(2).indices
         #  It appends two tokens a call. Greedy takes the likeliest one.
         #! smallest: new = last.argmin(dim=-1)
-        #! smallest: new = (-last).argmax(dim=-1)
         #  It takes the least likely token.
         #! second_best: new = last.topk(2, -1).indices[..., 1]
         #  It takes the second likeliest token.
         #! largest_size: new = last.abs().argmax(-1)
-        #! largest_size: new = last.square().argmax(-1)
         #  It takes the logit that is largest in size, whatever its sign.
         #! samples: new = torch.multinomial(last[:, 0].softmax(-1), 1)
         #  It draws the token at random. Greedy takes the likeliest; sampling comes in lab 10.
         #: torch.argmax takes the first.
         #! last_of_equals: new = last.shape[-1] - 1 - last.flip(-1).argmax(-1)
-        #! last_of_equals: new = last.argsort(dim=-1, stable=True)[..., -1]
         #  Of two equal logits it takes the later one.
         ids = torch.cat([ids, new], dim=1)
         #! window_of_the_prompt: ids = torch.cat([ids[:, 1:], new], dim=1)
@@ -134,12 +121,8 @@ def generate_greedy(step, ids, n_new):
         #! newest_first: ids = torch.cat([new, ids], dim=1)
         #  New tokens are put in front.
         #! cat_along_the_batch: ids = torch.cat([ids, new], dim=0)
-        #! cat_along_the_batch: ids = torch.cat([ids, new])
-        #! cat_along_the_batch: ids = torch.vstack([ids, new])
-        #  The new token is put below the others, as another sequence of the batch. It belongs behind
-        #  them: dim=1.
+        #  The new token is put below the others, as another sequence of the batch. It belongs behind them: dim=1.
         #! prompt_only: pass
-        #! prompt_only: torch.cat([ids, new], dim=1)
         #  It returns the prompt: the new tokens are lost.
         #! only_the_last_stays: ids = torch.cat([prompt, new], dim=1)
         #  The new token is put behind the prompt each time, in place of the one before.
@@ -155,7 +138,6 @@ def generate_greedy(step, ids, n_new):
         #: The loop runs n_new times, with one call of step each.
         #! stops_at_zero: …; if not new.any(): break
         #! stops_at_zero: if not new.any(): break; …
-        #! stops_at_zero: if not new.any(): return ids; …
         #  It stops at token 0. Here no token is special.
         #! stops_at_repetition: …; if (prompt == new).any(): break
         #  It stops as soon as a token of the prompt comes again.
@@ -186,7 +168,6 @@ def generate_greedy(step, ids, n_new):
     #  It returns a list. A tensor (1, T + n_new) is expected.
     #: Append along dim=1.
     #! batch_lost: return ids[0]
-    #! batch_lost: return ids.squeeze()
     #  The result has lost its batch dimension: (T + n_new,) instead of (1, T + n_new).
     #! transposed: return ids.T
     #  It returns (T + n_new, 1): the tokens stand below each other.

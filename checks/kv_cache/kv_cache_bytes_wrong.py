@@ -78,8 +78,7 @@ def kv_cache_bytes(n_layers, n_kv_heads, head_dim, seq_len, batch=1, bytes_per_v
     #! one_position_less: numbers = numbers * (seq_len - 1)
     #  It counts one position too few: seq_len is how many there are.
     #! square_of_positions: numbers = numbers * seq_len**2
-    #  It grows with the square of the positions. Scores do; the cache keeps one key and one value for
-    #  each position.
+    #  It grows with the square of the positions. Scores do; the cache keeps one key and one value for each position.
     #! triangle_of_positions: numbers = numbers * seq_len * (seq_len + 1) // 2
     #  It adds up what was there at every step. Positions are kept once each: seq_len of them.
     #! added: numbers = numbers + seq_len
@@ -128,7 +127,6 @@ def kv_cache_bytes(n_layers, n_kv_heads, head_dim, seq_len, batch=1, bytes_per_v
     #! in_mib: return numbers * bytes_per_value // 2**20
     #  It gives MiB. Bytes are asked for.
     #! in_gib: return numbers * bytes_per_value / 2**30
-    #! in_gib: return numbers * bytes_per_value / 1024**3
     #  It gives GiB. Bytes are asked for.
     #! in_megabytes: return numbers * bytes_per_value / 10**6
     #  It gives megabytes. Bytes are asked for.

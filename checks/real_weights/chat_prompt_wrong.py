@@ -16,18 +16,15 @@ def chat_prompt(messages: Messages) -> str:
     #! last_role_asked: first = messages[-1]["role"]
     #  It looks at the last message. The first one may be a system prompt.
     #! any_system_prompt: first = "system" if any(m["role"] == "system" for m in messages) else "user"
-    #  A system prompt further down keeps the default away. The template looks at the first message
-    #  only.
+    #  A system prompt further down keeps the default away. The template looks at the first message only.
     #! empty_system_prompt_is_none: first = first_of(messages)
-    #  An empty system prompt is taken for none, and the default comes before it. Whoever writes an
-    #  empty one wants just that.
+    #  An empty system prompt is taken for none, and the default comes before it. Whoever writes an empty one wants just that.
     #: Go through all messages.
     #! last_message_only: messages = messages[-1:]; …
     #  Only the last message is in the prompt: the model forgets the conversation.
     #! first_message_only: …; messages = messages[:1]
     #  Only the first message is in the prompt.
     #! last_six_only: messages = messages[-6:]; …
-    #! last_six_only: …; messages = messages[-6:]
     #  Only the last six messages are in the prompt.
     #! answers_left_out: …; messages = [m for m in messages if m["role"] != "assistant"]
     #  The assistant's own answers are left out.
@@ -48,21 +45,18 @@ def chat_prompt(messages: Messages) -> str:
     #! empty_contents_left_out: …; messages = [m for m in messages if m["content"]]
     #  Messages without content are left out.
     #! empty_system_prompt_replaced: messages = messages[1:] if messages[0] == {"role": "system", "content": ""} else messages; …
-    #  An empty system prompt is replaced by the default. Whoever writes an empty one wants just
-    #  that.
+    #  An empty system prompt is replaced by the default. Whoever writes an empty one wants just that.
     if first != "system":
         #: Only the very first message counts: is it a system prompt or not?
         #! default_always: if True:
         #  The default system prompt is added although the messages have one.
         #! condition_turned_round: if first == "system":
-        #  The condition is turned round: the default comes where there is a system prompt, and
-        #  where there is none it is missing.
+        #  The condition is turned round: the default comes where there is a system prompt, and where there is none it is missing.
         #! only_before_a_question: if first == "user":
         #  The default comes before a question only. Before an answer it belongs as well.
         messages = [{"role": "system", "content": DEFAULT}, *messages]
         #! no_default_system_prompt: pass
-        #  Without a system prompt in the messages there is none at all. The model was trained with
-        #  one, and the template in the file adds it.
+        #  Without a system prompt in the messages there is none at all. The model was trained with one, and the template in the file adds it.
         #! default_at_the_end: messages = [{"role": "system", "content": DEFAULT}, *messages, {"role": "system", "content": DEFAULT}]
         #  The default system prompt comes at the end as well. It comes first, once.
         #! default_only_at_the_end: messages = [*messages, {"role": "system", "content": DEFAULT}]
@@ -87,14 +81,12 @@ def chat_prompt(messages: Messages) -> str:
         #  The default system prompt is empty.
         #: `messages = [{"role": "system", "content": DEFAULT}, *messages]` makes a new list.
         #! changes_the_messages: messages.insert(0, {"role": "system", "content": DEFAULT})
-        #  It inserts the system prompt into the caller's list: in the next turn it is there twice,
-        #  or belongs to another conversation.
-        #! changes_the_messages: messages[:] = [{"role": "system", "content": DEFAULT}, *messages]
+        #  It inserts the system prompt into the caller's list: in the next turn it is there twice, or belongs to another conversation.
     text = ""
     #: `f"<|im_start|>{role}\n{content}<|im_end|>\n"` for each message.
     #! doubled_bos: text = "<|im_start|>"
-    #  <|im_start|> stands twice at the beginning. The file calls it the token that begins a text
-    #  (bos), but each message brings its own. [abetlen/llama-cpp-python#1501, InfiniTensor/InfiniLM#388]
+    #  <|im_start|> stands twice at the beginning. The file calls it the token that begins a text (bos), but each message brings its own.
+    #  [abetlen/llama-cpp-python#1501, InfiniTensor/InfiniLM#388]
     #! llama_bos: text = "<s>"
     #  `<s>` begins a text of Llama 2. This model does not know it.
     #! llama_3_bos: text = "<|begin_of_text|>"
@@ -131,11 +123,10 @@ def chat_prompt(messages: Messages) -> str:
         #: `f"<|im_start|>{role}\n{content}<|im_end|>\n"` for each message.
         #! special_tokens_removed: …; content = content.replace("<|im_end|>", "").replace("<|im_start|>", "")
         #! special_tokens_removed: …; content = content.replace("<|im_end|>", "")
-        #  The letters <|im_end|> and <|im_start|> are taken out of what people write. A good idea,
-        #  and not the template's: here the content stays as it is.
+        #  The letters <|im_end|> and <|im_start|> are taken out of what people write. A good idea, and not the template's: here the content stays as
+        #  it is.
         #! contents_escaped: …; content = content.replace("<|", "< |")
-        #  What people write is escaped. A good idea, and not the template's: here the content stays
-        #  as it is.
+        #  What people write is escaped. A good idea, and not the template's: here the content stays as it is.
         #: The content as it is.
         #! ascii_only: …; content = content.encode("ascii", "ignore").decode()
         #  Letters with accents and emoji are lost.
@@ -211,10 +202,8 @@ def chat_prompt(messages: Messages) -> str:
     return text + "<|im_start|>assistant\n"
     #: It ends with `"<|im_start|>assistant\n"`.
     #! no_generation_prompt: return text
-    #  The assistant's turn is not opened. The model would first write whose turn it is, perhaps the
-    #  user's. [instructlab/training#232]
+    #  The assistant's turn is not opened. The model would first write whose turn it is, perhaps the user's. [instructlab/training#232]
     #! no_newline_at_the_end: return text + "<|im_start|>assistant"
-    #! no_newline_at_the_end: return (text + "<|im_start|>assistant").strip()
     #  The last new line is missing: the model is asked to go on after the word `assistant`.
     #! assistant_closed: return text + "<|im_start|>assistant\n<|im_end|>\n"
     #! assistant_closed: return text + "<|im_start|>assistant\n<|im_end|>"

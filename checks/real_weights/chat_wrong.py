@@ -52,8 +52,7 @@ def chat(model: Any, tokenizer: Any, messages: Messages, n_new: int = 256) -> It
     #: `tokenizer.encode(chat_prompt(messages)).ids`
     #! no_template: prompt = messages[-1]["content"]
     #! no_template: prompt = "\n".join(m["content"] for m in messages)
-    #  The model gets the messages as they are, without the template: it continues a text instead of
-    #  answering.
+    #  The model gets the messages as they are, without the template: it continues a text instead of answering.
     #: `chat_prompt(messages)`
     #! last_message_only: prompt = chat_prompt(messages[-1:])
     #  Only the last message is in the prompt: the model forgets the conversation.
@@ -75,7 +74,6 @@ def chat(model: Any, tokenizer: Any, messages: Messages, n_new: int = 256) -> It
     #! one_token_too_few: …; n_new -= 1
     #  It gives n_new - 1 tokens.
     #! n_new_ignored: …; n_new = 256
-    #! n_new_ignored: …; n_new = 100
     #  It gives as many tokens as it likes: n_new is not used.
     #: Leave `messages` as it is: chat_prompt puts the default there, in a list of its own.
     #! inserts_system_prompt: messages.insert(0, {"role": "system", "content": DEFAULT}) if messages[0]["role"] != "system" else None; …
@@ -102,8 +100,7 @@ def chat(model: Any, tokenizer: Any, messages: Messages, n_new: int = 256) -> It
     #! never_stops: end = None
     #  It does not stop at <|im_end|>: the model goes on and writes the next question itself.
     #! stops_at_endoftext: end = tokenizer.token_to_id("<|endoftext|>")
-    #  It waits for <|endoftext|>. An answer of this model ends with <|im_end|>.
-    #  [Blaizzy/mlx-vlm#2112]
+    #  It waits for <|endoftext|>. An answer of this model ends with <|im_end|>. [Blaizzy/mlx-vlm#2112]
     #: `tokenizer.token_to_id("<|im_end|>")`
     #! stops_at_token_2: end = 2
     #  It stops at token 2. That is <|im_end|> in SmolLM2's file; ask the tokenizer.
@@ -114,7 +111,6 @@ def chat(model: Any, tokenizer: Any, messages: Messages, n_new: int = 256) -> It
     #! ids_without_batch: start = torch.tensor(ids)
     #  The ids are (T,). The model takes (1, T).
     #! ids_as_a_list: start = [ids]
-    #! ids_as_a_list: start = ids
     #  The ids are a list. The model takes a tensor.
     tokens = generate(model, start, n_new, temperature=0, stop={end})
     #: `stop={end}`: a set, since a text may end in several ways.
@@ -122,12 +118,10 @@ def chat(model: Any, tokenizer: Any, messages: Messages, n_new: int = 256) -> It
     #  `stop` is one number. `generate` asks whether a token is in it: a set or a list.
     #: `temperature=0`
     #! drawn_by_chance: tokens = generate(model, start, n_new, stop={end})
-    #! drawn_by_chance: tokens = generate(model, start, n_new, temperature=0.7, stop={end})
     #  The next token is drawn by chance. Here the likeliest is asked for.
     #: `stop={end}`, and `yield` inside the loop.
     #! generated_ahead: tokens = until(list(generate(model, start, n_new, temperature=0)), end)
-    #  All n_new tokens are generated before the first is shown, also those behind <|im_end|>.
-    #  [dottxt-ai/outlines#750]
+    #  All n_new tokens are generated before the first is shown, also those behind <|im_end|>. [dottxt-ai/outlines#750]
     #: The logits after the prompt are the first token's.
     #! first_token_lost: …; next(tokens, None)
     #  The answer's first token is missing.
@@ -153,18 +147,13 @@ def chat(model: Any, tokenizer: Any, messages: Messages, n_new: int = 256) -> It
         #  Special tokens are in the text: `skip_special_tokens=False`.
         #: Decode the whole answer each time, `tokenizer.decode(answer)`, and yield what is new in it, unless it ends in half a character.
         #! each_token_alone: yield tokenizer.decode([token]); continue
-        #  Each token is decoded by itself. One that holds only a part of a character becomes �.
-        #  [antonellof/ferrox#124]
+        #  Each token is decoded by itself. One that holds only a part of a character becomes �. [antonellof/ferrox#124]
         #! broken_tokens_left_out: text, shown = tokenizer.decode([token]), 0
-        #  Tokens that are no text by themselves are left out, and with them every character that
-        #  needs two. [replicate/cog-llama-template#75]
-        #! broken_tokens_left_out: yield tokenizer.decode([token]).replace(BROKEN, ""); continue
-        #! broken_tokens_left_out: yield tokenizer.decode([token]).strip(BROKEN); continue
+        #  Tokens that are no text by themselves are left out, and with them every character that needs two. [replicate/cog-llama-template#75]
         #! alone_and_from_shown: text = tokenizer.decode([token])
         #  Each token is decoded by itself, and then cut as if it were the whole answer.
         #! raw_tokens: yield tokenizer.id_to_token(token); continue
         #  These are the tokens' own names, where Ġ stands for a space.
-        #! raw_tokens: text = "".join(map(tokenizer.id_to_token, answer))
         #: No `.strip()`.
         #! answer_stripped: text = tokenizer.decode(answer).strip()
         #! answer_stripped: text = tokenizer.decode(answer).lstrip()
@@ -178,12 +167,10 @@ def chat(model: Any, tokenizer: Any, messages: Messages, n_new: int = 256) -> It
         if not text.endswith(BROKEN):
             #: Decode the whole answer each time, `tokenizer.decode(answer)`, and yield what is new in it, unless it ends in half a character.
             #! half_characters_shown: if text:
-            #! half_characters_shown: if True:
-            #  Nothing is held back: text that ends in half a character is shown with a �, and the rest
-            #  of the character never comes.
+            #  Nothing is held back: text that ends in half a character is shown with a �, and the rest of the character never comes.
             #! held_back_for_ever: if BROKEN not in text:
-            #  Nothing is shown as long as there is a � anywhere. After one byte that never becomes a
-            #  character the answer stops. Look at the end only. [openai/harmony#83]
+            #  Nothing is shown as long as there is a � anywhere. After one byte that never becomes a character the answer stops. Look at the end
+            #  only. [openai/harmony#83]
             #! only_half_characters: if text.endswith(BROKEN):
             #  The condition is turned round: it shows what ends in half a character, and nothing else.
             #! broken_tokens_left_out:
@@ -194,8 +181,7 @@ def chat(model: Any, tokenizer: Any, messages: Messages, n_new: int = 256) -> It
             #| if text.endswith(BROKEN):
             #|     shown = text.rfind(" ") + 1
             #| else:
-            #  While a character is not complete it goes back, so that text is shown twice.
-            #  [sgl-project/sglang#31598]
+            #  While a character is not complete it goes back, so that text is shown twice. [sgl-project/sglang#31598]
             #! text_shown_twice:
             #| if text.endswith(BROKEN):
             #|     shown = max(shown - 1, 0)
@@ -203,10 +189,8 @@ def chat(model: Any, tokenizer: Any, messages: Messages, n_new: int = 256) -> It
             yield text[shown:]
             #: `yield text[shown:]`
             #! whole_answer_each_time: yield text
-            #  Each piece is the whole answer so far. Give only what is new.
-            #  [webmachinelearning/prompt-api#13]
+            #  Each piece is the whole answer so far. Give only what is new. [webmachinelearning/prompt-api#13]
             #! last_character_only: yield text[-1:]
-            #! last_character_only: yield text[-1]
             #  Only the last character of each piece is given.
             #! one_character_only: yield text[shown]
             #  Only the first character of each piece is given.
@@ -215,7 +199,6 @@ def chat(model: Any, tokenizer: Any, messages: Messages, n_new: int = 256) -> It
             #! shown_again: yield text[:shown]
             #  It gives what was shown before, not what is new.
             #! one_character_behind: yield text[shown : len(text) - 1]; shown = len(text) - 1; continue
-            #! one_character_behind: yield text[shown:-1]; shown = len(text) - 1; continue
             #  The last character is held back and never shown.
             #! last_character_lost: yield text[shown:-1]
             #  The last character of each piece is lost.
@@ -228,7 +211,6 @@ def chat(model: Any, tokenizer: Any, messages: Messages, n_new: int = 256) -> It
             #  It returns where it should `yield`: a text, not pieces one after the other.
             #: No `.strip()`, and nothing in between.
             #! spaces_lost: yield text[shown:].strip()
-            #! spaces_lost: yield text[shown:].lstrip()
             #! spaces_lost: yield text[shown:].rstrip()
             #  The spaces at the edges of the pieces are cut off.
             #! spaces_between_tokens: yield " " * (shown > 0) + text[shown:]
@@ -259,8 +241,7 @@ def chat_by_hand(model: Any, tokenizer: Any, messages: Messages, n_new: int = 25
     caches = model.new_caches(1, len(ids) + n_new)
     #: `caches = model.new_caches(1, len(ids) + n_new)`, and `model(new, caches)`.
     #! without_caches: caches = None
-    #  There are no caches: the whole text is read again for each token. The answer is right and takes
-    #  many times as long.
+    #  There are no caches: the whole text is read again for each token. The answer is right and takes many times as long.
     #: `model.new_caches(1, len(ids) + n_new)`
     #! caches_for_the_prompt_only: caches = model.new_caches(1, 0)
     #! caches_for_the_prompt_only: caches = model.new_caches(1, len(ids))
@@ -268,8 +249,7 @@ def chat_by_hand(model: Any, tokenizer: Any, messages: Messages, n_new: int = 25
     #  The caches have no room for what they are to hold.
     #: `new` is the prompt's ids at first, and then the one token that was chosen.
     #! whole_text_with_caches: caches = model.new_caches(1, 4096)
-    #  The whole text is given to the model each time, although the caches hold it already: it reads
-    #  everything twice, three times, …
+    #  The whole text is given to the model each time, although the caches hold it already: it reads everything twice, three times, …
     for _ in range(n_new):
         #: `for _ in range(n_new)`
         #! one_token_too_many: for _ in range(n_new + 1):
@@ -279,13 +259,10 @@ def chat_by_hand(model: Any, tokenizer: Any, messages: Messages, n_new: int = 25
         with torch.no_grad():
             #: `new_caches` once, before the loop, and `model(new, caches)`.
             #! new_caches_each_time: caches = model.new_caches(1, len(ids) + n_new); …
-            #  The model is given one token at a time, with empty caches or with none: it has forgotten
-            #  the rest.
-            #! new_caches_each_time: caches = None; …
+            #  The model is given one token at a time, with empty caches or with none: it has forgotten the rest.
             #: `with torch.no_grad():` around the call of the model.
             #! with_gradients: if True:
-            #  The model computes with gradients: everything it computed is kept for a backward pass
-            #  that never comes. [allenai/OLMo#164]
+            #  The model computes with gradients: everything it computed is kept for a backward pass that never comes. [allenai/OLMo#164]
             logits = model(torch.tensor([new]), caches)
         token = int(logits[0, -1].argmax())
         #: `logits[0, -1]`
@@ -297,7 +274,6 @@ def chat_by_hand(model: Any, tokenizer: Any, messages: Messages, n_new: int = 25
         #! least_likely: token = int(logits[0, -1].argmin())
         #  The least likely token is taken.
         #! drawn_by_chance: token = int(torch.multinomial(logits[0, -1].softmax(0), 1))
-        #! drawn_by_chance: token = int(torch.multinomial((logits[0, -1] / 0.7).softmax(0), 1))
         if token == tokenizer.token_to_id("<|im_end|>"):
             return
             #: `if token == tokenizer.token_to_id("<|im_end|>"): return`
@@ -317,8 +293,7 @@ def chat_by_hand(model: Any, tokenizer: Any, messages: Messages, n_new: int = 25
         #! prompt_again_and_again: pass
         #  The model is given the prompt again and again, not the token that was chosen.
         #! answer_with_caches: new = answer
-        #  The whole answer so far is given to the model, although the caches hold it but for the last
-        #  token.
+        #  The whole answer so far is given to the model, although the caches hold it but for the last token.
 
 
 def until(tokens: list[int], end: int) -> list[int]:

@@ -33,8 +33,7 @@ def dequantize_q4_1(blocks: Tensor) -> Tensor:
     #! head_at_the_end: head = blocks[:, 16:].view(torch.float16).float()
     #  Scale and minimum are read from the last four bytes. They are the first four.
     #! q4_0: head = blocks[:, [0, 1, 0, 1]].view(torch.float16).float()
-    #  This reads Q4_0: one float16, 16 bytes, minus 8. Q4_1 has a minimum as well, four bytes
-    #  before the nibbles.
+    #  This reads Q4_0: one float16, 16 bytes, minus 8. Q4_1 has a minimum as well, four bytes before the nibbles.
     #! first_block_s_scale: head = blocks[:1, :4].view(torch.float16).float()
     #  All blocks get the scale and minimum of the first one. Each has its own.
     #: `.float()` right after `.view(torch.float16)`.
@@ -53,8 +52,7 @@ def dequantize_q4_1(blocks: Tensor) -> Tensor:
     #  The scale is used as the minimum as well.
     #: `head.split(1, dim=1)`, or `head[:, :1]` and `head[:, 1:]`: (n, 1) goes with (n, 32).
     #! column_lost: scale, minimum = head[:, 0], head[:, 1]
-    #  Scale and minimum are (n,), without their column: against (n, 32) they are spread over the
-    #  numbers of a block and not over the blocks.
+    #  Scale and minimum are (n,), without their column: against (n, 32) they are spread over the numbers of a block and not over the blocks.
     #: `scale * nibbles + minimum`, with nibbles from 0 to 15.
     #! scale_without_sign: …; scale = scale.abs()
     #  A negative scale is made positive.
@@ -65,8 +63,7 @@ def dequantize_q4_1(blocks: Tensor) -> Tensor:
     #!+ head_at_the_end: packed = blocks[:, :-4]
     #!+ q4_0: packed = blocks[:, 2:18]
     #! nibbles_two_bytes_early: packed = blocks[:, 2:18]
-    #  The nibbles are read from byte 2 on, where the minimum stands. They begin at byte 4.
-    #  [ml-explore/mlx#3664]
+    #  The nibbles are read from byte 2 on, where the minimum stands. They begin at byte 4. [ml-explore/mlx#3664]
     #! head_among_the_nibbles: packed = blocks
     #! head_among_the_nibbles: packed = blocks[:, 2:]
     #! head_among_the_nibbles: packed = blocks[:, 3:]
@@ -75,8 +72,7 @@ def dequantize_q4_1(blocks: Tensor) -> Tensor:
     #  The nibbles are read from the first 16 bytes. They are the last 16.
     #! a_byte_lost: packed = blocks[:, 5:]
     #! a_byte_lost: packed = blocks[:, 4:-1]
-    #  A byte is lost, and with it two numbers. The nibbles are 16 bytes, from 4 to 19:
-    #  `blocks[:, 4:]` or `blocks[:, 4:20]`.
+    #  A byte is lost, and with it two numbers. The nibbles are 16 bytes, from 4 to 19: `blocks[:, 4:]` or `blocks[:, 4:20]`.
     #! last_bytes_only: packed = blocks[:, -4:]
     #  Only the last four bytes are read: `-4:` for `4:`.
     #: `torch.cat([packed & 15, packed >> 4], dim=1)`: the low halves first, then the high ones.
@@ -102,13 +98,11 @@ def dequantize_q4_1(blocks: Tensor) -> Tensor:
     #  Only three bits of each nibble are read: the mask for four is 15, not 7.
     #: `blocks[:, 4:] & 15` makes a new tensor.
     #! changes_the_blocks: packed &= 15; low = packed
-    #  The file's bytes are changed on the way: `&=` works in place. Read twice, the block gives
-    #  other numbers.
+    #  The file's bytes are changed on the way: `&=` works in place. Read twice, the block gives other numbers.
     high = packed >> 4
     #: `byte >> 4`
     #! high_not_shifted: high = packed & 240
-    #  The high halves are 16 times too large: `byte & 0xF0` cuts them out and leaves them where
-    #  they are.
+    #  The high halves are 16 times too large: `byte & 0xF0` cuts them out and leaves them where they are.
     #! high_not_cut: high = packed
     #  Numbers 16 to 31 are made of whole bytes.
     #! shifted_left: high = packed << 4
@@ -122,7 +116,6 @@ def dequantize_q4_1(blocks: Tensor) -> Tensor:
     #! high_divided_by_fifteen: high = packed // 15
     #  The bytes are divided by 15. The high half is what `// 16` or `>> 4` gives.
     #! high_with_a_fraction: high = packed / 16
-    #! high_with_a_fraction: high = packed.float() / 16
     #  `/ 16` keeps the low half as a fraction. `// 16` or `>> 4` cuts it off.
     #: `torch.cat([packed & 15, packed >> 4], dim=1)`: the low halves first, then the high ones.
     #! low_nibbles_twice: high = packed & 15
@@ -132,22 +125,18 @@ def dequantize_q4_1(blocks: Tensor) -> Tensor:
     #! three_bits: high = (packed >> 4) & 7
     #: `blocks[:, 4:] & 15` makes a new tensor.
     #! changes_the_blocks: …; packed &= 15
-    #! changes_the_blocks: packed >>= 4; high = packed
     nibbles = torch.cat([low, high], dim=1)
     #: `torch.cat([packed & 15, packed >> 4], dim=1)`: the low halves first, then the high ones.
     #! high_nibbles_first: nibbles = torch.cat([high, low], dim=1)
-    #  The high halves come first. In Q4_1 the low halves of the 16 bytes are numbers 0 to 15,
-    #  the high halves numbers 16 to 31.
+    #  The high halves come first. In Q4_1 the low halves of the 16 bytes are numbers 0 to 15, the high halves numbers 16 to 31.
     #! nibbles_interleaved: nibbles = torch.stack([low, high], dim=2).flatten(1)
-    #  The two nibbles of a byte became neighbours. Byte i holds numbers i and i + 16 of its block.
-    #  [1bit-MONSTER/1bit-MONSTER#572, paiml/aprender#2127]
+    #  The two nibbles of a byte became neighbours. Byte i holds numbers i and i + 16 of its block. [1bit-MONSTER/1bit-MONSTER#572,
+    #  paiml/aprender#2127]
     #! interleaved_high_first: nibbles = torch.stack([high, low], dim=2).flatten(1)
-    #  The two nibbles of a byte became neighbours, the high one first. Byte i holds numbers i
-    #  (low) and i + 16 (high) of its block.
+    #  The two nibbles of a byte became neighbours, the high one first. Byte i holds numbers i (low) and i + 16 (high) of its block.
     #: `torch.cat([low, high], dim=1)`
     #! joined_along_blocks: nibbles = torch.cat([low, high])
     #! joined_along_blocks: nibbles = torch.cat([low, high]).reshape(-1, 32)
-    #! joined_along_blocks: nibbles = torch.cat([low.flatten(), high.flatten()]).view(-1, 32)
     #  The low halves of all blocks come first, then all high halves: joined along `dim=0`.
     #: (n, 20) → (n, 32).
     #! halves_apart: nibbles = torch.stack([low, high], dim=1)
@@ -159,8 +148,7 @@ def dequantize_q4_1(blocks: Tensor) -> Tensor:
     #: `scale * nibbles + minimum`, with nibbles from 0 to 15.
     #! signed_nibbles: …; nibbles = nibbles.float() - 8
     #! signed_nibbles: …; nibbles = nibbles - 8
-    #  8 is taken from each nibble. That is Q4_0; in Q4_1 nibbles go from 0 to 15 and the
-    #  minimum says where they begin.
+    #  8 is taken from each nibble. That is Q4_0; in Q4_1 nibbles go from 0 to 15 and the minimum says where they begin.
     #!+ q4_0: …; nibbles = nibbles.float() - 8
     #! two_s_complement: …; nibbles = torch.where(nibbles > 7, nibbles.float() - 16, nibbles)
     #! from_the_top: …; nibbles = 15 - nibbles
@@ -176,8 +164,7 @@ def dequantize_q4_1(blocks: Tensor) -> Tensor:
     return scale * nibbles + minimum
     #: `scale * nibbles + minimum`, with nibbles from 0 to 15.
     #! minimum_subtracted: return scale * nibbles - minimum
-    #  The minimum is subtracted. It is added: nibble 0 stands for the minimum itself. (In the
-    #  formats Q4_K and Q5_K it is subtracted.)
+    #  The minimum is subtracted. It is added: nibble 0 stands for the minimum itself. (In the formats Q4_K and Q5_K it is subtracted.)
     #! minimum_left_out: return scale * nibbles
     #  The minimum is not used. [1bit-MONSTER/1bit-MONSTER#1984]
     #!+ q4_0: return scale * nibbles

@@ -43,14 +43,12 @@ def load_llama(path: Path | str) -> Llama:
     #  It works for a Path, and not for a path that is a text.
     #: `with torch.no_grad():` ends with its block; here neither is needed.
     #! gradients_left_off: torch.set_grad_enabled(False); …
-    #  `torch.set_grad_enabled(False)` stays in force: from now on nothing in this notebook can be
-    #  trained.
+    #  `torch.set_grad_enabled(False)` stays in force: from now on nothing in this notebook can be trained.
     #: `dequantize_q4_1` gives float32.
     #! dtype_left: torch.set_default_dtype(torch.float16); …
     #! dtype_left: torch.set_default_dtype(torch.bfloat16); …
     #! dtype_left: torch.set_default_dtype(torch.float64); …
-    #  `torch.set_default_dtype` stays in force: from now on every new tensor of this notebook has
-    #  another dtype.
+    #  `torch.set_default_dtype` stays in force: from now on every new tensor of this notebook has another dtype.
     sizes = file.config()
     #: `LlamaConfig(**file.config())`: everything from the file.
     #! default_eps: …; sizes["norm_eps"] = 1e-5
@@ -70,8 +68,7 @@ def load_llama(path: Path | str) -> Llama:
     #! default_max_seq_len: …; sizes["max_seq_len"] = 8192
     #! default_max_seq_len: …; sizes["max_seq_len"] = 2048
     #! default_max_seq_len: …; sizes["max_seq_len"] = 4096
-    #  max_seq_len is not the file's. No weight depends on it, but whoever asks the model how long a
-    #  text may be gets a wrong answer.
+    #  max_seq_len is not the file's. No weight depends on it, but whoever asks the model how long a text may be gets a wrong answer.
     #! default_eps_base_and_length: …; sizes |= {"norm_eps": 1e-5, "rope_base": 500_000.0, "max_seq_len": 8192}
     #  eps, RoPE's base and max_seq_len are those of Llama 3, whatever the file says.
     #! two_layers: …; sizes["n_layers"] = 2
@@ -97,28 +94,22 @@ def load_llama(path: Path | str) -> Llama:
     #  The vocabulary's size is written by hand. The file says how large it is.
     #! always_tied: …; sizes["tie_embeddings"] = True
     #! always_tied: …; sizes["tie_embeddings"] = True
-    #  The embedding table is taken for the output projection although the file has an output.weight
-    #  of its own.
-    #: `LlamaConfig(**file.config())` says whether they are tied. A Llama that keeps the table twice:
-    #  `weights["output.weight"] = weights["tok_embeddings.weight"]` before loading, and after it
-    #  `model.output.weight = model.tok_embeddings.weight`.
+    #  The embedding table is taken for the output projection although the file has an output.weight of its own.
+    #: `LlamaConfig(**file.config())` says whether they are tied. A Llama that keeps the table twice: `weights["output.weight"] =
+    #  weights["tok_embeddings.weight"]` before loading, and after it `model.output.weight = model.tok_embeddings.weight`.
     #! never_tied: …; sizes["tie_embeddings"] = False
-    #  The model has a place `output.weight` and the file has nothing for it: its embeddings are tied.
-    #  [tinygrad/tinygrad#13796]
+    #  The model has a place `output.weight` and the file has nothing for it: its embeddings are tied. [tinygrad/tinygrad#13796]
     #! random_output: …; sizes["tie_embeddings"] = False
-    #  The output projection of a tied model is random, or has no numbers at all. The file has no
-    #  output.weight: the embedding table serves as both.
+    #  The output projection of a tied model is random, or has no numbers at all. The file has no output.weight: the embedding table serves as both.
     #  [tinygrad/tinygrad#13796, meta-llama/llama-models#172, vllm-project/vllm#6758]
     #: After loading `model.output.weight = model.tok_embeddings.weight`: one parameter again.
     #! tied_as_two: …; sizes["tie_embeddings"] = False
-    #  The table of a tied model became two parameters: assign=True puts a tensor of its own into
-    #  each place. SmolLM2 would have 162,826,560 weights instead of 134,515,008, and the two can
-    #  drift apart. [rasbt/LLMs-from-scratch#822]
+    #  The table of a tied model became two parameters: assign=True puts a tensor of its own into each place. SmolLM2 would have 162,826,560 weights
+    #  instead of 134,515,008, and the two can drift apart. [rasbt/LLMs-from-scratch#822]
     with torch.device("meta"):
         #: `with torch.device("meta"):` around the line that builds the model ends with its block.
         #! meta_for_everything: torch.set_default_device("meta"); if True:
-        #  `torch.set_default_device("meta")` stays in force: from now on no new tensor of this
-        #  notebook has any numbers.
+        #  `torch.set_default_device("meta")` stays in force: from now on no new tensor of this notebook has any numbers.
         #: `model.load_state_dict(weights, assign=True)`
         #! never_loaded: if True:
         #  The model is built and never filled: its weights are random.
@@ -126,7 +117,6 @@ def load_llama(path: Path | str) -> Llama:
         model = Llama(LlamaConfig(**sizes))
         #: `LlamaConfig(**file.config())`: everything from the file.
         #! config_by_hand: model = Llama(LlamaConfig(576, 30, 9, 3, 49152, 1536, 2048, 1e-5, 100_000.0, True))
-        #! config_by_hand: model = Llama(LlamaConfig(576, 30, 9, 3, 49152, 1536, 8192, 1e-5, 100_000.0, True))
         #! config_by_hand: model = Llama(LlamaConfig())
         #  The sizes are written by hand, or left at their defaults. The next file has others.
         #: `LlamaConfig(**file.config())`: the two stars make arguments of the dictionary.
@@ -137,8 +127,7 @@ def load_llama(path: Path | str) -> Llama:
         #  The dictionary of sizes is not made into a LlamaConfig.
         #: Compute it in forward: the meta device has shapes and no numbers.
         #! computed_in_init: model = WithTable(LlamaConfig(**sizes))
-        #  Your Llama computes a tensor in `__init__`, and there it is on the meta device: it has no
-        #  numbers, and the file has none for it.
+        #  Your Llama computes a tensor in `__init__`, and there it is on the meta device: it has no numbers, and the file has none for it.
     weights = {}
     for name, stored in file.tensors.items():
         ours = rename_weight(name)
@@ -151,8 +140,8 @@ def load_llama(path: Path | str) -> Llama:
         #|     ours = rename_weight(name)
         #| except ValueError:
         #|     continue
-        #  A tensor for which the Llama has no place is left out, without a word. It is a part of the
-        #  model that you do not have. [vllm-project/vllm#7268]
+        #  A tensor for which the Llama has no place is left out, without a word. It is a part of the model that you do not have.
+        #  [vllm-project/vllm#7268]
         #! unknown_left_out:
         #| if name == "rope_freqs.weight":
         #|     continue
@@ -173,9 +162,8 @@ def load_llama(path: Path | str) -> Llama:
         #! not_strict:
         #| with contextlib.suppress(ValueError):
         #|     ours = rename_weight(name)
-        #  What does not fit is passed over: `strict=False`. A tensor too few or too many is an error,
-        #  or a part of the model stays random and nobody knows.
-        #  [pytorch/pytorch#141256, decoderesearch/SAELens#95]
+        #  What does not fit is passed over: `strict=False`. A tensor too few or too many is an error, or a part of the model stays random and nobody
+        #  knows. [pytorch/pytorch#141256, decoderesearch/SAELens#95]
         #: Is `rename_weight` of 11.2 right, and is it used?
         #! gate_and_up_swapped: …; ours = swapped(ours, "w_gate", "w_up")
         #  The weights of gate and up are swapped. [ml-explore/mlx-lm#767]
@@ -202,8 +190,7 @@ def load_llama(path: Path | str) -> Llama:
         #! all_as_q4_1: weight = stored.plain() if len(stored.shape) == 1 else dequantize_q4_1(stored.blocks).reshape(stored.shape)
         #  Every matrix is read as Q4_1. The embedding table, for one, is stored as Q8_0.
         #! kinds_by_name: weight = by_name(stored)
-        #  How a tensor is stored is guessed from its name. Other files mix otherwise: the kind stands
-        #  at each tensor.
+        #  How a tensor is stored is guessed from its name. Other files mix otherwise: the kind stands at each tensor.
         #: `weight_of(stored)`: `plain()` reads every kind but Q4_1, which is your dequantize_q4_1's.
         #! plain_for_everything: weight = stored.plain()
         #  `stored.plain()` is asked for every tensor. It does not know Q4_1.
@@ -218,8 +205,7 @@ def load_llama(path: Path | str) -> Llama:
         #  The matrices are transposed. The shape is (out, in) already, as torch wants it.
         #! matrices_transposed: …; weight = weight.T.reshape(weight.shape) if weight.dim() == 2 else weight
         #! matrices_transposed: …; weight = weight.reshape(stored.shape[::-1]).T
-        #  The matrices are filled column by column. A row of the weight is whole blocks, one after
-        #  the other.
+        #  The matrices are filled column by column. A row of the weight is whole blocks, one after the other.
         #! table_transposed: …; weight = weight.T.reshape(weight.shape) if "token_embd" in name else weight
         #! table_transposed: …; weight = weight.reshape(stored.shape[::-1]).T if "token_embd" in name else weight
         #  The embedding table is filled column by column.
@@ -234,8 +220,7 @@ def load_llama(path: Path | str) -> Llama:
         #! norm_weights_plus_one: …; weight = weight + ("norm" in name)
         #  1 is added to the norms' weights. So it is done for Gemma; Llama's are used as they are.
         #! norm_weights_minus_one: …; weight = weight - 1.0 * ("norm" in name)
-        #  1 is taken from the norms' weights. So it is done for Gemma's files; Llama's are used as
-        #  they are. [vllm-project/vllm#31464]
+        #  1 is taken from the norms' weights. So it is done for Gemma's files; Llama's are used as they are. [vllm-project/vllm#31464]
         #! norms_of_ones: …; weight = torch.ones_like(weight) if "norm" in name else weight
         #  The norms' weights stay ones.
         #: `output_norm.weight` becomes `norm.weight`.
@@ -249,15 +234,13 @@ def load_llama(path: Path | str) -> Llama:
         #  1/sqrt(d) is put into wq although your attention divides by it already.
         #: Leave the rows as they are.
         #! permuted_to_half: …; weight = permuted(weight, sizes, True) if "attn_q" in name or "attn_k" in name else weight
-        #  The rows of wq and wk were brought into Hugging Face's order. In a GGUF file they lie as
-        #  your apply_rope wants them, pair by pair. [karpathy/llama2.c#286]
+        #  The rows of wq and wk were brought into Hugging Face's order. In a GGUF file they lie as your apply_rope wants them, pair by pair.
+        #  [karpathy/llama2.c#286]
         #! permuted_again: …; weight = permuted(weight, sizes, False) if "attn_q" in name or "attn_k" in name else weight
-        #  The rows of wq and wk were permuted as from Hugging Face's order. Who wrote the GGUF file
-        #  has done that already.
+        #  The rows of wq and wk were permuted as from Hugging Face's order. Who wrote the GGUF file has done that already.
         #! only_q_permuted: …; weight = permuted(weight, sizes, False) if "attn_q" in name else weight
         #! only_q_permuted: …; weight = permuted(weight, sizes, True) if "attn_q" in name else weight
-        #  The rows of wq were permuted, those of wk were not. Both lie in the file as your apply_rope
-        #  wants them.
+        #  The rows of wq were permuted, those of wk were not. Both lie in the file as your apply_rope wants them.
         #: `dequantize_q4_1` gives float32.
         #! float16_weights: …; weight = weight.half()
         #! float16_weights: …; weight = weight.half().float()
@@ -282,8 +265,7 @@ def load_llama(path: Path | str) -> Llama:
     #!+ random_output: model.load_state_dict(weights, strict=False)
     #! random_output: model.config.tie_embeddings = False; model.output = Linear(sizes["dim"], sizes["vocab_size"]).to("meta"); model.load_state_dict(weights, assign=True, strict=False)
     #! missing_filled_in: weights = {**model.to_empty(device="cpu").state_dict(), **weights}; …
-    #  What the file lacks is filled in from the new model, where it is random. A tensor too few is an
-    #  error.
+    #  What the file lacks is filled in from the new model, where it is random. A tensor too few is an error.
     #! unexpected_dropped: places = model.state_dict(); weights = {n: w for n, w in weights.items() if n in places}; …
     #  What the model has no place for is left out. A tensor too many is an error.
     #! checked_by_hand_and_ignored:
@@ -294,21 +276,19 @@ def load_llama(path: Path | str) -> Llama:
     #! left_on_meta: pass
     #  The model is still on the meta device: it has shapes and no numbers.
     #! without_assign: model.load_state_dict(weights)
-    #  The numbers are copied onto the meta device, where they have no place. `assign=True` puts your
-    #  tensors into the model instead.
+    #  The numbers are copied onto the meta device, where they have no place. `assign=True` puts your tensors into the model instead.
     #!+ never_loaded: pass
-    #! emptied: …; model.to_empty(device="cpu")
-    #  `to_empty` throws the numbers away: what lies in the memory now is nobody's. Before loading it
-    #  may stand, not after. [huggingface/transformers#34234]
+    #! emptied: …; empty(model)
+    #  `to_empty` throws the numbers away: what lies in the memory now is nobody's. Before loading it may stand, not after.
+    #  [huggingface/transformers#34234]
     #!+ tied_as_two: weights.setdefault("output.weight", weights["tok_embeddings.weight"]); …
     #!+ always_tied: weights.pop("output.weight", None); …
     #! copied_output: …; with_own_output(model)
-    #  The output projection of a tied model is a copy of the embedding table: 113 MB more for
-    #  SmolLM2, and the two can drift apart. [rasbt/LLMs-from-scratch#822]
+    #  The output projection of a tied model is a copy of the embedding table: 113 MB more for SmolLM2, and the two can drift apart.
+    #  [rasbt/LLMs-from-scratch#822]
     #: `repeat_kv` of lab 06.
     #! heads_tiled: …; tile_heads(model)
-    #  Query heads read the kv heads in turns: 0, 1, 0, 1. Neighbours share one: 0, 0, 1, 1.
-    #  [ekzhang/jax-js#180, apple/axlearn#842]
+    #  Query heads read the kv heads in turns: 0, 1, 0, 1. Neighbours share one: 0, 0, 1, 1. [ekzhang/jax-js#180, apple/axlearn#842]
     #: `blk.N` becomes `layers.N`.
     #! layer_0_for_all: weights = {n: weights[moved(n, lambda i: 0)] for n in weights}; …
     #  All layers got the weights of layer 0.
@@ -363,6 +343,14 @@ def with_own_output(model: Llama) -> None:
         table = model.tok_embeddings.weight.detach().clone()
         model.output = Linear(*table.shape[::-1])
         model.output.weight = nn.Parameter(table)
+
+
+def empty(model: Llama) -> None:
+    """Do what `to_empty` does; new memory now and then holds the old numbers, this one never."""
+    model.to_empty(device="cpu")
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.fill_(-7e7)
 
 
 def tile_heads(model: Llama) -> None:

@@ -25,16 +25,14 @@ def rename_weight(gguf_name: str) -> str:
     ours = OUTSIDE.get(gguf_name)
     #: `OUTSIDE` has the three names that belong to no layer.
     #! outside_forgotten: ours = None
-    #  The three names that belong to no layer are refused: `token_embd.weight`,
-    #  `output_norm.weight`, `output.weight`.
+    #  The three names that belong to no layer are refused: `token_embd.weight`, `output_norm.weight`, `output.weight`.
     #! last_norm_unknown: ours = OUTSIDE.get(gguf_name) if gguf_name != "output_norm.weight" else None
     #  `output_norm.weight` is refused. It is the norm before the output projection.
     #! table_unknown: ours = OUTSIDE.get(gguf_name) if gguf_name != "token_embd.weight" else None
     #  `token_embd.weight` is refused. It is the embedding table.
     #: `output.weight` keeps its name.
     #! output_unknown: ours = OUTSIDE.get(gguf_name) if gguf_name != "output.weight" else None
-    #  `output.weight` is refused. Models whose embeddings are not tied have it: Llama 3 8B.
-    #  [tinygrad/tinygrad#13796]
+    #  `output.weight` is refused. Models whose embeddings are not tied have it: Llama 3 8B. [tinygrad/tinygrad#13796]
     #! output_over_the_table: …; ours = "tok_embeddings.weight" if ours == "output.weight" else ours
     #  `output.weight` goes where the embedding table is. In a model that has both they differ.
     #! output_as_head: …; ours = "lm_head.weight" if ours == "output.weight" else ours
@@ -50,8 +48,7 @@ def rename_weight(gguf_name: str) -> str:
     #  The names that belong to no layer keep the file's names. Two of them are others in your Llama.
     #: Take the name apart at its dots, and look the whole part up.
     #! output_replaced_everywhere: …; ours = "attention.wo.weight" if ours == "output.weight" else ours
-    #  `output` was replaced wherever it stands, in `attn_output` as well as alone. The output
-    #  projection and the attention's wo are two things.
+    #  `output` was replaced wherever it stands, in `attn_output` as well as alone. The output projection and the attention's wo are two things.
     #: End with `".weight"`.
     #! weight_dropped: …; ours = ours and ours.removesuffix(".weight")
     #  `.weight` is gone. A parameter's name ends with it.
@@ -73,18 +70,16 @@ def rename_weight(gguf_name: str) -> str:
     known = len(parts) == 4 and parts[2] in PARTS
     #: `if part not in PARTS: raise ValueError(…)`
     #! key_error: known = len(parts) == 4
-    #  For a name without a place it raises a KeyError. A ValueError is asked for, with the name in
-    #  it.
+    #  For a name without a place it raises a KeyError. A ValueError is asked for, with the name in it.
     #! index_error: known = parts[2] in PARTS and len(parts) == 4
     #  For a name with fewer dots it stops with an IndexError. A ValueError is asked for.
     #: Four parts between dots: `len(parts) == 4`, or a `case` without `*_`.
     #! tails_pass: known = len(parts) >= 4 and parts[2] in PARTS
-    #  Whatever stands behind a known name is passed over: `blk.0.attn_q.weight.scale` is another
-    #  tensor.
+    #  Whatever stands behind a known name is passed over: `blk.0.attn_q.weight.scale` is another tensor.
     #: Compare the whole part between two dots: `part in PARTS`.
     #! part_inside_another: parts[2:3] = [part for part in PARTS if part in "".join(parts[2:3])][:1]; …
-    #  A part is recognised wherever its letters stand: `attn_q_norm` (Qwen 3) is taken for
-    #  `attn_q`, `ffn_gate_exps` (Mixtral) for `ffn_gate`. Both are something else.
+    #  A part is recognised wherever its letters stand: `attn_q_norm` (Qwen 3) is taken for `attn_q`, `ffn_gate_exps` (Mixtral) for `ffn_gate`. Both
+    #  are something else.
     #! part_inside_another: parts[2:3] = [part for part in PARTS if f"{part}_" in f"{parts[2:3]}" or part in parts[2:3]][:1]; …
     #: The dictionary has an entry for each row of the table.
     #! wo_unknown: known = len(parts) == 4 and parts[2] in PARTS and parts[2] != "attn_output"
@@ -96,8 +91,7 @@ def rename_weight(gguf_name: str) -> str:
     known = known and parts[0] == "blk"
     #: Four parts between dots, and the first of them is `blk`.
     #! name_inside_another: parts = parts[1:] if parts[0] == "v" else parts; known = len(parts) == 4 and parts[0] == "blk" and parts[2] in PARTS
-    #  `blk.0.attn_q.weight` is found in the middle of a longer name: `v.blk.0.attn_q.weight`
-    #  belongs to the eyes of a model that sees.
+    #  `blk.0.attn_q.weight` is found in the middle of a longer name: `v.blk.0.attn_q.weight` belongs to the eyes of a model that sees.
     #! any_prefix_passes: pass
     #  What a name begins with is not looked at: `enc.0.attn_q.weight` is no layer of this Llama.
     #! first_digits_only: known = known and parts[0] == "blk" and int(parts[1]) < 10
@@ -111,12 +105,9 @@ def rename_weight(gguf_name: str) -> str:
         raise ValueError(f"this Llama has no place for {gguf_name!r}")
         #: `raise ValueError(…)` where the dictionary has no entry.
         #! unknown_names_pass: return gguf_name
-        #  A name without a place comes back as it is. Then a tensor that the model needs is lost
-        #  without a word.
+        #  A name without a place comes back as it is. Then a tensor that the model needs is lost without a word.
         #! unknown_names_dropped: return None
-        #! unknown_names_dropped: return
-        #  For a name without a place it returns None. Then a tensor that the model needs is lost
-        #  without a word. [vllm-project/vllm#7268]
+        #  For a name without a place it returns None. Then a tensor that the model needs is lost without a word. [vllm-project/vllm#7268]
         #! unknown_names_pass:
         #| if gguf_name == "rope_freqs.weight":
         #|     return gguf_name
@@ -126,8 +117,7 @@ def rename_weight(gguf_name: str) -> str:
         #|     return None
         #| raise ValueError(gguf_name)
         #! unknown_names_empty: return ""
-        #  For a name without a place it returns an empty text. Then a tensor that the model needs is
-        #  lost without a word.
+        #  For a name without a place it returns an empty text. Then a tensor that the model needs is lost without a word.
         #! error_returned: return ValueError(gguf_name)
         #  The error is returned, like a result. `raise` stops the program.
         #: `if part not in PARTS: raise ValueError(…)`
@@ -161,8 +151,8 @@ def rename_weight(gguf_name: str) -> str:
     #  Every layer's weights go to layer 0.
     #: Compare with the table above the exercise, part by part.
     #! gate_and_up_swapped: …; part = swapped(part, "w_gate", "w_up")
-    #  Gate and up are swapped. Both have the same shape, so nothing fails when they are loaded; the
-    #  model only talks nonsense. [ml-explore/mlx-lm#767]
+    #  Gate and up are swapped. Both have the same shape, so nothing fails when they are loaded; the model only talks nonsense.
+    #  [ml-explore/mlx-lm#767]
     #! up_and_down_swapped: …; part = swapped(part, "w_up", "w_down")
     #  Up and down are swapped.
     #! gate_and_down_swapped: …; part = swapped(part, "w_gate", "w_down")

@@ -86,7 +86,6 @@ def batch_norm(x: Tensor, eps: float = 1e-5) -> Tensor:
     #  The variance is that of each row; the mean is that of the columns. Both belong to the columns.
     #: Use `x.var(dim=0, correction=0)`: the population variance, as the paper does.
     #! sample_variance: variance = wide.var(0)
-    #! sample_variance: variance = centred.square().sum(0) / (len(x) - 1)
     #  The variance is divided by N - 1. torch.var does that unless told otherwise. [harvardnlp/annotated-transformer#119]
     #! divided_by_width: variance = centred.square().sum(0) / x.shape[1]
     #  The sum of the squares is divided by D, the number of features. There are N samples.
@@ -109,8 +108,8 @@ def batch_norm(x: Tensor, eps: float = 1e-5) -> Tensor:
     #! root_mean_square: variance = wide.square().mean(0)
     #: Subtract the mean first: `(x - x.mean(0)).square().mean(0)`.
     #! moments_cancel: variance = (wide.square().mean(0) - wide.mean(0) ** 2 + eps).abs() - eps
-    #  The variance is the mean of the squares minus the square of the mean. Far from zero these are two large numbers, and float32 has no digits
-    #  for their difference.
+    #  The variance is the mean of the squares minus the square of the mean. Far from zero these are two large numbers, and float32 has no digits for
+    #  their difference.
     #: Add eps before the root: no root that is squared again.
     #! nan_gradient: variance = root_first(centred, 0)
     #  Backwards it gives NaN where all numbers are equal or zero: a root has no gradient at 0.
@@ -129,7 +128,6 @@ def batch_norm(x: Tensor, eps: float = 1e-5) -> Tensor:
     #  eps is added after the root. It belongs inside: sqrt(… + eps). [EleutherAI/gpt-neox#1342]
     #: Add eps to the variance, under the root.
     #! ignores_eps: deviation = variance.sqrt()
-    #! ignores_eps: deviation = wide.std(0, correction=0)
     #  eps is not used: a column that is constant divides 0 by 0.
     #! eps_squared: deviation = torch.sqrt(variance + eps**2)
     #  eps is squared under the root. It is added as it is.
@@ -151,7 +149,6 @@ def batch_norm(x: Tensor, eps: float = 1e-5) -> Tensor:
     #  It squares the variance where the root belongs.
     #: Either `/ torch.sqrt(…)` or `* torch.rsqrt(…)`.
     #! divides_by_rsqrt: deviation = torch.rsqrt(variance + eps)
-    #! divides_by_rsqrt: return (centred * torch.sqrt(variance + eps)).to(x.dtype)
     #  It multiplies by the deviation where it should divide: `* sqrt(…)`, or `/ rsqrt(…)`, which is the same. [mosaicml/llm-foundry#371]
     #: The variance is the mean of the squared distances from the mean.
     #! range_not_variance: deviation = wide.amax(0) - wide.amin(0) + eps

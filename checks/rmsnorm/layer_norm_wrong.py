@@ -48,7 +48,6 @@ def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float = 1e-5) -> Te
     #! all_at_once: …; dim = tuple(range(x.ndim))
     #  One mean and one variance for the whole tensor. Each vector has its own.
     #! all_but_the_first: …; dim = tuple(range(1, x.ndim)) or 0
-    #! all_but_the_first: …; dim = tuple(range(1, x.ndim))
     #  Mean and variance run over all dimensions but the first: the vectors of a sentence see each other.
     #: No `.detach()` and no `torch.no_grad()` here.
     #! learnt_detached: …; weight, bias = weight.detach(), bias.detach()
@@ -87,10 +86,8 @@ def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float = 1e-5) -> Te
     #: `mean(dim=-1, keepdim=True)` has shape (..., 1).
     #! no_keepdim: variance = wide.var(dim, correction=0)
     #! no_keepdim: variance = wide.var(dim)
-    #! no_keepdim: variance = centred.square().mean(dim)
     #: Use `x.var(-1, keepdim=True, correction=0)`.
     #! sample_variance: variance = wide.var(dim, keepdim=True)
-    #! sample_variance: variance = centred.square().sum(dim, keepdim=True) / (x.shape[-1] - 1)
     #  The variance is divided by D - 1. torch.var does that unless told otherwise. [harvardnlp/annotated-transformer#119]
     #: The variance is the mean square of what is left after centring.
     #! second_moment: variance = wide.square().mean(dim, keepdim=True)
@@ -135,7 +132,6 @@ def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float = 1e-5) -> Te
     #  eps is added after the root. It belongs inside: sqrt(… + eps). [EleutherAI/gpt-neox#1342]
     #: Add eps to the variance, under the root.
     #! ignores_eps: deviation = variance.sqrt()
-    #! ignores_eps: deviation = wide.var(dim, keepdim=True, correction=0).sqrt()
     #  eps is not used: a row of equal numbers divides 0 by 0.
     #! eps_squared: deviation = torch.sqrt(variance + eps**2)
     #  eps is squared under the root. It is added as it is.
@@ -156,7 +152,6 @@ def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float = 1e-5) -> Te
     #  It squares the variance where the root belongs.
     #: Either `/ torch.sqrt(…)` or `* torch.rsqrt(…)`.
     #! divides_by_rsqrt: deviation = torch.rsqrt(variance + eps)
-    #! divides_by_rsqrt: return (centred * torch.sqrt(variance + eps) * weight + bias).to(x.dtype)
     #  It multiplies by the deviation where it should divide: `* sqrt(…)`, or `/ rsqrt(…)`, which is the same. [mosaicml/llm-foundry#371]
     unit = centred / deviation
     #: `centred * rsqrt(…)` or `centred / sqrt(…)`.

@@ -32,7 +32,6 @@ class RMSNorm(nn.Module):
         #  eps is a buffer, so that it is saved with the weights, and Llama's would not load.
         #: `self.eps = eps` in `__init__`: not on the class, and no global name.
         #! eps_shared: RMSNorm.eps = eps
-        #! eps_shared: type(self).eps = eps
         #  All modules share one eps, that of the module made last.
         self.weight = nn.Parameter(torch.ones(dim))
         #: `torch.ones(dim)`: at the start the layer only normalises.
@@ -40,8 +39,6 @@ class RMSNorm(nn.Module):
         #  The weight starts at zeros, so that everything the layer sees becomes zero.
         #: `self.weight = nn.Parameter(torch.ones(dim))`
         #! weight_random: self.weight = nn.Parameter(torch.randn(dim))
-        #! weight_random: self.weight = nn.Parameter(torch.rand(dim))
-        #! weight_random: self.weight = nn.Parameter(torch.randn(dim, generator=torch.Generator().manual_seed(0)))
         #  The weight starts random. It starts at ones.
         #! weight_full: self.weight = nn.Parameter(torch.full((dim,), 0.5))
         #! weight_full: self.weight = nn.Parameter(torch.full((dim,), dim**-0.5))
@@ -52,7 +49,6 @@ class RMSNorm(nn.Module):
         #  The weight does not learn: requires_grad is False.
         #: Wrap it: `nn.Parameter(…)`.
         #! weight_no_parameter: self.weight = torch.ones(dim)
-        #! weight_no_parameter: self.weight = torch.ones(dim, requires_grad=True)
         #  The weight is a plain tensor: no optimizer finds it, and it is not saved.
         #: Make it an `nn.Parameter(…)`.
         #! weight_buffer: self.register_buffer("weight", torch.ones(dim))

@@ -51,7 +51,6 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float = 1e-5) -> Tensor:
     #! all_at_once: …; dim = tuple(range(x.ndim))
     #  One root mean square for the whole tensor. Each vector has its own.
     #! all_but_the_first: …; dim = tuple(range(1, x.ndim)) or 0
-    #! all_but_the_first: …; dim = tuple(range(1, x.ndim))
     #  The mean runs over all dimensions but the first: the vectors of a sentence see each other.
     #: Hand over the weight itself.
     #! weight_detached: …; weight = weight.detach()
@@ -72,7 +71,6 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float = 1e-5) -> Tensor:
     #! fourth_power: squares = wide.pow(4)
     #  It takes the fourth power where the square belongs.
     #! doubled: squares = 2 * wide
-    #! doubled: squares = wide * 2
     #  It doubles x where it should square it.
     #: Normalise x first, then multiply by `weight`.
     #! weight_twice: wide = wide * weight; squares = wide.square()

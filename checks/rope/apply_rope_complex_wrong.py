@@ -36,7 +36,6 @@ def apply_rope_complex(x: Tensor, angles: Tensor) -> Tensor:
     #  Only the first numbers of the pairs are turned: the imaginary parts got lost.
     turns = torch.polar(torch.ones_like(angles), angles)
     #! clockwise: turns = torch.polar(torch.ones_like(angles), -angles)
-    #! clockwise: turns = torch.polar(torch.ones_like(angles), angles).conj()
     #! sin_cos_exchanged: turns = torch.complex(angles.sin(), angles.cos())
     #! small_angles: turns = torch.complex(torch.ones_like(angles), angles)
     #! angles_in_half: angles = angles.to(x.dtype).float() if x.dtype in HALF else angles; …
@@ -84,7 +83,6 @@ def apply_rope_complex(x: Tensor, angles: Tensor) -> Tensor:
     #! polar_parts: real = torch.stack((turned.abs(), turned.angle()), dim=-1)
     #  It returns length and angle of each pair. Its real and imaginary part are wanted.
     #! real_part_only: return turned.real.to(x.dtype)
-    #! real_part_only: return turned.to(x.dtype)
     #  Only the real part comes back, (..., T, d/2).
     #: `torch.view_as_real(…).flatten(-2)`
     #! stays_complex: return turned
@@ -92,7 +90,6 @@ def apply_rope_complex(x: Tensor, angles: Tensor) -> Tensor:
     result = real.flatten(-2)
     #!+ half_split: result = torch.cat((turned.real, turned.imag), dim=-1)
     #! written_as_halves: result = torch.cat((turned.real, turned.imag), dim=-1)
-    #! written_as_halves: result = real.mT.flatten(-2)
     #! not_joined: result = real
     #: `.flatten(-2)` takes the last two, however many there are in front.
     #! four_axes_only: result = real.flatten(3)

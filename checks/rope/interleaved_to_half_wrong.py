@@ -13,7 +13,6 @@ def interleaved_to_half(x: Tensor) -> Tensor:
     first = x[..., 0::2]
     #: `torch.cat((x[..., 0::2], x[..., 1::2]), dim=-1)`
     #! identity: return x.clone()
-    #! identity: return x
     #  It returns x as it came. [naklecha/llama3-from-scratch#20]
     #! reversed: return x.flip(-1)
     #  The whole vector runs backwards.
@@ -24,8 +23,7 @@ def interleaved_to_half(x: Tensor) -> Tensor:
     #! stays_in_halves: return torch.stack(x.chunk(2, dim=-1), dim=-2)
     #  x was cut in the middle and stacked, (..., 2, d/2). The even places come first.
     #! inverse: return torch.stack(x.chunk(2, dim=-1), dim=-1).flatten(-2)
-    #  This is the way back, from halves to neighbours. For d = 4 the two are the same.
-    #  [meta-pytorch/gpt-fast#190]
+    #  This is the way back, from halves to neighbours. For d = 4 the two are the same. [meta-pytorch/gpt-fast#190]
     #: Nothing is rotated here, only moved: `torch.cat((x[..., 0::2], x[..., 1::2]), dim=-1)`
     #! rotate_half: return torch.cat((-x[..., x.shape[-1] // 2 :], x[..., : x.shape[-1] // 2]), dim=-1)
     #  This is Hugging Face's rotate_half, which exchanges the halves with a sign.
@@ -36,16 +34,13 @@ def interleaved_to_half(x: Tensor) -> Tensor:
     #! along_positions: return torch.cat((x[..., 0::2, :], x[..., 1::2, :]), dim=-2)
     #  It sorts the positions, the last but one dimension.
     #! across_vectors: return x.reshape(-1, 2).T.reshape(x.shape)
-    #! across_vectors: return torch.cat((x.flatten()[0::2], x.flatten()[1::2])).reshape(x.shape)
     #  Numbers of different vectors get mixed: all vectors were flattened into one.
     #! whole_transposed: return x.reshape(*x.shape[:-1], -1, 2).transpose(0, -1).reshape(x.shape)
     #! whole_transposed: return x.reshape(*x.shape[:-1], -1, 2).mT.T.reshape(x.shape)
     #! whole_transposed: return x.reshape(*x.shape[:-1], -1, 2).permute(*range(x.ndim, -1, -1)).reshape(x.shape)
-    #  The dimensions in front were transposed as well. Only the pairs' own two change places:
-    #  (..., d/2, 2) → (..., 2, d/2).
+    #  The dimensions in front were transposed as well. Only the pairs' own two change places: (..., d/2, 2) → (..., 2, d/2).
     #! head_by_head: return x.unflatten(-1, (2 if x.shape[-1] % 4 == 0 else 1, -1, 2)).mT.reshape(x.shape)
-    #  The vector is taken for several heads, and each of them is sorted by itself. Here the last
-    #  dimension is one head. [ggml-org/llama.cpp#2376]
+    #  The vector is taken for several heads, and each of them is sorted by itself. Here the last dimension is one head. [ggml-org/llama.cpp#2376]
     #: Write it for any d.
     #! four_only: return torch.cat((x[..., [0, 2, 1, 3][: x.shape[-1]]], x[..., 4:]), dim=-1)
     #  Only the first four places are sorted.
@@ -79,8 +74,7 @@ def interleaved_to_half(x: Tensor) -> Tensor:
     #  The second numbers of the pairs come first.
     #: Nothing is rotated here, only moved: `torch.cat((x[..., 0::2], x[..., 1::2]), dim=-1)`
     #! quarter_turn: moved = torch.cat((-second, first), dim=-1)
-    #  The second numbers stand in front, with a minus: that is a quarter turn of every pair, as in
-    #  rotate_half. [NVIDIA-NeMo/Speech#6923]
+    #  The second numbers stand in front, with a minus: that is a quarter turn of every pair, as in rotate_half. [NVIDIA-NeMo/Speech#6923]
     #! turned_back: moved = torch.cat((second, -first), dim=-1)
     #  The second numbers stand in front, and the first ones got a minus: a quarter turn back.
     #: `torch.cat((x[..., 0::2], x[..., 1::2]), dim=-1)`
@@ -119,7 +113,6 @@ def interleaved_to_half(x: Tensor) -> Tensor:
     #: Make a new tensor with `torch.cat`.
     #! in_place: …; return x.copy_(moved)
     #! in_place: …; x.data.copy_(moved); return x
-    #! in_place: …; return x.detach().copy_(moved)
     #! in_place: …; return x.copy_(moved.detach())
     #  It writes the result into its input, and the caller may still need that.
     #: `torch.empty_like(x)` lies where x lies.

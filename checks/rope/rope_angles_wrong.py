@@ -16,14 +16,12 @@ def rope_angles(positions: Tensor, frequencies: Tensor) -> Tensor:
     #: Use the numbers in `positions`, not their count.
     #! positions_from_zero: column = torch.arange(len(positions), device=positions.device)[:, None]
     #! positions_from_zero: column = torch.arange(len(positions))[:, None]
-    #  It counts positions from 0 whatever `positions` says. A token that is generated later
-    #  stands at position 100, and comes alone. [RobertCsordas/moeut#6, Blaizzy/mlx-vlm#1983]
+    #  It counts positions from 0 whatever `positions` says. A token that is generated later stands at position 100, and comes alone.
+    #  [RobertCsordas/moeut#6, Blaizzy/mlx-vlm#1983]
     #! all_up_to_the_largest: column = torch.arange(int(positions.max()) + 1)[:, None]
     #! all_up_to_the_largest: column = torch.arange(int(positions.max()) + 1, device=positions.device)[:, None]
-    #  It counts from 0 to the largest position. There is a row for each number in `positions`, and
-    #  a token that is generated later comes alone.
+    #  It counts from 0 to the largest position. There is a row for each number in `positions`, and a token that is generated later comes alone.
     #! counted_from_the_first: column = torch.arange(len(positions))[:, None] + positions[0]
-    #! counted_from_the_first: column = positions[0] + torch.arange(len(positions), device=positions.device)[:, None]
     #  It counts on from the first position, and the positions may come in any order.
     #: Use `positions` as they are.
     #! relative_to_the_first: column = (positions - positions[:1])[:, None]
@@ -56,9 +54,7 @@ def rope_angles(positions: Tensor, frequencies: Tensor) -> Tensor:
     #  Number by number: position t meets frequency t. Every position meets every frequency.
     #: Compute in float32.
     #! positions_in_bfloat16: column = positions.bfloat16().float()[:, None]
-    #! positions_in_bfloat16: column = positions.bfloat16()[:, None]
-    #  The positions went through bfloat16, where 256 and 257 are the same number.
-    #  [EleutherAI/gpt-neox#1016]
+    #  The positions went through bfloat16, where 256 and 257 are the same number. [EleutherAI/gpt-neox#1016]
     #! positions_in_float16: column = positions.half().float()[:, None]
     #  The positions went through float16: 2049 does not exist there, and 65520 is infinite.
     row = frequencies  # (d/2,)
@@ -68,7 +64,6 @@ def rope_angles(positions: Tensor, frequencies: Tensor) -> Tensor:
     #! first_frequency_only: row = frequencies[:1].expand(len(frequencies))
     #  Every pair gets the first frequency: all hands of the clock would turn alike.
     #! one_frequency: row = frequencies[:1]
-    #! one_frequency: row = frequencies[0]
     #  Only the first frequency is used. There is a column for each of them.
     #: Radians: m·θ, without a factor.
     #! degrees: row = frequencies * 180 / math.pi
@@ -98,13 +93,11 @@ def rope_angles(positions: Tensor, frequencies: Tensor) -> Tensor:
     #! in_bfloat16: angles = column.bfloat16().float() * row.bfloat16()
     #! in_bfloat16: angles = (column.bfloat16() * row.bfloat16()).float()
     #! in_bfloat16: angles = (column * row).bfloat16().float()
-    #  The angles were computed in bfloat16, where positions 256 and 257 are the same number.
-    #  [huggingface/transformers#29285, nkalyanv99/UNI-D2#6]
+    #  The angles were computed in bfloat16, where positions 256 and 257 are the same number. [huggingface/transformers#29285, nkalyanv99/UNI-D2#6]
     #! in_float16: angles = column.half().float() * row.half()
     #! in_float16: angles = (column.half() * row.half()).float()
     #! in_float16: angles = (column * row).half().float()
-    #  The angles were computed in float16: position 2049 does not exist there.
-    #  [vllm-project/vllm#863]
+    #  The angles were computed in float16: position 2049 does not exist there. [vllm-project/vllm#863]
     #: θ radians a step, m steps: m·θ.
     #! adds: angles = column + row
     #  Positions and frequencies are added. They are multiplied.
@@ -118,7 +111,6 @@ def rope_angles(positions: Tensor, frequencies: Tensor) -> Tensor:
     #  The products are added up. Each pair has an angle of its own.
     #: Take the product as a new tensor: `positions[:, None] * frequencies`.
     #! in_place_into_positions: angles = column.float().mul_(row)
-    #! in_place_into_positions: angles = column.clone(); angles *= row
     #  The product is written into the column of positions, (T, 1), where (T, d/2) does not fit.
     #: `positions[:, None] * frequencies` has a row for each position.
     #! angles_transposed: angles = (column * row).T
@@ -147,8 +139,7 @@ def rope_angles(positions: Tensor, frequencies: Tensor) -> Tensor:
     #! wrapped: angles = (column * row) % (2 * math.pi)
     #  The angles are reduced to one turn. sin and cos do that by themselves.
     #! modulo_360: angles = (column * row) % 360
-    #  The angles are reduced modulo 360, as if they were degrees. They are radians, and a whole turn
-    #  is 2π of them.
+    #  The angles are reduced modulo 360, as if they were degrees. They are radians, and a whole turn is 2π of them.
     #! wrapped_at_pi: angles = (column * row) % math.pi
     #  The angles are reduced modulo π: half a turn too little, every second time.
     #: Return m·θ.
@@ -168,7 +159,6 @@ def rope_angles(positions: Tensor, frequencies: Tensor) -> Tensor:
     #  The angles are returned in float16: 2049 does not exist there, and 65520 is infinite.
     #: `.float()`
     #! float64: return angles.double()
-    #! float64: return column.double() * row
     #  The angles are float64.
     #: Return m·θ.
     #! returns_frequencies: return row.expand(len(column), -1)

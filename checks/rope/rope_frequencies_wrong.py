@@ -16,14 +16,12 @@ def rope_frequencies(head_dim: int, base: float = 10_000.0) -> Tensor:
     even = torch.arange(0, head_dim, 2)  # 2i, (d/2,)
     #: i counts the pairs, 0 to d/2 - 1, and the exponent is -2i/d.
     #! half_exponent: even = torch.arange(head_dim // 2)
-    #  The exponent is -i/d where -2i/d is wanted: the slowest pair is far too fast.
-    #  [rasbt/LLMs-from-scratch#410]
+    #  The exponent is -i/d where -2i/d is wanted: the slowest pair is far too fast. [rasbt/LLMs-from-scratch#410]
     #! one_based_pairs: even = torch.arange(2, head_dim + 2, 2)
-    #  The pairs are counted from 1. The first frequency has to be exactly 1.
-    #  [stanford-cs336/assignment1-basics#4]
+    #  The pairs are counted from 1. The first frequency has to be exactly 1. [stanford-cs336/assignment1-basics#4]
     #! one_pair_too_early: even = torch.arange(-2, head_dim - 2, 2)
-    #  The exponent is -2(i - 1)/d, as in the paper's formula, which counts from 1. Here i counts
-    #  from 0: the first frequency has to be exactly 1. [bkitano/llama-from-scratch#8]
+    #  The exponent is -2(i - 1)/d, as in the paper's formula, which counts from 1. Here i counts from 0: the first frequency has to be exactly 1.
+    #  [bkitano/llama-from-scratch#8]
     #: `torch.arange(0, d, 2)` starts at 0.
     #! odd_exponents: even = torch.arange(1, head_dim, 2)
     #  The exponents are -(2i + 1)/d. The first frequency has to be exactly 1.
@@ -55,7 +53,6 @@ def rope_frequencies(head_dim: int, base: float = 10_000.0) -> Tensor:
     #: The last exponent is -(d - 2)/d, not -1.
     #! last_is_one_over_base: exponents = -even / max(head_dim - 2, 1)
     #! last_is_one_over_base: exponents = -even.double() / max(head_dim - 2, 1)
-    #! last_is_one_over_base: exponents = -torch.linspace(0, 1, head_dim // 2)
     #  The frequencies run down to 1/base exactly: the exponent is divided by d/2 - 1.
     #: `/`, not `//`.
     #! floor_division: exponents = -even // head_dim
@@ -89,8 +86,7 @@ def rope_frequencies(head_dim: int, base: float = 10_000.0) -> Tensor:
     #! log2: frequencies = torch.exp(exponents * math.log2(base))
     #  exp and log2 do not belong together.
     #! floor_of_the_log: frequencies = torch.exp(even // 2 * (-math.log(base) / head_dim // 2))
-    #  `//` comes after the division by d and rounds down to a whole number. `-log(base) / (d // 2)`
-    #  needs its brackets. [zju3dv/LoFTR#41]
+    #  `//` comes after the division by d and rounds down to a whole number. `-log(base) / (d // 2)` needs its brackets. [zju3dv/LoFTR#41]
     #: `base ** (…)`
     #! linear: frequencies = 1 + exponents
     #  The frequencies fall in equal steps. They fall by equal factors.
@@ -120,7 +116,6 @@ def rope_frequencies(head_dim: int, base: float = 10_000.0) -> Tensor:
     #  Radians are turned into degrees, or degrees into radians. base^(-2i/d) is in radians.
     #: i counts the pairs, 0 to d/2 - 1, and the exponent is -2i/d.
     #! reversed: …; frequencies = frequencies.flip(0)
-    #! reversed: …; frequencies = torch.tensor(frequencies.tolist()[::-1])
     #  The frequencies are in the wrong order: the fastest, 1, comes first.
     #: Here: `base ** (-2 * i / d)` and nothing else.
     #! scaled_like_3_1: …; frequencies = torch.where(frequencies < 0.01, frequencies / 8, frequencies)
@@ -142,8 +137,7 @@ def rope_frequencies(head_dim: int, base: float = 10_000.0) -> Tensor:
     #  The shape is (d/2, 1).
     #: Compute in float32; position 8192 multiplies every error by 8192.
     #! in_half: return frequencies.bfloat16().float()
-    #  The frequencies went through bfloat16, which has three digits.
-    #  [EleutherAI/gpt-neox#1016]
+    #  The frequencies went through bfloat16, which has three digits. [EleutherAI/gpt-neox#1016]
     #! in_float16: return frequencies.half().float()
     #  The frequencies went through float16, which has three digits.
     #: Return float32.

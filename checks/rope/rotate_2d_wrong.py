@@ -17,8 +17,6 @@ def rotate_2d(v: Tensor, angle: Tensor) -> Tensor:
     wide = v.float() if v.dtype in HALVES else v
     #: Compute with `v.float()` and float32 angles, and round once, at the end: `.to(v.dtype)`.
     #! computes_in_half: wide, angle = v, angle.to(v.dtype)
-    #! computes_in_half: wide = v; x, y = v.unbind(-1); c, s = angle.cos().to(v.dtype), angle.sin().to(v.dtype); return torch.stack((x * c - y * s, x * s + y * c), dim=-1)
-    #! computes_in_half: …; angle = angle.to(v.dtype).float()
     #  It computes in half precision: cos and sin, or the products, were rounded on the way.
     #! rounds_to_bfloat16: wide = v.bfloat16().float()
     #  v goes through bfloat16 whatever its dtype is: three digits are left.
@@ -30,7 +28,6 @@ def rotate_2d(v: Tensor, angle: Tensor) -> Tensor:
     #  The gradient is cut off on the way.
     #: The minus belongs to the first line: x cos − y sin, then x sin + y cos.
     #! identity: return v.clone()
-    #! identity: return v
     #  It returns v as it came.
     x = wide[..., 0]
     #: x and y are in the last dimension: `v[..., 0]` and `v[..., 1]`, or `v.unbind(-1)`.
@@ -64,11 +61,9 @@ def rotate_2d(v: Tensor, angle: Tensor) -> Tensor:
     #! one_angle_for_all: angle = angle.flatten()[0]; …
     #  All vectors are turned by the first angle.
     #! item: angle = torch.tensor(angle.item(), device=v.device); …
-    #! item: angle = torch.tensor(angle.item()); …
     #! item: math.cos(angle); …
     #  `.item()`, `float()` and `math.cos` take a single number. There is an angle for each vector.
     #! angle_gets_an_axis: angle = angle[..., None]; …
-    #! angle_gets_an_axis: angle = angle.unsqueeze(-1); …
     #  The angle gets an axis too many: x and y have lost their last one already.
     #: No `.detach()`, `.data`, `.item()` and no `torch.no_grad()` here.
     #! detached_angle: angle = angle.detach(); …
@@ -162,8 +157,7 @@ def rotate_2d(v: Tensor, angle: Tensor) -> Tensor:
     #  The angle is added to both components. That shifts v instead of turning it.
     #: Keep the old x: compute both new numbers first, then put them together.
     #! overwritten: second = first * sin + y * cos
-    #  The second line uses the first line's result: x was overwritten before y was computed.
-    #  [DaVikingCode/Citrus-Engine#108]
+    #  The second line uses the first line's result: x was overwritten before y was computed. [DaVikingCode/Citrus-Engine#108]
     #! y_overwritten: …; first = x * cos - second * sin
     #  The first line uses the second line's result: y was overwritten before x was computed.
     #: The length is the root of x² + y², and is multiplied with cos and with sin.
@@ -181,14 +175,12 @@ def rotate_2d(v: Tensor, angle: Tensor) -> Tensor:
     #! stacked_second: turned = torch.stack((first, second), dim=1)
     #  The two components are stacked along dim=1. With one vector or many dimensions that is not the last.
     #! concatenated: turned = torch.cat((first, second), dim=-1)
-    #! concatenated: turned = torch.cat((first, second))
     #  `torch.cat` makes no new dimension: all x come first and all y behind them.
     #! one_component: turned = first
     #  Only the new x comes back. The result has both components: (..., 2).
     #: Make a new tensor with `torch.stack`.
     #! in_place: …; v.copy_(turned); return v
     #! in_place: …; v.data.copy_(turned); return v
-    #! in_place: …; v = v.detach().copy_(turned); return v
     #! in_place: …; v.copy_(turned.detach()); return v
     #! in_place: …; v[..., 0], v[..., 1] = first, second; return v
     #  It writes the result into its input, and the caller may still need that.

@@ -57,7 +57,6 @@ def rotation(x: Tensor, angles: Tensor) -> Tensor:
     #  x goes through float16 whatever its dtype is: three digits are left.
     #: First a cos − b sin, then a sin + b cos, each with the old a and b.
     #! identity: return x.clone()
-    #! identity: return x
     #  It returns x as it came: no position is in it.
     #: No `.detach()`, `.data`, `.item()` and no `torch.no_grad()` here.
     #! detached: …; wide = wide.detach()
@@ -65,8 +64,7 @@ def rotation(x: Tensor, angles: Tensor) -> Tensor:
     #  The gradient is cut off on the way.
     #: Do not flatten: (T, d/2) broadcasts over (..., T, d/2).
     #! rows_mixed_up: …; angles = angles.repeat_interleave(x[..., 0].numel() // len(angles), dim=0).reshape(*x.shape[:-1], -1)
-    #  Flattened rows meet the wrong angles: neighbours share one, as if each position came several
-    #  times in a row.
+    #  Flattened rows meet the wrong angles: neighbours share one, as if each position came several times in a row.
     a, b = apart(wide)
     #: Read and write in the same layout. Here pair i is (2i, 2i + 1): `x[..., 0::2]` and `x[..., 1::2]`.
     #! read_as_halves: a, b = halves_of(wide)
@@ -78,8 +76,8 @@ def rotation(x: Tensor, angles: Tensor) -> Tensor:
     #! half_split: a, b = halves_of(wide)
     #: Or without any permutation: Here pair i is (i, i + d/2): `a, b = x.chunk(2, dim=-1)`.
     #! permuted_twice: a, b = neighbours_of(as_halves(*neighbours_of(wide)))
-    #  interleaved_to_half is used on the way in and on the way out. On the way in, its inverse is
-    #  needed; for d = 4 the two are the same, and nobody notices.
+    #  interleaved_to_half is used on the way in and on the way out. On the way in, its inverse is needed; for d = 4 the two are the same, and nobody
+    #  notices.
     #: Here pair i is (i, i + d/2): `a, b = x.chunk(2, dim=-1)`.
     #! neighbours: a, b = neighbours_of(wide)
     #! permuted_on_the_way_in_only: a, b = neighbours_of(as_halves(*neighbours_of(wide)))
@@ -90,7 +88,6 @@ def rotation(x: Tensor, angles: Tensor) -> Tensor:
     #: The numbers of a pair stand in one vector, in the last dimension: `x[..., ` and not `x[`.
     #! slices_the_positions: a, b = wide[0::2], wide[1::2]
     #! slices_the_positions: a, b = wide.chunk(2)
-    #! slices_the_positions: a, b = wide[..., 0::2, :], wide[..., 1::2, :]
     #  It takes every second vector, or half of the vectors, where half of the numbers of each is meant.
     #: First the first numbers of all pairs, then the second ones.
     #! swapped_on_the_way_in: b, a = apart(wide)
@@ -105,11 +102,11 @@ def rotation(x: Tensor, angles: Tensor) -> Tensor:
     cos = angles.cos()
     #: Compute with `x.float()` and float32 angles, and round once, at the end: `.to(x.dtype)`.
     #! computes_in_half: cos = angles.cos().to(x.dtype)
-    #  It computes in half precision: cos and sin, or the products, were rounded on the way.
-    #  [KellerJordan/modded-nanogpt#39, vllm-project/vllm#863; Hugging Face's Llama rounds cos and sin as well]
+    #  It computes in half precision: cos and sin, or the products, were rounded on the way. [KellerJordan/modded-nanogpt#39, vllm-project/vllm#863;
+    #  Hugging Face's Llama rounds cos and sin as well]
     #! angles_in_half: angles = angles.to(x.dtype).float() if x.dtype in HALF else angles; …
-    #  The angles were rounded to x's dtype before cos and sin: in bfloat16 positions 256 and 257
-    #  become one. [huggingface/transformers#29285, huggingface/transformers#25681]
+    #  The angles were rounded to x's dtype before cos and sin: in bfloat16 positions 256 and 257 become one. [huggingface/transformers#29285,
+    #  huggingface/transformers#25681]
     #! angles_to_bfloat16: angles = angles.bfloat16().float(); …
     #  The angles go through bfloat16: three digits are left. [EleutherAI/gpt-neox#1016]
     #: Is the minus in the second line?
@@ -129,14 +126,13 @@ def rotation(x: Tensor, angles: Tensor) -> Tensor:
     #! last_position_skipped: angles = torch.cat((angles[:-1], torch.zeros_like(angles[:1]))); …
     #  The last position is not turned.
     #! positions_by_the_first_axis: angles = angles[: x.shape[0]]; …
-    #  It takes as many rows of the angles as the first dimension is long. That is the batch; the
-    #  positions are dimension -2. [labmlai/annotated_deep_learning_paper_implementations#244]
+    #  It takes as many rows of the angles as the first dimension is long. That is the batch; the positions are dimension -2.
+    #  [labmlai/annotated_deep_learning_paper_implementations#244]
     #! positions_by_the_second_axis: angles = angles[: x.shape[1]]; …
     #  It takes as many rows of the angles as dimension 1 is long. The positions are dimension -2.
     #: (T, d/2) broadcasts over (..., T, d/2) by itself.
     #! axis_in_between: angles = angles[:, None, :]; …
-    #  The angles get an axis in between, (T, 1, d/2), as if heads came behind the positions. Here
-    #  they come before them.
+    #  The angles get an axis in between, (T, 1, d/2), as if heads came behind the positions. Here they come before them.
     #! axis_behind: angles = angles[..., None]; …
     #  The angles get an axis behind, (T, d/2, 1).
     #! angles_transposed: angles = angles.T; …
@@ -146,15 +142,14 @@ def rotation(x: Tensor, angles: Tensor) -> Tensor:
     #! along_heads: angles = angles[: x.shape[1], None] if x.ndim > 2 else angles; …
     #! along_heads: angles = angles[: x.shape[1], None] if x.ndim == 4 else angles; …
     #! along_heads: angles = angles[: x.shape[-3], None] if x.ndim > 3 else angles; …
-    #  It turns along the heads instead of the positions: each head gets an angle of its own, and
-    #  all positions the same. [mlfoundations/open_lm#4, facebookresearch/xformers#841]
+    #  It turns along the heads instead of the positions: each head gets an angle of its own, and all positions the same. [mlfoundations/open_lm#4,
+    #  facebookresearch/xformers#841]
     #! sequence_on_axis_1:
     #| if x.ndim > 2:
     #|     assert angles.shape == (x.shape[1], x.shape[-1] // 2)
     #|     angles = angles.view(*[n if i in (1, x.ndim - 1) else 1 for i, n in enumerate((*x.shape[:-1], x.shape[-1] // 2))])
     #| …
-    #  Dimension 1 is taken for the positions, as in Meta's reshape_for_broadcast, which gets
-    #  (B, T, H, d). [tensorgi/TPA#4]
+    #  Dimension 1 is taken for the positions, as in Meta's reshape_for_broadcast, which gets (B, T, H, d). [tensorgi/TPA#4]
     #: Pair i has its own: `angles[:, i]`.
     #! same_angle_for_all_pairs: angles = angles[:, :1]; …
     #  All pairs are turned by the first pair's angle.
@@ -168,14 +163,12 @@ def rotation(x: Tensor, angles: Tensor) -> Tensor:
     #  Only the first half of the pairs is turned. GPT-NeoX does that; Llama turns all.
     #: Use the angles as they are given: where the tokens stand is decided outside.
     #! first_position_skipped: angles = torch.cat((torch.zeros_like(angles[:1]), angles[1:])); …
-    #  The first row is left alone, as if it stood at position 0. When one new token comes alone,
-    #  it is that row.
+    #  The first row is left alone, as if it stood at position 0. When one new token comes alone, it is that row.
     #! relative_to_the_first: angles = angles - angles[:1]; …
     #  The first position's angles are subtracted, so that every sequence starts at 0.
     #! own_angles: angles = torch.arange(len(angles), dtype=angles.dtype, device=angles.device)[:, None] * 10_000.0 ** (-torch.arange(angles.shape[-1], device=angles.device) / angles.shape[-1]); …
     #! own_angles: angles = torch.arange(x.shape[-2])[:, None] * 10_000.0 ** (-torch.arange(0, x.shape[-1], 2) / x.shape[-1]); …
-    #  It makes angles of its own, counting from 0, and does not use `angles`.
-    #  [RobertCsordas/moeut#6]
+    #  It makes angles of its own, counting from 0, and does not use `angles`. [RobertCsordas/moeut#6]
     #! half_angles: angles = angles / 2; …
     #  It turns by half the angle.
     #! degrees: angles = angles * math.pi / 180; …
@@ -204,12 +197,10 @@ def rotation(x: Tensor, angles: Tensor) -> Tensor:
     sin = angles.sin()
     #: Compute with `x.float()` and float32 angles, and round once, at the end: `.to(x.dtype)`.
     #! computes_in_half: sin = angles.sin().to(x.dtype)
-    #! computes_in_half: …; a, b, cos, sin = a.to(x.dtype), b.to(x.dtype), cos.to(x.dtype), sin.to(x.dtype)
     #! angles_in_half: …; a, b, cos, sin = a.to(x.dtype), b.to(x.dtype), angles.to(x.dtype).cos(), angles.to(x.dtype).sin()
     #! sines_in_bfloat16: …; cos, sin = cos.bfloat16(), sin.bfloat16()
     #! sines_in_bfloat16: …; a, b, cos, sin = a.to(x.dtype), b.to(x.dtype), cos.bfloat16(), sin.bfloat16()
-    #  cos and sin are kept in bfloat16 whatever x is: three digits are left.
-    #  [KellerJordan/modded-nanogpt#39]
+    #  cos and sin are kept in bfloat16 whatever x is: three digits are left. [KellerJordan/modded-nanogpt#39]
     #: Is the minus in the second line?
     #! clockwise: sin = -angles.sin()
     #: cos 0 = 1 and sin 0 = 0.
@@ -294,8 +285,7 @@ def rotation(x: Tensor, angles: Tensor) -> Tensor:
     #! no_partner: first, second = a * cos - a * sin, b * cos + b * sin
     #! no_partner: first, second = a * cos + a * sin, b * cos - b * sin
     #! no_partner: first, second = a * cos + a * sin, b * cos + b * sin
-    #  Each number is combined with itself: the partner of the pair is missing.
-    #  [jingyaogong/minimind#532]
+    #  Each number is combined with itself: the partner of the pair is missing. [jingyaogong/minimind#532]
     #! cosine_only: first, second = a * cos, b * cos
     #  x is multiplied by cos and the sine part is missing: the pairs shrink.
     #! sine_only: first, second = -b * sin, a * sin
@@ -312,8 +302,7 @@ def rotation(x: Tensor, angles: Tensor) -> Tensor:
     #  x is multiplied by the angles themselves: that stretches, it does not turn.
     #: The length is the root of a² + b², and is multiplied with cos and with sin.
     #! length_on_the_cosine_only: …; second = second / torch.hypot(a, b)
-    #  The length is multiplied with the cosine only, not with the sine.
-    #  [makesmatheasy/makesmatheasy#552]
+    #  The length is multiplied with the cosine only, not with the sine. [makesmatheasy/makesmatheasy#552]
     #: Keep the old a: compute both new numbers first, then put them together.
     #! overwritten: second = first * sin + b * cos
     #  The second line uses the first line's result: a was overwritten before b was computed.
@@ -331,15 +320,13 @@ def rotation(x: Tensor, angles: Tensor) -> Tensor:
     #! written_as_halves: result = as_halves(first, second)
     #  The pairs are turned rightly, then all first numbers are put before all second ones.
     #!+ half_split: result = as_halves(first, second)
-    #  The pairs are (i, i + d/2), as in Hugging Face's code. Meta's weights, and this exercise,
-    #  pair neighbours: (2i, 2i + 1).
+    #  The pairs are (i, i + d/2), as in Hugging Face's code. Meta's weights, and this exercise, pair neighbours: (2i, 2i + 1).
     #  [NeuraLegion/shainet#111, jzhang38/TinyLlama#24, rasbt/LLMs-from-scratch#746]
     #: Read and write in the same layout: `torch.cat((a, b), dim=-1)`.
     #! written_as_neighbours: result = as_neighbours(first, second)
     #  The pairs are turned rightly, then written side by side.
     #!+ neighbours: result = as_neighbours(first, second)
-    #  The pairs are neighbours, (2i, 2i + 1). That is exercise 3.5; here the layout is another.
-    #  [rasbt/LLMs-from-scratch#746]
+    #  The pairs are neighbours, (2i, 2i + 1). That is exercise 3.5; here the layout is another. [rasbt/LLMs-from-scratch#746]
     #!+ permuted_on_the_way_in_only: result = as_neighbours(first, second)
     #  x is permuted and rotated as neighbours; it was in halves already.
     #: First a cos − b sin, then a sin + b cos, each with the old a and b.
@@ -376,7 +363,6 @@ def rotation(x: Tensor, angles: Tensor) -> Tensor:
     #: Make a new tensor.
     #! in_place: …; return x.copy_(result)
     #! in_place: …; x.data.copy_(result); return x
-    #! in_place: …; return x.detach().copy_(result)
     #! in_place: …; return x.copy_(result.detach())
     #! in_place: …; x[..., 0::2] = apart(result)[0]; return x.copy_(result)
     #  It writes the result into its input, and the caller may still need that.
@@ -412,11 +398,10 @@ def with_partners(x: Tensor, angles: Tensor) -> Tensor:
     #! angles_in_pairs: cos = as_neighbours(angles.cos(), angles.cos())
     sin = spread(angles.sin())
     #!+ angles_tiled: sin = as_halves(angles.sin(), angles.sin())
-    #  The partners are neighbours, but cos and sin lie in halves, [c0 c1 c0 c1]: the two numbers
-    #  of a pair are turned by different angles. [xiangking/ark-nlp#49, huggingface/transformers#47328]
+    #  The partners are neighbours, but cos and sin lie in halves, [c0 c1 c0 c1]: the two numbers of a pair are turned by different angles.
+    #  [xiangking/ark-nlp#49, huggingface/transformers#47328]
     #!+ angles_in_pairs: sin = as_neighbours(angles.sin(), angles.sin())
-    #  The partners are half a vector apart, but cos and sin lie in pairs, [c0 c0 c1 c1].
-    #  [huggingface/transformers#40462, xiangking/ark-nlp#49]
+    #  The partners are half a vector apart, but cos and sin lie in pairs, [c0 c0 c1 c1]. [huggingface/transformers#40462, xiangking/ark-nlp#49]
     #! computes_in_half: …; cos, sin = cos.to(x.dtype), sin.to(x.dtype)
     #! sin_cos_exchanged: cos, sin = sin, cos
     a, b = apart(wide)
@@ -428,12 +413,11 @@ def with_partners(x: Tensor, angles: Tensor) -> Tensor:
     #! no_partner: partner = wide
     #: The partner of place 2i is place 2i + 1.
     #! partners_in_halves: partner = as_halves(-halves_of(wide)[1], halves_of(wide)[0])
-    #  cos and sin lie in pairs, [c0 c0 c1 c1], but rotate_half takes the partner from the other half.
-    #  [rasbt/LLMs-from-scratch#838, raiyanyahya/how-to-train-your-gpt#6]
+    #  cos and sin lie in pairs, [c0 c0 c1 c1], but rotate_half takes the partner from the other half. [rasbt/LLMs-from-scratch#838,
+    #  raiyanyahya/how-to-train-your-gpt#6]
     #: The partner of place i is place i + d/2.
     #! partners_are_neighbours: partner = as_neighbours(-neighbours_of(wide)[1], neighbours_of(wide)[0])
-    #  cos and sin lie in halves, [c0 c1 c0 c1], but the partner is taken from the next place.
-    #  [rasbt/LLMs-from-scratch#838, jingyaogong/minimind#532]
+    #  cos and sin lie in halves, [c0 c1 c0 c1], but the partner is taken from the next place. [rasbt/LLMs-from-scratch#838, jingyaogong/minimind#532]
     #: The partner of a number stands at the place of the other one of its pair.
     #! partners_written_as_halves: partner = as_halves(-b, a)
     #  The partners are read from neighbours and written as halves: they stand at other places.

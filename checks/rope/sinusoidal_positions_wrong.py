@@ -29,8 +29,7 @@ def sinusoidal_positions(seq_len: int, dim: int, base: float = 10_000.0) -> Tens
     #  The positions run backwards.
     #: Compute in float32.
     #! in_half: positions = torch.arange(seq_len, dtype=torch.bfloat16)[:, None]
-    #  The angles were computed in bfloat16, where positions 256 and 257 are the same number.
-    #  [huggingface/transformers#29285]
+    #  The angles were computed in bfloat16, where positions 256 and 257 are the same number. [huggingface/transformers#29285]
     #: The table has seq_len rows and dim columns.
     #! swapped_arguments: seq_len, dim = dim, seq_len; …
     #! swapped_arguments: seq_len, dim = dim, seq_len // 2 * 2; …
@@ -40,11 +39,10 @@ def sinusoidal_positions(seq_len: int, dim: int, base: float = 10_000.0) -> Tens
     #! half_exponent: even = torch.arange(dim // 2)
     #  The exponent is -i/d where -2i/d is wanted: the frequencies stop at 1/sqrt(base).
     #! one_based_pairs: even = torch.arange(2, dim + 2, 2)
-    #  The pairs are counted from 1. The first pair's frequency has to be exactly 1.
-    #  [stanford-cs336/assignment1-basics#4]
+    #  The pairs are counted from 1. The first pair's frequency has to be exactly 1. [stanford-cs336/assignment1-basics#4]
     #! one_pair_too_early: even = torch.arange(-2, dim - 2, 2)
-    #  The exponent is -2(i - 1)/d, as in a formula that counts from 1, but i counts from 0: the first
-    #  frequency has to be exactly 1. [bkitano/llama-from-scratch#8]
+    #  The exponent is -2(i - 1)/d, as in a formula that counts from 1, but i counts from 0: the first frequency has to be exactly 1.
+    #  [bkitano/llama-from-scratch#8]
     #! odd_exponents: even = torch.arange(1, dim, 2)
     #  The exponents are -(2i + 1)/d. The first pair's frequency has to be exactly 1.
     #: `torch.arange(0, d, 2)` is 2i already. Divide by d.
@@ -57,7 +55,6 @@ def sinusoidal_positions(seq_len: int, dim: int, base: float = 10_000.0) -> Tens
     #  The exponent's sign is wrong: the later pairs turn faster and faster instead of slower.
     #  [labmlai/annotated_deep_learning_paper_implementations#313]
     #! sign: exponents = even.double() / dim
-    #! sign: exponents = 2 * torch.arange(dim // 2) / dim
     #: `/`, not `//`.
     #! floor_division: exponents = -even // dim
     #  `//` rounds the exponents down to whole numbers: behind the first pair they are all -1.
@@ -65,8 +62,7 @@ def sinusoidal_positions(seq_len: int, dim: int, base: float = 10_000.0) -> Tens
     #  All frequencies are 1: 2i/d was divided as whole numbers. [Kyubyong/transformer#81]
     #: tensor2tensor's code does that; the formula of the paper says -2i/D.
     #! last_is_one_over_base: exponents = -even / max(dim - 2, 1)
-    #  The frequencies run down to 1/base exactly: they are divided by D/2 - 1.
-    #  [tensorflow/tensor2tensor, layers/common_attention.py]
+    #  The frequencies run down to 1/base exactly: they are divided by D/2 - 1. [tensorflow/tensor2tensor, layers/common_attention.py]
     #: `/ dim`, the number of columns.
     #! no_dim: exponents = -even.float()
     #  2i is not divided by D: the frequencies fall to nothing at once.
@@ -83,8 +79,7 @@ def sinusoidal_positions(seq_len: int, dim: int, base: float = 10_000.0) -> Tens
     #! log10: frequencies = torch.exp(exponents * math.log10(base))
     #  exp and log10 do not belong together.
     #! floor_of_the_log: frequencies = torch.exp(even // 2 * (-math.log(base) / dim // 2))
-    #  `//` comes after the division by D and rounds down to a whole number. `-log(base) / (D // 2)`
-    #  needs its brackets. [zju3dv/LoFTR#41]
+    #  `//` comes after the division by D and rounds down to a whole number. `-log(base) / (D // 2)` needs its brackets. [zju3dv/LoFTR#41]
     #: `base ** (…)`
     #! multiplied_not_powered: frequencies = 1 / (1 + base * even / dim)
     #! multiplied_not_powered: frequencies = base * exponents
@@ -125,8 +120,8 @@ def sinusoidal_positions(seq_len: int, dim: int, base: float = 10_000.0) -> Tens
     #  The even columns are zero: the sines were never written, or not there.
     #: Columns 2i and 2i + 1 both use base^(-2i/D).
     #! columns_for_pairs: sines = (positions * base ** (-2 * even / dim)).sin()
-    #  The i of 2i/D counts the columns, 0 to D - 1. It counts the pairs, 0 to D/2 - 1, and the two
-    #  columns of a pair share it. [Kyubyong/transformer#38, SamLynnEvans/Transformer#25]
+    #  The i of 2i/D counts the columns, 0 to D - 1. It counts the pairs, 0 to D/2 - 1, and the two columns of a pair share it.
+    #  [Kyubyong/transformer#38, SamLynnEvans/Transformer#25]
     #! minus_sine: sines = -angles.sin()
     #  The sines have the wrong sign.
     cosines = angles.cos()
@@ -142,7 +137,6 @@ def sinusoidal_positions(seq_len: int, dim: int, base: float = 10_000.0) -> Tens
     #  The odd columns are zero: the cosines were never written, or not there.
     #: Columns 2i and 2i + 1 both use base^(-2i/D).
     #! each_column_its_own: cosines = (positions * base ** (-(even + 1) / dim)).cos()
-    #! each_column_its_own: cosines = (positions.double() * base ** (-(even.double() + 1) / dim)).cos().float()
     #  Each column has a frequency of its own. Sine and cosine of a pair share one.
     #!+ columns_for_pairs: cosines = (positions * base ** (-2 * (even + 1) / dim)).cos()
     pairs = torch.stack((sines, cosines), dim=-1)  # (T, D/2, 2)
@@ -151,8 +145,8 @@ def sinusoidal_positions(seq_len: int, dim: int, base: float = 10_000.0) -> Tens
     #  Sine and cosine have changed places: the cosines stand in the even columns.
     #: They alternate: `table[:, 0::2]` are the sines, `table[:, 1::2]` the cosines.
     #! halves: pairs = torch.stack((sines, cosines), dim=1)
-    #  All sines stand in the left half and all cosines in the right half.
-    #  [tensorflow/tensor2tensor, layers/common_attention.py; tensorops/TransformerX#115]
+    #  All sines stand in the left half and all cosines in the right half. [tensorflow/tensor2tensor, layers/common_attention.py;
+    #  tensorops/TransformerX#115]
     #! halves_exchanged: pairs = torch.stack((cosines, sines), dim=1)
     #  All cosines stand in the left half and all sines in the right half.
     #: `torch.stack((…, …), dim=-1).flatten(1)`
@@ -165,10 +159,8 @@ def sinusoidal_positions(seq_len: int, dim: int, base: float = 10_000.0) -> Tens
     #! not_joined: table = pairs
     #  The pairs are left as an axis of their own, (T, D/2, 2).
     #! flattened: table = pairs.flatten()
-    #! flattened: table = pairs.flatten(0)
     #  Everything is flattened into one long row. Each position has a row of its own.
     #! flattened_the_wrong_two: table = pairs.flatten(0, 1)
-    #! flattened_the_wrong_two: table = pairs.reshape(-1, 2)
     #  Positions and pairs were flattened into one. Pairs and their two columns belong together.
     return table
     #: `positions[:, None] * frequencies` has one row a position.

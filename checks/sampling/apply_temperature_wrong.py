@@ -20,8 +20,7 @@ def apply_temperature(logits: Tensor, temperature: float) -> Tensor:
     if temperature == 0:
         #: `torch.where(is_largest, logits, -torch.inf)`, with argmax for the place of the largest.
         #! divides_by_zero: if False:
-        #  At temperature 0 it divides by zero: infinities, and NaN after the softmax. The limit is
-        #  meant: only the largest logit is left.
+        #  At temperature 0 it divides by zero: infinities, and NaN after the softmax. The limit is meant: only the largest logit is left.
         #  [google-deepmind/gemma#562, suno-ai/bark#270, state-spaces/mamba#1041, ggml-org/ggml#37]
         #! nearly_zero: temperature = max(temperature, 1e-6); …
         #! nearly_zero: temperature = temperature + 1e-8; …
@@ -32,8 +31,7 @@ def apply_temperature(logits: Tensor, temperature: float) -> Tensor:
         #! nearly_zero: temperature = temperature + 1e-12; …
         #! nearly_zero: temperature = max(temperature, 1e-4); …
         #! nearly_zero: temperature = max(temperature, 1e-3); …
-        #  At temperature 0 it divides by something tiny. All logits stay finite, two equal ones
-        #  stay equal, and in half precision they overflow.
+        #  At temperature 0 it divides by something tiny. All logits stay finite, two equal ones stay equal, and in half precision they overflow.
         #! turned_round: if temperature != 0:
         #  The two cases are turned round: 0 is divided by, and every other temperature is greedy.
         #! one_is_greedy: if temperature == 1:
@@ -70,14 +68,11 @@ def apply_temperature(logits: Tensor, temperature: float) -> Tensor:
         #  argmax without dim counts through all the rows: its number is no place in one of them.
         #! zero_along_batch: first = logits.argmax(dim=0, keepdim=True)
         #! zero_along_batch: return first_of(logits.movedim(0, -1)).movedim(-1, 0)
-        #! zero_along_batch: return torch.where(logits == logits.amax(0, keepdim=True), logits, -torch.inf)
         #! zero_along_batch: first = logits.argmax(dim=-2, keepdim=True)
-        #! zero_along_batch: first = logits.argmax(dim=0)
         #  At temperature 0 it looks for the largest along dim=0, the batch.
         #! zero_along_dim_one: first = logits.argmax(dim=1, keepdim=True)
         #! zero_along_dim_one: first = logits.argmax(1, keepdim=True).max()
-        #  At temperature 0 it looks for the largest along dim=1. With two dimensions that is the
-        #  last one; with three or one it is not.
+        #  At temperature 0 it looks for the largest along dim=1. With two dimensions that is the last one; with three or one it is not.
         #! lost_axis: first = logits.argmax(dim=-1)
         #  argmax(dim=-1) drops its dimension, (...), and the rows no longer fit (..., V).
         places = torch.arange(logits.shape[-1], device=logits.device)
@@ -88,13 +83,11 @@ def apply_temperature(logits: Tensor, temperature: float) -> Tensor:
         #  The places are counted with another size than that of the vocabulary, the last one.
         #: `torch.full_like(logits, -torch.inf)`, or torch.where with a number.
         #! made_on_the_cpu: places = torch.arange(logits.shape[-1])
-        #! made_on_the_cpu: return torch.where(first_of(logits).isfinite(), logits, torch.full(logits.shape, -torch.inf, dtype=logits.dtype))
         #  A tensor is made on the CPU whatever the device of the logits is.
         keep = places == first
         #: `torch.where(is_largest, logits, -torch.inf)`, with argmax for the place of the largest.
         #! keeps_all_equals: keep = logits == logits.amax(-1, keepdim=True)
-        #  At temperature 0 all that equal the largest stay, and one of them is drawn by luck.
-        #  Greedy decoding takes the first, always.
+        #  At temperature 0 all that equal the largest stay, and one of them is drawn by luck. Greedy decoding takes the first, always.
         #! inverted_at_zero: keep = places != first
         #  At temperature 0 the largest goes and all the others stay.
         #: `argmax(dim=-1, keepdim=True)`
@@ -104,16 +97,11 @@ def apply_temperature(logits: Tensor, temperature: float) -> Tensor:
         return torch.where(keep, logits, -torch.inf)
         #: `torch.where(is_largest, logits, -torch.inf)`, with argmax for the place of the largest.
         #! zero_is_one: return logits
-        #! zero_is_one: return logits + 0
-        #  At temperature 0 the logits come back as they were: that is temperature 1. `if
-        #  temperature:` or `temperature or 1.0` does that.
+        #  At temperature 0 the logits come back as they were: that is temperature 1. `if temperature:` or `temperature or 1.0` does that.
         #! zero_is_one_hot: return torch.where(keep, 1.0, 0.0)
         #! zero_is_one_hot: return keep.to(logits.dtype)
-        #! zero_is_one_hot: return one_hot(logits.argmax(-1), logits.shape[-1])
         #! zero_is_one_hot: return keep + 0 * logits
-        #! zero_is_one_hot: return torch.where(keep, logits, -torch.inf).softmax(-1)
-        #  At temperature 0 it returns probabilities, 1 and 0. As logits these are e to 1, and every
-        #  other token can still be drawn.
+        #  At temperature 0 it returns probabilities, 1 and 0. As logits these are e to 1, and every other token can still be drawn.
         #! mask_at_zero: return keep
         #  At temperature 0 it returns which token stays, not the logits.
         #! zero_times_mask: return torch.where(keep, logits, 0.0)
@@ -128,9 +116,7 @@ def apply_temperature(logits: Tensor, temperature: float) -> Tensor:
         #! large_negative: return torch.where(keep, logits, -100.0)
         #! large_negative: return torch.where(keep, logits, torch.finfo(logits.dtype).min)
         #! large_negative: return logits.masked_fill(~keep, -1e9)
-        #! large_negative: return torch.full_like(logits, -1e9).scatter(-1, first, logits.amax(-1, keepdim=True))
-        #  At temperature 0 the others get a large negative number. With logits that are themselves
-        #  of that size the token comes back; -inf is safe.
+        #  At temperature 0 the others get a large negative number. With logits that are themselves of that size the token comes back; -inf is safe.
         #! inverted_at_zero: return torch.where(keep, -torch.inf, logits)
         #! plus_infinity: return torch.where(keep, logits, torch.inf)
         #  The others become +inf. Removed is -inf: e^-inf = 0.
@@ -139,35 +125,29 @@ def apply_temperature(logits: Tensor, temperature: float) -> Tensor:
         #  At temperature 0 the largest becomes +inf, and the softmax of that is NaN: inf / inf.
         #: Take the logits themselves, or `torch.full_like(logits, -torch.inf)`, which keep the dtype.
         #! float32_at_zero: return torch.where(keep, logits.float(), -torch.inf)
-        #! float32_at_zero: return torch.where(keep, 0.0, -torch.inf)
         #  At temperature 0 the result is float32 whatever the logits are.
         #: `logits / temperature`, for every temperature but 0.
         #! float32_result: return torch.where(keep, logits, -torch.inf).float()
         #! float64_result: return torch.where(keep, logits, -torch.inf).double()
         #! in_place: return logits.masked_fill_(~keep, -torch.inf)
-        #! in_place: logits[~keep] = -torch.inf; return logits
     return logits / temperature
     #: `logits / temperature`, for every temperature but 0.
     #! multiplies: return logits * temperature
     #  It multiplies by the temperature. Hot must be flat: divide.
     #! after_softmax: return logits.softmax(-1) / temperature
-    #  It divides probabilities. The temperature belongs before the softmax: dividing afterwards
-    #  changes all of them by the same factor, and so nothing.
+    #  It divides probabilities. The temperature belongs before the softmax: dividing afterwards changes all of them by the same factor, and so
+    #  nothing.
     #! probabilities: return (logits / temperature).softmax(-1)
     #  It returns probabilities. Logits go in and logits come out.
     #! log_probabilities: return (logits / temperature).log_softmax(-1)
-    #  It returns logarithms of probabilities: the distribution is right, every logit is
-    #  shifted. Return logits / temperature itself.
+    #  It returns logarithms of probabilities: the distribution is right, every logit is shifted. Return logits / temperature itself.
     #! log_softmax_divided: return logits.log_softmax(-1) / temperature
-    #  It divides logarithms of probabilities: the distribution is right, every logit is
-    #  shifted. Return logits / temperature itself.
+    #  It divides logarithms of probabilities: the distribution is right, every logit is shifted. Return logits / temperature itself.
     #! powers: return (logits.softmax(-1) ** (1 / temperature))
     #! powers: q = logits.softmax(-1) ** (1 / temperature); return q / q.sum(-1, keepdim=True)
-    #  It takes probabilities to the power 1 / temperature and returns probabilities. Logits go in,
-    #  logits come out: there the same is a division.
+    #  It takes probabilities to the power 1 / temperature and returns probabilities. Logits go in, logits come out: there the same is a division.
     #! power: return logits ** (1 / temperature)
-    #  It takes the logits to the power 1 / temperature. That is what happens to the
-    #  probabilities; the logits are divided.
+    #  It takes the logits to the power 1 / temperature. That is what happens to the probabilities; the logits are divided.
     #! exponentials: return logits.exp() / temperature
     #! exponentials: return (logits / temperature).exp()
     #  It returns exponentials, the softmax's first step. Logits go in and logits come out.
@@ -177,10 +157,8 @@ def apply_temperature(logits: Tensor, temperature: float) -> Tensor:
     #  The two have changed places: it divides the temperature by the logits.
     #! shifted: return (logits - logits.amax(-1, keepdim=True)) / temperature
     #! shifted: return logits / temperature - logits.amax(-1, keepdim=True)
-    #  The largest logit has been subtracted. The softmax does not mind, but this function
-    #  promises logits / temperature.
+    #  The largest logit has been subtracted. The softmax does not mind, but this function promises logits / temperature.
     #! ignored: return logits
-    #! ignored: return logits + 0
     #! ignored: return logits.log_softmax(-1)
     #! ignored: return logits.softmax(-1)
     #  The temperature changes nothing, except at 0.

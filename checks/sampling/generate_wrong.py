@@ -27,8 +27,7 @@ def kept_caches(model: Any) -> Any:
 @torch.no_grad()
 #: `@torch.no_grad()` above the function. It was given.
 #! gradients_recorded: # nothing
-#  Gradients are recorded: everything the model computes, in every step, is kept in memory
-#  for a backward pass that never comes.
+#  Gradients are recorded: everything the model computes, in every step, is kept in memory for a backward pass that never comes.
 def generate(
     model: Any,
     ids: Tensor,
@@ -46,10 +45,8 @@ def generate(
     #! room_for_the_prompt_only: room = ids.shape[1]
     #  The caches have room for the prompt only.
     #! cache_too_short_by_one: room = ids.shape[1] + n_new - 2
-    #  The caches are too short by one. Prompt and new tokens have to fit, all but the last,
-    #  which is never fed back.
+    #  The caches are too short by one. Prompt and new tokens have to fit, all but the last, which is never fed back.
     #! room_counts_rows: room = ids.shape[0] + n_new
-    #! room_counts_rows: room = len(ids) + n_new
     #  The room counts the texts, ids.shape[0], which is 1. Positions are ids.shape[1].
     #! room_for_a_hundred: room = 64
     #! room_for_a_hundred: room = 32
@@ -71,16 +68,15 @@ def generate(
     #! seed_of_its_own: …; generator = generator or torch.Generator().manual_seed(0)
     #: `if stop is not None and token in stop: return`, before the yield.
     #! stops_at_the_prompt_s_end: …; if stop is not None and int(ids[0, -1]) in stop: return
-    #  A stop token at the end of the prompt ends the text before it has begun. Only what is
-    #  drawn can stop it.
+    #  A stop token at the end of the prompt ends the text before it has begun. Only what is drawn can stop it.
     #: `yield token.item()`, or `int(token)`.
     #! prompt_handed_out: yield from ids[0].tolist(); …
     #  It hands out the prompt's tokens too. Only what is new is wanted.
     caches = model.new_caches(1, room)
     #: `model.new_caches(1, ids.shape[1] + n_new)`, at the beginning of each call.
     #! caches_kept_between_calls: caches = kept_caches(model)
-    #  The caches of the last call are used again, so a second text begins with the memory of
-    #  the first. [Lightning-AI/litgpt#1595, casper-hansen/AutoAWQ#178]
+    #  The caches of the last call are used again, so a second text begins with the memory of the first. [Lightning-AI/litgpt#1595,
+    #  casper-hansen/AutoAWQ#178]
     #! arguments_swapped: caches = model.new_caches(room, 1)
     #  The arguments of new_caches are swapped: the batch comes first, 1, then the room.
     #! batch_of_the_caches: caches = model.new_caches(2, room)
@@ -93,8 +89,8 @@ def generate(
     #! prefilled_twice: …; model(ids, caches)
     #  The prompt goes through the model twice, and is in the caches twice.
     #! prefill_without_last: _ = ids.shape[1] > 1 and model(ids[:, :-1], caches); new = ids[:, -1:]
-    #  The prompt goes in without its last token, and that one separately: a call too many. The
-    #  logits of the whole prompt already say what comes next.
+    #  The prompt goes in without its last token, and that one separately: a call too many. The logits of the whole prompt already say what comes
+    #  next.
     #! prompt_token_by_token:
     #| for t in range(ids.shape[1] - 1): model(ids[:, t : t + 1], caches)
     #| new = ids[:, -1:]
@@ -113,7 +109,6 @@ def generate(
         #! one_token_more: for i in range(n_new + 1):
         #  It hands out n_new + 1 tokens.
         #! one_token_less: for i in range(n_new - 1):
-        #! one_token_less: for i in range(1, n_new):
         #  It hands out n_new - 1 tokens.
         #! without_end: for i in itertools.count():
         #  It goes on without end. n_new says how many tokens are wanted.
@@ -124,26 +119,21 @@ def generate(
         #| if i: ids = torch.cat([ids, new], dim=1)
         #| else: caches = model.new_caches(1, 10_000)
         #| logits = model(ids, caches)
-        #  With the caches it feeds the whole text again in each step: the model sees every token
-        #  again and again, at later and later positions.
+        #  With the caches it feeds the whole text again in each step: the model sees every token again and again, at later and later positions.
         #! prompt_every_step: logits = model(ids, caches)
         #! prompt_every_step: logits = model(ids, caches if i else kept_caches(model))
-        #  The prompt is fed in each step, and the token that was drawn never: the model does not
-        #  read what it has written.
-        #: `model.new_caches(1, ids.shape[1] + n_new)`, at the beginning of each call. The prompt
-        #  goes in once; then only the token that was drawn last, (1, 1).
+        #  The prompt is fed in each step, and the token that was drawn never: the model does not read what it has written.
+        #: `model.new_caches(1, ids.shape[1] + n_new)`, at the beginning of each call. The prompt goes in once; then only the token that was drawn
+        #  last, (1, 1).
         #! no_caches: ids = torch.cat([ids, new], dim=1) if i else ids; logits = model(ids)
-        #  The model is called without caches, and the whole text each time. The tokens are right;
-        #  the work grows with the square of the length.
+        #  The model is called without caches, and the whole text each time. The tokens are right; the work grows with the square of the length.
         #! prompt_without_caches: logits = model(ids)
         #  The prompt is fed in each step, without caches, and the token that was drawn never.
         #: `model(new, caches)`
         #! caches_not_used: logits = model(new)
-        #  Only the new token is fed, but without the caches: the model has forgotten all that came
-        #  before.
+        #  Only the new token is fed, but without the caches: the model has forgotten all that came before.
         #: `model.new_caches(1, ids.shape[1] + n_new)`, at the beginning of each call.
         #! new_caches_each_step: logits = model(new, model.new_caches(1, 100))
-        #! new_caches_each_step: caches = model.new_caches(1, room); …
         #  It makes new caches in each step: the model has forgotten all that came before.
         #: The prompt goes in once; then only the token that was drawn last, (1, 1).
         #! two_at_a_time: ids = torch.cat([ids, new], dim=1) if i else ids; logits = model(ids[:, -2:] if i else ids, caches)
@@ -163,7 +153,6 @@ def generate(
         #! last_but_one: logits = logits[:, -2].float()
         #  It reads the last but one row of logits.
         #! last_row: logits = logits[-1].float()
-        #! last_row: logits = logits[0].float()
         #  `[-1]` takes the last text of the batch and keeps all positions. `[:, -1]` takes the last position.
         #! last_place_of_the_vocabulary: logits = logits[..., -1].float()
         #  `[..., -1]` takes the last token of the vocabulary at each position. `[:, -1]` takes the last position.
@@ -174,7 +163,6 @@ def generate(
         #! temperature_ignored: logits = apply_temperature(logits, 1.0 if temperature else 0.0)
         #  The temperature makes no difference, except at 0.
         #! temperature_ignored_always: pass
-        #! temperature_ignored_always: apply_temperature(logits, temperature)
         #  The temperature makes no difference at all.
         #! temperature_twice: logits = apply_temperature(logits, temperature); …
         #  The temperature is applied twice.
@@ -190,12 +178,10 @@ def generate(
         #  Temperature 0 counts as 0.05. Where two logits are close, luck decides; 0 is greedy.
         #: `temperature: float = 1.0`
         #! default_temperature: logits = apply_temperature(logits, 0.8 if temperature == 1.0 else temperature)
-        #! default_temperature: logits = apply_temperature(logits, 0.6 if temperature == 1.0 else temperature)
         #  With no temperature given it takes one below 1. The default is 1.0.
         #! default_greedy: logits = apply_temperature(logits, 0.0 if temperature == 1.0 else temperature)
         #  With no temperature given it is greedy, as at 0. The default is 1.0.
         #! default_hot: logits = apply_temperature(logits, 2.0 if temperature == 1.0 else temperature)
-        #! default_hot: logits = apply_temperature(logits, 1.5 if temperature == 1.0 else temperature)
         #  With no temperature given it takes one above 1. The default is 1.0.
         #! default_negative: logits = apply_temperature(logits, -1.0 if temperature == 1.0 else temperature)
         #  With no temperature given it takes a negative one, and the unlikely become likely. The default is 1.0.
@@ -203,11 +189,9 @@ def generate(
         #! never_above_one: logits = apply_temperature(logits, min(temperature, 1.0))
         #  Temperatures above 1 count as 1.
         #! temperature_last: pass
-        #  The filters come before the temperature, so that p is measured on other probabilities
-        #  than the ones that are drawn from.
+        #  The filters come before the temperature, so that p is measured on other probabilities than the ones that are drawn from.
         #! top_p_before_temperature: if p is not None: logits = top_p(logits, p); …
-        #  top_p comes before the temperature, and is measured on other probabilities than the ones
-        #  that are drawn from.
+        #  top_p comes before the temperature, and is measured on other probabilities than the ones that are drawn from.
         if k is not None:
             #! top_p_before_top_k: if p is not None: logits = top_p(logits, p); …
             #  top_p comes before top_k. After top_k the shares are larger, and p is reached earlier.
@@ -221,11 +205,9 @@ def generate(
             #  The softmax is taken before the filters and again in sample. All of them want logits.
             #: `k: int | None = None`
             #! default_k: k = 50 if k is None else k; …
-            #! default_k: k = 40 if k is None else k; …
             #  With no k given it takes 50. The default is None, all tokens.
             #: `p: float | None = None`
             #! default_p: p = 0.9 if p is None else p; …
-            #! default_p: p = 0.95 if p is None else p; …
             #  With no p given it takes 0.9. The default is None, all tokens.
             #: `if k is not None: …`
             #! k_is_none_turned_round: if k is None:
@@ -252,7 +234,6 @@ def generate(
             #  p makes no difference.
             #: `if p is not None:`
             #! p_zero_is_none: if p:
-            #! p_zero_is_none: if p is not None and p > 0:
             #  p = 0 counts as no p at all: `if p:`. It means the likeliest token only.
             #! p_only_with_k: if p is not None and k is not None:
             #  p works only where k is given too. `if p is not None:`, apart.
@@ -284,7 +265,6 @@ def generate(
         #  The generator is set back in each step: every token is drawn with the same luck.
         #: `generator=None` is torch's own; hand None on.
         #! seed_of_its_own: new = sample(logits, generator or torch.Generator().manual_seed(i))[:, None]
-        #! seed_of_its_own: new = sample(logits, generator or torch.Generator().manual_seed(0))[:, None]
         #  Without a generator it makes one with a fixed seed: the same text each time.
         #! sets_the_global_seed: torch.manual_seed(0); …
         #  It calls torch.manual_seed: everybody else's random numbers are reset, and the text repeats one piece of luck.
@@ -293,7 +273,6 @@ def generate(
         #  The new token goes in as (1,). The model wants (1, 1): a batch of one, one position.
         #: torch.cat makes a new tensor; better, keep the newest token only.
         #! prompt_changed: …; ids[0, 0] = int(new)
-        #! prompt_changed: …; ids[0, -1] = int(new)
         #  It writes into ids, the caller's prompt.
         #: `torch.tensor([[token]], device=ids.device)`, or keep the tensor that sample gives.
         #! token_on_the_cpu: …; new = torch.tensor([[int(new)]])
@@ -307,13 +286,10 @@ def generate(
         if stop is not None and token in stop:
             #: `if stop is not None and token in stop: return`, before the yield.
             #! stop_ignored: if False:
-            #! stop_ignored: if stop is not None and token == stop:
             #  It goes on after a stop token.
             #! only_one_stop_token: if stop is not None and token in list(stop)[:1]:
             #! only_one_stop_token: if stop is not None and token == list(stop)[0]:
-            #! only_one_stop_token: if stop is not None and token == next(iter(stop), None):
-            #  Only the first of several stop tokens is looked at. Llama 3 has two: the end of a text
-            #  and the end of a turn.
+            #  Only the first of several stop tokens is looked at. Llama 3 has two: the end of a text and the end of a turn.
             #! last_stop_token_only: if stop is not None and token in list(stop)[-1:]:
             #! last_stop_token_only: if stop is not None and token == max(stop, default=None):
             #  Only one of several stop tokens is looked at. Llama 3 has two: the end of a text and the end of a turn.
@@ -334,8 +310,7 @@ def generate(
             #  It compares the number of the step with the stop tokens.
             return
             #! stop_token_given: yield token; return
-            #  The stop token is handed out as well. It is a sign that the text is over, and no part of
-            #  the text.
+            #  The stop token is handed out as well. It is a sign that the text is over, and no part of the text.
             #! stop_token_skipped: continue
             #  The stop token is left out, but the text goes on. It ends there.
             #! stop_iteration: raise StopIteration
@@ -343,17 +318,12 @@ def generate(
         yield token
         #: `yield token.item()`, or `int(token)`.
         #! tensors: yield new
-        #! tensors: yield new[0, 0]
-        #! tensors: yield new[0]
         #  It hands out tensors. A token of a single text is an int.
         #! lists: yield new[0].tolist()
-        #! lists: yield new.tolist()
-        #! lists: yield [token]
         #  It hands out lists with one token each. A token of a single text is an int.
         #! floats: yield float(token)
         #  It hands out floating point numbers.
         #! text_handed_out: yield str(token)
-        #! text_handed_out: yield chr(token)
         #  It hands out text. A token is an int; decoding comes later.
         #! growing_list: so_far = [*so_far, token] if i else [token]; yield so_far
         #! growing_list: ids = torch.cat([ids, new], dim=1); yield ids

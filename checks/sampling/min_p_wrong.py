@@ -39,13 +39,12 @@ def min_p(logits: Tensor, p: float) -> Tensor:
     #! dim_one: probabilities = logits.float().softmax(dim=1)
     #  It uses dim=1. With two dimensions that is the last one; with three or one it is not.
     #! share_of_the_logit: probabilities = logits.float()
-    #  It compares logits: p times the largest logit. Probabilities are meant; half of a logit
-    #  is not half as likely, and negative logits turn it round. [state-spaces/mamba#1010]
+    #  It compares logits: p times the largest logit. Probabilities are meant; half of a logit is not half as likely, and negative logits turn it
+    #  round. [state-spaces/mamba#1010]
     #! log_probabilities_compared: probabilities = logits.float().log_softmax(dim=-1)
     #  It compares logarithms of probabilities: p times a logarithm is not p times as likely.
     #! in_half_precision: probabilities = logits.softmax(dim=-1)
-    #  Probabilities and threshold are computed in half precision, where tokens of different
-    #  probability are rounded to the same number.
+    #  Probabilities and threshold are computed in half precision, where tokens of different probability are rounded to the same number.
     #: `probabilities >= p * probabilities.amax(dim=-1, keepdim=True)`
     #! softmax_of_softmax: probabilities = logits.float().softmax(-1).softmax(-1)
     #  The softmax is taken twice.
@@ -54,20 +53,16 @@ def min_p(logits: Tensor, p: float) -> Tensor:
     #! relative_to_the_mean: largest = probabilities.mean(-1, keepdim=True)
     #  It compares with p times the mean probability, p / V. The largest is meant.
     #! relative_to_token_0: largest = probabilities[..., :1]
-    #! relative_to_token_0: largest = probabilities[..., 0, None]
-    #  It compares with token 0, whatever its probability is. The likeliest may stand anywhere.
-    #  [state-spaces/mamba#927]
+    #  It compares with token 0, whatever its probability is. The likeliest may stand anywhere. [state-spaces/mamba#927]
     #! largest_logit: largest = logits.float().amax(-1, keepdim=True)
     #  The probabilities are compared with a share of the largest logit. Compare like with like.
     #! squared_share: largest = probabilities.amax(-1, keepdim=True) ** 2
     #  The threshold has the largest probability squared.
     #: `amax(dim=-1, keepdim=True)`
     #! largest_of_the_batch: largest = probabilities.amax()
-    #  The threshold comes from the largest probability of the whole batch. Each row has its
-    #  own. [ml-explore/mlx-lm#1575]
+    #  The threshold comes from the largest probability of the whole batch. Each row has its own. [ml-explore/mlx-lm#1575]
     #! largest_of_each_column: largest = probabilities.amax(0, keepdim=True)
     #! largest_of_each_column: largest = probabilities.amax(-2, keepdim=True)
-    #! largest_of_each_column: largest = probabilities.amax(0)
     #  It looks for the largest along dim=0, the batch: a token is compared with itself in other rows.
     #! dim_one: largest = probabilities.amax(1, keepdim=True)
     #! lost_axis: largest = probabilities.amax(-1)
@@ -76,8 +71,7 @@ def min_p(logits: Tensor, p: float) -> Tensor:
     threshold = p * largest
     #: `probabilities >= p * probabilities.amax(dim=-1, keepdim=True)`
     #! relative_to_one: threshold = p
-    #  It compares the probabilities with p itself. The threshold is p times the largest of
-    #  them; when none reaches p, yours removes everything.
+    #  It compares the probabilities with p itself. The threshold is p times the largest of them; when none reaches p, yours removes everything.
     #! complement: threshold = (1 - p) * largest
     #  The threshold is (1 - p) times the largest probability.
     #! largest_minus_p: threshold = largest - p
@@ -89,7 +83,6 @@ def min_p(logits: Tensor, p: float) -> Tensor:
     #! p_over_the_largest: threshold = p / largest
     #  It divides p by the largest. The threshold is p times the largest.
     #! largest_over_p: threshold = largest / p if p else torch.inf
-    #! largest_over_p: threshold = largest / p
     #  It divides the largest by p. The threshold is p times the largest.
     #: Use `p`.
     #! always_a_tenth: threshold = 0.1 * largest
@@ -98,8 +91,7 @@ def min_p(logits: Tensor, p: float) -> Tensor:
     keep = probabilities >= threshold
     #: `>=`, not `>`.
     #! strict: keep = probabilities > threshold
-    #  It keeps what is above the threshold only. At least p times as likely: p = 1 keeps the
-    #  likeliest.
+    #  It keeps what is above the threshold only. At least p times as likely: p = 1 keeps the likeliest.
     #: `probabilities >= p * probabilities.amax(dim=-1, keepdim=True)`
     #! below_the_threshold: keep = probabilities <= threshold
     #  It keeps what is below the threshold.
@@ -107,8 +99,7 @@ def min_p(logits: Tensor, p: float) -> Tensor:
     #! inverted: keep = probabilities < threshold
     #: `probabilities >= p * probabilities.amax(dim=-1, keepdim=True)`
     #! relative_to_one_but_one: keep = (probabilities >= p) | (probabilities == largest)
-    #  It compares the probabilities with p itself, and saves the likeliest. The threshold is p
-    #  times the largest probability.
+    #  It compares the probabilities with p itself, and saves the likeliest. The threshold is p times the largest probability.
     #! nucleus: keep = nucleus(probabilities, p)
     #! nucleus: keep = nucleus(probabilities, p) | (probabilities == largest)
     #  This is top_p: it adds probabilities up. min_p compares each with the largest.
@@ -124,8 +115,7 @@ def min_p(logits: Tensor, p: float) -> Tensor:
     #! minus_log: keep = logits >= logits.amax(-1, keepdim=True) - logarithm(p)
     #  In logits the threshold is the largest plus ln p, which is negative. It subtracts it.
     #! minus_p: keep = logits >= logits.amax(-1, keepdim=True) - p
-    #  It keeps the logits that are at most p below the largest. In logits, p times as likely
-    #  is the largest plus ln p.
+    #  It keeps the logits that are at most p below the largest. In logits, p times as likely is the largest plus ln p.
     #! two_at_least: keep = (probabilities >= threshold) | (ranks(logits) < 2)
     #  It always keeps two tokens. Where the model is sure, one stays.
     #! only_the_largest: keep = ranks(logits) == 0
@@ -144,7 +134,6 @@ def min_p(logits: Tensor, p: float) -> Tensor:
     #: A logit of -inf has probability e^-inf = 0.
     #! zeros_for_removed: return torch.where(keep, logits, 0.0)
     #! zeros_for_removed: return logits * keep
-    #! zeros_for_removed: return torch.where(keep, logits, 1e-10)
     #  What is removed becomes 0. These are logits: 0 is likelier than every negative one.
     #: `-torch.inf`, or `float('-inf')`.
     #! large_negative: return torch.where(keep, logits, -1e4)
@@ -157,12 +146,10 @@ def min_p(logits: Tensor, p: float) -> Tensor:
     #! large_negative: return torch.where(keep, logits, -100.0)
     #! large_negative: return logits.masked_fill(~keep, -1e9)
     #! large_negative: return logits - 1e9 * ~keep
-    #  What is removed gets a large negative number. With logits that are themselves of that
-    #  size the token comes back; -inf is safe.
+    #  What is removed gets a large negative number. With logits that are themselves of that size the token comes back; -inf is safe.
     #! smallest_number: return torch.where(keep, logits, torch.finfo(logits.dtype).min)
     #! smallest_number: return torch.where(keep, logits, torch.finfo(torch.float32).min)
-    #  What is removed gets the smallest number there is, and not -inf. A next filter, or a
-    #  division by 0.5, sees a number where nothing should be.
+    #  What is removed gets the smallest number there is, and not -inf. A next filter, or a division by 0.5, sees a number where nothing should be.
     #! plus_infinity: return torch.where(keep, logits, torch.inf)
     #  What is removed becomes +inf, the likeliest of all. It is -inf that means never.
     #! nan_for_removed: return torch.where(keep, logits, torch.nan)
@@ -171,14 +158,11 @@ def min_p(logits: Tensor, p: float) -> Tensor:
     #! probabilities: return torch.where(keep, logits, -torch.inf).softmax(-1)
     #! probabilities: return torch.where(keep, logits.softmax(-1), 0.0)
     #! probabilities: return torch.where(keep, logits.softmax(-1), -torch.inf)
-    #  It returns probabilities. Logits go in and logits come out, so that the next filter
-    #  can go on with them.
+    #  It returns probabilities. Logits go in and logits come out, so that the next filter can go on with them.
     #! log_probabilities: return torch.where(keep, logits, -torch.inf).log_softmax(-1)
-    #  It returns logarithms of the new probabilities: every logit is shifted. The
-    #  distribution is right; what stays should stay as it was.
+    #  It returns logarithms of the new probabilities: every logit is shifted. The distribution is right; what stays should stay as it was.
     #! old_log_probabilities: return torch.where(keep, logits.log_softmax(-1), -torch.inf)
-    #  It returns logarithms of the old probabilities: every logit is shifted. The
-    #  distribution is right; what stays should stay as it was.
+    #  It returns logarithms of the old probabilities: every logit is shifted. The distribution is right; what stays should stay as it was.
     #! mask_returned: return keep
     #! mask_returned: return keep.to(logits.dtype)
     #! mask_returned: return torch.where(keep, 1.0, -torch.inf)
@@ -190,24 +174,19 @@ def min_p(logits: Tensor, p: float) -> Tensor:
     #  It returns those that stay alone, in one row. All V places of every row are expected.
     #! inverted: return torch.where(keep, -torch.inf, logits)
     #  It removes what should stay and keeps what should go.
-    #: `keep = torch.zeros_like(…).scatter(-1, order, keep_sorted)`, or compare with a threshold
-    #  and never sort the result.
+    #: `keep = torch.zeros_like(…).scatter(-1, order, keep_sorted)`, or compare with a threshold and never sort the result.
     #! left_sorted: return torch.where(keep, logits, -torch.inf).sort(-1, descending=True).values
     #! left_sorted: return torch.where(keep, logits, -torch.inf).sort(-1).values
-    #  The result is in sorted order: place 0 is no longer token 0. The logits must go back
-    #  to their tokens' places.
+    #  The result is in sorted order: place 0 is no longer token 0. The logits must go back to their tokens' places.
     #: `dim=-1`, and `keepdim=True` for a threshold of each row.
     #! first_row_decides: return torch.where(keep.flatten(0, -2)[:1].expand(keep.flatten(0, -2).shape).reshape(keep.shape), logits, -torch.inf)
     #  What the first row keeps is kept in all rows. Each has its own logits.
     #: `torch.where(keep, logits, -torch.inf)`: what stays is not touched.
     #! unchanged: return logits
-    #! unchanged: return logits + 0
     #  Nothing is removed.
     #! in_place: logits[~keep] = -torch.inf; return logits
-    #! in_place: with torch.no_grad(): return logits.masked_fill_(~keep, -torch.inf)
     #  It writes into the logits that it was given, and the caller may still need them.
-    #: Compute the rule in float32, and take the logits themselves: `torch.where(keep, logits,
-    #  -torch.inf)`: what stays is not touched.
+    #: Compute the rule in float32, and take the logits themselves: `torch.where(keep, logits, -torch.inf)`: what stays is not touched.
     #! float32_result: return torch.where(keep, logits.float(), -torch.inf)
     #  The result is float32 whatever the logits are.
     #: Take the logits themselves: `torch.where(keep, logits, -torch.inf)`.

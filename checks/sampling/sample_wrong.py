@@ -29,10 +29,8 @@ def sample(logits: Tensor, generator: Generator | None = None) -> Tensor:
     #! uniform_over_everything: probabilities = torch.ones_like(logits)
     #  All tokens are equally likely, even those at -inf.
     #! logits_as_weights: probabilities = logits.float()
-    #! logits_as_weights: probabilities = logits
     #  The logits themselves are given to multinomial, which wants weights, none below 0.
     #! positive_logits_as_weights: probabilities = logits.clamp(min=0) + 1e-9
-    #! positive_logits_as_weights: probabilities = logits.relu() + 1e-9
     #! positive_logits_as_weights: probabilities = logits.clamp(min=0)
     #  The logits themselves are the weights, the negative ones cut off. e^logit is meant.
     #! sizes_as_weights: probabilities = logits.abs()
@@ -41,7 +39,6 @@ def sample(logits: Tensor, generator: Generator | None = None) -> Tensor:
     #! log_softmax_as_weights: probabilities = logits.float().log_softmax(dim=-1)
     #  multinomial gets log-probabilities, which are negative. It wants probabilities.
     #! exp_overflows: probabilities = logits.float().exp()
-    #! exp_overflows: exps = logits.float().exp(); probabilities = exps / exps.sum(-1, keepdim=True)
     #  e^logit is infinite from 89 on. The softmax subtracts the largest first.
     #! softmax_twice: probabilities = logits.float().softmax(-1).softmax(-1)
     #  The softmax is taken twice: nearly flat, and tokens at -inf come back.
@@ -49,12 +46,10 @@ def sample(logits: Tensor, generator: Generator | None = None) -> Tensor:
     #! sigmoid: probabilities = logits.sigmoid() + 1e-30
     #  The weights are sigmoids. Tokens compete: softmax.
     #! squared: probabilities = logits.float().softmax(-1) ** 2 + 1e-30 * logits.isfinite()
-    #! squared: probabilities = (2 * logits.float()).softmax(-1)
     #  The probabilities are squared: temperature 0.5 that nobody asked for.
     #! temperature_of_its_own: probabilities = (logits.float() / 0.7).softmax(-1)
     #  It has a temperature of its own, below 1. That is another function's business.
     #! hot: probabilities = (logits.float() * 0.7).softmax(-1)
-    #! hot: probabilities = (logits.float() / 1.5).softmax(-1)
     #  It has a temperature of its own, above 1. That is another function's business.
     #! upside_down: probabilities = (-logits.where(logits.isfinite(), torch.inf)).softmax(-1)
     #! upside_down: probabilities = (-logits.float()).softmax(-1)
@@ -62,7 +57,6 @@ def sample(logits: Tensor, generator: Generator | None = None) -> Tensor:
     #! one_minus: probabilities = 1 - logits.float().softmax(-1)
     #  It draws by 1 - probability: the unlikely come up most often, even those at -inf.
     #! a_little_for_everyone: probabilities = logits.float().softmax(-1) + 1e-3
-    #! a_little_for_everyone: probabilities = logits.float().softmax(-1) + 1e-4
     #  A small number is added to all probabilities, so tokens that were removed come back.
     #! five_likeliest: probabilities = likeliest(logits.float().softmax(-1), 5)
     #  Only the five likeliest are ever drawn. top_k is another function's business.
@@ -74,12 +68,10 @@ def sample(logits: Tensor, generator: Generator | None = None) -> Tensor:
     #  It changes the logits that it was given, in place.
     #: `softmax(dim=-1)`
     #! softmax_over_the_batch: probabilities = logits.float().softmax(dim=0)
-    #! softmax_over_the_batch: probabilities = logits.float().softmax(dim=-2)
     #! softmax_over_the_batch: probabilities = logits.float().softmax(dim=0).nan_to_num(0.0) + 1e-20
     #  The softmax runs over the batch (dim=0): a token is compared with itself in other rows.
     #: multinomial takes (B, V) and draws for each row.
     #! first_row_s_logits: …; probabilities = probabilities[:1].expand(len(logits), -1)
-    #! first_row_s_logits: …; return torch.multinomial(probabilities[0], len(logits), True, generator=generator)
     #  All rows are drawn with the probabilities of the first.
     #! one_big_row: …; return torch.multinomial(probabilities.flatten(), len(logits), True, generator=generator) % logits.shape[-1]
     #! one_big_row: …; return torch.multinomial(probabilities.mean(0), 1, generator=generator)
@@ -94,33 +86,27 @@ def sample(logits: Tensor, generator: Generator | None = None) -> Tensor:
     #  Each call makes a generator with the same seed: nothing is left to chance.
     #: `generator=None` is torch's own; hand None on.
     #! own_generator_without_one: generator = generator or torch.Generator(); …
-    #  Without a generator it makes a new one, which begins with the same seed each time: every
-    #  call draws the same.
+    #  Without a generator it makes a new one, which begins with the same seed each time: every call draws the same.
     #: Seed once, outside. The generator moves on by itself.
     #! generator_reset: generator = generator and generator.manual_seed(generator.initial_seed()); …
-    #  The generator is set back to its seed in each call, so that each call draws the same
-    #  numbers. A text of it repeats one piece of luck.
+    #  The generator is set back to its seed in each call, so that each call draws the same numbers. A text of it repeats one piece of luck.
     #: Seeds are set outside of this function.
     #! sets_the_global_seed: torch.manual_seed(0); …
-    #  It calls torch.manual_seed: without a generator each call draws the same, and everybody
-    #  else's random numbers are reset.
+    #  It calls torch.manual_seed: without a generator each call draws the same, and everybody else's random numbers are reset.
     #: `torch.multinomial(probabilities, 1, generator=generator).squeeze(-1)`
     #! always_the_likeliest: return logits.argmax(-1)
-    #  It takes the likeliest token. To sample is to draw: a token of probability 0.2 comes up
-    #  once in five times.
+    #  It takes the likeliest token. To sample is to draw: a token of probability 0.2 comes up once in five times.
     #! always_the_least_likely: return logits.argmin(-1)
     #  It takes the least likely token, always. To sample is to draw.
     drawn = torch.multinomial(probabilities, 1, generator=generator)
     #: Hand it on: `torch.multinomial(…, generator=generator)`, `torch.rand(…, generator=…)`.
     #! generator_ignored: drawn = torch.multinomial(probabilities, 1)
     #! generator_ignored: drawn = torch.tensor([random.choices(range(len(row)), row.tolist()) for row in probabilities])
-    #  The generator is ignored: with the same seed other tokens are drawn, and nobody can
-    #  repeat a text.
+    #  The generator is ignored: with the same seed other tokens are drawn, and nobody can repeat a text.
     #: Draw once.
     #! most_frequent_of_five: drawn = torch.multinomial(probabilities, 5, True, generator=generator).mode(-1, keepdim=True).values
     #  It draws several times and takes the most frequent: likely tokens become likelier.
     #! two_drawn: drawn = torch.multinomial(probabilities, 2, True, generator=generator)
-    #! two_drawn: drawn = torch.multinomial(probabilities, 2, generator=generator)
     #  It draws two tokens for each row. One is wanted.
     #: `torch.multinomial(probabilities, 1, generator=generator).squeeze(-1)`
     #! always_the_likeliest: drawn = probabilities.argmax(-1, keepdim=True)
@@ -170,16 +156,13 @@ def by_noise(logits: Tensor, generator: Generator | None = None) -> Tensor:
     noise = -(-u.log()).log()
     #: The noise of the Gumbel trick is -log(-log u), added to the logits; then argmax.
     #! gumbel_wrong_sign: noise = (-u.log()).log()
-    #  The Gumbel noise has the wrong sign. The result looks random, and the likely tokens come
-    #  up too rarely or too often.
+    #  The Gumbel noise has the wrong sign. The result looks random, and the likely tokens come up too rarely or too often.
     #! one_logarithm: noise = -u.log()
     #  The noise is -log u, with one logarithm. Gumbel noise has two.
     #! uniform_noise: noise = u
-    #  Uniform noise is added to the logits. With it the argmax is not distributed as the
-    #  softmax says.
+    #  Uniform noise is added to the logits. With it the argmax is not distributed as the softmax says.
     #! normal_noise: noise = torch.randn(logits.shape, generator=generator)
-    #  Normal noise (`randn`) is added to the logits. With it the argmax is not distributed as
-    #  the softmax says.
+    #  Normal noise (`randn`) is added to the logits. With it the argmax is not distributed as the softmax says.
     return (logits.float() + noise).argmax(dim=-1)
     #: The noise of the Gumbel trick is -log(-log u), added to the logits; then argmax.
     #! gumbel_on_probabilities: return (logits.softmax(-1).where(logits.isfinite(), -torch.inf) + noise).argmax(-1)
@@ -195,8 +178,7 @@ def by_height(logits: Tensor, generator: Generator | None = None) -> Tensor:
     edges = logits.float().softmax(dim=-1).cumsum(dim=-1)
     #: `logits.float()` first.
     #! sums_in_half_precision: edges = logits.softmax(dim=-1).cumsum(dim=-1)
-    #  In bfloat16 the cumulative sum moves in steps of 0.004: between two steps lie tokens that
-    #  are never drawn.
+    #  In bfloat16 the cumulative sum moves in steps of 0.004: between two steps lie tokens that are never drawn.
     height = torch.rand(len(logits), 1, generator=generator) * edges[:, -1:]
     #: `torch.rand(B, 1, generator=generator)`
     #! one_height_for_all_rows: height = torch.rand(1, generator=generator)
@@ -213,10 +195,8 @@ def by_height(logits: Tensor, generator: Generator | None = None) -> Tensor:
     #  The place in the cumulative sum is one too early.
     #! one_before: return (edges < height).sum(-1) - 1
     #! from_the_other_end: return (edges.shape[-1] - 1 - (edges < height).sum(-1)).clamp(min=0)
-    #! from_the_other_end: return (edges > height).sum(-1) - 1
     #  The cumulative sum is read from the wrong end.
     #! counted_from_above: return (edges > height).sum(-1)
-    #! counted_from_above: return (edges >= height).sum(-1)
     #  It counts the sums above u. The token is the number of those below.
 
 

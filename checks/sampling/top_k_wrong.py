@@ -32,8 +32,7 @@ def top_k(logits: Tensor, k: int) -> Tensor:
     wanted, k = k, min(k, logits.shape[-1])
     #: `k = min(k, logits.shape[-1])`
     #! k_above_v_crashes: wanted = k
-    #  With k above the size of the vocabulary it stops with an error. Then all tokens stay.
-    #  [TransformerLensOrg/TransformerLens#1347]
+    #  With k above the size of the vocabulary it stops with an error. Then all tokens stay. [TransformerLensOrg/TransformerLens#1347]
     #! k_at_v_refused: wanted = k; if k >= logits.shape[-1]: raise ValueError(f"k has to be below {logits.shape[-1]}")
     #! k_at_v_refused: wanted = k; assert k < logits.shape[-1]
     #  It refuses a k that is as large as the vocabulary. Then all tokens stay. [ml-explore/mlx-lm#1377]
@@ -104,24 +103,17 @@ def top_k(logits: Tensor, k: int) -> Tensor:
     #! only_the_largest: kth = largest[..., :1]
     #  Only the likeliest token stays, whatever the number says.
     #! one_too_few: kth = largest[..., -2:-1] if k > 1 else largest
-    #! one_too_few: kth = largest[..., -2:][..., :1]
     #! one_too_few: kth = largest[..., -2:]
     #: `dim=-1`, and `keepdim=True` for a threshold of each row.
     #! first_row_threshold: kth = largest[0, -1]
-    #! first_row_threshold: kth = largest[0, -1:]
-    #! first_row_threshold: kth = largest[:1, -1:]
     #  The k-th largest of the first row is the threshold of all rows. Each has its own.
     #! last_row_threshold: kth = largest[-1]
-    #! last_row_threshold: kth = largest[-1:]
     #  `[-1]` is the last row, not the last place of each: `[..., -1:]`.
     #! two_axes_only: kth = largest[:, -1:]
-    #! two_axes_only: kth = largest[:, -1].unsqueeze(-1)
     #  `[:, -1:]` asks for exactly two dimensions. `[..., -1:]` takes the last place of any number.
     #! lost_axis: kth = largest[..., -1]
     #! lost_axis: kth = largest[:, -1]
-    #! lost_axis: kth = largest.amin(-1)
-    #  `[..., -1]` drops its dimension: (...), and the rows no longer fit (..., V). With `-1:` it
-    #  stays, of size 1. [huggingface/transformers#338]
+    #  `[..., -1]` drops its dimension: (...), and the rows no longer fit (..., V). With `-1:` it stays, of size 1. [huggingface/transformers#338]
     #! smallest_of_the_batch: kth = largest.min()
     #  One threshold for the batch, the smallest of all rows. Each row has its own.
     #! largest_of_the_batch: kth = largest[..., -1:].max()
@@ -141,8 +133,7 @@ def top_k(logits: Tensor, k: int) -> Tensor:
     #  It keeps the first k tokens of the vocabulary, however likely they are.
     #! smallest: keep = logits.argsort(-1).argsort(-1) < k
     #! places_for_ranks: keep = logits.argsort(-1, descending=True) < k
-    #  argsort says which token stands at a place, not at which place a token stands: that takes a
-    #  second argsort.
+    #  argsort says which token stands at a place, not at which place a token stands: that takes a second argsort.
     #! compared_with_k: keep = logits >= k
     #  The logits are compared with k itself. k is a number of tokens.
     #! only_the_kth: keep = logits == kth
@@ -157,7 +148,6 @@ def top_k(logits: Tensor, k: int) -> Tensor:
     #: A logit of -inf has probability e^-inf = 0.
     #! zeros_for_removed: return torch.where(keep, logits, 0.0)
     #! zeros_for_removed: return logits * keep
-    #! zeros_for_removed: return torch.where(keep, logits, 1e-10)
     #  What is removed becomes 0. These are logits: 0 is likelier than every negative one.
     #: `-torch.inf`, or `float('-inf')`.
     #! large_negative: return torch.where(keep, logits, -1e4)
@@ -170,12 +160,10 @@ def top_k(logits: Tensor, k: int) -> Tensor:
     #! large_negative: return torch.where(keep, logits, -100.0)
     #! large_negative: return logits.masked_fill(~keep, -1e9)
     #! large_negative: return logits - 1e9 * ~keep
-    #  What is removed gets a large negative number. With logits that are themselves of that
-    #  size the token comes back; -inf is safe.
+    #  What is removed gets a large negative number. With logits that are themselves of that size the token comes back; -inf is safe.
     #! smallest_number: return torch.where(keep, logits, torch.finfo(logits.dtype).min)
     #! smallest_number: return torch.where(keep, logits, torch.finfo(torch.float32).min)
-    #  What is removed gets the smallest number there is, and not -inf. A next filter, or a
-    #  division by 0.5, sees a number where nothing should be.
+    #  What is removed gets the smallest number there is, and not -inf. A next filter, or a division by 0.5, sees a number where nothing should be.
     #! plus_infinity: return torch.where(keep, logits, torch.inf)
     #  What is removed becomes +inf, the likeliest of all. It is -inf that means never.
     #! nan_for_removed: return torch.where(keep, logits, torch.nan)
@@ -184,14 +172,11 @@ def top_k(logits: Tensor, k: int) -> Tensor:
     #! probabilities: return torch.where(keep, logits, -torch.inf).softmax(-1)
     #! probabilities: return torch.where(keep, logits.softmax(-1), 0.0)
     #! probabilities: return torch.where(keep, logits.softmax(-1), -torch.inf)
-    #  It returns probabilities. Logits go in and logits come out, so that the next filter
-    #  can go on with them.
+    #  It returns probabilities. Logits go in and logits come out, so that the next filter can go on with them.
     #! log_probabilities: return torch.where(keep, logits, -torch.inf).log_softmax(-1)
-    #  It returns logarithms of the new probabilities: every logit is shifted. The
-    #  distribution is right; what stays should stay as it was.
+    #  It returns logarithms of the new probabilities: every logit is shifted. The distribution is right; what stays should stay as it was.
     #! old_log_probabilities: return torch.where(keep, logits.log_softmax(-1), -torch.inf)
-    #  It returns logarithms of the old probabilities: every logit is shifted. The
-    #  distribution is right; what stays should stay as it was.
+    #  It returns logarithms of the old probabilities: every logit is shifted. The distribution is right; what stays should stay as it was.
     #! mask_returned: return keep
     #! mask_returned: return keep.to(logits.dtype)
     #! mask_returned: return torch.where(keep, 1.0, -torch.inf)
@@ -203,24 +188,19 @@ def top_k(logits: Tensor, k: int) -> Tensor:
     #  It returns those that stay alone, in one row. All V places of every row are expected.
     #! inverted: return torch.where(keep, -torch.inf, logits)
     #  It removes what should stay and keeps what should go.
-    #: `keep = torch.zeros_like(…).scatter(-1, order, keep_sorted)`, or compare with a threshold
-    #  and never sort the result.
+    #: `keep = torch.zeros_like(…).scatter(-1, order, keep_sorted)`, or compare with a threshold and never sort the result.
     #! left_sorted: return torch.where(keep, logits, -torch.inf).sort(-1, descending=True).values
     #! left_sorted: return torch.where(keep, logits, -torch.inf).sort(-1).values
-    #  The result is in sorted order: place 0 is no longer token 0. The logits must go back
-    #  to their tokens' places.
+    #  The result is in sorted order: place 0 is no longer token 0. The logits must go back to their tokens' places.
     #: `dim=-1`, and `keepdim=True` for a threshold of each row.
     #! first_row_decides: return torch.where(keep.flatten(0, -2)[:1].expand(keep.flatten(0, -2).shape).reshape(keep.shape), logits, -torch.inf)
     #  What the first row keeps is kept in all rows. Each has its own logits.
     #: `torch.where(keep, logits, -torch.inf)`: what stays is not touched.
     #! unchanged: return logits
-    #! unchanged: return logits + 0
     #  Nothing is removed.
     #! in_place: logits[~keep] = -torch.inf; return logits
-    #! in_place: with torch.no_grad(): return logits.masked_fill_(~keep, -torch.inf)
     #  It writes into the logits that it was given, and the caller may still need them.
-    #: Compute the rule in float32, and take the logits themselves: `torch.where(keep, logits,
-    #  -torch.inf)`: what stays is not touched.
+    #: Compute the rule in float32, and take the logits themselves: `torch.where(keep, logits, -torch.inf)`: what stays is not touched.
     #! float32_result: return torch.where(keep, logits.float(), -torch.inf)
     #  The result is float32 whatever the logits are.
     #: Take the logits themselves: `torch.where(keep, logits, -torch.inf)`.

@@ -15,8 +15,7 @@ def mean_square(x: Tensor) -> Tensor:
     wide = x.float() if x.dtype in HALF else x
     #: Compute with `x.float()` and return `.to(x.dtype)`.
     #! no_upcast: wide = x
-    #  In float16 the squares overflow: 300² is more than float16's largest number, 65504.
-    #  [meta-llama/llama#1048]
+    #  In float16 the squares overflow: 300² is more than float16's largest number, 65504. [meta-llama/llama#1048]
     #! narrow_on_the_way: wide = x.half()
     #! narrow_on_the_way: wide = x.bfloat16()
     #  It computes in 16 bits whatever comes in: three digits are left, and float16 ends at 65504.
@@ -94,8 +93,7 @@ def mean_square(x: Tensor) -> Tensor:
     #  It is half of the mean square.
     #: Square x itself; nothing is subtracted first.
     #! sample_variance: mean = wide.var(-1)
-    #  It is the variance: the mean is subtracted first, and it is divided by D - 1.
-    #  [harvardnlp/annotated-transformer#119]
+    #  It is the variance: the mean is subtracted first, and it is divided by D - 1. [harvardnlp/annotated-transformer#119]
     #! variance: mean = wide.var(-1, correction=0)
     #  It is the variance: the mean is subtracted before squaring.
     #! standard_deviation: mean = wide.std(-1)
@@ -112,13 +110,11 @@ def mean_square(x: Tensor) -> Tensor:
     #! over_tokens: mean = squares.mean(-2)
     #  The mean runs over dim=-2, the last but one.
     #! tokens_together: mean = squares.mean((-2, -1))
-    #  The last two dimensions share one mean, so that the vectors see each other.
-    #  [bkitano/llama-from-scratch#4]
+    #  The last two dimensions share one mean, so that the vectors see each other. [bkitano/llama-from-scratch#4]
     #! all_but_first: mean = squares.flatten(1).mean(1)
     #  One mean for each x[i], everything in it together. Each vector has its own.
     #: `.mean(dim=-1)` without `keepdim`. Lab 02 will want it.
     #! dimension_kept: …; mean = mean.unsqueeze(-1)
-    #! dimension_kept: mean = squares.mean(-1, keepdim=True)
     #  With keepdim=True the last dimension stays, of size 1. Here it goes: (..., D) → (...).
     #! squeezed: mean = squares.mean(-1, keepdim=True).squeeze()
     #  squeeze() takes away every dimension of size 1, such as that of a batch of one.

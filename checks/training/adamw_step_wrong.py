@@ -51,8 +51,8 @@ def adamw_step(
     #  The parameter itself is unchanged: `param = param - …` makes a new tensor.
     #: Decoupled: `param.mul_(1 - lr * weight_decay)`, and the gradient is left alone.
     #! decay_in_the_gradient: …; grad = grad + weight_decay * param; weight_decay = 0.0
-    #  The decay is added to the gradient (L2). There Adam divides it by √v: weights with large
-    #  gradients hardly decay. The W in AdamW stands for taking it out of there.
+    #  The decay is added to the gradient (L2). There Adam divides it by √v: weights with large gradients hardly decay. The W in AdamW stands for
+    #  taking it out of there.
     #! decay_in_both: …; grad = grad + weight_decay * param
     #  The decay is added to the gradient and taken off the parameter as well.
     #! gradient_changed: …; grad.add_(param, alpha=weight_decay); weight_decay = 0.0
@@ -95,8 +95,7 @@ def adamw_step(
     v.mul_(b2).addcmul_(grad, grad, value=1 - b2)
     #: v = β₂ v + (1 − β₂) g²: `v.mul_(betas[1]).addcmul_(grad, grad, value=1 - betas[1])`.
     #! v_not_squared: v.mul_(b2).add_(grad, alpha=1 - b2)
-    #  v averages the gradient; it should average its square. The root of a negative number is
-    #  NaN.
+    #  v averages the gradient; it should average its square. The root of a negative number is NaN.
     #! v_of_sizes: v.mul_(b2).add_(grad.abs(), alpha=1 - b2)
     #  v averages |g|; it should average g².
     #! v_of_m: v.mul_(b2).addcmul_(m, m, value=1 - b2)
@@ -128,7 +127,6 @@ def adamw_step(
     #! v_subtracts: v.mul_(b2).addcmul_(grad, grad, value=b2 - 1)
     #  The square is subtracted from v.
     #! factor_squared_too: v.mul_(b2).add_(((1 - b2) * grad) ** 2)
-    #! factor_squared_too: v.mul_(b2).add_((1 - b2) ** 2 * grad * grad)
     #  (1 − β₂) is squared together with g: only g is.
     #! beta_1_in_v: v.mul_(b1).addcmul_(grad, grad, value=1 - b1)
     #! beta_1_in_v: v.mul_(b2).addcmul_(grad, grad, value=1 - b1)
@@ -151,8 +149,7 @@ def adamw_step(
     #! corrections_swapped: v_scale, m_scale = 1 - b1**step, 1 - b2**step
     #  The corrections are swapped: β₁ belongs to m and β₂ to v.
     #! no_correction: m_scale, v_scale = 1, 1
-    #  The bias correction is missing: m and v start as zeros, and √v is closer to its goal than
-    #  m, so that the first steps have a wrong length.
+    #  The bias correction is missing: m and v start as zeros, and √v is closer to its goal than m, so that the first steps have a wrong length.
     #! only_m_corrected: m_scale, v_scale = 1 - b1**step, 1
     #  v is not corrected: the first steps are 4.5 times too long.
     #! only_v_corrected: m_scale, v_scale = 1, 1 - b2**step
@@ -162,7 +159,6 @@ def adamw_step(
     #! corrected_with_step_minus_one: m_scale, v_scale = 1 - b1 ** (step - 1) or 1, 1 - b2 ** (step - 1) or 1
     #  The correction uses step − 1. Steps count from 1 here: β^step.
     #! divided_by_zero: m_scale, v_scale = 1 - b1 ** (step - 1), 1 - b2 ** (step - 1)
-    #! divided_by_zero: m_scale, v_scale = torch.tensor(1 - b1 ** (step - 1)), torch.tensor(1 - b2 ** (step - 1))
     #  The correction uses step − 1: at step 1 it divides by 1 − β⁰ = 0.
     #! times_the_step: m_scale, v_scale = 1 - b1 * step, 1 - b2 * step
     #! times_the_step: m_scale, v_scale = (1 - b1) * step, (1 - b2) * step
@@ -200,7 +196,6 @@ def adamw_step(
     #! sign_only: m_hat = m.sign() * (v / v_scale).sqrt().add(eps)
     #  It takes only the sign of m. That is Adam at its first step, but not later.
     #! looks_ahead: m_hat = (b1 * m + (1 - b1) * grad) / m_scale
-    #! looks_ahead: m_hat = (b1 * m / m_scale) + (1 - b1) * grad / m_scale
     #! looks_ahead: m_hat = b1 * m / (1 - b1 ** (step + 1)) + (1 - b1) * grad / m_scale
     #  It mixes the gradient into m once more (Nesterov's way, NAdam).
     v_hat = v / v_scale
@@ -228,14 +223,12 @@ def adamw_step(
     size = v_hat.sqrt() + eps
     #: m / (1 − β₁^step) and v / (1 − β₂^step), with step 1 at the first call.
     #! corrected_after_the_root: size = v.sqrt() / v_scale + eps
-    #  The root is taken first and then divided by the correction: √v / (1 − β₂^step). v itself
-    #  must be corrected, √(v / (1 − β₂^step)).
+    #  The root is taken first and then divided by the correction: √v / (1 − β₂^step). v itself must be corrected, √(v / (1 − β₂^step)).
     #: param − lr · m̂ / (√v̂ + eps): the root first, then eps.
     #! eps_inside_the_root: size = (v_hat + eps).sqrt()
     #! eps_inside_the_root: size = (v_hat + eps).sqrt() + eps
     #! eps_inside_the_root: size = (v_hat + eps**2).sqrt()
-    #  eps stands inside the root: √(v̂ + eps). With eps = 1e-8 that is like 1e-4 outside, far
-    #  above the gradients of a large model.
+    #  eps stands inside the root: √(v̂ + eps). With eps = 1e-8 that is like 1e-4 outside, far above the gradients of a large model.
     #! eps_before_the_correction: size = (v.sqrt() + eps) / v_scale**0.5
     #! eps_before_the_correction: size = ((v + eps) / v_scale).sqrt()
     #  eps is added to √v before the correction, so that it is larger in the first steps.
@@ -256,8 +249,7 @@ def adamw_step(
     #  v is squared once more, or the root is taken twice.
     #! v_ignored: size = 1.0
     #! v_ignored: size = 1.0 + eps
-    #  It does not divide by √v: that is plain momentum, whose steps are as uneven as the
-    #  gradients.
+    #  It does not divide by √v: that is plain momentum, whose steps are as uneven as the gradients.
     #! multiplied_by_the_root: size = 1 / (v_hat.sqrt() + eps)
     #  It multiplies by √v where it should divide.
     #! eps_with_the_mean: size = v_hat.sqrt(); m_hat = m_hat + eps
@@ -335,7 +327,6 @@ def adamw_step(
     #  The step is made twice.
     #: `torch.no_grad()` is enough; `requires_grad` stays as it is.
     #! gradient_switched_off: param.requires_grad_(False).sub_(move + decay)
-    #! gradient_switched_off: param.requires_grad_(False); …
     #  After the step the parameter requires no gradient any more: it will not learn again.
 
 

@@ -29,6 +29,10 @@ class Bigram(nn.Module):
         if tied:
             self.again = self.table
         self.fed: list[Tensor] = []  # what came in with gradients on: the training steps
+        self.predicted: list[Tensor] = []  # the logits of those steps
+        self.measured: list[
+            int
+        ] = []  # how many tokens the pieces had that came in without gradients
         self.modes: list[tuple[bool, bool]] = []  # train mode and gradients, at each call
         self.stop_at = 0  # the training step at which this is raised: somebody presses stop
         self.stop: BaseException = KeyboardInterrupt()
@@ -41,10 +45,14 @@ class Bigram(nn.Module):
             self.fed.append(ids.clone())
             if len(self.fed) == self.stop_at:
                 raise self.stop
+        else:
+            self.measured.append(ids.shape[-1])
         rows = self.table[ids] if self.second is None else self.table[ids] + self.second[ids]
         logits = rows * self.gain
         if not torch.is_grad_enabled() and (more := self.script.get(len(self.fed))):
             logits = torch.cat([logits[..., :-1], logits[..., -1:] + more], -1)
+        if torch.is_grad_enabled():
+            self.predicted.append(logits.detach().clone())
         return logits
 
 

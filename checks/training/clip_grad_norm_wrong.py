@@ -21,8 +21,7 @@ def clip_grad_norm(grads: list[Tensor], max_norm: float) -> float:
     #! mean_of_squares: …; parts = [sum(parts) / len(parts)]
     #  It is the root of the MEAN of the squares. A norm is the root of the sum.
     #! sum_of_norms: parts = [sum(grad.float().norm().item() for grad in grads) ** 2]
-    #  It adds up the norms of the tensors. Lengths at right angles add up by squares: 3 and 4
-    #  make 5, not 7.
+    #  It adds up the norms of the tensors. Lengths at right angles add up by squares: 3 and 4 make 5, not 7.
     #! mean_of_norms: parts = [(sum(grad.float().norm().item() for grad in grads) / len(grads)) ** 2]
     #  It takes the mean of the tensors' norms.
     #! largest_norm: parts = [max(grad.float().norm().item() for grad in grads) ** 2]
@@ -34,8 +33,7 @@ def clip_grad_norm(grads: list[Tensor], max_norm: float) -> float:
     #! not_squared: parts = [abs(grad.float().sum().item()) for grad in grads]
     #! not_squared: parts = [grad.float().sum().item() ** 2 for grad in grads]
     #! not_squared: parts = [grad.float().sum().item() for grad in grads]
-    #  The numbers themselves are added up, so that positive and negative ones cancel: each is
-    #  squared first.
+    #  The numbers themselves are added up, so that positive and negative ones cancel: each is squared first.
     #! squared_twice: parts = [grad.float().square().sum().item() ** 2 for grad in grads]
     #! squared_twice: parts = [grad.float().pow(4).sum().item() for grad in grads]
     #  Squares are squared once more before they are added up.
@@ -43,7 +41,6 @@ def clip_grad_norm(grads: list[Tensor], max_norm: float) -> float:
     #  The tensors' norms are added up as they are: each is squared first.
     #! vectors_left_out: parts = [grad.float().square().sum().item() for grad in grads if grad.dim() > 1]
     #! vectors_left_out: grads = [grad for grad in grads if grad.dim() > 1]; …
-    #! vectors_left_out: parts = [torch.linalg.matrix_norm(grad.float()).square().sum().item() for grad in grads if grad.dim() > 1]
     #  Tensors with fewer than two dimensions are left out. The norms' weights count as well.
     #! spectral_norm: parts = [(torch.linalg.matrix_norm(grad.float(), 2) if grad.dim() == 2 else grad.float().norm()).item() ** 2 for grad in grads]
     #  It takes the largest singular value of a matrix, not the root of the sum of its squares.
@@ -58,8 +55,7 @@ def clip_grad_norm(grads: list[Tensor], max_norm: float) -> float:
     #|     if squares > max_norm**2:
     #|         grad.mul_(max_norm / math.sqrt(squares))
     #| return math.sqrt(squares)
-    #  Tensors are cut while the sum is still growing: the first ones with a norm that does not
-    #  know the last ones.
+    #  Tensors are cut while the sum is still growing: the first ones with a norm that does not know the last ones.
     #: One number for all: the root of the sum of all squares, of all tensors.
     #! each_tensor_by_itself:
     #| …
@@ -91,17 +87,16 @@ def clip_grad_norm(grads: list[Tensor], max_norm: float) -> float:
         #! always_scaled: if norm > 0:
         #! always_scaled: if True:
         #! always_scaled: norm += 1e-12; if True:
-        #  Gradients that are short enough are made longer, to max_norm exactly. Near the end of a
-        #  training, where gradients are small, that keeps the steps large.
+        #  Gradients that are short enough are made longer, to max_norm exactly. Near the end of a training, where gradients are small, that keeps the
+        #  steps large.
         #! condition_reversed: if norm < max_norm:
         #! condition_reversed: if 0 < norm < max_norm:
-        #! condition_reversed: if norm <= max_norm:
         #  The condition is the wrong way round: short gradients grow, long ones are left.
         #: `if norm > max_norm:`
         #! squares_compared: if sum(parts) > max_norm:
         #! squares_compared: if sum(parts) > max_norm and norm > max_norm:
-        #  It compares the sum of the squares with max_norm, so that some gradients that are too
-        #  long are left: of norm 0.6, say, where 0.5 is allowed.
+        #  It compares the sum of the squares with max_norm, so that some gradients that are too long are left: of norm 0.6, say, where 0.5 is
+        #  allowed.
         #! compared_with_one: if norm > 1:
         #! compared_with_one: if norm > 1.0 and norm > max_norm:
         #  It asks whether the norm is above 1, whatever max_norm is.
@@ -124,23 +119,19 @@ def clip_grad_norm(grads: list[Tensor], max_norm: float) -> float:
             grad.mul_(max_norm / norm)
             #: One number for all: the root of the sum of all squares, of all tensors.
             #! each_tensor_by_itself: grad.mul_(min(1.0, max_norm / (grad.float().norm().item() or 1.0)))
-            #  Each tensor is cut to max_norm by itself. That turns the direction of the step: large
-            #  gradients are cut, small ones are not.
+            #  Each tensor is cut to max_norm by itself. That turns the direction of the step: large gradients are cut, small ones are not.
             #! scaled_by_own_norm: grad.mul_(max_norm / grad.norm())
             #! scaled_by_own_norm: grad.mul_(max_norm / (grad.float().norm() + 1e-6))
-            #  Each tensor is scaled by its own norm: all are max_norm long afterwards, and together
-            #  they are longer.
+            #  Each tensor is scaled by its own norm: all are max_norm long afterwards, and together they are longer.
             #: `if norm > max_norm: grad.mul_(max_norm / norm)`, for every tensor the same.
             #! by_value: grad.clamp_(-max_norm, max_norm)
-            #  It clips each number, not the norm: the direction changes, and the norm may still be
-            #  above max_norm.
+            #  It clips each number, not the norm: the direction changes, and the norm may still be above max_norm.
             #! cut_off_above: grad.clamp_(max=max_norm)
             #  It cuts off what is above max_norm, number by number.
             #: `grad.mul_(factor)`, or `grad *= factor`.
             #! not_in_place: grad = grad * (max_norm / norm)
-            #! not_in_place: grads[[id(g) for g in grads].index(id(grad))] = grad * (max_norm / norm)
-            #  The gradients stay as they were. `grad * factor`, `grad = …` and `grads[i] = …` make or
-            #  store new tensors, and the model goes on with its own.
+            #  The gradients stay as they were. `grad * factor`, `grad = …` and `grads[i] = …` make or store new tensors, and the model goes on with
+            #  its own.
             #: `if norm > max_norm: grad.mul_(max_norm / norm)`, for every tensor the same.
             #! multiplied_by_max_norm: grad.mul_(max_norm)
             #  It multiplies by max_norm, without dividing by the norm.
@@ -155,7 +146,6 @@ def clip_grad_norm(grads: list[Tensor], max_norm: float) -> float:
             #! upside_down: grad.mul_(norm / max_norm)
             #  The factor is upside down: gradients that are too long become longer still.
             #! squared_factor: grad.mul_((max_norm / norm) ** 2)
-            #! squared_factor: grad.mul_(max_norm / norm).mul_(max_norm / norm)
             #  The factor is (max_norm / norm)².
             #! divided_by_squares: grad.mul_(max_norm / norm**2)
             #  It divides by the sum of the squares: the root is missing there.
@@ -182,12 +172,9 @@ def clip_grad_norm(grads: list[Tensor], max_norm: float) -> float:
     #!+ squares_not_rooted: return math.sqrt(norm)
     #: Compute the norm once, before the loop, and return it.
     #! norm_after: return math.sqrt(sum(grad.float().square().sum().item() for grad in grads))
-    #! norm_after: return torch.stack([grad.float().norm() for grad in grads]).norm().item()
-    #  It returns the norm after the clipping. The one before tells whether the training is
-    #  about to burst.
+    #  It returns the norm after the clipping. The one before tells whether the training is about to burst.
     #: Return the norm as it was before.
     #! norm_at_most: return min(norm, max_norm)
-    #! norm_at_most: return min(norm, max_norm * (1 - 1e-12))
     #  It returns max_norm where the norm was larger.
     #! limit_returned: return max_norm
     #  It returns max_norm.
@@ -198,7 +185,6 @@ def clip_grad_norm(grads: list[Tensor], max_norm: float) -> float:
     #  It returns the factor, not the norm.
     #: `math.sqrt(…)`
     #! squares_returned: return norm**2
-    #! squares_returned: return sum(parts)
     #  It returns the sum of the squares; the norm is its root.
     #: `return norm`, as it was before the clipping.
     #! nothing_returned: pass

@@ -33,14 +33,7 @@ def learning_rate(step: int, warmup: int, total: int, peak: float, floor: float)
     #! no_room_crashes: slope = 1 / (total - warmup)
     #! no_room_crashes:
     #| if step >= warmup:
-    #|     slope = 1 / (total - warmup)
-    #! no_room_crashes:
-    #| if step >= warmup:
     #|     done = min(1.0, (step - warmup) / (total - warmup))
-    #|     return floor + (peak - floor) * (1 + math.cos(math.pi * done)) / 2
-    #! no_room_crashes:
-    #| if warmup <= step <= total:
-    #|     done = (step - warmup) / (total - warmup)
     #|     return floor + (peak - floor) * (1 + math.cos(math.pi * done)) / 2
     #  With warmup = total it divides by zero.
     #: `if step >= total: return floor`
@@ -53,8 +46,7 @@ def learning_rate(step: int, warmup: int, total: int, peak: float, floor: float)
     #: `done = (step - warmup) / (total - warmup)`: 0 at the end of the warm-up, 1 at total.
     #! warmup_on_top: total += warmup
     #! warmup_on_top: total = total + max(warmup, 1)
-    #  The cosine takes total steps, and the warm-up comes before them. The floor is reached at
-    #  warmup + total; it should be at total.
+    #  The cosine takes total steps, and the warm-up comes before them. The floor is reached at warmup + total; it should be at total.
     #! warmup_times_cosine:
     #| up = min(1.0, (step + 1) / warmup) if warmup else 1.0
     #| return up * (floor + (peak - floor) * (1 + math.cos(math.pi * min(1.0, step / total if total else 1.0))) / 2)
@@ -71,10 +63,8 @@ def learning_rate(step: int, warmup: int, total: int, peak: float, floor: float)
         #: `if step < warmup:`
         #! warmup_too_far: if step <= warmup:
         #! warmup_too_far: if step <= warmup and warmup:
-        #! warmup_too_far: if step < warmup + 1:
         #  At step = warmup it still goes up, above the peak: `<`, not `<=`.
         #! warmup_ends_early: if step < warmup - 1:
-        #! warmup_ends_early: if step + 1 < warmup:
         #  The warm-up ends one step early.
         #! the_wrong_way_round: if step > warmup:
         #! the_wrong_way_round: if step >= warmup:
@@ -82,8 +72,8 @@ def learning_rate(step: int, warmup: int, total: int, peak: float, floor: float)
         return peak * (step + 1) / warmup
         #: `peak * (step + 1) / warmup`: step 0 already takes a small step, step warmup − 1 the full one.
         #! nothing_at_step_0: return peak * step / warmup
-        #  The rate of step 0 is 0: the first batch is computed for nothing, and all other steps of
-        #  the warm-up are one behind. [karpathy/nanoGPT#443, #578; microsoft/DeepSpeed#5287]
+        #  The rate of step 0 is 0: the first batch is computed for nothing, and all other steps of the warm-up are one behind. [karpathy/nanoGPT#443,
+        #  #578; microsoft/DeepSpeed#5287]
         #! first_step_again: return peak * max(step, 1) / warmup
         #  Step 0 is given the rate of step 1, and all others of the warm-up are one behind.
         #! warmup_one_longer: return peak * (step + 1) / (warmup + 1)
@@ -96,7 +86,6 @@ def learning_rate(step: int, warmup: int, total: int, peak: float, floor: float)
         #! warmup_two_ahead: return peak * (step + 2) / warmup
         #  It counts the steps of the warm-up from 2: step 0 is the first of them.
         #! warmup_by_total: return peak * (step + 1) / total
-        #! warmup_by_total: return peak * (step + 1) / max(1, total)
         #  It divides by total: the warm-up takes `warmup` steps.
         #! warmup_from_floor: return floor + (peak - floor) * (step + 1) / warmup
         #! warmup_from_floor: return floor + (peak - floor) * step / warmup
@@ -137,11 +126,9 @@ def learning_rate(step: int, warmup: int, total: int, peak: float, floor: float)
         #: `if step >= total: return floor`
         #! up_again: if False:
         #! up_again: if step >= total == warmup:
-        #! up_again: if step == total:
         #  After total the cosine goes up again.
         #! never_down: if False:
         #! floor_one_early: if step >= total - 1:
-        #! floor_one_early: if step > total - 2:
         #  The floor comes one step early; it should be reached at total.
         #! floor_one_late: if step > total + 1:
         #  The cosine goes on for a step after total, and turns up again.
@@ -150,7 +137,6 @@ def learning_rate(step: int, warmup: int, total: int, peak: float, floor: float)
         #: `if step >= total: return floor`
         #! zero_at_the_end: return 0.0
         #! zero_at_the_end: return floor if step == total else 0.0
-        #! zero_at_the_end: return 0
         #  After total the rate is 0; it should stay at floor.
         #! peak_at_the_end: return peak
         #  After total the rate is peak again.
@@ -162,11 +148,9 @@ def learning_rate(step: int, warmup: int, total: int, peak: float, floor: float)
     #! clock_without_warmup: done = step / total
     #! clock_without_warmup: done = step / (total - warmup)
     #! clock_without_warmup: done = (step + 1) / total
-    #  The cosine's clock does not leave out the warm-up: the rate jumps down where the warm-up
-    #  ends.
+    #  The cosine's clock does not leave out the warm-up: the rate jumps down where the warm-up ends.
     #! clock_too_slow: done = (step - warmup) / total
-    #  It divides by total; from the warm-up to the end it is total − warmup steps. The floor is
-    #  never reached, and the rate jumps at the end.
+    #  It divides by total; from the warm-up to the end it is total − warmup steps. The floor is never reached, and the rate jumps at the end.
     #! clock_by_the_sum: done = (step - warmup) / (total + warmup)
     #  It divides by total + warmup; from the warm-up to the end it is total − warmup steps.
     #! clock_adds_warmup: done = (step + warmup) / (total - warmup)
@@ -177,8 +161,6 @@ def learning_rate(step: int, warmup: int, total: int, peak: float, floor: float)
     #! clock_one_behind: done = (step - 1 - warmup) / (total - warmup)
     #  The cosine is one step behind: step = warmup should have the peak.
     #! clock_one_short: done = (step - warmup) / max(1, total - warmup - 1)
-    #! clock_one_short: done = (step - warmup) / (total - warmup - 1)
-    #! clock_one_short: done = (step - warmup) / (total - 1 - warmup) if total - 1 > warmup else 1
     #  The floor is reached at total − 1; it should be at total.
     #! clock_one_long: done = (step - warmup) / (total - warmup + 1)
     #! clock_one_long: done = (step + 1 - warmup) / (total - warmup + 1)
@@ -198,8 +180,7 @@ def learning_rate(step: int, warmup: int, total: int, peak: float, floor: float)
     #: (1 + cos(π · done)) / 2 goes from 1 to 0.
     #! inverse_root: return max(floor, peak * math.sqrt(max(warmup, 1) / max(step, 1)))
     #! inverse_root: return max(floor, peak * math.sqrt(warmup / step)) if warmup else peak
-    #  That is the schedule of the Transformer of 2017, with 1/√step. Llama's goes down along a
-    #  cosine.
+    #  That is the schedule of the Transformer of 2017, with 1/√step. Llama's goes down along a cosine.
     #!+ never_down: return peak
     #! never_down: return peak
     #  After the warm-up the rate stays at the peak.
@@ -233,7 +214,6 @@ def learning_rate(step: int, warmup: int, total: int, peak: float, floor: float)
     #! sine: share = math.sin(math.pi * done)
     #  It is a sine; a cosine starts at 1.
     #! degrees: share = (1 + math.cos(180 * done)) / 2
-    #! degrees: share = (1 + math.cos(math.degrees(math.pi * done))) / 2
     #! degrees: share = (1 + math.cos(math.radians(math.pi * done))) / 2
     #  math.cos wants radians: π, not 180.
     #! pi_missing: share = (1 + math.cos(done)) / 2
@@ -266,7 +246,6 @@ def learning_rate(step: int, warmup: int, total: int, peak: float, floor: float)
     #! floor_subtracted: rate = floor - (peak - floor) * share
     #  A sign is wrong: floor plus the share of the way.
     #! whole_bracket: rate = (floor + peak - floor) * share
-    #! whole_bracket: rate = (floor + (peak - floor)) * share
     #  A bracket is too large: floor itself is not multiplied by the share.
     return rate
     #: `math.cos`, not `torch.cos`: all branches return a plain float.

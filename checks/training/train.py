@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from checks.engine import SAME_DEVICE, Check, Inputs, Probe, Wrong, error_of
@@ -233,6 +234,35 @@ def pieces_drawn(answer: Any, inputs: Inputs) -> list:
     ]
 
 
+def all_pieces(answer: Any, inputs: Inputs) -> list:
+    """How far each step's loss is from the mean over every prediction that the model made in it."""
+    data = torch.arange(40)  # the token after n is n + 1
+    model = model_of(inputs, len(data))
+    how = {**HOW, "batch": 3, "context": 5}
+    with in_words():
+        losses = answer(model, data, 3, data, generator=seeded(), **how)
+    means = [
+        F.cross_entropy(logits.flatten(0, 1), fed.flatten() + 1).item()
+        for logits, fed in zip(model.predicted, model.fed, strict=True)
+        if logits.dim() == 3
+    ]
+    return [
+        [
+            round(torch.as_tensor(loss).item() - mean, 4)
+            for loss, mean in zip(losses, means, strict=False)
+        ],
+        len(losses),
+    ]
+
+
+def pieces_measured(answer: Any, inputs: Inputs) -> list:
+    """How many tokens the pieces have in which the held-out loss is measured."""
+    model, data = model_of(inputs), circle(inputs)
+    with in_words():
+        answer(model, data, 2, held_out_of(inputs, 3), context=6, generator=seeded(), **HOW)
+    return [sorted(set(model.measured))]
+
+
 def draws(answer: Any, inputs: Inputs) -> list:
     """The same seed draws the same pieces, another seed others; torch's own seed plays no part."""
     data = torch.arange(40)
@@ -352,6 +382,20 @@ train = Check(
             "The model was not fed `batch` random pieces of `context` neighbouring tokens. Each "
             "row starts somewhere else, from 0 to len(data) − context − 1.",
             promise="`batch` random pieces of `context` tokens",
+        ),
+        Probe(
+            "the loss of a step is the mean over all its pieces",
+            all_pieces,
+            "The loss of a step is not the mean over every token of every piece that the model "
+            "was fed in it.",
+            promise="`batch` random pieces of `context` tokens",
+        ),
+        Probe(
+            "the held-out text is measured in pieces of context tokens",
+            pieces_measured,
+            "The held-out text did not come in pieces of `context` tokens: "
+            "`held_out_loss(model, held_out, context)`.",
+            promise="held_out_loss(model, held_out, context) is",
         ),
         Probe(
             "the generator decides what is drawn, and nothing else",

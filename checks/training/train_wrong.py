@@ -44,7 +44,6 @@ def train(
     parameters = list(model.parameters())
     #: `torch.randint(len(data) - context, (batch,), generator=generator)`, then make_batch.
     #! seeds_torch: …; torch.manual_seed(generator.initial_seed() if generator else 0); generator = None
-    #! seeds_torch: …; torch.manual_seed(0)
     #! seeds_torch: …; torch.manual_seed(0); generator = None
     #  It sets torch's global seed: everything after the training becomes predictable.
     #! own_seed: …; generator = torch.Generator().manual_seed(0)
@@ -54,7 +53,6 @@ def train(
     #  It draws with a generator of its own, always with the same seed.
     #! own_seed_without_generator: …; generator = generator or torch.Generator().manual_seed(0)
     #! own_seed_without_generator: …; generator = generator or torch.Generator()
-    #! own_seed_without_generator: …; generator = generator or torch.manual_seed(0)
     #  Without a generator it takes one of its own with a fixed seed: all runs are equal.
     #! generator_seeded_again: …; generator and generator.manual_seed(0)
     #  It seeds the generator that it was given: another seed no longer changes what is drawn.
@@ -91,7 +89,6 @@ def train(
     #! moments_by_shape: shapes = {p.shape: (torch.zeros_like(p), torch.zeros_like(p)) for p in parameters}; moments = [shapes[p.shape] for p in parameters]
     #  Parameters of the same shape share m and v: each needs its own.
     #! one_moment_for_all: moments = [(torch.zeros_like(parameters[0]),) * 2] * len(parameters)
-    #! one_moment_for_all: moments = [(torch.zeros_like(parameters[0]), torch.zeros_like(parameters[0]))] * len(parameters)
     #  All parameters share one m and one v: each needs its own.
     #: `torch.zeros_like(p)` lies where p does.
     #! moments_on_the_cpu: moments = [(torch.zeros(p.shape), torch.zeros(p.shape)) for p in parameters]
@@ -105,9 +102,7 @@ def train(
     lowest, best = math.inf, None
     #: `lowest = math.inf`
     #! lowest_starts_too_low: lowest, best = 10.0, None
-    #! lowest_starts_too_low: lowest, best = 100.0, None
-    #  The lowest loss so far starts at a number that a held-out loss can be above: then no
-    #  weights are ever the best.
+    #  The lowest loss so far starts at a number that a held-out loss can be above: then no weights are ever the best.
     #: `p.detach().clone()` when it is the best so far, `p.copy_(…)` at the end.
     #! begins_as_best: lowest, best = held_out_loss(model, held_out, context), [p.detach().clone() for p in parameters]
     #  It measures before the first step as well, so that the weights of the beginning can win.
@@ -124,10 +119,8 @@ def train(
             #: `for step in range(steps):`
             #! one_step_short: for step in range(steps - 1):
             #! one_step_short: for step in range(1, steps):
-            #! one_step_short: for step in range(max(0, steps - 1)):
             #  It makes one step too few.
             #! one_step_long: for step in range(steps + 1):
-            #! one_step_long: for step in range(0, steps + 1):
             #  It makes one step too many.
             #! counted_from_one: for step in range(1, steps + 1):
             #  step counts from 1 here, and is used as if it counted from 0.
@@ -139,7 +132,6 @@ def train(
             #! not_random: starts = (torch.arange(batch) * context + step * batch * context) % (len(data) - context)
             #  The pieces are taken in order, not at random.
             #! one_start_for_all: starts = torch.randint(len(data) - context, (1,), generator=generator).expand(batch)
-            #! one_start_for_all: starts = torch.randint(len(data) - context, (1,), generator=generator).repeat(batch)
             #  All pieces of a batch are the same one: draw `batch` starts.
             #! one_piece_a_step: starts = torch.randint(len(data) - context, (1,), generator=generator)
             #  A step has one piece only: draw `batch` starts.
@@ -147,10 +139,7 @@ def train(
             #  It takes the first piece of the text only.
             #! last_piece_never: starts = torch.randint(max(1, len(data) - context - 1), (batch,), generator=generator)
             #! last_piece_never: starts = torch.randint(len(data) - context - 1, (batch,), generator=generator)
-            #! last_piece_never: starts = torch.randint(0, len(data) - context - 1, (batch,), generator=generator)
-            #! last_piece_never: starts = torch.randint(len(data) - 1 - context, (batch,), generator=generator)
-            #  The last piece of the text is never drawn: randint's upper end is not included, so it is
-            #  len(data) − context.
+            #  The last piece of the text is never drawn: randint's upper end is not included, so it is len(data) − context.
             #! last_two_pieces_never: starts = torch.randint(len(data) - context - 2, (batch,), generator=generator)
             #  The last two pieces of the text are never drawn.
             #! first_piece_never: starts = torch.randint(1, len(data) - context, (batch,), generator=generator)
@@ -159,8 +148,7 @@ def train(
             #! starts_past_the_end: starts = torch.randint(len(data) - context + 1, (batch,), generator=generator)
             #! starts_past_the_end: starts = torch.randint(len(data) - 1, (batch,), generator=generator)
             #! starts_past_the_end: starts = torch.randint(0, len(data) - batch, (batch,), generator=generator)
-            #  A piece may start so late that it runs over the end of the text: the last one starts at
-            #  len(data) − context − 1.
+            #  A piece may start so late that it runs over the end of the text: the last one starts at len(data) − context − 1.
             #! sorted_pieces: starts = torch.randperm(len(data) - context, generator=generator)[:batch]
             #  The starts of a batch are all different (randperm), and there may be fewer than `batch`.
             #! tokens_from_anywhere: places = torch.randint(len(data) - 1, (batch, context), generator=generator)
@@ -172,8 +160,7 @@ def train(
             #: make_batch gives both; the targets are one step later.
             #! targets_not_shifted: inputs, targets = make_batch(data, starts, context); targets = inputs
             #! targets_not_shifted: inputs, targets = make_batch(data, starts, context); inputs = targets
-            #  Inputs and targets are the same: the model learns to repeat what it reads.
-            #  [the class of huggingface/transformers#48745]
+            #  Inputs and targets are the same: the model learns to repeat what it reads. [the class of huggingface/transformers#48745]
             #: `inputs, targets = make_batch(…)`
             #! backwards_in_time: targets, inputs = make_batch(data, starts, context)
             #  Inputs and targets are swapped: the model learns to predict the token before.
@@ -184,13 +171,11 @@ def train(
             #! targets_two_later: inputs, targets = inputs_and(data, starts, context, 2)
             #  The targets are two steps later: the model learns to predict the token after the next.
             #! one_token_longer: inputs, targets = make_batch(data, starts, context); inputs, targets = inputs[:, :-1], targets[:, :-1]
-            #! one_token_longer: inputs, targets = make_batch(data, starts, context); inputs, targets = inputs[:, :-1], inputs[:, 1:]
             #  The pieces that the model reads are one token too short.
             logits = model(inputs)
             #: `cross_entropy(model(inputs), targets)`
             #! double_softmax: logits = model(inputs).softmax(-1)
-            #  The model's output goes through a softmax before cross_entropy, which does that itself.
-            #  [ariecattan/SciCo#2]
+            #  The model's output goes through a softmax before cross_entropy, which does that itself. [ariecattan/SciCo#2]
             #! log_softmax_before: logits = model(inputs).argmax(-1)
             #  It takes the likeliest token before the loss: cross_entropy wants the logits.
             #: `model.train()` before the loop, and no `torch.no_grad()` around the steps.
@@ -206,8 +191,7 @@ def train(
             #  The sign of the loss is turned: it goes uphill.
             #: make_batch has shifted them already.
             #! targets_shifted_twice: loss = cross_entropy(logits[:, :-1], targets[:, 1:])
-            #  The targets are shifted once more: the model learns to predict the token after the next.
-            #  [the class of huggingface/transformers#48745]
+            #  The targets are shifted once more: the model learns to predict the token after the next. [the class of huggingface/transformers#48745]
             #: `cross_entropy(model(inputs), targets)`, all positions.
             #! last_position_only: loss = cross_entropy(logits[:, -1], targets[:, -1])
             #  Only the last position of each piece teaches anything: all other predictions are wasted.
@@ -221,8 +205,8 @@ def train(
             #! loss_divided: …; loss = loss / targets.numel()
             #! loss_divided: …; loss = loss / context
             #! loss_divided: …; loss = loss / steps
-            #  The loss is divided by the batch size before backward: it is a mean already. AdamW would
-            #  not notice, but the gradients are then too short to be clipped.
+            #  The loss is divided by the batch size before backward: it is a mean already. AdamW would not notice, but the gradients are then too
+            #  short to be clipped.
             model.zero_grad()
             #: `model.zero_grad()` before `loss.backward()`.
             #! gradients_pile_up: pass
@@ -254,23 +238,19 @@ def train(
             clip_grad_norm([p.grad for p in parameters], max_norm)
             #: `clip_grad_norm([p.grad for p in model.parameters()], max_norm)` after backward.
             #! not_clipped: pass
-            #! not_clipped: clip_grad_norm([p.grad.clone() for p in parameters], max_norm)
             #  The gradients that AdamW gets are not clipped: clip after backward, before the step.
             #: `clip_grad_norm([p.grad for p in model.parameters()], max_norm)`
             #! clipped_one_by_one: [clip_grad_norm([p.grad], max_norm) for p in parameters]
             #  Each parameter's gradient is clipped by itself: hand over all of them at once.
             #! weights_clipped: clip_grad_norm([p.data for p in parameters], max_norm)
-            #! weights_clipped: clip_grad_norm(parameters, max_norm)
             #  It is the weights that are clipped; clip their gradients, `p.grad`.
             #! matrices_clipped: clip_grad_norm([p.grad for p in parameters if p.dim() > 1], max_norm)
             #  Only the matrices' gradients are clipped. All together are one vector.
             #! clipped_by_value: [p.grad.clamp_(-max_norm, max_norm) for p in parameters]
             #  Each number of the gradients is clipped by itself: clip_grad_norm is not called.
             #! gradients_forgotten_too_early: clip_grad_norm([p.grad for p in parameters], max_norm); model.zero_grad(set_to_none=False)
-            #! gradients_forgotten_too_early: clip_grad_norm([p.grad for p in parameters], max_norm); [p.grad.zero_() for p in parameters]
             #: Forget the old gradients, backward, clip, AdamW: in this order, once a step.
             #! constant_max_norm: clip_grad_norm([p.grad for p in parameters], 1.0)
-            #! constant_max_norm: clip_grad_norm([p.grad for p in parameters], max_norm=1.0)
             #  The gradients are clipped to 1 whatever max_norm is.
             lr = learning_rate(step, warmup, steps, peak, floor)
             #: `learning_rate(step, warmup, steps, peak, floor)`, with step = 0, 1, …
@@ -326,14 +306,12 @@ def train(
                 decay = weight_decay if p.dim() > 1 else 0.0
                 #: `weight_decay if p.dim() > 1 else 0.0`
                 #! norms_decay: decay = weight_decay
-                #  The norms' weights decay as well. They belong near 1; pulled towards 0 they make the
-                #  residual's layers quieter and quieter. [ServiceNow/Fast-LLM#545]
+                #  The norms' weights decay as well. They belong near 1; pulled towards 0 they make the residual's layers quieter and quieter.
+                #  [ServiceNow/Fast-LLM#545]
                 #! only_norms_decay: decay = 0.0 if p.dim() > 1 else weight_decay
-                #  It is the wrong way round: the vectors decay and the matrices do not.
-                #  [facebookresearch/BalancingGroups#6; workofart/ml-by-hand#88]
+                #  It is the wrong way round: the vectors decay and the matrices do not. [facebookresearch/BalancingGroups#6; workofart/ml-by-hand#88]
                 #: `adamw_step(p, p.grad, m, v, step + 1, lr, …)`, each p with its own m and v for all steps.
                 #! no_decay: decay = 0.0
-                #! no_decay: decay = weight_decay if p.dim() > 2 else 0.0
                 #  Nothing decays: weight_decay is not handed on.
                 #! constant_decay: decay = 0.1 if p.dim() > 1 else 0.0
                 #  The decay is 0.1 whatever weight_decay is.
@@ -374,11 +352,9 @@ def train(
                 #  adamw_step changes a copy of the parameter: the model stays as it was.
             losses.append(loss.item())
             #!+ gradients_forgotten_late: losses.append(loss.item()); model.zero_grad()
-            #  The gradients are forgotten at the end of a step, so those that were there before the
-            #  training count in its first step.
+            #  The gradients are forgotten at the end of a step, so those that were there before the training count in its first step.
             #: `losses.append(loss.item())`
             #! tensors_returned: losses.append(loss)
-            #! tensors_returned: losses.append(loss.detach())
             #  The losses are tensors. With their graphs they would fill the memory: `loss.item()`.
             #! rounded: losses.append(round(loss.item(), 2))
             #! rounded: losses.append(round(loss.item(), 3))
@@ -398,7 +374,6 @@ def train(
             #! loss_of_the_batch: losses.append(loss.item() / targets.numel())
             #  The losses are multiplied or divided by the batch; they are means already.
             #! perplexities: losses.append(loss.exp().item())
-            #! perplexities: losses.append(math.exp(loss.item()))
             #  The perplexities are returned; wanted are the losses.
             measured = None
             #: `watch(step + 1, loss, measured)` after each step; measured is None where it was not due.
@@ -411,26 +386,21 @@ def train(
             if (step + 1) % every == 0 or step + 1 == steps:
                 #: `if (step + 1) % every == 0 or step + 1 == steps:`
                 #! measured_every_step: if True:
-                #  The held-out loss is measured after every step; on a long text that takes longer
-                #  than the steps.
+                #  The held-out loss is measured after every step; on a long text that takes longer than the steps.
                 #! not_measured_at_the_end: if (step + 1) % every == 0:
-                #! not_measured_at_the_end: if (step + 1) % every == 0 or step == steps:
                 #  After the last step nothing is measured, so that the last weights can never be the best.
                 #! measured_one_step_early: if step % every == 0 or step + 1 == steps:
                 #  It measures after the steps 1, 1 + every, …: step counts from 0 in the loop.
                 #! measured_early_and_not_at_the_end: if step % every == 0:
-                #! measured_early_and_not_at_the_end: if step % every == 0 or step == steps:
                 #! measured_early_and_not_at_the_end: if step and step % every == 0:
                 #  It measures one step early or late, since step counts from 0, and not after the last.
                 #! measured_late: if step and step % every == 0 or step + 1 == steps:
-                #! measured_late: if step > 0 and step % every == 0 or step == steps - 1:
                 #  It measures after the steps every + 1, 2 · every + 1, …: step counts from 0 in the loop.
                 #! measured_at_the_end_only: if step + 1 == steps:
                 #  It is measured at the end only.
                 #! and_instead_of_or: if (step + 1) % every == 0 and step + 1 == steps:
                 #  It measures where both are true, a multiple of every and the last step: `or`.
                 #! measured_otherwise: if (step + 1) % every or step + 1 == steps:
-                #! measured_otherwise: if (step + 1) % every != 0 or step + 1 == steps:
                 #  It measures after all steps but the multiples of every: `== 0` is missing.
                 #! never_measured: if False:
                 #  Nothing is ever measured.
@@ -439,10 +409,8 @@ def train(
                 #! measured_on_the_training_text: measured = held_out_loss(model, data, context)
                 #! measured_on_the_training_text: measured = cross_entropy(model(inputs), targets).item()
                 #! measured_on_the_training_text: measured = loss.item()
-                #! measured_on_the_training_text: measured = losses[-1]
                 #: held_out_loss puts the mode back; or call `model.train()` at each step.
                 #! eval_after_measuring: measured = held_out_loss(model, held_out, context); model.eval()
-                #! eval_after_measuring: model.eval(); measured = held_out_loss(model, held_out, context)
                 #  After the first measurement the model stays in eval mode.
                 #: `held_out_loss(model, held_out, context)`
                 #! measured_with_another_context: measured = held_out_loss(model, held_out, batch)
@@ -460,16 +428,13 @@ def train(
                     #! best_by_training_text: if losses[-1] < lowest:
                     #! best_by_training_text: if loss.item() == min(losses):
                     #! best_by_training_text: seen = held_out_loss(model, data, context); if seen < lowest:
-                    #  The best weights are chosen by the text that is trained on. What counts is text the model
-                    #  has not seen.
+                    #  The best weights are chosen by the text that is trained on. What counts is text the model has not seen.
                     #: `if measured < lowest: lowest = measured`: only a lower loss becomes the lowest.
                     #! compared_with_the_last: lowest, before = measured, lowest; if measured < before:
-                    #  The held-out loss is compared with the last one, not with the lowest of all: `lowest`
-                    #  is overwritten by every measurement.
+                    #  The held-out loss is compared with the last one, not with the lowest of all: `lowest` is overwritten by every measurement.
                     #! first_kept: if best is None:
                     #  What is kept are the weights of the first measurement.
                     #! compared_with_training: if measured < losses[-1]:
-                    #! compared_with_training: if measured < loss.item():
                     #  The held-out loss is compared with the training loss, not with the lowest so far.
                     lowest = measured
                     #: Copy the weights when the held-out loss is lower than ever; copy them back at the end.
@@ -482,10 +447,9 @@ def train(
                     best = [p.detach().clone() for p in parameters]
                     #: `p.detach().clone()` when it is the best so far, `p.copy_(…)` at the end.
                     #! last_weights: best = [p.detach() for p in parameters]
-                    #! last_weights: best = parameters
                     #! last_weights: best = list(model.state_dict().values())
-                    #  The model ends with the last weights, not with the best ones. Did they come back? Were
-                    #  they copied? Was `measured < lowest` ever true? `model.state_dict()` does not copy, and so goes on changing with the model.
+                    #  The model ends with the last weights, not with the best ones. Did they come back? Were they copied? Was `measured < lowest`
+                    #  ever true? `model.state_dict()` does not copy, and so goes on changing with the model.
                     #! matrices_kept: best = [p.detach().clone() if p.dim() > 1 else p for p in parameters]
                     #  Only the matrices of the best measurement come back.
             if watch:
@@ -494,7 +458,6 @@ def train(
                 #  It calls watch even if that is None.
                 #: `watch(step + 1, loss, measured)` after each step; measured is None where it was not due.
                 #! watch_only_when_measured: if watch and measured is not None:
-                #! watch_only_when_measured: if watch and measured:
                 #! watch_only_when_measured: if watch and (step + 1) % every == 0:
                 #  watch is called only when something was measured; it wants to know of every step.
                 #! watch_never_called: if False:
@@ -504,7 +467,6 @@ def train(
                 #! watch_counts_from_0: watch(step, losses[-1], measured)
                 #  watch is told the step's index; wanted is the number of steps done, from 1 on.
                 #! watch_told_a_tensor: watch(step + 1, loss, measured)
-                #! watch_told_a_tensor: watch(step + 1, loss.detach(), measured)
                 #  watch is told a tensor as the step's loss; wanted is a float: `loss.item()`.
                 #! watch_told_the_lowest: watch(step + 1, losses[-1], lowest)
                 #! watch_told_the_lowest: watch(step + 1, losses[-1], None if lowest == math.inf else lowest)
@@ -527,41 +489,30 @@ def train(
     except KeyboardInterrupt:
         #: `except KeyboardInterrupt:`
         #! every_error_caught: except BaseException:
-        #! every_error_caught: except (KeyboardInterrupt, Exception):
-        #  Every error ends the training in silence, also a crash of the model: a bare `except:`,
-        #  or a `return` in a `finally`.
+        #  Every error ends the training in silence, also a crash of the model: a bare `except:`, or a `return` in a `finally`.
         #: `try:` around the loop, `except KeyboardInterrupt: pass`, and the rest goes on below.
         #! other_errors_caught: except Exception:
-        #! other_errors_caught: except ValueError:
-        #  It catches another error than KeyboardInterrupt (which is no Exception): an interrupt
-        #  comes out, and a crash of the model does not.
+        #  It catches another error than KeyboardInterrupt (which is no Exception): an interrupt comes out, and a crash of the model does not.
         #! interrupt_not_caught: except ZeroDivisionError:
-        #! interrupt_not_caught: except InterruptedError:
         pass
         #: `try:` around the loop, `except KeyboardInterrupt: pass`, and the rest goes on below.
         #! interrupt_not_caught: raise
-        #! interrupt_not_caught: raise KeyboardInterrupt
         #  A KeyboardInterrupt ends train with nothing returned and the best weights lost.
         #! interrupt_leaves_at_once: return losses
         #  An interrupt returns at once: the best weights do not come back, and the mode is left.
         #! interrupt_forgets_best: best = None
-        #! interrupt_forgets_best: best = [p.detach().clone() for p in parameters]
         #  After an interrupt the best weights do not come back.
         #! interrupt_forgets_losses: losses = []
         #  After an interrupt the losses so far are not returned.
         #! interrupt_returns_nothing: losses = None
         #! interrupt_returns_nothing: return None
         #  After an interrupt nothing is returned; wanted are the losses so far.
-        #! interrupt_forgets_best: model.eval(); return losses
-        #! interrupt_measures: measured = held_out_loss(model, held_out, context); best = best if measured > lowest else [p.detach().clone() for p in parameters]
-        #  After an interrupt it measures once more: then the weights of now may be the best.
     if best:
         #: `if best:`, and without any measurement the model keeps the weights it has.
         #! no_best_yet: if True:
         #! no_best_yet: if len(best):
         #! no_best_yet: if best is None: model.load_state_dict(best); …
-        #  Interrupted before anything was measured, there are no best weights, and it stops with an
-        #  error: the model keeps the weights that it has.
+        #  Interrupted before anything was measured, there are no best weights, and it stops with an error: the model keeps the weights that it has.
         #: `try:` around the loop, `except KeyboardInterrupt: pass`, and the rest goes on below.
         #! interrupt_forgets_best: if best and len(losses) == steps:
         with torch.no_grad():
@@ -569,25 +520,19 @@ def train(
                 p.copy_(kept)
                 #: `p.detach().clone()` when it is the best so far, `p.copy_(…)` at the end.
                 #! last_weights: pass
-                #! last_weights: p = kept
-                #! last_weights: kept.copy_(p)
                 #: `p.copy_(kept)` under `torch.no_grad()`, or `model.load_state_dict(best)`.
                 #! parameters_replaced: name = next(n for n, q in model.named_parameters() if q is p); setattr(model, name, nn.Parameter(kept))
-                #  The best weights come back as new parameters: an optimizer, or a tied table, still holds
-                #  the old ones.
+                #  The best weights come back as new parameters: an optimizer, or a tied table, still holds the old ones.
     model.eval()
     #: `model.eval()` at the end.
     #! left_in_train_mode: pass
-    #! left_in_train_mode: model.train()
     #  The model is left in train mode.
     #: `requires_grad` stays as it is.
     #! gradients_switched_off: model.eval().requires_grad_(False)
-    #! gradients_switched_off: model.eval(); [p.requires_grad_(False) for p in parameters]
     #  The parameters do not require gradients any more: it cannot be trained further.
     return losses
     #: `return losses`
     #! last_loss_returned: return losses[-1] if losses else math.nan
-    #! last_loss_returned: return losses[-1]
     #  It returns the last loss only; wanted is the list of all.
     #! lowest_returned: return [lowest]
     #! lowest_returned: return lowest
