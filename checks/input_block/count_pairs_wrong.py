@@ -78,8 +78,7 @@ def count_pairs(ids: list[int]) -> dict[Pair, int]:
         #! packed: pair = divmod(pair[0] * 1000 + pair[1], 1000); …
         #  It packs a pair into one number, a · 1000 + b, and ids from 1000 on get mixed up.
         #!+ without_overlap: last = None if pair == last else pair; counts[pair] = counts.get(pair, 0) + (last is not None)
-        #  In 7 7 7 it counts the pair 7 7 once. Neighbours: the first two, and the last two.
-        #  [karpathy/minbpe#51]
+        #  In 7 7 7 it counts the pair 7 7 once. Neighbours: the first two, and the last two. [karpathy/minbpe#51]
         #! no_twins: counts |= {pair: counts.get(pair, 0) + 1} if pair[0] != pair[1] else {}
         #  Pairs of two equal ids are missing.
         #: No limit on the ids.

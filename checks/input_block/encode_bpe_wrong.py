@@ -85,8 +85,7 @@ def encode_bpe(text: str, merges: list[Pair]) -> list[int]:
         #! from_the_right: ids = as_in(MERGING, "from_the_right", ids, pair, new_id)
         #  It merges from right to left: aaa becomes a, aa.
         #! all_at_once: ids = as_in(MERGING, "all_at_once", ids, pair, new_id)
-        #  aaa becomes one token of two letters: overlapping places were merged at once.
-        #  [karpathy/minbpe#38]
+        #  aaa becomes one token of two letters: overlapping places were merged at once. [karpathy/minbpe#38]
         #! keeps_second: ids = as_in(MERGING, "keeps_second", ids, pair, new_id)
         #  The second token of a merged pair is still there.
         #: The order belongs to the pair.
@@ -146,8 +145,7 @@ def encode_bpe_by_rank(text: str, merges: list[Pair]) -> list[int]:
         #! most_frequent_first: pair = max(known, key=count_pairs(ids).get)
         #  It merges the pair that is most frequent in this text. Counting was for training.
         #! text_order: pair = known[0]
-        #  It merges what comes first in the text. What was learned first has to be merged first.
-        #  [karpathy/minbpe#87]
+        #  It merges what comes first in the text. What was learned first has to be merged first. [karpathy/minbpe#87]
         ids = merge_pair(ids, pair, ranks[pair])
         #: Go through the merges, not through the text: `for i, pair in enumerate(merges): …`.
         #! text_order:

@@ -62,8 +62,7 @@ def make_batch(data: Tensor, starts: Tensor, context: int) -> tuple[Tensor, Tens
     #!+ whole_blocks: targets = data[(positions + 1) % len(data)]
     #: The targets are one step later: `data[positions + 1]`.
     #! not_shifted: targets = data[positions]
-    #  Inputs and targets are the same: the model would learn to copy, with a loss near 0.
-    #  [huggingface/transformers#48745]
+    #  Inputs and targets are the same: the model would learn to copy, with a loss near 0. [huggingface/transformers#48745]
     #! values_plus_one: targets = data[positions] + 1
     #  It adds 1 to the ids themselves. One step later in the data is wanted.
     #: One step: `data[positions + 1]`. And no second shift in the loss.

@@ -96,8 +96,7 @@ def merge_pair(ids: list[int], pair: Pair, new_id: int) -> list[int]:
             #  After a merge it goes on three steps further, and the id behind the pair is lost.
             #: A while loop with its own index: step by 2 after a merge, by 1 otherwise.
             #! all_at_once: i += 2; while ids[i - 1 : i + 1] == list(pair): i += 1
-            #  5 5 5 becomes a single 9: every overlapping place was merged at once, and an id is lost.
-            #  [karpathy/minbpe#38]
+            #  5 5 5 becomes a single 9: every overlapping place was merged at once, and an id is lost. [karpathy/minbpe#38]
             #! overlapping: i += 2 if i + 2 == len(ids) else 1
             #  After a merge it goes on one step further, so the second id of the pair comes again.
             #! overlapping_merges: i += 1 if tuple(ids[i + 1 : i + 3]) == pair else 2

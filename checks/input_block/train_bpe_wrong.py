@@ -62,8 +62,7 @@ def train_bpe(text: str, n_merges: int) -> list[Pair]:
         counts = count_pairs(ids)
         #: Count with `count_pairs`.
         #! count_without_overlap: counts = as_in(COUNTING, "without_overlap", ids)
-        #  In aaaaa it counts the pair aa twice. There are four pairs of neighbours.
-        #  [karpathy/minbpe#51, #72]
+        #  In aaaaa it counts the pair aa twice. There are four pairs of neighbours. [karpathy/minbpe#51, #72]
         #! single_ids: counts = Counter(ids)
         #  It counts single ids, not pairs.
         #!+ counts_added_up: total.update(count_pairs(ids)); counts = total
@@ -154,8 +153,7 @@ def train_bpe(text: str, n_merges: int) -> list[Pair]:
         #! from_the_right: ids = as_in(MERGING, "from_the_right", ids, pair, new_id)
         #  It merges from right to left: aaa becomes a, aa.
         #! all_at_once: ids = as_in(MERGING, "all_at_once", ids, pair, new_id)
-        #  aaa becomes one token of two letters: overlapping places were merged at once.
-        #  [karpathy/minbpe#38]
+        #  aaa becomes one token of two letters: overlapping places were merged at once. [karpathy/minbpe#38]
         #! first_place_only: ids = as_in(MERGING, "first_only", ids, pair, new_id)
         #  Each merge happens at one place only.
         #! keeps_second: ids = as_in(MERGING, "keeps_second", ids, pair, new_id)
