@@ -26,6 +26,9 @@ from plots.show import show
 # %% [markdown]
 # ## 1.0 The problem: a text is not a number
 #
+# House rules, as in every lab: inputs stay as they are; what you make lies where the inputs lie; half precision is computed in float32 and
+# given back in its dtype; gradients flow.
+#
 # **Predict.** What does torch make of a string: a tensor of five letters, a tensor of five numbers, or an error?
 
 # %% id="no-strings"

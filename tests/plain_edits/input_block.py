@@ -723,7 +723,7 @@ EDITS = {
                 MERGED,
                 "            merged.append(new_id)\n            i += 1\n            if ids[i : i + 2] != list(pair):\n                i += 1\n",
             ),
-            named=("overlapping",),
+            named=("overlapping_merges",),
         ),
         Edit(
             "returns the number of merges",
