@@ -146,7 +146,6 @@ def glu(gate: Tensor, value: Tensor) -> Tensor:
     #! stays_float32: result = torch.sigmoid(gate.float()) * value.float()
     #  The result is float32 whatever came in.
     #! float32_for_half: result = torch.sigmoid(gate.float()) * value
-    #! float32_for_half: result = wide(opened) * wide(value)
     #  The result is float32 where half precision came in.
     #! float64: result = torch.sigmoid(gate.double()) * value.double()
     #  The result is float64 whatever came in.

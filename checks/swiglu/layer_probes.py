@@ -27,16 +27,16 @@ def expect_weights(module: Any, dim: int, hidden: int) -> None:
 def kept(module: Any, dim: int, hidden: int) -> tuple[dict[str, Tensor], list[Tensor]]:
     """Where a module keeps its three weights, by name or else by shape; what it keeps besides.
 
-    That the names are others is said once, by the row that asks for them.
+    That the names are others is said by the row that asks for them, and where shapes do not tell
+    which is which, or rounding would.
     """
-    own = {name: value for name, value in module.named_parameters()}
-    own |= {name: value for name, value in module.named_buffers()}
-    own, found = dict(sorted(own.items())), {}
+    own = dict(sorted([*module.named_parameters(), *module.named_buffers()]))
+    found: dict[str, Tensor] = {}
     for name, shape in shapes(dim, hidden).items():
         for mine in (name, name.removesuffix(".weight")):
             if mine in own and own[mine].shape == shape:
                 found[name] = own.pop(mine)
-    if len(found) < len(NAMES) and dim == hidden:
+    if len(found) < len(NAMES) and (dim == hidden or dim == 1):
         expect_weights(module, dim, hidden)
     for name, shape in shapes(dim, hidden).items():
         alike = (mine for mine, value in own.items() if value.shape == shape)
@@ -141,7 +141,8 @@ def dtypes(answer: Any, inputs: Inputs) -> list[Tensor]:
     """Turn the module into other dtypes: the numbers in float64, the dtype in half precision."""
     module, x = drawn(answer, inputs), inputs.randn(2, DIM)
     half = [
-        module.to(dtype)(x.to(dtype)).flatten()[:0] for dtype in (torch.float16, torch.bfloat16)
+        module.to(dtype)(torch.zeros(2, DIM, dtype=dtype)).flatten()[:0]
+        for dtype in (torch.float16, torch.bfloat16)
     ]
     return [drawn(answer, inputs).double()(x.double()), *half]
 

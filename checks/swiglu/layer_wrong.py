@@ -5,6 +5,7 @@ Sources are the public issues in which somebody really made the mistake.
 """
 
 import copy
+import dataclasses
 import math
 from typing import Any
 
@@ -162,6 +163,29 @@ class SwiGLU(nn.Module):
         return out
 
 
+class Layers(nn.Module):
+    def __init__(self, dim: int, hidden_dim: int) -> None:
+        super().__init__()
+        #! four_dim: …; hidden_dim = 4 * dim
+        self.w_gate = nn.Linear(dim, hidden_dim, bias=False)
+        #! with_bias: self.w_gate = nn.Linear(dim, hidden_dim)
+        self.w_up = nn.Linear(dim, hidden_dim, bias=False)
+        #! shared: self.w_up = self.w_gate
+        #! with_bias: self.w_up = nn.Linear(dim, hidden_dim)
+        self.w_down = nn.Linear(hidden_dim, dim, bias=False)
+        #! with_bias: self.w_down = nn.Linear(hidden_dim, dim)
+        #! with_bias: self.w_gate, self.w_up = nn.Linear(dim, hidden_dim), nn.Linear(dim, hidden_dim); …
+        #! with_bias: self.w_gate, self.w_up, self.w_down = nn.Linear(dim, hidden_dim), nn.Linear(dim, hidden_dim), nn.Linear(hidden_dim, dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        scores = self.w_gate(x)
+        value = self.w_up(x)
+        gate = swish(scores)
+        hidden = gate * value
+        out = self.w_down(hidden)
+        return out
+
+
 def tensors(layer: nn.Module) -> list[Tensor]:
     """Take the three layers out, and give plain tensors back."""
     found = []
@@ -221,27 +245,24 @@ OTHER_NAMES = Mistake(
 )
 
 
-def in_forward(mistake: Mistake, template: Template) -> Mistake:
-    """A mistake of swiglu in the module's forward, whose lines are the same."""
-    places = {line.strip(): i for i, line in enumerate(template.lines)}
+def in_forward(mistake: Mistake, *templates: Template) -> Mistake:
+    """A mistake of swiglu in the module's forward, which has the same lines, or some of them."""
     ways = []
-    for way in (mistake.wrong, *mistake.also):
-        lines = [way.template.lines[edit.first].strip() for edit in way.edits]
-        edits = zip(lines, way.edits, strict=True)
-        moved = [Edit(places[line], places[line], edit.instead) for line, edit in edits]
-        ways.append(Rewrite(template, tuple(moved), way.key))
-    return Mistake(
-        mistake.key, ways[0], mistake.says, mistake.hint, mistake.source, also=tuple(ways[1:])
-    )
+    for template in templates:
+        places = {line.strip(): i for i, line in enumerate(template.lines)}
+        for way in (mistake.wrong, *mistake.also):
+            lines = [places.get(way.template.lines[edit.first].strip()) for edit in way.edits]
+            if all(lines):
+                edits = zip(lines, way.edits, strict=True)
+                moved = tuple(Edit(line, line, edit.instead) for line, edit in edits)
+                ways.append(Rewrite(template, moved, f"{mistake.key} {len(ways) + 1}"))
+    return dataclasses.replace(mistake, wrong=ways[0], also=tuple(ways[1:]))
 
 
-OF_THE_MODULE = [*mistakes_of(SwiGLU), OTHER_NAMES]
+OF_THE_MODULE = [*mistakes_of(SwiGLU, Layers), OTHER_NAMES]
 KNOWN = {mistake.key: mistake for mistake in OF_THE_MODULE}
+TEMPLATES = (KNOWN["no_super"].wrong.template, KNOWN["with_bias"].also[-1].template)
 MISTAKES: list[Mistake] = [
     *OF_THE_MODULE,
-    *(
-        in_forward(mistake, OF_THE_MODULE[0].wrong.template)
-        for mistake in OF_THE_FUNCTION
-        if mistake.key not in KNOWN
-    ),
+    *(in_forward(mistake, *TEMPLATES) for mistake in OF_THE_FUNCTION if mistake.key not in KNOWN),
 ]

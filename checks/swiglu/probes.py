@@ -28,10 +28,14 @@ def tail(inputs: Inputs, *shape: int) -> Tensor:
 
 
 def keeps_dtype(draw: Callable[[Inputs], tuple]) -> Probe:
-    """Look at the dtype that comes back, with three that a default would not give."""
+    """Look at the dtype that comes back, with three that a default would not give.
+
+    The first argument is zeros: what a mistake returns must not depend on how it rounds.
+    """
 
     def run(answer: Any, inputs: Inputs) -> list[Tensor]:
-        args = draw(inputs)
+        first, *others = draw(inputs)
+        args = (torch.zeros_like(first), *others)
         dtypes = (torch.float16, torch.bfloat16, torch.float64)
         return [answer(*(v.to(t) for v in args)).flatten()[:0] for t in dtypes]
 

@@ -225,14 +225,10 @@ def swiglu(x: Tensor, w_gate: Tensor, w_up: Tensor, w_down: Tensor) -> Tensor:
     #  The result is cut off from the gradient. Was it computed by numpy or under no_grad?
     #: Go back at the end: `.to(x.dtype)`.
     #! float32: return out.float()
-    #! float32: return hidden.float() @ w_down.float().T
-    #! float32: return (swish(x.float() @ w_gate.float().T) * (x.float() @ w_up.float().T)) @ w_down.float().T
     #  The result is float32 whatever came in.
     #! float32_for_half: return wide(out)
-    #! float32_for_half: return (swish(wide(x) @ wide(w_gate).T) * (wide(x) @ wide(w_up).T)) @ wide(w_down).T
     #  The result is float32 where half precision came in.
     #! float64: return out.double()
-    #! float64: return (swish(x.double() @ w_gate.double().T) * (x.double() @ w_up.double().T)) @ w_down.double().T
     #  The result is float64 whatever came in.
     #: `return`
     #! no_return: pass

@@ -190,7 +190,6 @@ def swish(x: Tensor, beta: float = 1.0) -> Tensor:
     #  The numbers are summed up. Each one has a result of its own.
     #: Go back at the end: `.to(x.dtype)`.
     #! stays_float32: result = (x * gate).float()
-    #! stays_float32: result = x.float() * torch.sigmoid(beta * x.float())
     #  The result is float32 whatever came in.
     #! float32_for_half: result = x * torch.sigmoid(beta * x.float())
     #  The result is float32 where half precision came in.
@@ -201,9 +200,6 @@ def swish(x: Tensor, beta: float = 1.0) -> Tensor:
     #: `return`
     #! no_return: pass
     #  It computes and returns nothing.
-    #: `F.silu(x)`, or `nn.SiLU()(x)`.
-    #! returns_a_layer: return nn.SiLU(inside)
-    #  It returns a layer. `nn.SiLU` has to be made before it is called.
 
 
 MISTAKES: list[Mistake] = mistakes_of(swish)
