@@ -39,7 +39,6 @@ def ffn_hidden_dim(dim: int, multiple_of: int = 256, multiplier: float | None = 
     #! eight_forgotten: wide = dim
     #  It takes a third of dim. It is two thirds of 4 · dim.
     #! other_factor: wide = 2 * 5 * dim
-    #! other_factor: wide = 2 * 2 * dim
     #! other_factor: wide = 4 * 4 * dim
     #  It multiplies dim by another number than 2 · 4 before it divides by 3.
     #! added: wide = 2 + 4 * dim
@@ -48,7 +47,6 @@ def ffn_hidden_dim(dim: int, multiple_of: int = 256, multiplier: float | None = 
     #  It adds where it should multiply: it is 2 · 4 · dim.
     #! divided: wide = 2 / 4 * dim
     #! divided: wide = 2 * 4 / dim
-    #! divided: wide = 4 * dim / 2
     #  It divides where it should multiply: it is 2 · 4 · dim.
     #! negative: wide = -2 * 4 * dim
     #  There is a minus too many: the size is negative.
@@ -88,6 +86,7 @@ def ffn_hidden_dim(dim: int, multiple_of: int = 256, multiplier: float | None = 
     #! decimal_fraction: hidden = int(2.667 * dim)
     #! decimal_fraction: hidden = int(0.66 * 4 * dim)
     #! decimal_fraction: hidden = int(0.67 * 4 * dim)
+    #! decimal_fraction: hidden = int(0.667 * 4 * dim)
     #  8/3 is rounded to a few decimals, so that large sizes are off.
     #! two_thirds_twice: hidden = int(2 * int(wide / 3) / 3)
     #  Two thirds are taken twice. [EleutherAI/gpt-neox#1309]
@@ -128,6 +127,7 @@ def ffn_hidden_dim(dim: int, multiple_of: int = 256, multiplier: float | None = 
         #!+ rounds_fractions: hidden = round(multiplier * hidden)
         #!+ ceil_fractions: hidden = math.ceil(multiplier * hidden)
         #: 8 · 4096 / 3 = 10922; times 1.3 is 14198; the next multiple of 1024 is 14336.
+        #! multiplier_after_rounding: return multiplier * up_to(hidden, multiple_of)
         #! multiplier_after_rounding: return int(multiplier * up_to(hidden, multiple_of))
         #  The multiplier comes after the rounding, so that the result is no multiple any more.
         #! multiplier_instead_of_two_thirds: hidden = int(multiplier * 4 * dim)
@@ -136,6 +136,8 @@ def ffn_hidden_dim(dim: int, multiple_of: int = 256, multiplier: float | None = 
         #  The multiplier replaces the 4. It comes on top of 2 · 4 · dim / 3.
         #! multiplier_instead_of_eight_thirds: hidden = int(multiplier * dim)
         #  The multiplier replaces 8/3. It comes on top of 2 · 4 · dim / 3.
+        #! multiplier_first: hidden = int(8 * int(multiplier * dim) / 3)
+        #  dim is multiplied and cut before the two thirds come. The multiplier comes after them.
         #! multiplier_added: hidden = int(multiplier + hidden)
         #  The multiplier is added. It multiplies.
         #! multiplier_divides: hidden = int(hidden / multiplier)
@@ -181,9 +183,10 @@ def ffn_hidden_dim(dim: int, multiple_of: int = 256, multiplier: float | None = 
     #! one_multiple_more: blocks = (hidden + multiple_of - 1) // multiple_of + 1
     #! one_multiple_more: blocks = math.ceil((hidden + multiple_of) / multiple_of)
     #  There is one multiple too many.
+    #! one_multiple_less: blocks = (hidden - multiple_of - 1) // multiple_of
     #! one_multiple_less: blocks = (hidden - 1) // multiple_of
     #! one_multiple_less: blocks = (hidden - multiple_of + 1) // multiple_of
-    #  There is one multiple too few: multiple_of − 1 is added before `//`, or 1 afterwards.
+    #  There are multiples too few: multiple_of − 1 is added before `//`, not subtracted.
     #! one_too_little: blocks = (hidden + multiple_of - 2) // multiple_of
     #  multiple_of − 2 is added: a size that is one above a multiple is rounded down.
     #! one_too_much: blocks = (hidden + multiple_of + 1) // multiple_of
@@ -191,6 +194,8 @@ def ffn_hidden_dim(dim: int, multiple_of: int = 256, multiplier: float | None = 
     #! true_division: blocks = (hidden + multiple_of - 1) / multiple_of
     #! true_division: return int(multiple_of * ((hidden + multiple_of - 1) / multiple_of))
     #  `/` in place of `//`: what is divided is multiplied again, and nothing is rounded to a multiple.
+    #! rest_for_quotient: blocks = (hidden + multiple_of - 1) % multiple_of
+    #  `%` gives the rest of the division. How many multiples there are says `//`.
     #! no_brackets: blocks = hidden + multiple_of - 1 // multiple_of
     #  A bracket is missing: `//` divides the 1 only.
     #! multiplied: blocks = (hidden + multiple_of - 1) * multiple_of
@@ -215,6 +220,9 @@ def ffn_hidden_dim(dim: int, multiple_of: int = 256, multiplier: float | None = 
     #! divided_at_the_end: return multiple_of / blocks
     #! divided_at_the_end: return multiple_of // blocks
     #  multiple_of is divided by the number of multiples. The two are multiplied.
+    #! multiple_added: return hidden + multiple_of
+    #! multiple_added: return hidden + multiple_of - 1
+    #  multiple_of is added, and nothing is rounded: `//` and `*` are missing.
     #! rest_added: return hidden + hidden % multiple_of
     #  It adds the rest of the division. What is missing up to the next multiple is multiple_of minus the rest.
     #! rest_only: return (-hidden) % multiple_of

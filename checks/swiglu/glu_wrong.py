@@ -43,10 +43,14 @@ def glu(gate: Tensor, value: Tensor) -> Tensor:
     #! doubled: opened = torch.sigmoid(2 * gate)
     #! doubled: opened = (1 + torch.tanh(wide(gate))) / 2
     #  The gate is doubled in the sigmoid: (1 + tanh(g)) / 2 is sigmoid(2g).
+    #! half_forgotten: opened = 1 + torch.tanh(gate / 2)
+    #  1 + tanh(g / 2) is twice the sigmoid: it must be halved.
     #! twice: opened = torch.sigmoid(torch.sigmoid(gate))
     #  The sigmoid is applied twice.
     #! gate_of_absolute: opened = torch.sigmoid(gate.abs())
     #  |gate| opens the gate, so that a negative one cannot shut it.
+    #! gate_squared: opened = torch.sigmoid(gate) ** 2
+    #  The gate is multiplied twice.
     #! one_forgotten: opened = torch.exp(gate)
     #  The gate is exp(g), which grows without end. The `1 +` of the sigmoid is missing.
     #! value_gates_itself: opened = torch.sigmoid(value)
@@ -103,6 +107,11 @@ def glu(gate: Tensor, value: Tensor) -> Tensor:
     #  Both sides have a sigmoid. The value stays as it is.
     #! sigmoid_of_product: result = torch.sigmoid(gate * value)
     #  The bracket closes too late: it is the sigmoid of the product.
+    #! sigmoid_of_sum: result = torch.sigmoid(gate + value)
+    #  It is the sigmoid of the sum. The gate goes through it alone, and then the value is multiplied.
+    #! glu_of_one: result = F.glu(gate)
+    #! glu_of_one: result = F.glu(gate, value)
+    #  `F.glu` cuts one tensor into two halves. Here gate and value are two already.
     #! sigmoid_at_the_end: result = torch.sigmoid(opened * value)
     #  A second sigmoid is taken of the product.
     #! tanh_value: result = opened * torch.tanh(value)
@@ -124,7 +133,8 @@ def glu(gate: Tensor, value: Tensor) -> Tensor:
     #  `@` sums over the units. The gate works on each number alone: `*`.
     #! summed: result = (opened * value).sum(-1)
     #! summed: result = (opened * value).sum()
-    #  The units are summed up: the last dimension is gone.
+    #! summed: result = (opened * value).mean(-1)
+    #  The units are summed up, or their mean is taken: the last dimension is gone.
     #! joined: result = torch.cat([opened, value], dim=-1)
     #  Gate and value stand side by side. They are multiplied.
     #! value_clamped: result = opened * value.clamp(-100, 100)

@@ -140,11 +140,13 @@ def far(answer: Any, inputs: Inputs) -> list[Tensor]:
 def dtypes(answer: Any, inputs: Inputs) -> list[Tensor]:
     """Turn the module into other dtypes: the numbers in float64, the dtype in half precision."""
     module, x = drawn(answer, inputs), inputs.randn(2, DIM)
-    half = [
-        module.to(dtype)(torch.zeros(2, DIM, dtype=dtype)).flatten()[:0]
-        for dtype in (torch.float16, torch.bfloat16)
-    ]
-    return [drawn(answer, inputs).double()(x.double()), *half]
+    wide = module.double()(x.double())
+    with torch.no_grad():
+        for weight in module.parameters():
+            weight.zero_()  # what a mistake returns must not depend on how it rounds
+    dtypes = (torch.float16, torch.bfloat16)
+    half = [module.to(dtype)(torch.zeros(2, DIM, dtype=dtype)) for dtype in dtypes]
+    return [wide, *(result.flatten()[:0] for result in half)]
 
 
 def in_half(answer: Any, inputs: Inputs) -> list[Tensor | bool]:

@@ -7,6 +7,7 @@ Sources are the public issues in which somebody really made the mistake.
 import copy
 import dataclasses
 import math
+import re
 from typing import Any
 
 import torch
@@ -93,8 +94,9 @@ class SwiGLU(nn.Module):
         #! constant: …; _ = [nn.init.ones_(weight) for weight in self.parameters()]
         #  The weights start with the same number everywhere, so that all hidden units stay alike.
         #: Leave nn.Linear's own random start.
+        #! zeros: …; nn.init.zeros_(self.w_gate.weight)
         #! zeros: …; _ = [nn.init.zeros_(weight) for weight in self.parameters()]
-        #  The weights start at zero. Then all products are zero, and so are all gradients, forever.
+        #  The weights start at zero. Where all do, all products are zero, and so are all gradients, forever.
         #: Name them `w_gate`, `w_up` and `w_down`, each an `nn.Linear`.
         #! meta_names: …; rename(self, "w1", "w3", "w2")
         #! meta_names: …; rename(self, "w1", "w3", "w2")
@@ -111,6 +113,7 @@ class SwiGLU(nn.Module):
         #  The weights are plain tensors: no optimizer finds them, and they are not saved.
         #! unused_layer: …; self.dense = nn.Linear(dim, hidden_dim, bias=False)
         #! unused_layer: …; self.proj = nn.Linear(dim, dim, bias=False)
+        #! norm_inside: …; self.norm = nn.RMSNorm(dim)
         #! unused_layer: …; self.norm = nn.LayerNorm(dim)
         #! unused_layer: …; self.norm = nn.RMSNorm(dim)
         #  There is one more layer than the three. Llama's file has nothing to fill it. [Rishit-dagli/GLU#2]
@@ -120,6 +123,8 @@ class SwiGLU(nn.Module):
         #! no_forward: def call(self, x):
         #  There is no `forward`: a module is called through a method of that name.
         w_gate, w_up, w_down = self.w_gate.weight, self.w_up.weight, self.w_down.weight
+        #!+ norm_inside: x = self.norm(x); …
+        #  There is a norm inside. In Llama it is a layer of its own, before this one.
         #!+ transposed: w_gate, w_up, w_down = self.w_gate.weight.T, self.w_up.weight.T, self.w_down.weight.T
         #!+ bare_parameters: w_gate, w_up, w_down = self.w_gate, self.w_up, self.w_down
         #!+ meta_names: w_gate, w_up, w_down = self.w1.weight, self.w3.weight, self.w2.weight
@@ -132,6 +137,8 @@ class SwiGLU(nn.Module):
         #  The weights are transposed once too often: swiglu wants them as nn.Linear stores them.
         #! layers_for_weights: w_gate, w_up, w_down = self.w_gate, self.w_up, self.w_down
         #  The layers themselves are handed to swiglu. It wants their weights: `self.w_gate.weight`.
+        #! input_to_float32: x = x.float(); …
+        #  x becomes float32 while the weights stay what they are: in half precision they do not fit.
         #! down_made_anew: …; w_down = nn.Linear(self.w_down.in_features, x.shape[-1], bias=False).weight
         #  Each call makes a new w_down, which knows nothing of what was loaded or learnt.
         #! made_anew: …; w_gate, w_up, w_down = (nn.Linear(w.shape[1], w.shape[0], bias=False).weight for w in (w_gate, w_up, w_down))
@@ -176,9 +183,12 @@ class Layers(nn.Module):
         #! with_bias: self.w_down = nn.Linear(hidden_dim, dim)
         #! with_bias: self.w_gate, self.w_up = nn.Linear(dim, hidden_dim), nn.Linear(dim, hidden_dim); …
         #! with_bias: self.w_gate, self.w_up, self.w_down = nn.Linear(dim, hidden_dim), nn.Linear(dim, hidden_dim), nn.Linear(hidden_dim, dim)
+        #! norm_inside: …; self.norm = nn.LayerNorm(dim)
 
     def forward(self, x: Tensor) -> Tensor:
         scores = self.w_gate(x)
+        #! input_to_float32: x = x.float(); …
+        #!+ norm_inside: x = self.norm(x); …
         value = self.w_up(x)
         gate = swish(scores)
         hidden = gate * value
@@ -238,6 +248,7 @@ OTHER_NAMES = Mistake(
         called("W_gate", "W_up", "W_down"),
         called("w_1", "w_3", "w_2"),
         called("wg", "wu", "wd"),
+        called("wgate", "wup", "wdown"),
         called("w", "v", "w2"),
         called("W", "V", "W2"),
         called("gate_linear", "up_linear", "down_linear"),
@@ -245,24 +256,33 @@ OTHER_NAMES = Mistake(
 )
 
 
-def in_forward(mistake: Mistake, *templates: Template) -> Mistake:
-    """A mistake of swiglu in the module's forward, which has the same lines, or some of them."""
+def by_layers(line: str) -> str:
+    """A line of swiglu as it stands in `Layers`: `self.w_up(x)` where it says `x @ w_up.T`."""
+    return re.sub(r"(\w+) @ (w_\w+)\.T", r"self.\2(\1)", line)
+
+
+def in_forward(mistake: Mistake) -> Mistake:
+    """A mistake of swiglu in the module's forward, which has the same lines in two spellings."""
     ways = []
-    for template in templates:
+    for template, spelled in ((PLAIN, str), (BY_LAYERS, by_layers)):
         places = {line.strip(): i for i, line in enumerate(template.lines)}
         for way in (mistake.wrong, *mistake.also):
-            lines = [places.get(way.template.lines[edit.first].strip()) for edit in way.edits]
-            if all(lines):
-                edits = zip(lines, way.edits, strict=True)
-                moved = tuple(Edit(line, line, edit.instead) for line, edit in edits)
-                ways.append(Rewrite(template, moved, f"{mistake.key} {len(ways) + 1}"))
+            edits = []
+            for edit in way.edits:
+                place = places.get(spelled(way.template.lines[edit.first].strip()))
+                instead = tuple(map(spelled, edit.instead))
+                if place is not None and (spelled is str or not BARE.search(" ".join(instead))):
+                    edits.append(Edit(place, place, instead))
+            if len(edits) == len(way.edits):
+                ways.append(Rewrite(template, tuple(edits), f"{mistake.key} {len(ways) + 1}"))
     return dataclasses.replace(mistake, wrong=ways[0], also=tuple(ways[1:]))
 
 
 OF_THE_MODULE = [*mistakes_of(SwiGLU, Layers), OTHER_NAMES]
 KNOWN = {mistake.key: mistake for mistake in OF_THE_MODULE}
-TEMPLATES = (KNOWN["no_super"].wrong.template, KNOWN["with_bias"].also[-1].template)
+PLAIN, BY_LAYERS = KNOWN["no_super"].wrong.template, KNOWN["with_bias"].also[-1].template
+BARE = re.compile(r"(?<!self\.)\bw_(gate|up|down)\b")
 MISTAKES: list[Mistake] = [
     *OF_THE_MODULE,
-    *(in_forward(mistake, *TEMPLATES) for mistake in OF_THE_FUNCTION if mistake.key not in KNOWN),
+    *(in_forward(mistake) for mistake in OF_THE_FUNCTION if mistake.key not in KNOWN),
 ]

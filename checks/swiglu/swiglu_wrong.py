@@ -35,11 +35,14 @@ def swiglu(x: Tensor, w_gate: Tensor, w_up: Tensor, w_down: Tensor) -> Tensor:
     #  w_up stands where w_gate belongs.
     #! down_first: w_gate, w_down = w_down, w_gate; …
     #  w_down and w_gate have changed places.
+    #! silu_on_weights: scores = x @ swish(w_gate).T
+    #  Swish is taken of the weights. It bends what comes out of them, x @ w_gate.T.
     #! input_normalised: x = normed(x); …
     #  x is normalised inside. In Llama that is a layer of its own, before this one.
     #! gate_of_first_token: scores = first(x) @ w_gate.T
     #  The gate comes from the first token for all of them.
     #: `x @ w_gate.T`, or `F.linear(x, w_gate)`.
+    #! elementwise: scores = x * w_gate.T
     #! gate_not_transposed: scores = x @ w_gate
     #  w_gate is not transposed. It is (out, in), as in nn.Linear.
     #! no_transposes: w_gate, w_up, w_down = w_gate.T, w_up.T, w_down.T; …
@@ -85,6 +88,7 @@ def swiglu(x: Tensor, w_gate: Tensor, w_up: Tensor, w_down: Tensor) -> Tensor:
     #! up_not_projected: value = x
     #  x itself takes the place of the up branch, and w_up is not used.
     #: `x @ w_up.T`, or `F.linear(x, w_up)`.
+    #! elementwise: value = x * w_up.T
     #! up_not_transposed: value = x @ w_up
     #  w_up is not transposed. It is (out, in), as in nn.Linear.
     #: No `.detach()`, `.data`, `.item()` or `torch.no_grad()` here.
@@ -93,6 +97,7 @@ def swiglu(x: Tensor, w_gate: Tensor, w_up: Tensor, w_down: Tensor) -> Tensor:
     #! w_up_detached: value = x @ w_up.detach().T
     #  w_up is used without its gradient (`.data` or `.detach()`), so that it never learns.
     gate = swish(scores)
+    #!+ silu_on_weights: gate = scores
     #: `(swish(x @ w_gate.T) * (x @ w_up.T)) @ w_down.T`
     #! bilinear: gate = scores
     #  There is no swish: the hidden units are the plain product of the two branches.
@@ -125,6 +130,10 @@ def swiglu(x: Tensor, w_gate: Tensor, w_up: Tensor, w_down: Tensor) -> Tensor:
     #  The sigmoid has the 1.702 that imitates GELU. SwiGLU in Llama has β = 1. [triton-lang/triton#8460]
     #! squared_relu: gate = F.relu(scores).square()
     #  The gate is a squared ReLU, as in Primer.
+    #! other_curve: gate = F.mish(scores)
+    #! other_curve: gate = F.elu(scores)
+    #! other_curve: gate = F.leaky_relu(scores)
+    #  The gate is bent by another curve (mish, ELU, leaky ReLU). Llama's is swish.
     #! hard_swish: gate = F.hardswish(scores)
     #  The gate is hard swish, three straight pieces.
     #! upside_down: gate = scores * torch.sigmoid(-scores)
@@ -170,6 +179,8 @@ def swiglu(x: Tensor, w_gate: Tensor, w_up: Tensor, w_down: Tensor) -> Tensor:
     #! one_matrix_split: scores, value = (x @ w_gate.T).chunk(2, -1); hidden = swish(scores) * value; w_down = w_down[:, : hidden.shape[-1]]
     #  One matrix is split in two halves, and w_up is not used. [Rishit-dagli/GLU#2]
     #! sum: hidden = gate + value
+    #! sum: hidden = scores + swish(value)
+    #! sum: hidden = swish(scores + value)
     #  The branches are added. A gate multiplies.
     #! subtracts: hidden = gate - value
     #! subtracts: hidden = value - gate
@@ -212,11 +223,20 @@ def swiglu(x: Tensor, w_gate: Tensor, w_up: Tensor, w_down: Tensor) -> Tensor:
     #! down_on_one_branch: out = gate * (value @ w_down.T)
     #! down_on_one_branch: out = (gate @ w_down.T) * value
     #  `@ w_down.T` reaches one branch only: a bracket is missing around the product.
+    #! elementwise: out = hidden * w_down.T
+    #  `*` stands where a matrix product belongs: `@`.
+    #! units_summed: out = (gate * value).sum(-1)
+    #  The hidden units are summed up, and w_down is not used.
+    #! up_for_down: out = hidden @ w_up
+    #! up_for_down: out = hidden @ w_gate
+    #  Back to D it takes the matrix of a branch once more, and w_down is not used.
     #! residual: out = x + hidden @ w_down.T
     #  x is added to the result. That is the block's doing, one floor up.
     #! down_not_transposed: out = hidden @ w_down
     #  w_down is (D, F), out and in, as in nn.Linear. It must be transposed like the others.
     #: No `.detach()`, `.data`, `.item()` or `torch.no_grad()` here.
+    #! hidden_detached: out = hidden.detach() @ w_down.T
+    #  The hidden units are cut off from the gradient, so that only w_down learns.
     #! w_down_detached: out = hidden @ w_down.detach().T
     #  w_down is used without its gradient (`.data` or `.detach()`), so that it never learns.
     return out

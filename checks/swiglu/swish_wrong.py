@@ -30,6 +30,7 @@ def swish(x: Tensor, beta: float = 1.0) -> Tensor:
     #  It divides beta by x in the sigmoid. They are multiplied.
     #! beta_added: inside = x + beta
     #  beta is added in the sigmoid. It multiplies x there.
+    #! beta_alone: inside = beta
     #! beta_alone: inside = torch.tensor(float(beta), dtype=x.dtype)
     #  The sigmoid sees beta and not x, so that the gate is the same everywhere.
     #! power_of_x: inside = x**beta
@@ -77,6 +78,8 @@ def swish(x: Tensor, beta: float = 1.0) -> Tensor:
     #  The gate is a tanh, from −1 to 1. The sigmoid goes from 0 to 1.
     #! tanh_moved: gate = 0.5 * (1 + torch.tanh(inside))
     #  (1 + tanh(z)) / 2 is sigmoid(2z): the z must be halved for it.
+    #! half_forgotten: gate = 1 + torch.tanh(inside / 2)
+    #  1 + tanh(z / 2) is twice the sigmoid: it must be halved.
     #! log_sigmoid: gate = F.logsigmoid(inside)
     #! log_sigmoid: gate = F.logsigmoid(wide(inside)).to(x.dtype)
     #  The gate is the logarithm of a sigmoid, which is never positive.
@@ -100,6 +103,8 @@ def swish(x: Tensor, beta: float = 1.0) -> Tensor:
     #: `torch.sigmoid(z)`, or `nn.Sigmoid()(z)`.
     #! layer_not_made: gate = nn.Sigmoid(inside)
     #  `nn.Sigmoid` is a layer, which has to be made before it is called.
+    #! item_taken: gate = torch.sigmoid(inside).item()
+    #  `.item()` gives one plain number. There is a gate for each number of x.
     #! math_function: gate = 1 / (1 + math.exp(-inside))
     #  The functions of `math` take one number. Tensors need torch's.
     result = x * gate
@@ -107,8 +112,9 @@ def swish(x: Tensor, beta: float = 1.0) -> Tensor:
     #! sigmoid_only: result = gate
     #  That is the sigmoid: a gate with nothing to let through. Swish is x times it.
     #  [joaopauloschuler/neural-api#21]
+    #! missing_bracket: result = x * (1 / 1 + torch.exp(-inside))
     #! missing_bracket: result = x / 1 + torch.exp(-inside)
-    #  `x / 1 + exp(…)` is x plus the exponential: a bracket is missing.
+    #  `1 / 1 + exp(…)` divides by 1 only: a bracket is missing around `1 + exp(…)`.
     #! divides_by_beta: result = F.silu(inside) / beta
     #  `F.silu(beta * x) / beta` is right until beta is 0, where it divides 0 by 0. There swish is x/2.
     #! relu: result = F.relu(x)
@@ -187,7 +193,8 @@ def swish(x: Tensor, beta: float = 1.0) -> Tensor:
     #  The dimensions are gone: the result is one long row.
     #! summed: result = (x * gate).sum()
     #! summed: result = (x * gate).sum(-1)
-    #  The numbers are summed up. Each one has a result of its own.
+    #! summed: result = (x * gate).mean()
+    #  The numbers are summed up, or their mean is taken. Each one has a result of its own.
     #: Go back at the end: `.to(x.dtype)`.
     #! stays_float32: result = (x * gate).float()
     #  The result is float32 whatever came in.
