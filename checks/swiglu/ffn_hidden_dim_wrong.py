@@ -19,18 +19,14 @@ def ffn_hidden_dim(dim: int, multiple_of: int = 256, multiplier: float | None = 
     #! other_default: def ffn_hidden_dim(dim, multiple_of=64, multiplier=None):
     #! other_default: def ffn_hidden_dim(dim, multiple_of=257, multiplier=None):
     #! other_default: def ffn_hidden_dim(dim, multiple_of=-256, multiplier=None):
-    #! other_default: def ffn_hidden_dim(dim, multiple_of=1024, multiplier=None):
-    #! other_default: def ffn_hidden_dim(dim, multiple_of=1, multiplier=None):
     #  Without an argument multiple_of is another number than 256.
     #: `multiplier: float | None = None`, and `if multiplier is not None:`
     #! multiplier_default_1_3: def ffn_hidden_dim(dim, multiple_of=256, multiplier=1.3):
-    #  Without a multiplier it takes 1.3. None means that nothing is multiplied.
-    #  [facebookresearch/fairseq2#971]
+    #  Without a multiplier it takes 1.3. None means that nothing is multiplied. [facebookresearch/fairseq2#971]
     wide = 2 * 4 * dim
     #! multiplier_default_1_3: …; multiplier = multiplier or 1.3
     #: `hidden = int(2 * 4 * dim / 3)`
     #! three_halves: return up_to(int((multiplier or 1) * int(3 * 4 * dim / 2)), multiple_of)
-    #! three_halves: return up_to(int((multiplier or 1) * int(4 * dim / (2 / 3))), multiple_of)
     #  It takes three halves of 4 · dim. Three matrices in place of two: two thirds.
     #! no_four: wide = 2 * dim
     #  It takes two thirds of dim. The classic layer is 4 · dim wide: two thirds of that.
@@ -39,7 +35,6 @@ def ffn_hidden_dim(dim: int, multiple_of: int = 256, multiplier: float | None = 
     #! eight_forgotten: wide = dim
     #  It takes a third of dim. It is two thirds of 4 · dim.
     #! other_factor: wide = 2 * 5 * dim
-    #! other_factor: wide = 4 * 4 * dim
     #  It multiplies dim by another number than 2 · 4 before it divides by 3.
     #! added: wide = 2 + 4 * dim
     #! added: wide = 2 * (4 + dim)
@@ -54,21 +49,16 @@ def ffn_hidden_dim(dim: int, multiple_of: int = 256, multiplier: float | None = 
     #  dim is multiplied twice. That counts parameters of a matrix; the width is 8/3 of dim.
     #! pi: wide = 3 * math.pi * dim
     #  It takes π in place of 8/3. [jingyaogong/minimind#742]
-    #! ignores_dim: wide = 2 * 4 * 4096
-    #  dim is not used: it is 4096 whatever the argument says.
+    #: 8 · 4096 / 3 = 10922; times 1.3 is 14198; the next multiple of 1024 is 14336.
     #! three_and_a_half: return int(3.5 * dim)
     #! three_and_a_half: return up_to(int(3.5 * dim), multiple_of)
-    #: 8 · 4096 / 3 = 10922; times 1.3 is 14198; the next multiple of 1024 is 14336.
-    #! three_and_a_half: wide = 3 * 3.5 * dim
     #  It is 3.5 · dim: that is what comes out for Llama 3 8B, and only there and for 70B.
     hidden = int(wide / 3)
     #: `hidden = int(2 * 4 * dim / 3)`
     #! four_dim: hidden = 4 * dim
-    #  It starts from 4 · dim. With a third matrix that is half as many parameters again.
-    #  [meta-llama/llama3#283]
+    #  It starts from 4 · dim. With a third matrix that is half as many parameters again. [meta-llama/llama3#283]
     #! eight_dim: hidden = wide
     #  It does not divide by 3. Three matrices in place of two: two thirds of 4 · dim.
-    #! divides_by_another: hidden = int(wide / -3)
     #! divides_by_another: hidden = wide * 3
     #  It divides by another number than 3. Three matrices in place of two: two thirds of 4 · dim.
     #! divides_too_early: hidden = 8 // 3 * dim
@@ -90,8 +80,6 @@ def ffn_hidden_dim(dim: int, multiple_of: int = 256, multiplier: float | None = 
     #  8/3 is rounded to a few decimals, so that large sizes are off.
     #! two_thirds_twice: hidden = int(2 * int(wide / 3) / 3)
     #  Two thirds are taken twice. [EleutherAI/gpt-neox#1309]
-    #: Without a multiplier nothing is multiplied.
-    #! multiplier_always_1_3: …; multiplier = 1.3
     #: 8 · 4096 / 3 = 10922; times 1.3 is 14198; the next multiple of 1024 is 14336.
     #! rounds_twice: hidden = up_to(int(wide / 3), multiple_of)
     #  It rounds up before the multiplier and once more after it.
@@ -99,8 +87,6 @@ def ffn_hidden_dim(dim: int, multiple_of: int = 256, multiplier: float | None = 
     #! rounds_before_two_thirds: hidden = int(2 * up_to(4 * dim, multiple_of) / 3)
     #  4 · dim is rounded up, and then two thirds of it are taken. Round at the very end.
     #: Cut twice: `int(2 * 4 * dim / 3)`, then `int(multiplier * hidden)`.
-    #! cut_once: hidden = wide / 3 if multiplier else int(wide / 3)
-    #  It cuts to a whole number once, at the end. Llama cuts before the multiplier as well.
     #! never_cut: hidden = wide / 3
     #  Fractions are kept and rounded up at the end. Llama cuts them off with int(), twice.
     #! rounds_fractions: hidden = round(wide / 3)
@@ -114,10 +100,8 @@ def ffn_hidden_dim(dim: int, multiple_of: int = 256, multiplier: float | None = 
         #! multiplies_none: if multiplier is None:
         #  The multiplier is used where there is none, and not where there is one.
         #! always_multiplies: if True:
-        #! always_multiplies: if multiplier != 0:
         #  It multiplies whether there is a multiplier or not. None cannot be multiplied.
         #! multiplier_above_one: if multiplier is not None and multiplier > 1:
-        #! multiplier_above_one: if multiplier is not None and multiplier >= 1:
         #  Multipliers below 1 are left out. None alone means that nothing is multiplied.
         #: 8 · 4096 / 3 = 10922; times 1.3 is 14198; the next multiple of 1024 is 14336.
         #! ignores_multiplier: if False:
@@ -158,6 +142,7 @@ def ffn_hidden_dim(dim: int, multiple_of: int = 256, multiplier: float | None = 
         #  The 4 is multiplied once more with the multiplier. It is in 2 · 4 · dim / 3 already.
         #: Cut twice: `int(2 * 4 * dim / 3)`, then `int(multiplier * hidden)`.
         #! cut_once: hidden = int(multiplier * wide / 3)
+        #  It cuts to a whole number once, at the end. Llama cuts before the multiplier as well.
         #! cut_first_only: hidden = math.ceil(multiplier * hidden)
         #! cut_first_only: hidden = multiplier * hidden
         #! cut_first_only: hidden = multiplier * hidden
@@ -165,8 +150,7 @@ def ffn_hidden_dim(dim: int, multiple_of: int = 256, multiplier: float | None = 
         #! rounds_fractions: hidden = round(multiplier * hidden)
         #: Without a multiplier nothing is multiplied.
         #! multiplier_always_1_3: hidden = int(1.3 * hidden)
-        #  The multiplier is 1.3 whatever the argument says: that is Llama 3 8B's.
-        #  [facebookresearch/fairseq2#971]
+        #  The multiplier is 1.3 whatever the argument says: that is Llama 3 8B's. [facebookresearch/fairseq2#971]
     blocks = (hidden + multiple_of - 1) // multiple_of
     #!+ never_cut: blocks = math.ceil(hidden / multiple_of)
     #!+ cut_first_only: blocks = math.ceil(hidden / multiple_of)
@@ -181,7 +165,6 @@ def ffn_hidden_dim(dim: int, multiple_of: int = 256, multiplier: float | None = 
     #! always_one_more: blocks = hidden // multiple_of + 1
     #  A size that is a multiple already gets one more on top.
     #! one_multiple_more: blocks = (hidden + multiple_of - 1) // multiple_of + 1
-    #! one_multiple_more: blocks = math.ceil((hidden + multiple_of) / multiple_of)
     #  There is one multiple too many.
     #! one_multiple_less: blocks = (hidden - multiple_of - 1) // multiple_of
     #! one_multiple_less: blocks = (hidden - 1) // multiple_of
@@ -206,22 +189,14 @@ def ffn_hidden_dim(dim: int, multiple_of: int = 256, multiplier: float | None = 
     #! fixed_128: multiple_of = 128; …
     #! fixed_128: multiple_of = 64; …
     #! fixed_128: multiple_of = 128; blocks = round(hidden / 128)
-    #  It rounds to multiples of a fixed number (128, 64) whatever the argument says.
-    #  [huggingface/transformers#27139]
+    #  It rounds to multiples of a fixed number (128, 64) whatever the argument says. [huggingface/transformers#27139]
     return multiple_of * blocks
     #: `multiple_of * ((hidden + multiple_of - 1) // multiple_of)`
     #! not_rounded_up: return hidden
-    #  The size is not rounded to a multiple: real weights do not fit by a few rows.
-    #  [meta-llama/llama#1019]
+    #  The size is not rounded to a multiple: real weights do not fit by a few rows. [meta-llama/llama#1019]
     #! count_of_multiples: return blocks
     #  It returns how many multiples there are, not the size: times multiple_of is missing.
-    #! added_at_the_end: return multiple_of + blocks
-    #  multiple_of is added to the number of multiples. The two are multiplied.
-    #! divided_at_the_end: return multiple_of / blocks
-    #! divided_at_the_end: return multiple_of // blocks
-    #  multiple_of is divided by the number of multiples. The two are multiplied.
     #! multiple_added: return hidden + multiple_of
-    #! multiple_added: return hidden + multiple_of - 1
     #  multiple_of is added, and nothing is rounded: `//` and `*` are missing.
     #! rest_added: return hidden + hidden % multiple_of
     #  It adds the rest of the division. What is missing up to the next multiple is multiple_of minus the rest.
@@ -239,8 +214,7 @@ def ffn_hidden_dim(dim: int, multiple_of: int = 256, multiplier: float | None = 
     #! both_branches: return 2 * multiple_of * blocks
     #  It counts gate and up together. The hidden size is that of one of them.
     #! halved: return multiple_of * blocks // 2
-    #  The size is halved, as if it counted gate and up together. It is that of one of them.
-    #  [EleutherAI/gpt-neox#1309]
+    #  The size is halved, as if it counted gate and up together. It is that of one of them. [EleutherAI/gpt-neox#1309]
     #! parameters: return 3 * dim * multiple_of * blocks
     #  It counts parameters. The width is wanted.
     #: `//` and int() give whole numbers, `/` does not.

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from checks.engine import Mistake, mistakes_of
-from checks.swiglu.shared_wrong import by_hand, wide, with_one_minus
+from checks.swiglu.shared_wrong import by_hand, wide
 
 
 def glu(gate: Tensor, value: Tensor) -> Tensor:
@@ -24,24 +24,19 @@ def glu(gate: Tensor, value: Tensor) -> Tensor:
     #  That is ReGLU.
     #! gelu_gate: opened = F.gelu(gate)
     #  That is GEGLU.
-    #! softplus_gate: opened = F.softplus(gate)
-    #  The gate is a softplus, which grows without end. A sigmoid ends at 1.
     #! softmax_gate: opened = torch.softmax(gate, -1)
     #! softmax_gate: opened = torch.softmax(gate, 0)
     #  A softmax lets the gates compete. Each gate stands alone.
     #! switch: opened = gate > 0
-    #! switch: opened = torch.round(torch.sigmoid(gate))
     #  The gate is a switch, 0 or 1, with no gradient.
     #! hard_sigmoid: opened = F.hardsigmoid(gate)
     #! hard_sigmoid: opened = (0.5 + 0.25 * gate).clamp(0, 1)
     #  The gate is three straight pieces instead of a sigmoid.
     #! log_sigmoid: opened = F.logsigmoid(gate)
-    #! log_sigmoid: opened = F.logsigmoid(wide(gate)).to(gate.dtype)
     #  The gate is the logarithm of a sigmoid, which is never positive.
     #! halved: opened = torch.sigmoid(gate / 2)
     #  The gate is divided by 2 in the sigmoid. `0.5 * (1 + tanh(g))` needs tanh(g / 2).
     #! doubled: opened = torch.sigmoid(2 * gate)
-    #! doubled: opened = (1 + torch.tanh(wide(gate))) / 2
     #  The gate is doubled in the sigmoid: (1 + tanh(g)) / 2 is sigmoid(2g).
     #! half_forgotten: opened = 1 + torch.tanh(gate / 2)
     #  1 + tanh(g / 2) is twice the sigmoid: it must be halved.
@@ -59,14 +54,12 @@ def glu(gate: Tensor, value: Tensor) -> Tensor:
     #  Below some gate nothing passes at all. A sigmoid is never quite 0.
     #: sigmoid(z) = 1 / (1 + exp(−z)): the minus is inside torch.sigmoid already.
     #! inverted: opened = torch.sigmoid(-gate)
-    #! inverted: opened = 1 - torch.sigmoid(gate)
     #  The gate is turned round: it opens where the number is negative. [pytorch/torcharrow#523]
     #: `F.glu` gates the first half by the second; here the gate comes first.
     #! swapped: opened = torch.sigmoid(value); value = gate
     #  The sigmoid is on the value: gate and value have changed places. [NVIDIA/Megatron-LM#458]
     #: `torch.sigmoid(gate)`
     #! exp_overflows: opened = torch.exp(gate) / (1 + torch.exp(gate))
-    #! exp_overflows: opened = (wide(gate).exp() / (1 + wide(gate).exp())).to(gate.dtype)
     #  e^g over 1 + e^g is inf / inf = NaN for large gates.
     #: `torch.sigmoid(gate)` has neither problem.
     #! overflows_in_float16: opened = by_hand(gate)
@@ -77,12 +70,10 @@ def glu(gate: Tensor, value: Tensor) -> Tensor:
     #  inf · 0, which is NaN, and one NaN spoils all the weights.
     #: `torch.sigmoid(gate)` is exact on both sides.
     #! one_minus_sigmoid: opened = 1 - torch.sigmoid(-gate)
-    #! one_minus_sigmoid: opened = with_one_minus(gate)
     #  `1 - sigmoid` loses the tail: the sigmoid is rounded to 1 there, and nothing is left.
     #: Nothing needs to be clamped: torch.sigmoid is safe for all numbers.
     #! clamped: opened = torch.sigmoid(gate.clamp(-8, 8))
     #! clamped: opened = torch.sigmoid(gate.clamp(-10, 10))
-    #! clamped: opened = torch.sigmoid(gate.clamp(-20, 20))
     #  The gate is clamped, so that it never shuts or opens entirely.
     #: `torch.sigmoid(z)`, or `nn.Sigmoid()(z)`.
     #! layer_not_made: opened = nn.Sigmoid(gate)
@@ -124,9 +115,6 @@ def glu(gate: Tensor, value: Tensor) -> Tensor:
     #  What the gate does not let through is filled up with the gate itself (a highway layer).
     #! residual: result = opened * value + value
     #  The value is added once more. A shut gate must let nothing through.
-    #! gate_added: result = opened * value + gate
-    #  The gate is added once more. A shut gate must let nothing through.
-    #! matrix_product: result = opened @ value
     #! matrix_product: result = opened @ value.mT if gate.dim() > 1 else opened @ value
     #! matrix_product: result = opened @ value.T
     #! matrix_product: result = opened @ value.transpose(-1, -2)
@@ -135,8 +123,6 @@ def glu(gate: Tensor, value: Tensor) -> Tensor:
     #! summed: result = (opened * value).sum()
     #! summed: result = (opened * value).mean(-1)
     #  The units are summed up, or their mean is taken: the last dimension is gone.
-    #! joined: result = torch.cat([opened, value], dim=-1)
-    #  Gate and value stand side by side. They are multiplied.
     #! value_clamped: result = opened * value.clamp(-100, 100)
     #  The value is clamped. It goes through as it is, however large.
     #: No `.detach()`, `.data`, `.item()` or `torch.no_grad()` here.

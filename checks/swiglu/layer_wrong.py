@@ -41,7 +41,6 @@ class SwiGLU(nn.Module):
         #! two_thirds_again: …; hidden_dim = int(2 * 4 * dim / 3)
         #  hidden_dim is cut to two thirds inside. ffn_hidden_dim has done that already.
         #! rule_again: …; hidden_dim = ffn_hidden_dim(dim)
-        #! rule_again: …; hidden_dim = ffn_hidden_dim(hidden_dim, 1)
         #  ffn_hidden_dim's rule is applied inside. hidden_dim is the final size. [EleutherAI/gpt-neox#1309]
         #! halved: …; hidden_dim = hidden_dim // 2
         #  hidden_dim is halved inside. It is the size of each branch.
@@ -56,12 +55,10 @@ class SwiGLU(nn.Module):
         #! learnt_beta: …; self.beta = nn.Parameter(torch.tensor(1.0))
         #! learnt_beta: …; self.beta = nn.Parameter(torch.ones(1))
         #! learnt_beta: …; self.beta = nn.Parameter(torch.ones(1))
-        #  beta is a parameter. Llama's is 1 for good, so that nothing in the file would fill it.
-        #  [bkitano/llama-from-scratch#7]
+        #  beta is a parameter. Llama's is 1 for good, so that nothing in the file would fill it. [bkitano/llama-from-scratch#7]
         self.w_up = nn.Linear(dim, hidden_dim, bias=False)
         #: Make two, each with its own `nn.Linear`.
         #! shared: self.w_up = self.w_gate
-        #! shared: …; self.w_up.weight = self.w_gate.weight
         #  w_gate and w_up are one and the same layer: two names, one matrix.
         #: `nn.Linear(dim, hidden_dim, bias=False)`
         #! copied: self.w_up = copy.deepcopy(self.w_gate)
@@ -74,8 +71,7 @@ class SwiGLU(nn.Module):
         #! with_bias: self.w_down = nn.Linear(hidden_dim, dim)
         #! with_bias: self.w_gate, self.w_up = nn.Linear(dim, hidden_dim), nn.Linear(dim, hidden_dim); …
         #! with_bias: self.w_gate, self.w_up, self.w_down = nn.Linear(dim, hidden_dim), nn.Linear(dim, hidden_dim), nn.Linear(hidden_dim, dim)
-        #  The linear layers have a bias. Llama's have none, and its weights would not load.
-        #  [bclarkson-code/Tricycle#19]
+        #  The linear layers have a bias. Llama's have none, and its weights would not load. [bclarkson-code/Tricycle#19]
         #! wrong_sizes: self.w_down = nn.Linear(dim, hidden_dim, bias=False)
         #! wrong_sizes: self.w_down = nn.Linear(hidden_dim, hidden_dim, bias=False)
         #! wrong_sizes: self.w_down = nn.Linear(dim, dim, bias=False)
@@ -89,7 +85,6 @@ class SwiGLU(nn.Module):
         #! buffers: …; as_buffers(self)
         #  The weights are buffers: they are saved, but no optimizer finds them.
         #! frozen: …; self.requires_grad_(False)
-        #! frozen: …; self.w_gate.requires_grad_(False)
         #  The weights do not learn: requires_grad is False.
         #! constant: …; _ = [nn.init.ones_(weight) for weight in self.parameters()]
         #  The weights start with the same number everywhere, so that all hidden units stay alike.
@@ -108,9 +103,7 @@ class SwiGLU(nn.Module):
         #! fused: …; del self.w_gate, self.w_up; self.w_gate_up = nn.Linear(dim, 2 * hidden_dim, bias=False)
         #  Gate and up are one matrix. That is faster, but Llama's weights come as two.
         #! plain_list: …; self.layers = [self.w_gate, self.w_up, self.w_down]; del self.w_gate, self.w_up, self.w_down
-        #  The layers are in a plain list, where nn.Module does not see them: nothing is learnt or saved.
-        #! plain_tensors: …; self.w_gate, self.w_up, self.w_down = tensors(self)
-        #  The weights are plain tensors: no optimizer finds them, and they are not saved.
+        #  The layers are in a plain list, or the weights plain tensors, which nn.Module does not see: nothing is learnt or saved.
         #! unused_layer: …; self.dense = nn.Linear(dim, hidden_dim, bias=False)
         #! unused_layer: …; self.proj = nn.Linear(dim, dim, bias=False)
         #! norm_inside: …; self.norm = nn.RMSNorm(dim)
@@ -131,18 +124,13 @@ class SwiGLU(nn.Module):
         #!+ hugging_face_names: w_gate, w_up, w_down = self.gate_proj.weight, self.up_proj.weight, self.down_proj.weight
         #!+ fused: (w_gate, w_up), w_down = self.w_gate_up.weight.chunk(2), self.w_down.weight
         #!+ plain_list: w_gate, w_up, w_down = (layer.weight for layer in self.layers)
-        #!+ plain_tensors: w_gate, w_up, w_down = self.w_gate, self.w_up, self.w_down
         #: `return swiglu(x, self.w_gate.weight, self.w_up.weight, self.w_down.weight)`
         #! no_transposes: w_gate, w_up, w_down = self.w_gate.weight.T, self.w_up.weight.T, self.w_down.weight.T
         #  The weights are transposed once too often: swiglu wants them as nn.Linear stores them.
         #! layers_for_weights: w_gate, w_up, w_down = self.w_gate, self.w_up, self.w_down
         #  The layers themselves are handed to swiglu. It wants their weights: `self.w_gate.weight`.
-        #! input_to_float32: x = x.float(); …
-        #  x becomes float32 while the weights stay what they are: in half precision they do not fit.
         #! down_made_anew: …; w_down = nn.Linear(self.w_down.in_features, x.shape[-1], bias=False).weight
         #  Each call makes a new w_down, which knows nothing of what was loaded or learnt.
-        #! made_anew: …; w_gate, w_up, w_down = (nn.Linear(w.shape[1], w.shape[0], bias=False).weight for w in (w_gate, w_up, w_down))
-        #  Each call makes new weights, which know nothing of what was loaded or learnt.
         #! weights_detached: w_gate, w_up, w_down = self.w_gate.weight.data, self.w_up.weight.data, self.w_down.weight.data
         #  The weights are used without their gradient (`.data` or `.detach()`).
         #: The last dimension is the only one that is mixed: no mean, no softmax over dim 1.
@@ -173,11 +161,9 @@ class SwiGLU(nn.Module):
 class Layers(nn.Module):
     def __init__(self, dim: int, hidden_dim: int) -> None:
         super().__init__()
-        #! four_dim: …; hidden_dim = 4 * dim
         self.w_gate = nn.Linear(dim, hidden_dim, bias=False)
         #! with_bias: self.w_gate = nn.Linear(dim, hidden_dim)
         self.w_up = nn.Linear(dim, hidden_dim, bias=False)
-        #! shared: self.w_up = self.w_gate
         #! with_bias: self.w_up = nn.Linear(dim, hidden_dim)
         self.w_down = nn.Linear(hidden_dim, dim, bias=False)
         #! with_bias: self.w_down = nn.Linear(hidden_dim, dim)
@@ -188,6 +174,7 @@ class Layers(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         scores = self.w_gate(x)
         #! input_to_float32: x = x.float(); …
+        #  x becomes float32 while the weights stay what they are: in half precision they do not fit.
         #!+ norm_inside: x = self.norm(x); …
         value = self.w_up(x)
         gate = swish(scores)
@@ -241,24 +228,19 @@ OTHER_NAMES = Mistake(
     "The layers have other names. Real weights come in by the names `w_gate`, `w_up` and `w_down`.",
     "Name them `w_gate`, `w_up` and `w_down`, each an `nn.Linear`.",
     "Modalities/modalities#170",
-    also=(
-        called("c_fc", "c_proj", "out_proj"),
-        called("fc1", "fc2", "fc3"),
-        called("linear1", "linear2", "linear3"),
-        called("W_gate", "W_up", "W_down"),
-        called("w_1", "w_3", "w_2"),
-        called("wg", "wu", "wd"),
-        called("wgate", "wup", "wdown"),
-        called("w", "v", "w2"),
-        called("W", "V", "W2"),
-        called("gate_linear", "up_linear", "down_linear"),
+    also=tuple(
+        called(*names.split())
+        for names in (
+            *("c_fc c_proj out_proj", "fc1 fc2 fc3", "linear1 linear2 linear3", "w_1 w_3 w_2"),
+            *("W_gate W_up W_down", "wg wu wd", "wgate wup wdown", "w v w2", "W V W2"),
+        )
     ),
 )
 
 
 def by_layers(line: str) -> str:
     """A line of swiglu as it stands in `Layers`: `self.w_up(x)` where it says `x @ w_up.T`."""
-    return re.sub(r"(\w+) @ (w_\w+)\.T", r"self.\2(\1)", line)
+    return re.sub(r"(?<!\* )\b(\w+) @ (w_\w+)\.T", r"self.\2(\1)", line)
 
 
 def in_forward(mistake: Mistake) -> Mistake:

@@ -14,12 +14,6 @@ def by_hand(z: Tensor) -> Tensor:
     return 1 / (1 + torch.exp(-z))
 
 
-def with_one_minus(z: Tensor) -> Tensor:
-    """The sigmoid of |z|, turned round for negative z."""
-    opened = torch.sigmoid(z.abs())
-    return torch.where(z < 0, 1 - opened, opened)
-
-
 def swish(z: Tensor, beta: float = 1.0) -> Tensor:
     """As in 7.1."""
     return z * torch.sigmoid(beta * z)

@@ -71,8 +71,7 @@ def swiglu(x: Tensor, w_gate: Tensor, w_up: Tensor, w_down: Tensor) -> Tensor:
     #! silu_on_up: value, scores = scores, x @ w_up.T
     #  Swish is on the up branch. It belongs to the gate; up goes straight through. [ml-explore/mlx-lm#767]
     #! interleaved: both = x @ torch.cat([w_gate, w_up]).T; scores, value = both[..., ::2], both[..., 1::2]
-    #  Gates and values are taken in turns from one product. In the stacked matrix they are two halves.
-    #  [vllm-project/vllm#29273]
+    #  Gates and values are taken in turns from one product. In the stacked matrix they are two halves. [vllm-project/vllm#29273]
     #! split_across_tokens: scores, value = (x @ torch.cat([w_gate, w_up]).T).chunk(2)
     #  The product of the stacked matrix is split along the first dimension: `chunk(2, dim=-1)`.
     #! both_gated: value = torch.sigmoid(x @ w_up.T)
@@ -85,8 +84,6 @@ def swiglu(x: Tensor, w_gate: Tensor, w_up: Tensor, w_down: Tensor) -> Tensor:
     #  w_up and w_down have changed places. In Meta's code w2 is down and w3 is up.
     #! mean_over_tokens: value = mean(x) @ w_up.T
     #  The up branch sees the mean of all tokens. Each token goes through by itself.
-    #! up_not_projected: value = x
-    #  x itself takes the place of the up branch, and w_up is not used.
     #: `x @ w_up.T`, or `F.linear(x, w_up)`.
     #! elementwise: value = x * w_up.T
     #! up_not_transposed: value = x @ w_up
@@ -136,19 +133,14 @@ def swiglu(x: Tensor, w_gate: Tensor, w_up: Tensor, w_down: Tensor) -> Tensor:
     #  The gate is bent by another curve (mish, ELU, leaky ReLU). Llama's is swish.
     #! hard_swish: gate = F.hardswish(scores)
     #  The gate is hard swish, three straight pieces.
-    #! upside_down: gate = scores * torch.sigmoid(-scores)
-    #  The gate is turned round: it opens for negative numbers and shuts for positive.
     #! negative: gate = -swish(scores)
     #  There is a minus too many: the output has the wrong sign.
     #! silu_twice: gate = swish(swish(scores))
     #  Swish is applied twice.
     #! branches_clipped: gate = swish(scores.clamp(max=7))
     #! branches_clipped: gate = swish(scores.clamp(max=7)); value = value.clamp(-7, 7)
-    #! branches_clipped: gate = swish(scores.clamp(-7, 7)); value = value.clamp(-7, 7)
-    #! branches_clipped: gate = swish(scores); value = value.clamp(-7, 7)
     #  Gates or values are clipped at 7, as in gpt-oss. Llama clips nothing. [triton-lang/triton#8460]
     #! gpt_oss: gate = swish(scores.clamp(max=7), 1.702); value = value.clamp(-7, 7) + 1
-    #! gpt_oss: gate = swish(scores, 1.702); value = value + 1
     #  That is gpt-oss's layer: 1.702 in the sigmoid, 1 added to the value, and clipped. Llama has none of these.
     #: No `.detach()`, `.data`, `.item()` or `torch.no_grad()` here.
     #! gate_detached: gate = swish(scores).detach()
@@ -169,8 +161,7 @@ def swiglu(x: Tensor, w_gate: Tensor, w_up: Tensor, w_down: Tensor) -> Tensor:
     hidden = gate * value
     #: `(swish(x @ w_gate.T) * (x @ w_up.T)) @ w_down.T`
     #! bracket: hidden = swish(scores * value)
-    #  A bracket closes too late: swish is taken of the product, not of the gate alone.
-    #  [Nijikadesu/breakdown-minimind#3]
+    #  A bracket closes too late: swish is taken of the product, not of the gate alone. [Nijikadesu/breakdown-minimind#3]
     #! gelu_of_product: hidden = F.gelu(scores * value)
     #  GELU is taken of the product. Swish bends the gate alone.
     #! missing_bracket: hidden = gate * x @ w_up.T
@@ -207,8 +198,6 @@ def swiglu(x: Tensor, w_gate: Tensor, w_up: Tensor, w_down: Tensor) -> Tensor:
     #! matrix_product: hidden = gate @ value.mT
     #! matrix_product: hidden = gate @ value
     #  `@` between the branches sums over the units. They gate each other one by one: `*`.
-    #! joined: hidden = torch.cat([gate, value], dim=-1)
-    #  The branches stand side by side. They are multiplied.
     out = hidden @ w_down.T
     #: `(swish(x @ w_gate.T) * (x @ w_up.T)) @ w_down.T`
     #! no_down: out = hidden
@@ -218,8 +207,7 @@ def swiglu(x: Tensor, w_gate: Tensor, w_up: Tensor, w_down: Tensor) -> Tensor:
     #! swish_once_more: out = swish(hidden @ w_down.T)
     #  The output goes through swish as well. It bends the gate only.
     #! down_each: out = (gate @ w_down.T) * (value @ w_down.T)
-    #  Each branch goes down by itself and then they are multiplied. Multiply first: the hidden
-    #  units gate each other one by one.
+    #  Each branch goes down by itself and then they are multiplied. Multiply first: the hidden units gate each other one by one.
     #! down_on_one_branch: out = gate * (value @ w_down.T)
     #! down_on_one_branch: out = (gate @ w_down.T) * value
     #  `@ w_down.T` reaches one branch only: a bracket is missing around the product.

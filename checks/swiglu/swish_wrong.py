@@ -10,14 +10,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from checks.engine import Mistake, mistakes_of
-from checks.swiglu.shared_wrong import by_hand, wide, with_one_minus
+from checks.swiglu.shared_wrong import by_hand, wide
 
 
 def swish(x: Tensor, beta: float = 1.0) -> Tensor:
     #: `beta: float = 1.0`
     #! other_default: def swish(x, beta=1.702):
     #! other_default: def swish(x, beta=2.0):
-    #! other_default: def swish(x, beta=0.0):
     #! other_default: def swish(x, beta=-1.0):
     #  Without an argument beta has another value than 1.
     inside = beta * x
@@ -33,17 +32,10 @@ def swish(x: Tensor, beta: float = 1.0) -> Tensor:
     #! beta_alone: inside = beta
     #! beta_alone: inside = torch.tensor(float(beta), dtype=x.dtype)
     #  The sigmoid sees beta and not x, so that the gate is the same everywhere.
-    #! power_of_x: inside = x**beta
-    #  x is raised to the power of beta in the sigmoid. beta multiplies it.
     #! beta_1702: inside = 1.702 * x
     #  The sigmoid has the fixed 1.702 that imitates GELU. Use the argument beta.
-    #! beta_times_1702: inside = 1.702 * beta * x
-    #  There is a 1.702 beside beta in the sigmoid: that imitates GELU.
     #! gate_of_absolute: inside = beta * x.abs()
     #  The gate is opened by |x|, so that negative numbers pass as well as positive ones.
-    #! gate_of_square: inside = beta * x * x
-    #  The gate is opened by x². It is opened by x.
-    #! softmax: inside = beta * x - torch.logsumexp(beta * x, -1, keepdim=True); return x * torch.exp(inside)
     #! softmax: return x * torch.softmax(beta * x, 0)
     #! softmax: return x * torch.softmax(beta * x, -1)
     #  A softmax lets the numbers compete. Swish looks at each number alone.
@@ -62,10 +54,7 @@ def swish(x: Tensor, beta: float = 1.0) -> Tensor:
     #! sigmoid_twice: gate = torch.sigmoid(torch.sigmoid(inside))
     #  The sigmoid is applied twice.
     #! one_forgotten: gate = torch.exp(inside)
-    #! one_forgotten: gate = 1 / torch.exp(-inside)
     #  The gate is exp(β · x), which grows without end. The `1 +` of the sigmoid is missing.
-    #! minus_for_plus: gate = 1 / (1 - torch.exp(-inside))
-    #  It divides by 1 − exp(−β · x). In the sigmoid they are added.
     #! hard_sigmoid: gate = (0.5 + 0.25 * inside).clamp(0, 1)
     #! hard_sigmoid: gate = F.hardsigmoid(inside)
     #! hard_sigmoid: gate = (0.5 + 0.2 * inside).clamp(0, 1)
@@ -81,13 +70,9 @@ def swish(x: Tensor, beta: float = 1.0) -> Tensor:
     #! half_forgotten: gate = 1 + torch.tanh(inside / 2)
     #  1 + tanh(z / 2) is twice the sigmoid: it must be halved.
     #! log_sigmoid: gate = F.logsigmoid(inside)
-    #! log_sigmoid: gate = F.logsigmoid(wide(inside)).to(x.dtype)
     #  The gate is the logarithm of a sigmoid, which is never positive.
-    #! normal_gate: gate = 0.5 * (1 + torch.erf(inside / math.sqrt(2)))
-    #  The gate is the normal distribution's Φ(β · x), as in GELU, instead of a sigmoid.
     #: `torch.sigmoid(x)` has neither problem.
     #! exp_overflows: gate = torch.exp(inside) / (1 + torch.exp(inside))
-    #! exp_overflows: gate = (wide(inside).exp() / (1 + wide(inside).exp())).to(x.dtype)
     #  e^x over 1 + e^x is inf / inf = NaN for large x.
     #! overflows_in_float16: gate = by_hand(inside)
     #  `1 + torch.exp(-x)` leaves float16 below −11.1, where e^11.1 exceeds 65,504: the tail of the
@@ -96,10 +81,8 @@ def swish(x: Tensor, beta: float = 1.0) -> Tensor:
     #  `1 + torch.exp(-x)` overflows below −88. Forwards that is a harmless 0; backwards it is
     #  inf · 0, which is NaN, and one NaN spoils all the weights. [trymirai/lalamo#328]
     #: `torch.sigmoid(x)` is exact on both sides.
-    #! one_minus_sigmoid: gate = with_one_minus(inside)
     #! one_minus_sigmoid: gate = 1 - torch.sigmoid(-inside)
-    #  `1 - sigmoid` loses the tail: in 16 bits the sigmoid is rounded to 1 there, and nothing is left.
-    #  [skyzh/tiny-llm#164]
+    #  `1 - sigmoid` loses the tail: in 16 bits the sigmoid is rounded to 1 there, and nothing is left. [skyzh/tiny-llm#164]
     #: `torch.sigmoid(z)`, or `nn.Sigmoid()(z)`.
     #! layer_not_made: gate = nn.Sigmoid(inside)
     #  `nn.Sigmoid` is a layer, which has to be made before it is called.
@@ -110,11 +93,9 @@ def swish(x: Tensor, beta: float = 1.0) -> Tensor:
     result = x * gate
     #: `x * torch.sigmoid(beta * x)`
     #! sigmoid_only: result = gate
-    #  That is the sigmoid: a gate with nothing to let through. Swish is x times it.
-    #  [joaopauloschuler/neural-api#21]
-    #! missing_bracket: result = x * (1 / 1 + torch.exp(-inside))
+    #  That is the sigmoid: a gate with nothing to let through. Swish is x times it. [joaopauloschuler/neural-api#21]
     #! missing_bracket: result = x / 1 + torch.exp(-inside)
-    #  `1 / 1 + exp(…)` divides by 1 only: a bracket is missing around `1 + exp(…)`.
+    #  `x / 1 + exp(…)` is x plus the exponential: a bracket is missing.
     #! divides_by_beta: result = F.silu(inside) / beta
     #  `F.silu(beta * x) / beta` is right until beta is 0, where it divides 0 by 0. There swish is x/2.
     #! relu: result = F.relu(x)
@@ -122,8 +103,6 @@ def swish(x: Tensor, beta: float = 1.0) -> Tensor:
     #  That is ReLU, with its kink.
     #! relu_times_gate: result = F.relu(x) * gate
     #  Negative x are cut off first (relu, clamp). Swish lets a little of them through.
-    #! relu_at_the_end: result = F.relu(x * gate)
-    #  Negative results are cut off. Swish lets a little of negative x through.
     #! leaky_relu: result = F.leaky_relu(x, 0.01)
     #! leaky_relu: result = F.leaky_relu(x, 0.1)
     #! leaky_relu: result = F.leaky_relu(x, 0.2)
@@ -149,7 +128,7 @@ def swish(x: Tensor, beta: float = 1.0) -> Tensor:
     #! subtracts_the_gate: result = x - gate
     #  It subtracts the gate from x. A gate multiplies.
     #! divides_by_the_gate: result = x / gate
-    #  It divides by the gate. A gate multiplies.
+    #  It divides x by the gate: that is x · (1 + exp(−β · x)). A gate multiplies.
     #! squared: result = x * x * gate
     #  x is multiplied twice.
     #! gate_twice: result = x * gate * gate
@@ -165,7 +144,6 @@ def swish(x: Tensor, beta: float = 1.0) -> Tensor:
     #! half: result = x / 2
     #  That is x/2, swish with β = 0.
     #! derivative: result = gate * (1 + inside * (1 - gate))
-    #! derivative: result = torch.sigmoid(beta * wide(x)) * (1 + beta * wide(x) * (1 - torch.sigmoid(beta * wide(x)))); result = result.to(x.dtype)
     #! derivative: result = gate * (1 - gate)
     #  That is a slope, of swish or of the sigmoid, not swish.
     #: `F.silu(beta * x)` is β times too much; beta belongs into the sigmoid only.
@@ -183,7 +161,6 @@ def swish(x: Tensor, beta: float = 1.0) -> Tensor:
     #  The result is cut off from the gradient. Was it computed by numpy or under no_grad?
     #: Nothing needs to be clamped: torch.sigmoid is safe for all x.
     #! clamped: result = x.clamp(-20, 20) * gate
-    #! clamped: inside = beta * x.clamp(-20, 20); result = x.clamp(-20, 20) * torch.sigmoid(inside)
     #  x is clamped, so that large inputs come out too small and without a gradient.
     #: `x * torch.sigmoid(beta * x)`
     #! in_place: result = x.mul_(gate)
