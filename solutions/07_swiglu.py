@@ -24,6 +24,9 @@ from plots import swiglu as plot
 from plots.show import show
 
 # %% [markdown]
+# House rules, as in every lab: inputs stay as they are; what you make lies where the inputs lie; half precision is computed in float32 and
+# given back in its dtype; gradients flow.
+#
 # ## 7.0 The problem: units that stop learning
 #
 # The classic layer widens a token's vector x from D to F numbers, bends them, and goes back to D. In the Transformer of 2017
@@ -93,7 +96,8 @@ plot.dead_units()
 def swish(x: Tensor, beta: float = 1.0) -> Tensor:
     """Let each number through as far as it opens its own gate (Ramachandran et al. 2017).
 
-    x: any shape → the same shape and dtype. beta says how steep the gate is.
+    x: any shape → the same shape and dtype, right far from zero as well. beta says how steep the
+    gate is.
 
     With beta = ln 3 = 1.0986, the gate is 1/4 at x = -1, and 3/4 at x = 1:
     >>> swish(torch.tensor([-1.0, 0.0, 1.0]), beta=1.0986)
@@ -210,7 +214,8 @@ show("gate -4, value 10", lambda: glu(torch.tensor([-4.0]), torch.tensor([10.0])
 def swiglu(x: Tensor, w_gate: Tensor, w_up: Tensor, w_down: Tensor) -> Tensor:
     """The feed-forward layer of Llama (Shazeer 2020, eq. 6): gates and values, and back to D.
 
-    x: (..., D), w_gate and w_up: (F, D), w_down: (D, F) → (..., D), same dtype as x.
+    x: (..., D), w_gate and w_up: (F, D), w_down: (D, F) → (..., D), same dtype as x; each token by
+    itself.
 
     Two hidden units with gates 20 (so wide open that 20 comes out) and 0, and with values 6 and 15:
     >>> x = torch.tensor([1.0, 2.0])
@@ -327,7 +332,8 @@ plot.parameters(ffn_hidden_dim)
 class SwiGLU(nn.Module):
     """swiglu with weights of its own: `w_gate`, `w_up` and `w_down`, each an nn.Linear without bias.
 
-    dim: D, hidden_dim: F, the final size. The weights are (F, D), (F, D) and (D, F).
+    dim: D, hidden_dim: F, the final size. The weights are (F, D), (F, D) and (D, F); w_gate and w_up
+    start at random, each by itself.
 
     >>> layer = SwiGLU(dim=4, hidden_dim=12)
     >>> [tuple(weight.shape) for weight in layer.parameters()]
@@ -343,7 +349,7 @@ class SwiGLU(nn.Module):
         ### END SOLUTION
 
     def forward(self, x: Tensor) -> Tensor:
-        """Each token by itself. x: (..., dim) → (..., dim)."""
+        """Each token by itself. x: (..., dim) → (..., dim), same dtype."""
         ### BEGIN SOLUTION
         return swiglu(x, self.w_gate.weight, self.w_up.weight, self.w_down.weight)
         ### END SOLUTION

@@ -7,7 +7,8 @@ from torch import Tensor, nn
 def swish(x: Tensor, beta: float = 1.0) -> Tensor:
     """Let each number through as far as it opens its own gate (Ramachandran et al. 2017).
 
-    x: any shape → the same shape and dtype. beta says how steep the gate is.
+    x: any shape → the same shape and dtype, right far from zero as well. beta says how steep the
+    gate is.
 
     With beta = ln 3 = 1.0986, the gate is 1/4 at x = -1, and 3/4 at x = 1:
     >>> swish(torch.tensor([-1.0, 0.0, 1.0]), beta=1.0986)
@@ -31,7 +32,8 @@ def glu(gate: Tensor, value: Tensor) -> Tensor:
 def swiglu(x: Tensor, w_gate: Tensor, w_up: Tensor, w_down: Tensor) -> Tensor:
     """The feed-forward layer of Llama (Shazeer 2020, eq. 6): gates and values, and back to D.
 
-    x: (..., D), w_gate and w_up: (F, D), w_down: (D, F) → (..., D), same dtype as x.
+    x: (..., D), w_gate and w_up: (F, D), w_down: (D, F) → (..., D), same dtype as x; each token by
+    itself.
 
     Two hidden units with gates 20 (so wide open that 20 comes out) and 0, and with values 6 and 15:
     >>> x = torch.tensor([1.0, 2.0])
@@ -65,7 +67,8 @@ def ffn_hidden_dim(dim: int, multiple_of: int = 256, multiplier: float | None = 
 class SwiGLU(nn.Module):
     """swiglu with weights of its own: `w_gate`, `w_up` and `w_down`, each an nn.Linear without bias.
 
-    dim: D, hidden_dim: F, the final size. The weights are (F, D), (F, D) and (D, F).
+    dim: D, hidden_dim: F, the final size. The weights are (F, D), (F, D) and (D, F); w_gate and w_up
+    start at random, each by itself.
 
     >>> layer = SwiGLU(dim=4, hidden_dim=12)
     >>> [tuple(weight.shape) for weight in layer.parameters()]
@@ -79,5 +82,5 @@ class SwiGLU(nn.Module):
         self.w_down = nn.Linear(hidden_dim, dim, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Each token by itself. x: (..., dim) → (..., dim)."""
+        """Each token by itself. x: (..., dim) → (..., dim), same dtype."""
         return swiglu(x, self.w_gate.weight, self.w_up.weight, self.w_down.weight)

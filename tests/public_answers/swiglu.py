@@ -436,7 +436,7 @@ PUBLIC = {
             TwoThirdsOnTop,
             "EleutherAI/gpt-neox#1309",
             "the hidden size is computed again, though it is final",
-            named=("two_thirds_again",),
+            named=("two_thirds_again", "rule_again"),
         ),
         Public(
             Packed,
