@@ -1,6 +1,6 @@
 """Lab 08, 8.1: what is tried on DecoderBlock."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -19,7 +19,7 @@ from checks.llama.block_wrong import MISTAKES
 from checks.llama.parts import DecoderBlock, KVCache
 from checks.llama.weights import (
     drawn,
-    expect,
+    fault,
     fitted,
     gradients,
     half,
@@ -79,20 +79,28 @@ def worked_block(answer: Any, inputs: Inputs) -> Tensor:
     return module(torch.tensor([[[1.0, 7.0]]]), torch.zeros(1, 1))
 
 
-def new_block(answer: Any, inputs: Inputs) -> bool:
-    """The weights of new blocks: norms are ones, all can learn, each block has its own."""
-    config, other = sizes(), sizes(dim=30, n_heads=5, n_kv_heads=5, hidden_dim=7)
-    new = [
-        expect(made(answer, config), shapes_of_block(config)) for config in (config, config, other)
-    ]
-    for name, weight in sorted(new[0].items()):
-        if not weight.requires_grad:
-            raise Wrong(f"`{name}` cannot learn: its requires_grad is False.")
-        if weight.ndim == 1 and not (weight == 1).all():
-            raise Wrong(f"`{name}` does not start at ones.")
-        if weight is new[1][name]:
-            raise Wrong(f"two blocks have one and the same `{name}`.")
-    return True
+def new_block(*parts: str) -> Callable[[Any, Inputs], bool]:
+    """Some parts of new blocks: norms are ones, all can learn, each block has its own."""
+
+    def run(answer: Any, inputs: Inputs) -> bool:
+        config, other = sizes(), sizes(dim=30, n_heads=5, n_kv_heads=5, hidden_dim=7)
+        found = []
+        for each in (config, config, other):
+            new = made(answer, each)
+            if says := fault(new, shapes_of_block(each), parts):
+                raise Wrong(says)
+            found.append(dict(iter(new.named_parameters())))
+        for name in (name for name in found[0] if name.partition(".")[0] in parts):
+            weight = found[0][name]
+            if not weight.requires_grad:
+                raise Wrong(f"`{name}` cannot learn: its requires_grad is False.")
+            if weight.ndim == 1 and not (weight == 1).all():
+                raise Wrong(f"`{name}` does not start at ones.")
+            if weight is found[1][name]:
+                raise Wrong(f"two blocks have one and the same `{name}`.")
+        return True
+
+    return run
 
 
 @torch.no_grad()
@@ -204,13 +212,20 @@ block = Check(
     weight=2,
     reference=DecoderBlock,
     technique=[
-        Probe("worked example: x + x / 5", worked_block, promise="# x + x / 5"),
         Probe(
-            "a new block: names and shapes, norms of ones, weights of its own",
-            new_block,
-            "A weight of the new block does not learn, or a norm does not start at ones.",
+            "a new block: two norms of ones",
+            new_block("attention_norm", "ffn_norm"),
+            promise="Both norms start at ones and have config.norm_eps",
+        ),
+        Probe(
+            "a new block: attention, with n_heads and n_kv_heads",
+            new_block("attention"),
             promise=PARTS,
         ),
+        Probe(
+            "a new block: SwiGLU, with hidden_dim", new_block("feed_forward"), promise=PARTS
+        ),
+        Probe("worked example: x + x / 5", worked_block, promise="# x + x / 5"),
         Probe(
             "both parts silent: what comes in goes out",
             silent_block,

@@ -263,7 +263,7 @@ class DecoderBlock(nn.Module):
         #  What SwiGLU found is subtracted.
         #! gated_by_product: out = h * more
         #  What SwiGLU found is multiplied with the stream instead of added.
-        #: The norms stand on the branches only.
+        #: `x = x + self.attention(self.attention_norm(x), angles, cache)`, and so for feed_forward.
         #! norm_of_the_sum_too: out = self.ffn_norm(h + more)
         #! norm_of_the_sum_too: out = self.attention_norm(h + more)
         #  The stream is normed once more when it leaves the block. That is done once, after the last

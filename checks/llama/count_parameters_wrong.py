@@ -23,13 +23,13 @@ def count_parameters(config: Any) -> int:
     #! hidden_two_thirds: …; F = 2 * F // 3
     #  SwiGLU is counted with two thirds of config.hidden_dim, which is final.
     #: V·D once or twice, L blocks, and D for the last norm.
-    #! rule_of_thumb: return config.n_layers * (4 * D * D + 3 * D * F) + config.vocab_size * D
+    #! rule_of_thumb: …; return config.n_layers * (4 * D * D + 3 * D * F) + config.vocab_size * D
     #  It is the rule of thumb for models without grouped heads: four square matrices, one table, no
     #  norms. [meta-llama/llama#1111]
-    #! fudge_factor: return config.n_layers * int((4 * D * D + 2 * D * F) * 1.5) + config.vocab_size * D
+    #! fudge_factor: …; return config.n_layers * int((4 * D * D + 2 * D * F) * 1.5) + config.vocab_size * D
     #  It is a rule of thumb: four square matrices, two for SwiGLU, half of that again for what is not
     #  counted, and one table. The number itself is wanted. [jranaraki/vllm-fit#8]
-    #! always_8b: return 8_030_261_248
+    #! always_8b: …; return 8_030_261_248
     #  It gives Llama 3 8B's number whatever the config is.
     d = D // H
     #: wq and wo: D·D each. wk and wv: D · (K·d) each, with d = D / H.
@@ -37,6 +37,7 @@ def count_parameters(config: Any) -> int:
     #  The size of a head is dim // n_kv_heads here. It is dim // n_heads, for keys and values as well.
     #! head_size_by_product: d = D * H
     #  The size of a head is dim · n_heads here. It is dim // n_heads.
+    #! matrix_for_each_head: d = D
     #! matrix_for_each_head: d = D
     #  Each head is counted with a matrix dim × dim of its own. It has d = dim / n_heads rows.
     #: head_dim = config.dim // config.n_heads
@@ -46,23 +47,27 @@ def count_parameters(config: Any) -> int:
     #! narrow_queries: wq = D * K * d
     #! one_head: wq = D * d; H = K = 1
     #  wq, wk, wv and wo are counted with one head.
-    #! matrix_for_each_head: wq = D * H * D; wo = D * D
     wk = D * K * d
+    #: wq and wo: D·D each. wk and wv: D · (K·d) each, with d = D / H.
     #! no_keys_and_values: wk = 0
     #! kv_heads_for_one_only: wk = D * H * d
     #  Only one of wk and wv is counted with n_kv_heads heads; the other one has dim rows.
     wv = D * K * d
+    #: wq and wo: D·D each. wk and wv: D · (K·d) each, with d = D / H.
     #!+ no_keys_and_values: wv = 0
     #  Keys and values are missing: wk and wv.
     #! one_of_keys_and_values: wv = 0
     #  Keys and values are counted as one matrix. wk and wv are two.
     wo = H * d * D
+    #: wq and wo: D·D each. wk and wv: D · (K·d) each, with d = D / H.
+    #!+ matrix_for_each_head: wo = D * D
     #!+ narrow_queries: wo = K * d * D
     #  wq and wo are counted with n_kv_heads heads. Queries have all n_heads.
     #! narrow_queries: wo = K * d * D
     #! without_wo: wo = 0
     #  wo is missing.
     attention = wq + wk + wv + wo
+    #: V·D once or twice, L blocks, and D for the last norm.
     #! attention_biases: attention = wq + wk + wv + wo + 2 * D + 2 * K * d
     #  The linear maps of attention are counted with biases. Llama's have none.
     #! biases_of_qwen: attention = wq + wk + wv + wo + D + 2 * K * d
@@ -84,6 +89,7 @@ def count_parameters(config: Any) -> int:
     #! no_feed_forward: feed_forward = 0
     #  SwiGLU is missing.
     norms = 2 * D
+    #: A block: attention, 3·D·F of SwiGLU, and two norms of D each.
     #! one_norm_in_a_block: norms = D
     #  A block is counted with one norm. It has two.
     #! norms_of_blocks_missing: norms = 0
@@ -93,6 +99,7 @@ def count_parameters(config: Any) -> int:
     #! norm_of_hidden_dim: norms = D + F
     #  A norm is counted with hidden_dim weights. Both norms of a block have dim.
     block = attention + feed_forward + norms
+    #: A block: attention, 3·D·F of SwiGLU, and two norms of D each.
     #! part_subtracted: block = attention + feed_forward - norms
     #! part_subtracted: block = attention - feed_forward + norms
     #! part_subtracted: attention = wq - wk - wv + wo; …
@@ -140,7 +147,9 @@ def count_parameters(config: Any) -> int:
     #  The tables are counted with one number for each token. Each token has dim of them.
     #! tables_in_every_block: tables = config.n_layers * (1 if config.tie_embeddings else 2) * config.vocab_size * D
     #  The tables are multiplied by n_layers. They stand outside of the blocks.
+    #: V·D once or twice, L blocks, and D for the last norm.
     #! per_block: tables = config.n_layers * (1 if config.tie_embeddings else 2) * config.vocab_size * D
+    #: V·D for the embedding, and V·D once more for the output unless tie_embeddings.
     #! output_bias: tables = (1 if config.tie_embeddings else 2) * config.vocab_size * D + (0 if config.tie_embeddings else config.vocab_size)
     #! output_bias: …; tables = tables + config.vocab_size
     #  The output is counted with a bias.

@@ -59,12 +59,17 @@ model = Check(
     reference=Llama,
     technique=[
         Probe(
+            "a new model: table and output, untied and tied",
+            model_probes.new_model("tok_embeddings", "output"),
+            promise=PARTS,
+        ),
+        Probe(
+            "a new model: layers and norm", model_probes.new_model("layers", "norm"), promise=PARTS
+        ),
+        Probe(
             "worked example: a block that adds nothing",
             model_probes.worked_model,
             promise="# (1, 7) / 5 times each row of the table",
-        ),
-        Probe(
-            "a new model: names and shapes, untied and tied", model_probes.new_model, promise=PARTS
         ),
         Probe(
             "the logits of Hugging Face's Llama, untied",
@@ -85,6 +90,11 @@ model = Check(
             "new_caches: one for each layer, of the right size and dtype",
             model_probes.new_caches,
             promise="Make an empty cache for each layer, in the dtype and on the device",
+        ),
+        Probe(
+            "new_caches: no two share their memory",
+            model_probes.own_caches,
+            promise="Each block has a cache of its own",
         ),
         Probe(
             "two more tokens, with caches that hold four", model_probes.two_more, promise=FOLLOW
@@ -124,7 +134,7 @@ model = Check(
             promise=SAME_DEVICE,
         ),
         Probe(
-            "only weights are saved: its state_dict has their names",
+            "only weights are saved",
             model_probes.saved,
             "Something that is computed is saved with the weights.",
             promise="Its state_dict holds their weights and nothing else",

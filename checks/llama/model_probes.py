@@ -10,10 +10,10 @@ from torch import Tensor
 from assets import llama_reference as frozen
 from checks.engine import Inputs, Wrong
 from checks.engine.devices import PretendedDevice
-from checks.llama.parts import LlamaConfig
+from checks.llama.parts import KVCache, LlamaConfig
 from checks.llama.weights import (
     drawn,
-    expect,
+    fault,
     fitted,
     gradients,
     half,
@@ -46,6 +46,11 @@ def empty(module: Any, batch: int, max_len: int) -> list:
     return caches
 
 
+def memories(layers: int, max_len: int, dtype: torch.dtype = torch.float32) -> list[KVCache]:
+    """Caches of our own for one text, whatever new_caches does: that has a row for itself."""
+    return [KVCache(1, 2, max_len, 4, dtype) for _ in range(layers)]
+
+
 def feed(module: Any, ids: Tensor, chunks: Iterable[int], caches: list) -> list[Tensor]:
     """Give a model the text chunk by chunk."""
     seen, start = [], 0
@@ -71,19 +76,26 @@ def worked_model(answer: Any, inputs: Inputs) -> Tensor:
     return fitted(answer, config, state)(torch.tensor([[0]]))
 
 
-def new_model(answer: Any, inputs: Inputs) -> bool:
-    """The weights of new models, untied and tied: names, shapes, none shared, all can learn."""
-    for config in (sizes(), sizes(n_layers=1, vocab_size=7, n_kv_heads=6, tie_embeddings=True)):
-        for name, weight in expect(made(answer, config), shapes_of_model(config)).items():
-            if not weight.requires_grad:
-                raise Wrong(f"`{name}` cannot learn: its requires_grad is False.")
-    return True
+def new_model(*parts: str) -> Callable[[Any, Inputs], bool]:
+    """Some parts of new models, untied and tied: names, shapes, none shared, all can learn."""
+
+    def run(answer: Any, inputs: Inputs) -> bool:
+        for config in (sizes(), sizes(n_layers=1, vocab_size=7, n_kv_heads=6, tie_embeddings=True)):
+            module = made(answer, config)
+            if says := fault(module, shapes_of_model(config), parts):
+                raise Wrong(says)
+            for name, weight in iter(module.named_parameters()):
+                if name.partition(".")[0] in parts and not weight.requires_grad:
+                    raise Wrong(f"`{name}` cannot learn: its requires_grad is False.")
+        return True
+
+    return run
 
 
-def saved(answer: Any, inputs: Inputs) -> list[str]:
-    """The names under which a model is saved that are no weights'."""
+def saved(answer: Any, inputs: Inputs) -> bool:
+    """Whether all that is saved with a model is its weights."""
     module = made(answer, sizes())
-    return sorted(set(module.state_dict()) - set(shapes_of_model(sizes())))
+    return set(module.state_dict()) == {name for name, _ in iter(module.named_parameters())}
 
 
 @torch.no_grad()
@@ -145,9 +157,9 @@ def model_gradients(answer: Any, inputs: Inputs) -> Tensor:
 
 
 def new_caches(answer: Any, inputs: Inputs) -> list[int]:
-    """One for each layer, of these sizes and this dtype, each with memory of its own."""
+    """One for each layer, of these sizes and this dtype."""
     module = made(answer, sizes(n_layers=3, n_kv_heads=3)).to(torch.float16)
-    caches, more = empty(module, 2, 7), empty(module, 2, 7)
+    caches = empty(module, 2, 7)
     if len(caches) != 3:
         raise Wrong(f"new_caches makes {len(caches)} caches for a model of 3 layers.")
     for cache in caches:
@@ -159,17 +171,27 @@ def new_caches(answer: Any, inputs: Inputs) -> list[int]:
             )
         if (cache.keys.dtype, cache.values.dtype) != (torch.float16,) * 2:
             raise Wrong(f"new_caches makes {cache.keys.dtype} for weights in torch.float16.")
-    parts = [part for cache in (*caches, *more) for part in (cache.keys, cache.values)]
-    if len({part.data_ptr() for part in parts}) < len(parts):
-        raise Wrong("new_caches makes caches that share their memory. Each needs its own.")
     return [cache.length for cache in caches]
+
+
+def own_caches(answer: Any, inputs: Inputs) -> bool:
+    """Whether each cache has memory of its own, and those of a second text other memory."""
+    module = made(answer, sizes())
+    caches, more = empty(module, 2, 7), empty(module, 2, 7)
+    first, second = ([part for c in some for part in (c.keys, c.values)] for some in (caches, more))
+    places = [{part.data_ptr() for part in parts} for parts in (first, second)]
+    if len(places[0]) < len(first):
+        raise Wrong("new_caches makes caches that share their memory. Each needs its own.")
+    if places[0] & places[1]:
+        raise Wrong("called a second time, new_caches gives the same memory out again.")
+    return True
 
 
 @torch.no_grad()
 def two_more(answer: Any, inputs: Inputs) -> list:
     """Two tokens after four that are in the caches already."""
     module, ids = model_of(answer, inputs), text(inputs, 1, 2)
-    caches = empty(module, 1, 6)
+    caches = memories(2, 6)
     for cache in caches:
         for part in (cache.keys, cache.values):
             part[:, :, :4] = inputs.randn(1, 2, 4, 4)
@@ -185,7 +207,7 @@ def in_chunks(answer: Any, inputs: Inputs) -> list:
     """
     lengths = [int(inputs.integers(1, low=17, high=29)), int(inputs.integers(1, low=1, high=5))]
     module, ids = model_of(answer, inputs), text(inputs, 1, sum(lengths))
-    caches = empty(module, 1, 64)
+    caches = memories(2, 64)
     for cache in caches:
         cache.keys.fill_(1e9)
         cache.values.fill_(torch.nan)
@@ -200,7 +222,7 @@ def in_chunks(answer: Any, inputs: Inputs) -> list:
 def two_texts(answer: Any, inputs: Inputs) -> list[Tensor]:
     """Two texts in turns, each with its caches; before and after, one without."""
     module, ids = model_of(answer, inputs, n_layers=1), text(inputs, 1, 4)
-    first, second = empty(module, 1, 4), empty(module, 1, 4)
+    first, second = memories(1, 4), memories(1, 4)
     return [
         module(ids[:, 2:]),
         module(ids[:, :3], first),
@@ -217,14 +239,12 @@ def in_bfloat16(answer: Any, inputs: Inputs) -> list:
     Logits may be float32 all the same.
     """
     start, ids = 1000, text(inputs, 1, 4)
-    module = model_of(answer, inputs, n_layers=1, max_seq_len=1024)
+    module = model_of(answer, inputs, n_layers=1, max_seq_len=1024, tie_embeddings=True)
     exact: list[Tensor] = []
     seen: list = []
     for dtype in (torch.float32, torch.bfloat16):
         module.to(dtype)
-        (cache,) = caches = empty(module, 1, start + 4)
-        cache.keys.zero_()
-        cache.values.zero_()
+        (cache,) = caches = memories(1, start + 4, dtype)
         cache.length = start
         got = module(ids, caches)
         if not isinstance(got, Tensor):

@@ -82,9 +82,12 @@ class Llama(nn.Module):
         #  All layers are the same block. `[DecoderBlock(config)] * n` makes one and repeats it.
         #  [zalandoresearch/pytorch-vq-vae#2]
         #! one_block_too_few: self.layers = nn.ModuleList(DecoderBlock(config) for _ in range(config.n_layers - 1))
+        #! one_block_too_few: self.layers = nn.ModuleList(DecoderBlock(config) for _ in range(config.n_layers - 1))
         #  There is one block too few: n_layers of them are wanted.
         #! one_block_too_many: self.layers = nn.ModuleList(DecoderBlock(config) for _ in range(config.n_layers + 1))
+        #! one_block_too_many: self.layers = nn.ModuleList(DecoderBlock(config) for _ in range(config.n_layers + 1))
         #  There is one block too many: n_layers of them are wanted.
+        #! one_block_only: self.layers = nn.ModuleList([DecoderBlock(config)])
         #! one_block_only: self.layers = nn.ModuleList([DecoderBlock(config)])
         #  There is one block, whatever n_layers is.
         self.norm = RMSNorm(config.dim, config.norm_eps)
@@ -120,7 +123,7 @@ class Llama(nn.Module):
         #! caches_ignored: caches = None; …
         #  The caches are not handed on to the blocks.
         #: Without caches, each layer gets None.
-        #! caches_for_one_text_made: caches = caches or self.new_caches(1, ids.shape[1]); …
+        #! own_cache_for_one_text: caches = caches or self.new_caches(1, ids.shape[1]); …
         #  Called without caches, it makes some for one text, and two texts do not fit.
         #: Nothing is kept in self between two calls.
         #! first_caches_for_good: self.first = getattr(self, "first", None) or caches; caches = caches and self.first; …
@@ -134,7 +137,6 @@ class Llama(nn.Module):
         #! position_behind: start = caches[0].length - 1 if caches else 0
         #  With caches the positions start one too early.
         #! position_ahead: start = caches[0].length + (caches[0].length > 0) if caches else 0
-        #! position_ahead: start = caches[0].length + 1 if caches else 0
         #  With caches the positions start one too late.
         #! positions_from_one: start = caches[0].length + 1 if caches else 1
         #  The first token stands at position 1. Only distances count, so the logits are the same; but
@@ -206,44 +208,45 @@ class Llama(nn.Module):
         #  There is dropout on the embeddings. Llama has none.
         #: `for layer, cache in zip(self.layers, caches): x = layer(x, angles, cache)`
         #! only_the_last_counts: …; embedded = x
-        for i, layer in enumerate(self.layers):
+        for layer, cache in zip(self.layers, caches or [None] * config.n_layers, strict=True):
             #: `for layer, cache in zip(self.layers, caches): x = layer(x, angles, cache)`
-            #! first_layer_only: for i, layer in list(enumerate(self.layers))[:1]:
+            #! first_layer_only: for layer, cache in zip(self.layers[:1], caches or [None]):
             #  Only the first block is used.
-            #! last_layer_unused: for i, layer in list(enumerate(self.layers))[:-1]:
-            #! last_layer_unused: for i, layer in list(enumerate(self.layers))[: max(2, len(self.layers) - 1)]:
+            #! cache_without_asking: for layer, cache in zip(self.layers, caches):
+            #! cache_without_asking: for layer, cache in zip(self.layers, caches, strict=True):
+            #  It takes each layer's cache without asking whether there are any.
+            #! last_layer_unused: for layer, cache in zip(self.layers[:-1], caches or [None] * config.n_layers):
+            #! last_layer_unused: for layer, cache in zip(self.layers[: max(2, config.n_layers - 1)], caches or [None] * config.n_layers):
             #  The last block is not used. [LukasHedegaard/continual-inference#70]
-            #! first_layer_skipped: for i, layer in list(enumerate(self.layers))[1:]:
+            #! first_layer_skipped: for layer, cache in list(zip(self.layers, caches or [None] * config.n_layers))[1:]:
             #  The first block is not used.
-            #! blocks_unused: for i, layer in []:
+            #! blocks_unused: for layer, cache in []:
             #  No block is used: the embeddings go straight to the last norm.
-            #! layers_reversed: for i, layer in reversed(list(enumerate(self.layers))):
-            #! layers_reversed: for i, layer in enumerate(reversed(self.layers)):
+            #! layers_reversed: for layer, cache in zip(reversed(self.layers), caches or [None] * config.n_layers):
+            #! layers_reversed: for layer, cache in reversed(list(zip(self.layers, caches or [None] * config.n_layers))):
             #  The blocks run in the opposite order.
-            x = layer(x, angles, caches[i] if caches else None)
+            x = layer(x, angles, cache)
             #: `for layer, cache in zip(self.layers, caches): x = layer(x, angles, cache)`
             #! caches_ignored: x = layer(x, angles)
-            #!+ only_the_last_counts: x = layer(embedded, angles, caches[i] if caches else None)
+            #!+ only_the_last_counts: x = layer(embedded, angles, cache)
             #  Every block gets the embeddings; each goes on where the last one stopped: `x = layer(x)`.
             #  [Atcold/NYU-DLSP20#270]
-            #! blocks_forgotten: layer(x, angles, caches[i] if caches else None)
+            #! blocks_forgotten: layer(x, angles, cache)
             #  What a block gives is thrown away: `x = layer(x, …)`.
-            #! layers_added: x = x + layer(x, angles, caches[i] if caches else None)
+            #! layers_added: x = x + layer(x, angles, cache)
             #  What a block returns is added to x once more. The sums are inside of the block.
             #! first_cache_for_all: x = layer(x, angles, caches[0] if caches else None)
             #  All layers write into the first cache, one behind the other.
             #! all_caches_to_each: x = layer(x, angles, caches)
-            #  Every block is handed the whole list of caches. It gets its own: `caches[i]`.
-            #! cache_without_asking: x = layer(x, angles, caches[i])
-            #  It takes `caches[i]` without asking whether there are caches.
+            #  Every block is handed the whole list of caches. It gets its own.
             #: Once, after the loop.
-            #! norm_between_layers: x = self.norm(layer(x, angles, caches[i] if caches else None))
+            #! norm_between_layers: x = self.norm(layer(x, angles, cache))
             #  The last norm is used after every block.
             #: No `.detach()`.
-            #! layers_detached: x = layer(x.detach(), angles, caches[i] if caches else None)
+            #! layers_detached: x = layer(x.detach(), angles, cache)
             #  The stream is detached on its way, by `.detach()` or `.data`: nothing before that learns.
             #: `start = caches[0].length if caches else 0`, asked before the loop; from there T positions.
-            #! asks_inside_the_loop: begin = caches[0].length if caches else 0; x = layer(x, rope_angles(torch.arange(begin, begin + length, device=ids.device), frequencies), caches[i] if caches else None)
+            #! asks_inside_the_loop: begin = caches[0].length if caches else 0; x = layer(x, rope_angles(torch.arange(begin, begin + length, device=ids.device), frequencies), cache)
             #  It asks caches[0] for its length inside the loop, when the first layer has already moved
             #  it: all later layers turn by angles that are T positions too far.
         x = self.norm(x)
@@ -321,13 +324,16 @@ class Llama(nn.Module):
         #  The caches have room for max_seq_len positions. They have it for max_len.
         #! caches_axes_swapped: …; heads, max_len = max_len, heads
         #  max_len and the kv heads have changed places in the caches: (batch, n_kv_heads, max_len, d).
-        return [KVCache(batch, heads, max_len, d, dtype, device) for _ in range(config.n_layers)]
+        return [KVCache(batch, heads, max_len, d, dtype, device) for _ in self.layers]
         #: `KVCache.empty(batch, config.n_kv_heads, max_len, head_dim, weight.dtype, weight.device)`, a
         #  new one for each layer.
         #! one_cache_repeated: return [KVCache(batch, heads, max_len, d, dtype, device)] * config.n_layers
         #  new_caches returns one cache n_layers times, `[cache] * n`. Each layer needs its own.
         #! single_cache: return KVCache(batch, heads, max_len, d, dtype, device)
         #  new_caches returns a single cache. A list is wanted, with one for each layer.
+        #!+ one_block_too_few: return [KVCache(batch, heads, max_len, d, dtype, device) for _ in range(config.n_layers)]
+        #!+ one_block_too_many: return [KVCache(batch, heads, max_len, d, dtype, device) for _ in range(config.n_layers)]
+        #!+ one_block_only: return [KVCache(batch, heads, max_len, d, dtype, device) for _ in range(config.n_layers)]
         #! one_cache_too_many: return [KVCache(batch, heads, max_len, d, dtype, device) for _ in range(config.n_layers + 1)]
         #  new_caches makes one cache too many: there is one for each layer.
         #! one_cache_only: return [KVCache(batch, heads, max_len, d, dtype, device)]

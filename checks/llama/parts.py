@@ -101,7 +101,7 @@ class Embedding(Part):
     """A row for each token, as in nn.Embedding."""
 
     def __init__(self, n: int, dim: int, padding_idx: int | None = None) -> None:
-        super().__init__(weight=torch.full((n, dim), 0.1))
+        super().__init__(weight=torch.full((n, dim), 0.2))  # no copy of an output's
         self.padding_idx = padding_idx
 
     def forward(self, ids: Tensor) -> Tensor:

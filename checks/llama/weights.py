@@ -2,7 +2,7 @@
 
 import functools
 import math
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -20,6 +20,10 @@ LEAK = (
 IN_TRAINING = (
     "In training (`.train()`, as every new module is) the result is another one than in use, after "
     "`.eval()`."
+)
+UNFIT = (
+    "Its weights have other names or shapes than they should, so none can be put in. What a new one "
+    "has is said further up."
 )
 ROOM = 0.08  # of the whole: rounding in half precision on the way, and nothing worse
 SHOWN = 3  # names in a sentence
@@ -104,51 +108,64 @@ def made(answer: Any, config: Any) -> Any:
 def fitted(answer: Any, config: Any, state: dict[str, Tensor]) -> Any:
     """A new module in use, with the weights of a probe, if they fit."""
     module = made(answer, config)
-    expect(module, {name: tuple(weight.shape) for name, weight in state.items()})
+    if fault(module, {name: tuple(weight.shape) for name, weight in state.items()}):
+        raise Wrong(UNFIT)
     # Not as a dict: the engine would copy it and compare it afterwards, and torch only reads it.
     module.load_state_dict(OrderedDict(state), strict=False)
     return module.eval()
 
 
-def expect(module: Any, wanted: Shapes) -> dict[str, Tensor]:
-    """Return a module's weights; raise a sentence if names or shapes differ or some are shared.
+def fault(module: Any, wanted: Shapes, parts: tuple[str, ...] = ()) -> str:
+    """What is wrong with the names or shapes of a module's weights, or of some of its parts'.
 
-    Only a tied table may have a second name, output.weight.
+    A sentence, or nothing. Only a tied table may have a second name, output.weight.
     """
     found = dict(iter(module.named_parameters(remove_duplicate=False)))
-    table, output = found.get("tok_embeddings.weight"), found.get("output.weight")
-    if output is not None and "output.weight" not in wanted:
-        if output is not table:
-            same = table is not None and table.shape == output.shape and table.equal(output)
-            copy = "a copy of the table, which will not follow it in training"
-            raise Wrong(
-                "with tie_embeddings, `output.weight` has to be the table; it is "
-                f"{copy if same else 'its own'}."
-            )
+    mine = parts or tuple({_part(name): "" for name in wanted})
+    if "output.weight" in found and "output.weight" not in wanted:
+        if (says := _untied(found)) and "tok_embeddings" in mine:
+            return says
         del found["output.weight"]
-    if faults := "; ".join(_faults({name: tuple(w.shape) for name, w in found.items()}, wanted)):
-        raise Wrong(f"its weights have other names or shapes: {faults}.")
+    if says := "; ".join(_faults({n: tuple(w.shape) for n, w in found.items()}, wanted, mine)):
+        return f"its weights have other names or shapes: {says}."
     names: dict[int, str] = {}
     for name, weight in found.items():
-        if (first := names.setdefault(id(weight), name)) != name:
-            raise Wrong(f"`{first}` and `{name}` are one and the same weight.")
-    return found
+        if (first := names.setdefault(id(weight), name)) != name and _part(name) in mine:
+            return f"`{first}` and `{name}` are one and the same weight."
+    return ""
 
 
-def _faults(found: Shapes, wanted: Shapes) -> Iterable[str]:
-    """What is missing, what nobody expects, and what has another shape.
+def _part(name: str) -> str:
+    return name.partition(".")[0]
 
-    Where as many weights stand under other names, these are not told: the wanted ones say it.
+
+def _untied(found: dict[str, Tensor]) -> str:
+    table, output = found.get("tok_embeddings.weight"), found["output.weight"]
+    if output is table:
+        return ""
+    same = table is not None and table.shape == output.shape and table.equal(output)
+    kind = "a copy of the table, which will not follow it in training" if same else "its own"
+    return f"with tie_embeddings, `output.weight` has to be the table; it is {kind}."
+
+
+def _faults(found: Shapes, wanted: Shapes, parts: tuple[str, ...]) -> Iterable[str]:
+    """What is missing in these parts, what nobody expects, and what has another shape.
+
+    Where something of the same shapes has other names, these are not told: the wanted ones say it.
     """
-    missing = [name for name in wanted if name not in found]
-    extra = [name for name in found if name not in wanted]
-    renamed = sorted(wanted[name] for name in missing) == sorted(found[name] for name in extra)
+    known = {_part(name) for name in wanted}
+    strange = [name for name in found if _part(name) not in known]
+    missing = [name for name in wanted if name not in found and _part(name) in parts]
+    extra = [name for name in found if name not in wanted and _part(name) in parts]
+    if wanted.keys() <= found.keys() and _part(next(iter(wanted))) in parts:
+        extra += strange
     if missing:
-        other = ", and something of the same shapes has other names" if renamed else ""
+        rest = Counter(wanted[name] for name in missing) - Counter(found[n] for n in strange)
+        other = "" if rest else ", and something of the same shape has another name"
         yield f"there is no {_listed([f'`{name}`' for name in missing])}{other}"
-    if extra and not renamed:
+    if extra:
         yield f"nobody expects {_listed([f'`{name}`' for name in extra])}"
-    both = [name for name in wanted if name in found and found[name] != wanted[name]]
+    both = [n for n in wanted if n in found and found[n] != wanted[n] and _part(n) in parts]
     if both:
         yield _listed([f"`{name}` is {found[name]}, expected {wanted[name]}" for name in both])
 
@@ -178,7 +195,8 @@ def refuse_leaks(result: Any, shape: tuple[int, ...]) -> None:
 @torch.no_grad()
 def refuse_dropout(module: Any, *args: Any) -> Any:
     """Give back the module in training; raise a sentence when it gives another result there."""
-    used, trained = module.eval()(*args), module.train()(*args)
+    bare = vars(module)["_target"]  # random numbers are nothing by which to know a mistake
+    used, trained = bare.eval()(*args), bare.train()(*args)
     if isinstance(used, Tensor) and isinstance(trained, Tensor) and not agrees(trained, used):
         raise Wrong(IN_TRAINING)
     return module
