@@ -222,9 +222,7 @@ block = Check(
             new_block("attention"),
             promise=PARTS,
         ),
-        Probe(
-            "a new block: SwiGLU, with hidden_dim", new_block("feed_forward"), promise=PARTS
-        ),
+        Probe("a new block: SwiGLU, with hidden_dim", new_block("feed_forward"), promise=PARTS),
         Probe("worked example: x + x / 5", worked_block, promise="# x + x / 5"),
         Probe(
             "both parts silent: what comes in goes out",

@@ -67,6 +67,14 @@ def count_parameters(config: Any) -> int:
     #! without_wo: wo = 0
     #  wo is missing.
     attention = wq + wk + wv + wo
+    #: wq and wo: D·D each. wk and wv: D · (K·d) each, with d = D / H.
+    #! three_of_each: attention = 3 * D * d * (H + K)
+    #  Attention is counted with six matrices, three of each size. It has two of each: wq and wo, wk and wv.
+    #! sum_for_product: attention = 2 * D * d + (H + K)
+    #! sum_for_product: attention = (2 * D + d) * (H + K)
+    #! sum_for_product: attention = (2 + D) * d * (H + K)
+    #! quotient_for_product: attention = 2 * D * d / (H + K)
+    #! quotient_for_product: attention = 2 * D / d * (H + K)
     #: V·D once or twice, L blocks, and D for the last norm.
     #! attention_biases: attention = wq + wk + wv + wo + 2 * D + 2 * K * d
     #  The linear maps of attention are counted with biases. Llama's have none.
@@ -78,6 +86,13 @@ def count_parameters(config: Any) -> int:
     #: A block: attention, 3·D·F of SwiGLU, and two norms of D each.
     #! no_attention: attention, feed_forward = 0, 3 * D * F
     #  Attention is missing.
+    #! sum_for_product: feed_forward = 3 * (D + F)
+    #! sum_for_product: feed_forward = 3 * D + F
+    #! sum_for_product: feed_forward = (3 + D) * F
+    #  A sum stands where sizes are to be multiplied: a matrix has rows times columns.
+    #! quotient_for_product: feed_forward = 3 * D / F
+    #! quotient_for_product: feed_forward = 3 / D * F
+    #  A quotient stands where sizes are to be multiplied: a matrix has rows times columns.
     #! two_in_swiglu: feed_forward = 2 * D * F
     #  SwiGLU is counted with two matrices. It has three: gate, up and down.
     #! four_in_swiglu: feed_forward = 4 * D * F
@@ -96,6 +111,7 @@ def count_parameters(config: Any) -> int:
     #  The norms in the blocks are missing.
     #! three_norms_in_a_block: norms = 3 * D
     #  A block is counted with three norms. It has two.
+    #! sum_for_product: norms = 2 + D
     #! norm_of_hidden_dim: norms = D + F
     #  A norm is counted with hidden_dim weights. Both norms of a block have dim.
     block = attention + feed_forward + norms
@@ -143,6 +159,8 @@ def count_parameters(config: Any) -> int:
     #  There is one table too many: the embedding, and the output unless it is tied.
     #! tables_of_max_seq_len: tables = (1 if config.tie_embeddings else 2) * config.max_seq_len * D
     #  The tables are counted with max_seq_len rows. They have vocab_size.
+    #! sum_for_product: tables = (1 if config.tie_embeddings else 2) * config.vocab_size + D
+    #! sum_for_product: tables = (1 if config.tie_embeddings else 2) + config.vocab_size * D
     #! table_without_dim: tables = (1 if config.tie_embeddings else 2) * config.vocab_size
     #  The tables are counted with one number for each token. Each token has dim of them.
     #! tables_in_every_block: tables = config.n_layers * (1 if config.tie_embeddings else 2) * config.vocab_size * D

@@ -81,9 +81,7 @@ model = Check(
             model_probes.hugging_face("tied"),
             promise="Tied means *one* matrix",
         ),
-        Probe(
-            "one block, tied: the output is the table", model_probes.one_layer, promise=WHOLE
-        ),
+        Probe("one block, tied: the output is the table", model_probes.one_layer, promise=WHOLE),
         Probe("two blocks; no token sees a later one", model_probes.two_layers, promise=WHOLE),
         Probe("in training as in use", model_probes.in_training, promise=WHOLE),
         Probe(
@@ -96,9 +94,7 @@ model = Check(
             model_probes.own_caches,
             promise="Each block has a cache of its own",
         ),
-        Probe(
-            "two more tokens, with caches that hold four", model_probes.two_more, promise=FOLLOW
-        ),
+        Probe("two more tokens, with caches that hold four", model_probes.two_more, promise=FOLLOW),
         Probe(
             "in chunks, with caches whose free slots hold NaN or 1e9",
             model_probes.in_chunks,

@@ -167,7 +167,9 @@ class Llama(nn.Module):
         #! positions_on_cpu: positions = torch.arange(start, start + length)
         #: rope_angles returns float32. Leave it so.
         #! angles_in_half: positions = torch.arange(start, start + length, device=ids.device, dtype=self.norm.weight.dtype)
-        frequencies = rope_frequencies(config.dim // config.n_heads, config.rope_base).to(ids.device)
+        frequencies = rope_frequencies(config.dim // config.n_heads, config.rope_base).to(
+            ids.device
+        )
         #: `rope_frequencies(config.dim // config.n_heads, config.rope_base)`
         #! defaults_of_rope: frequencies = rope_frequencies(config.dim // config.n_heads).to(ids.device)
         #  config.rope_base is not used: the base is 10,000. [huggingface/nanotron#173]
@@ -304,7 +306,12 @@ class Llama(nn.Module):
 
     def new_caches(self, batch: int, max_len: int) -> list[KVCache]:
         config, weight = self.config, self.tok_embeddings.weight
-        heads, d, dtype, device = config.n_kv_heads, config.dim // config.n_heads, weight.dtype, weight.device
+        heads, d, dtype, device = (
+            config.n_kv_heads,
+            config.dim // config.n_heads,
+            weight.dtype,
+            weight.device,
+        )
         #: `KVCache.empty(batch, config.n_kv_heads, max_len, head_dim, weight.dtype, weight.device)`, a
         #  new one for each layer.
         #! caches_of_all_heads: heads, d, dtype, device = config.n_heads, config.dim // config.n_heads, weight.dtype, weight.device

@@ -22,8 +22,8 @@ IN_TRAINING = (
     "`.eval()`."
 )
 UNFIT = (
-    "Its weights have other names or shapes than they should, so none can be put in. What a new one "
-    "has is said further up."
+    "Its weights have other names or shapes than they should, so none can be put in. What a new "
+    "one has is said further up."
 )
 ROOM = 0.08  # of the whole: rounding in half precision on the way, and nothing worse
 SHOWN = 3  # names in a sentence
