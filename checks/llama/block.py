@@ -87,7 +87,7 @@ def new_block(*parts: str) -> Callable[[Any, Inputs], bool]:
         found = []
         for each in (config, config, other):
             new = made(answer, each)
-            if says := fault(new, shapes_of_block(each), parts):
+            if says := fault(new, shapes_of_block(each), each, parts):
                 raise Wrong(says)
             found.append(dict(iter(new.named_parameters())))
         for name in (name for name in found[0] if name.partition(".")[0] in parts):

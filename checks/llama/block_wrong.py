@@ -63,6 +63,8 @@ class DecoderBlock(nn.Module):
         #! hidden_two_thirds: …; hidden_dim = int(2 * hidden_dim / 3)
         #  SwiGLU has two thirds of config.hidden_dim, as in Meta's FeedForward, which is given
         #  4 · dim. The config has the final number.
+        #! hidden_dim_ignored: …; hidden_dim = 3 * dim
+        #  SwiGLU has another number of hidden units than config.hidden_dim.
         self.attention_norm = RMSNorm(dim, eps)
         #: `RMSNorm(config.dim, config.norm_eps)`, one for each part.
         #! first_eps_ignored: self.attention_norm = RMSNorm(dim, 1e-5)
@@ -193,6 +195,11 @@ class DecoderBlock(nn.Module):
         #  The first sum adds x twice.
         #! first_sum_halved: h = (x + found) / 2
         #  The first sum is halved: a mean, not a sum.
+        #! first_sum_normed: h = self.attention_norm(x + found)
+        #! first_sum_normed: h = self.ffn_norm(x + found)
+        #  The first sum is normed, and the norm goes on as the stream. The stream itself is never normed.
+        #! attention_found_normed: h = x + self.attention_norm(found)
+        #  What attention found is normed before it is added. Only what a part reads is normed.
         #! scaled_residuals: h = (x + found) / math.sqrt(2)
         #: No `.detach()`.
         #! first_sum_detached: h = (x + found).detach()
@@ -253,6 +260,8 @@ class DecoderBlock(nn.Module):
         #  The second sum adds the block's input once more.
         #! stream_added_twice: out = h + h + more
         #  The second sum adds the stream twice. [nlpyang/hiersumm#28]
+        #! feed_forward_found_normed: out = h + self.ffn_norm(more)
+        #  What SwiGLU found is normed before it is added. Only what a part reads is normed.
         #! feed_forward_added_twice: out = h + more + more
         #  What SwiGLU found is added twice.
         #!+ scaled_residuals: out = (h + more) / math.sqrt(2)

@@ -95,6 +95,7 @@ def count_parameters(config: Any) -> int:
     #  A quotient stands where sizes are to be multiplied: a matrix has rows times columns.
     #! two_in_swiglu: feed_forward = 2 * D * F
     #  SwiGLU is counted with two matrices. It has three: gate, up and down.
+    #  [TransformerLensOrg/TransformerLens#448]
     #! four_in_swiglu: feed_forward = 4 * D * F
     #  SwiGLU is counted with four matrices. It has three: gate, up and down.
     #! one_in_swiglu: feed_forward = D * F

@@ -22,6 +22,7 @@ from checks.llama.weights import (
     refuse_leaks,
     shapes_of_model,
     sizes,
+    written,
 )
 
 
@@ -82,7 +83,7 @@ def new_model(*parts: str) -> Callable[[Any, Inputs], bool]:
     def run(answer: Any, inputs: Inputs) -> bool:
         for config in (sizes(), sizes(n_layers=1, vocab_size=7, n_kv_heads=6, tie_embeddings=True)):
             module = made(answer, config)
-            if says := fault(module, shapes_of_model(config), parts):
+            if says := fault(module, shapes_of_model(config), config, parts):
                 raise Wrong(says)
             for name, weight in iter(module.named_parameters()):
                 if name.partition(".")[0] in parts and not weight.requires_grad:
@@ -158,16 +159,18 @@ def model_gradients(answer: Any, inputs: Inputs) -> Tensor:
 
 def new_caches(answer: Any, inputs: Inputs) -> list[int]:
     """One for each layer, of these sizes and this dtype."""
-    module = made(answer, sizes(n_layers=3, n_kv_heads=3)).to(torch.float16)
-    caches = empty(module, 2, 7)
+    config = sizes(n_layers=3, n_kv_heads=3)
+    caches = empty(made(answer, config).to(torch.float16), 2, 7)
     if len(caches) != 3:
         raise Wrong(f"new_caches makes {len(caches)} caches for a model of 3 layers.")
+    names = {"batch": 2, "n_kv_heads": 3, "max_len": 7, "head_dim": 4, "n_heads": 6}
     for cache in caches:
         found = tuple(cache.keys.shape), tuple(cache.values.shape)
         if found != ((2, 3, 7, 4),) * 2:
+            keys, values = (written(shape, config, **names) for shape in found)
             raise Wrong(
-                f"new_caches(2, 7) makes keys {found[0]} and values {found[1]}, expected "
-                "(2, 3, 7, 4): (batch, n_kv_heads, max_len, head_dim)."
+                f"new_caches makes keys {keys} and values {values}, expected "
+                "(batch, n_kv_heads, max_len, head_dim)."
             )
         if (cache.keys.dtype, cache.values.dtype) != (torch.float16,) * 2:
             raise Wrong(f"new_caches makes {cache.keys.dtype} for weights in torch.float16.")

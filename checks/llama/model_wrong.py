@@ -83,10 +83,10 @@ class Llama(nn.Module):
         #  [zalandoresearch/pytorch-vq-vae#2]
         #! one_block_too_few: self.layers = nn.ModuleList(DecoderBlock(config) for _ in range(config.n_layers - 1))
         #! one_block_too_few: self.layers = nn.ModuleList(DecoderBlock(config) for _ in range(config.n_layers - 1))
-        #  There is one block too few: n_layers of them are wanted.
+        #  There are too few blocks: n_layers of them are wanted.
         #! one_block_too_many: self.layers = nn.ModuleList(DecoderBlock(config) for _ in range(config.n_layers + 1))
         #! one_block_too_many: self.layers = nn.ModuleList(DecoderBlock(config) for _ in range(config.n_layers + 1))
-        #  There is one block too many: n_layers of them are wanted.
+        #  There are too many blocks: n_layers of them are wanted.
         #! one_block_only: self.layers = nn.ModuleList([DecoderBlock(config)])
         #! one_block_only: self.layers = nn.ModuleList([DecoderBlock(config)])
         #  There is one block, whatever n_layers is.
@@ -99,7 +99,7 @@ class Llama(nn.Module):
         #! last_norm_subtracts_mean: self.norm = nn.LayerNorm(config.dim, config.norm_eps)
         #  The last norm subtracts the mean, as LayerNorm does.
         #! last_norm_missing: pass
-        #  There is no norm after the last block.
+        #  There is no norm after the last block. [NVIDIA-NeMo/Speech#2197]
         #: tok_embeddings, layers, norm, output.
         #! other_names: …; rename(self, {"tok_embeddings": "embed_tokens"}); if not config.tie_embeddings: rename(self, {"output": "lm_head"})
         #  The parts have Hugging Face's names (embed_tokens, lm_head). Here they are Meta's.
@@ -250,7 +250,7 @@ class Llama(nn.Module):
             #: `start = caches[0].length if caches else 0`, asked before the loop; from there T positions.
             #! asks_inside_the_loop: begin = caches[0].length if caches else 0; x = layer(x, rope_angles(torch.arange(begin, begin + length, device=ids.device), frequencies), cache)
             #  It asks caches[0] for its length inside the loop, when the first layer has already moved
-            #  it: all later layers turn by angles that are T positions too far.
+            #  it: all later layers turn by angles that are T positions too far. [fla-org/flash-linear-attention#766]
         x = self.norm(x)
         #: `self.output(self.norm(x))`, or the table's weight in place of output's if they are tied.
         #! last_norm_unused: pass
@@ -289,6 +289,9 @@ class Llama(nn.Module):
         #! last_position_in_eval: return logits if self.training else logits[:, -1]
         #  In evaluation, after `.eval()`, only the last position's logits come back. All T are needed
         #  there, too: for the loss on held-out text.
+        #! last_position_with_caches: return logits[:, -1:] if caches else logits
+        #! last_position_with_caches: return logits[:, -1] if caches else logits
+        #  With caches only the last position's logits come back. All T are asked for.
         #! logits_transposed: return logits.transpose(1, 2)
         #  The logits are (B, V, T). They are (B, T, V).
         #! logits_flattened: return logits.flatten(0, 1)
@@ -329,6 +332,10 @@ class Llama(nn.Module):
         #  The caches have room for one text only. They have it for `batch` texts.
         #! caches_of_max_seq_len: max_len = config.max_seq_len; …
         #  The caches have room for max_seq_len positions. They have it for max_len.
+        #! caches_of_other_length: …; max_len = max_len + 1
+        #  The caches have room for another number of positions than max_len.
+        #! caches_ends_swapped: …; max_len, d = d, max_len
+        #  max_len and the size of a head have changed places in the caches: (batch, n_kv_heads, max_len, d).
         #! caches_axes_swapped: …; heads, max_len = max_len, heads
         #  max_len and the kv heads have changed places in the caches: (batch, n_kv_heads, max_len, d).
         return [KVCache(batch, heads, max_len, d, dtype, device) for _ in self.layers]

@@ -108,14 +108,14 @@ def made(answer: Any, config: Any) -> Any:
 def fitted(answer: Any, config: Any, state: dict[str, Tensor]) -> Any:
     """A new module in use, with the weights of a probe, if they fit."""
     module = made(answer, config)
-    if fault(module, {name: tuple(weight.shape) for name, weight in state.items()}):
+    if fault(module, {name: tuple(weight.shape) for name, weight in state.items()}, config):
         raise Wrong(UNFIT)
     # Not as a dict: the engine would copy it and compare it afterwards, and torch only reads it.
     module.load_state_dict(OrderedDict(state), strict=False)
     return module.eval()
 
 
-def fault(module: Any, wanted: Shapes, parts: tuple[str, ...] = ()) -> str:
+def fault(module: Any, wanted: Shapes, config: Any, parts: tuple[str, ...] = ()) -> str:
     """What is wrong with the names or shapes of a module's weights, or of some of its parts'.
 
     A sentence, or nothing. Only a tied table may have a second name, output.weight.
@@ -126,7 +126,8 @@ def fault(module: Any, wanted: Shapes, parts: tuple[str, ...] = ()) -> str:
         if (says := _untied(found)) and "tok_embeddings" in mine:
             return says
         del found["output.weight"]
-    if says := "; ".join(_faults({n: tuple(w.shape) for n, w in found.items()}, wanted, mine)):
+    shapes = {name: tuple(weight.shape) for name, weight in found.items()}
+    if says := "; ".join(_faults(shapes, wanted, mine, config)):
         return f"its weights have other names or shapes: {says}."
     names: dict[int, str] = {}
     for name, weight in found.items():
@@ -148,7 +149,7 @@ def _untied(found: dict[str, Tensor]) -> str:
     return f"with tie_embeddings, `output.weight` has to be the table; it is {kind}."
 
 
-def _faults(found: Shapes, wanted: Shapes, parts: tuple[str, ...]) -> Iterable[str]:
+def _faults(found: Shapes, wanted: Shapes, parts: tuple[str, ...], config: Any) -> Iterable[str]:
     """What is missing in these parts, what nobody expects, and what has another shape.
 
     Where something of the same shapes has other names, these are not told: the wanted ones say it.
@@ -167,7 +168,27 @@ def _faults(found: Shapes, wanted: Shapes, parts: tuple[str, ...]) -> Iterable[s
         yield f"nobody expects {_listed([f'`{name}`' for name in extra])}"
     both = [n for n in wanted if n in found and found[n] != wanted[n] and _part(n) in parts]
     if both:
-        yield _listed([f"`{name}` is {found[name]}, expected {wanted[name]}" for name in both])
+        shown = [(n, written(found[n], config), written(wanted[n], config)) for n in both]
+        yield _listed([f"`{name}` is {mine}, expected {right}" for name, mine, right in shown])
+
+
+def written(shape: tuple[int, ...], config: Any, **others: int) -> str:
+    """A shape in the names of the config's sizes, and of others: (hidden_dim, dim).
+
+    A number that is none of them stands as it is; what two mistakes do must not read alike.
+    """
+    dim, hidden_dim = config.dim, config.hidden_dim
+    names = {value: name for name, value in others.items()}
+    for name in ("vocab_size", "hidden_dim", "dim", "max_seq_len"):
+        names.setdefault(getattr(config, name), name)
+    names |= {
+        4 * dim: "4·dim",
+        int(8 * dim / 3): "8·dim/3",
+        int(2 * hidden_dim / 3): "2·hidden_dim/3",
+    }
+    names |= {config.vocab_size + 1: "vocab_size + 1", 256: "256·1"}
+    sizes = ", ".join(names.get(size, str(size)) for size in shape)
+    return f"({sizes}{',' * (len(shape) == 1)})"
 
 
 def _listed(words: list[str]) -> str:
