@@ -53,6 +53,8 @@ class DecoderBlock(nn.Module):
         #  config.norm_eps is not used: both norms have 1e-5.
         #! eps_1e_6: …; eps = 1e-6
         #  config.norm_eps is not used: both norms have 1e-6. [huggingface/candle#271]
+        #! eps_zero: …; eps = 0.0
+        #  config.norm_eps is not used: both norms have 0.
         #: `SwiGLU(config.dim, config.hidden_dim)`
         #! hidden_four_times: …; hidden_dim = 4 * dim
         #  config.hidden_dim is not used: SwiGLU has 4 · dim hidden units.
@@ -64,6 +66,7 @@ class DecoderBlock(nn.Module):
         #  SwiGLU has two thirds of config.hidden_dim, as in Meta's FeedForward, which is given
         #  4 · dim. The config has the final number.
         #! hidden_dim_ignored: …; hidden_dim = 3 * dim
+        #! hidden_dim_ignored: …; hidden_dim = dim
         #  SwiGLU has another number of hidden units than config.hidden_dim.
         self.attention_norm = RMSNorm(dim, eps)
         #: `RMSNorm(config.dim, config.norm_eps)`, one for each part.
@@ -72,6 +75,8 @@ class DecoderBlock(nn.Module):
         #  attention_norm does not get config.norm_eps.
         #! layer_norms: self.attention_norm = nn.LayerNorm(dim, eps)
         #! mean_subtracted: self.attention_norm = Centered(dim, eps)
+        #! one_layer_norm: self.attention_norm = nn.LayerNorm(dim, eps)
+        #! one_layer_norm: self.attention_norm = Centered(dim, eps)
         self.attention = GroupedQueryAttention(dim, config.n_heads, config.n_kv_heads)
         #: `GroupedQueryAttention(config.dim, config.n_heads, config.n_kv_heads)`
         #! kv_heads_ignored: self.attention = GroupedQueryAttention(dim, config.n_heads, config.n_heads)
@@ -92,6 +97,9 @@ class DecoderBlock(nn.Module):
         #  The norms are LayerNorms: they have biases, and they subtract the mean.
         #!+ mean_subtracted: self.ffn_norm = Centered(dim, eps)
         #  The norms subtract the mean, as LayerNorm does. RMSNorm does not.
+        #! one_layer_norm: self.ffn_norm = nn.LayerNorm(dim, eps)
+        #! one_layer_norm: self.ffn_norm = Centered(dim, eps)
+        #  One of the two norms is a LayerNorm: it subtracts the mean.
         #! one_norm_for_both: self.ffn_norm = self.attention_norm
         #  ffn_norm is the same object as attention_norm. Each part has a norm of its own.
         #! norms_missing: del self.attention_norm
@@ -111,12 +119,14 @@ class DecoderBlock(nn.Module):
         #: attention_norm, attention, ffn_norm, feed_forward.
         #! other_names: …; rename(self, THEIRS)
         #  The parts have Hugging Face's names (self_attn, …). Here they are Meta's.
-        #! other_name: …; rename(self, {"feed_forward": "ffn"})
-        #! other_name: …; rename(self, {"attention": "attn"})
-        #! other_name: …; rename(self, {"attention_norm": "norm1"})
-        #! other_name: …; rename(self, {"ffn_norm": "norm2"})
-        #! other_name: …; rename(self, {"attention_norm": "norm1", "ffn_norm": "norm2"})
-        #  Something in the block has another name than here.
+        #! feed_forward_renamed: …; rename(self, {"feed_forward": "ffn"})
+        #  SwiGLU has another name than `feed_forward`.
+        #! attention_renamed: …; rename(self, {"attention": "attn"})
+        #  Attention has another name than `attention`.
+        #! norms_renamed: …; rename(self, {"attention_norm": "norm1"})
+        #! norms_renamed: …; rename(self, {"ffn_norm": "norm2"})
+        #! norms_renamed: …; rename(self, {"attention_norm": "norm1", "ffn_norm": "norm2"})
+        #  The norms have other names than `attention_norm` and `ffn_norm`.
         #: `RMSNorm(config.dim, config.norm_eps)` starts at ones; leave it so.
         #! norms_start_at_zero: …; nn.init.zeros_(self.attention_norm.weight), nn.init.zeros_(self.ffn_norm.weight)
         #  The norms' weights start at 0, not at 1.
@@ -164,6 +174,9 @@ class DecoderBlock(nn.Module):
         #! dropout: found = F.dropout(self.attention(read, angles, cache), 0.1, self.training)
         #  There is dropout. Llama has none.
         #: `self.attention(self.attention_norm(x), angles, cache)`: all three.
+        #! cache_for_angles: found = self.attention(read, cache)
+        #! cache_for_angles: found = self.attention(read, cache, angles)
+        #  Attention gets the cache where it wants the angles.
         #! cache_ignored: found = self.attention(read, angles)
         #  The cache is not handed on to attention.
         #! angles_ignored: found = self.attention(read, 0 * angles, cache)
@@ -204,8 +217,13 @@ class DecoderBlock(nn.Module):
         #: No `.detach()`.
         #! first_sum_detached: h = (x + found).detach()
         #  The stream is detached between the two parts: attention learns nothing.
+        #! attention_detached: h = x + found.detach()
+        #  What attention found is detached: attention learns nothing.
         #! residual_detached: h = x.detach() + found
         #  x is detached where it is added, which cuts the stream that gradients flow back through.
+        #: All in the dtype of x.
+        #! stream_in_float32: h = x.float() + found
+        #  The stream is made float32, and SwiGLU's weights are not: in a bfloat16 model two dtypes meet.
         #: `x = x + …`, not `x += …`: x still belongs to whoever called.
         #! input_changed: x += found; h = x
         #! input_changed: x.data += found.detach(); h = x
@@ -245,6 +263,10 @@ class DecoderBlock(nn.Module):
         #! attention_again: more = self.attention(read, angles, cache)
         #  Attention is called a second time where SwiGLU should be.
         #! dropout: more = F.dropout(self.feed_forward(read), 0.1, self.training)
+        #! dropout: more = F.dropout(self.feed_forward(read), 0.1)
+        #: No `.detach()`.
+        #! feed_forward_detached: more = self.feed_forward(read).detach()
+        #  What SwiGLU found is detached: SwiGLU learns nothing.
         out = h + more
         #: `x + self.feed_forward(self.ffn_norm(x))`, with the x that attention was added to.
         #! no_second_residual: out = more
@@ -289,6 +311,7 @@ class DecoderBlock(nn.Module):
         #  The sum is computed and then forgotten: there is no `return`.
         #! returns_both: return out, None
         #! returns_both: return out, cache
+        #! returns_both: return out, h
         #  It returns two things. The stream alone is wanted.
         #! last_position_only: return out[:, -1:]
         #! last_position_only: return out[:, -1]

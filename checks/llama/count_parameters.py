@@ -41,7 +41,7 @@ count_parameters = Check(
             promise="# 16 + 24 + 2·2 + 2·6 + 2",
         ),
         # What one row says of a mistake tells it from others: with one kv head for each query
-        # head, without blocks, tied.
+        # head, without blocks, without hidden units, tied.
         values(
             *(
                 lambda inputs, L=L, D=D: (
@@ -58,6 +58,16 @@ count_parameters = Check(
                 for V in (3, 5, 7, 11, 13, 17, 19, 23)
             ),
             title="no blocks: the tables and the last norm",
+            promise=NUMBERS,
+        ),
+        values(
+            *(
+                lambda inputs, L=L, D=D: (
+                    sizes(dim=D, n_layers=L, n_heads=3, n_kv_heads=1, hidden_dim=0),
+                )
+                for L, D in ((1, 18), (2, 24), (3, 18), (4, 24), (5, 18), (6, 24), (7, 18), (8, 24))
+            ),
+            title="no hidden units: attention, norms and tables",
             promise=NUMBERS,
         ),
         values(

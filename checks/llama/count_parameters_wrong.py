@@ -50,10 +50,16 @@ def count_parameters(config: Any) -> int:
     wk = D * K * d
     #: wq and wo: D·D each. wk and wv: D · (K·d) each, with d = D / H.
     #! no_keys_and_values: wk = 0
+    #! head_size_forgotten: wk = D * K
+    #! kv_squares: wk = (K * d) ** 2
     #! kv_heads_for_one_only: wk = D * H * d
     #  Only one of wk and wv is counted with n_kv_heads heads; the other one has dim rows.
     wv = D * K * d
     #: wq and wo: D·D each. wk and wv: D · (K·d) each, with d = D / H.
+    #!+ head_size_forgotten: wv = D * K
+    #  wk and wv are counted with n_kv_heads rows. They have n_kv_heads · d.
+    #!+ kv_squares: wv = (K * d) ** 2
+    #  wk and wv are counted as (K·d) × (K·d). They are (K·d) × dim.
     #!+ no_keys_and_values: wv = 0
     #  Keys and values are missing: wk and wv.
     #! one_of_keys_and_values: wv = 0
@@ -80,6 +86,8 @@ def count_parameters(config: Any) -> int:
     #  The linear maps of attention are counted with biases. Llama's have none.
     #! biases_of_qwen: attention = wq + wk + wv + wo + D + 2 * K * d
     #  wq, wk and wv are counted with biases, as Qwen has them. Llama's have none.
+    #! feed_forward_biases: attention = wq + wk + wv + wo + D + 2 * F
+    #  The linear maps of SwiGLU are counted with biases. Llama's have none.
     #! all_biases: attention = wq + wk + wv + wo + 3 * D + 2 * K * d + 2 * F
     #  The linear maps in the blocks are counted with biases. Llama's have none.
     feed_forward = 3 * D * F
@@ -113,6 +121,8 @@ def count_parameters(config: Any) -> int:
     #! three_norms_in_a_block: norms = 3 * D
     #  A block is counted with three norms. It has two.
     #! sum_for_product: norms = 2 + D
+    #! norms_as_numbers: norms = 2
+    #! norms_as_numbers: norms = 2
     #! norm_of_hidden_dim: norms = D + F
     #  A norm is counted with hidden_dim weights. Both norms of a block have dim.
     block = attention + feed_forward + norms
@@ -176,6 +186,8 @@ def count_parameters(config: Any) -> int:
     #: V·D once or twice, L blocks, and D for the last norm.
     #!+ per_block: last_norm = config.n_layers * D
     #  Everything is multiplied by n_layers, the tables and the last norm too.
+    #!+ norms_as_numbers: last_norm = 1
+    #  A norm is counted as one number. It has dim of them.
     #! no_last_norm: last_norm = 0
     #  The norm after the last block is missing.
     #! two_last_norms: last_norm = 2 * D
@@ -193,6 +205,8 @@ def count_parameters(config: Any) -> int:
     #! billions: return (blocks + tables + last_norm) / 1e9
     #! billions: return round((blocks + tables + last_norm) / 1e9, 2)
     #  It gives billions. The number itself is wanted.
+    #! millions: return (blocks + tables + last_norm) / 1e6
+    #  It gives millions. The number itself is wanted.
     #! bytes: return 2 * (blocks + tables + last_norm)
     #  It gives bytes, two for each parameter.
     #! bytes_of_float32: return 4 * (blocks + tables + last_norm)

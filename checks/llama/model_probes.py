@@ -38,13 +38,13 @@ def text(inputs: Inputs, batch: int, length: int, vocab_size: int = 11) -> Tenso
 
 
 def empty(module: Any, batch: int, max_len: int) -> list:
-    """The module's own new caches; they must be a list."""
+    """The module's own new caches, one after the other."""
     caches = module.new_caches(batch, max_len)
-    if not isinstance(caches, list):
+    if not isinstance(caches, list | tuple):
         kind = {"Answer": "something else", "NoneType": "None"}
         found = kind.get(type(caches).__name__, f"a {type(caches).__name__}")
         raise Wrong(f"new_caches returned {found}; a list of caches is wanted.")
-    return caches
+    return list(caches)
 
 
 def memories(layers: int, max_len: int, dtype: torch.dtype = torch.float32) -> list[KVCache]:
@@ -179,6 +179,7 @@ def new_caches(answer: Any, inputs: Inputs) -> list[int]:
 
 def own_caches(answer: Any, inputs: Inputs) -> bool:
     """Whether each cache has memory of its own, and those of a second text other memory."""
+    empty(made(answer, sizes(tie_embeddings=True)), 1, 1)
     module = made(answer, sizes())
     caches, more = empty(module, 2, 7), empty(module, 2, 7)
     first, second = ([part for c in some for part in (c.keys, c.values)] for some in (caches, more))

@@ -72,7 +72,8 @@ class Llama(nn.Module):
             #  With tie_embeddings the output is a copy of the table: equal at first, and two different
             #  matrices after the first training step. [rasbt/LLMs-from-scratch#822]
             #: tok_embeddings, layers, norm, output.
-            #! other_name: …; rename(self, {"output": "lm_head"})
+            #! output_renamed: …; rename(self, {"output": "lm_head"})
+            #  The output has another name than `output`.
         self.layers = nn.ModuleList(DecoderBlock(config) for _ in range(config.n_layers))
         #: `nn.ModuleList(DecoderBlock(config) for _ in range(config.n_layers))`
         #! layers_in_a_list: self.layers = [DecoderBlock(config) for _ in range(config.n_layers)]
@@ -103,10 +104,12 @@ class Llama(nn.Module):
         #: tok_embeddings, layers, norm, output.
         #! other_names: …; rename(self, {"tok_embeddings": "embed_tokens"}); if not config.tie_embeddings: rename(self, {"output": "lm_head"})
         #  The parts have Hugging Face's names (embed_tokens, lm_head). Here they are Meta's.
-        #! other_name: …; rename(self, {"tok_embeddings": "embed"})
-        #! other_name: …; rename(self, {"layers": "blocks"})
-        #! other_name: …; rename(self, {"norm": "final_norm"})
-        #  Something in the model has another name than here.
+        #! table_renamed: …; rename(self, {"tok_embeddings": "embed"})
+        #  The table has another name than `tok_embeddings`.
+        #! layers_renamed: …; rename(self, {"layers": "blocks"})
+        #  The blocks have another name than `layers`.
+        #! norm_renamed: …; rename(self, {"norm": "final_norm"})
+        #  The last norm has another name than `norm`.
         #! frozen: …; self.requires_grad_(False)
         #  The weights do not learn: requires_grad is False.
         #: `self.register_buffer(…, persistent=False)`, or compute them in forward.
@@ -141,9 +144,12 @@ class Llama(nn.Module):
         #! positions_from_one: start = caches[0].length + 1 if caches else 1
         #  The first token stands at position 1. Only distances count, so the logits are the same; but
         #  the keys in the cache are not those of anybody else.
+        #! start_at_length: start = length if caches else 0
+        #  With caches the positions start at T. They start where the caches end.
         #! start_at_max_len: start = caches[0].keys.shape[2] if caches else 0
         #  With caches the positions start at the number of slots. What counts is how many of them are
         #  written: `length`.
+        #! cache_without_asking: start = caches[0].length
         #! counts_itself: start = getattr(self, "seen", 0) if caches else 0; self.seen = start + length if caches else getattr(self, "seen", 0)
         #! counts_itself: start = getattr(self, "seen", 0); self.seen = start + length
         #  It counts the positions in self. A second text begins where the first one ended.
@@ -167,23 +173,23 @@ class Llama(nn.Module):
         #! positions_on_cpu: positions = torch.arange(start, start + length)
         #: rope_angles returns float32. Leave it so.
         #! angles_in_half: positions = torch.arange(start, start + length, device=ids.device, dtype=self.norm.weight.dtype)
-        frequencies = rope_frequencies(config.dim // config.n_heads, config.rope_base).to(
-            ids.device
-        )
+        d, base = config.dim // config.n_heads, config.rope_base
         #: `rope_frequencies(config.dim // config.n_heads, config.rope_base)`
-        #! defaults_of_rope: frequencies = rope_frequencies(config.dim // config.n_heads).to(ids.device)
+        #! defaults_of_rope: …; base = 10_000.0
         #  config.rope_base is not used: the base is 10,000. [huggingface/nanotron#173]
-        #! base_of_llama_3: frequencies = rope_frequencies(config.dim // config.n_heads, 500_000.0).to(ids.device)
+        #! base_of_llama_3: …; base = 500_000.0
         #  config.rope_base is not used: the base is 500,000.
-        #! frequencies_by_dim: frequencies = rope_frequencies(config.dim, config.rope_base)[: config.dim // config.n_heads // 2].to(ids.device)
-        #  The exponents are 2i / dim. They are 2i / d: the size of one head.
-        #! head_size_by_kv_heads: frequencies = rope_frequencies(config.dim // config.n_kv_heads, config.rope_base).to(ids.device)
+        #! head_size_by_kv_heads: …; d = config.dim // config.n_kv_heads
         #  The size of a head is dim // n_kv_heads here. It is dim // n_heads, for keys and values as well.
-        #! frequencies_of_whole_width: frequencies = rope_frequencies(config.dim, config.rope_base).to(ids.device)
+        #! frequencies_of_whole_width: …; d = config.dim
         #  There are frequencies for all of dim. A head has d = dim // n_heads features, and each head
         #  turns by the same ones.
+        frequencies = rope_frequencies(d, base).to(ids.device)
+        #: `rope_frequencies(config.dim // config.n_heads, config.rope_base)`
+        #! frequencies_by_dim: frequencies = rope_frequencies(config.dim, base)[: d // 2].to(ids.device)
+        #  The exponents are 2i / dim. They are 2i / d: the size of one head.
         #: `torch.arange(…, device=ids.device)`, `frequencies.to(ids.device)`
-        #! positions_on_cpu: frequencies = rope_frequencies(config.dim // config.n_heads, config.rope_base)
+        #! positions_on_cpu: frequencies = rope_frequencies(d, base)
         #  The positions or frequencies are made on the CPU whatever the device of ids is.
         #  [huggingface/transformers#43369]
         angles = rope_angles(positions, frequencies)  # (T, d/2)
@@ -203,6 +209,7 @@ class Llama(nn.Module):
         #! embedding_scaled: x = self.tok_embeddings(ids) * math.sqrt(config.dim)
         #  The embeddings are multiplied by the root of dim, as in the Transformer of 2017 and in
         #  Gemma. Llama takes them as they are.
+        #! norm_before_the_blocks: x = self.norm(self.tok_embeddings(ids))
         #! embedding_normed: x = self.norm(self.tok_embeddings(ids))
         #  The embeddings are normed before the first block. Llama takes them as they are.
         #: tok_embeddings, layers, norm, output.
@@ -215,8 +222,7 @@ class Llama(nn.Module):
             #! first_layer_only: for layer, cache in zip(self.layers[:1], caches or [None]):
             #  Only the first block is used.
             #! cache_without_asking: for layer, cache in zip(self.layers, caches):
-            #! cache_without_asking: for layer, cache in zip(self.layers, caches, strict=True):
-            #  It takes each layer's cache without asking whether there are any.
+            #  It uses the caches without asking whether there are any: without them, caches is None.
             #! last_layer_unused: for layer, cache in zip(self.layers[:-1], caches or [None] * config.n_layers):
             #! last_layer_unused: for layer, cache in zip(self.layers[: max(2, config.n_layers - 1)], caches or [None] * config.n_layers):
             #  The last block is not used. [LukasHedegaard/continual-inference#70]
@@ -242,6 +248,7 @@ class Llama(nn.Module):
             #! all_caches_to_each: x = layer(x, angles, caches)
             #  Every block is handed the whole list of caches. It gets its own.
             #: Once, after the loop.
+            #! norm_inside_the_loop: x = self.norm(layer(x, angles, cache))
             #! norm_between_layers: x = self.norm(layer(x, angles, cache))
             #  The last norm is used after every block.
             #: No `.detach()`.
@@ -253,7 +260,12 @@ class Llama(nn.Module):
             #  it: all later layers turn by angles that are T positions too far. [fla-org/flash-linear-attention#766]
         x = self.norm(x)
         #: `self.output(self.norm(x))`, or the table's weight in place of output's if they are tied.
+        #!+ norm_before_the_blocks: pass
+        #  The norm stands before the blocks. It stands after the last one.
+        #!+ norm_inside_the_loop: pass
+        #  The last norm stands inside the loop, after every block.
         #! last_norm_unused: pass
+        #! last_norm_unused: self.norm(x)
         #  The last norm is not used. [vllm-project/speculators#313]
         #! last_norm_twice: x = self.norm(self.norm(x))
         #  The last norm is used twice. [Helsinki-NLP/mammoth#3]
@@ -270,6 +282,7 @@ class Llama(nn.Module):
         logits = F.linear(x, table)  # (B, T, V)
         #: `self.output(self.norm(x))`, or the table's weight in place of output's if they are tied.
         #! softmax: logits = F.linear(x, table).softmax(-1)
+        #! softmax: logits = F.linear(x, table).softmax(1)
         #  It returns probabilities. Logits are wanted, without softmax: the loss and the sampling take
         #  it themselves. [bkitano/llama-from-scratch#5]
         #! log_softmax: logits = F.linear(x, table).log_softmax(-1)
@@ -309,24 +322,25 @@ class Llama(nn.Module):
 
     def new_caches(self, batch: int, max_len: int) -> list[KVCache]:
         config, weight = self.config, self.tok_embeddings.weight
-        heads, d, dtype, device = (
-            config.n_kv_heads,
-            config.dim // config.n_heads,
-            weight.dtype,
-            weight.device,
-        )
+        #: `self.tok_embeddings.weight` is always there.
+        #! caches_by_output: config, weight = self.config, self.output.weight
+        #  new_caches asks the output for dtype and device. A tied model has none.
+        heads, d = config.n_kv_heads, config.dim // config.n_heads
         #: `KVCache.empty(batch, config.n_kv_heads, max_len, head_dim, weight.dtype, weight.device)`, a
         #  new one for each layer.
-        #! caches_of_all_heads: heads, d, dtype, device = config.n_heads, config.dim // config.n_heads, weight.dtype, weight.device
+        #! caches_of_all_heads: …; heads = config.n_heads
         #  The caches have n_heads heads. Keys and values have n_kv_heads. [tinygrad/tinygrad#2267]
-        #! cache_head_size_by_kv_heads: heads, d, dtype, device = config.n_kv_heads, config.dim // config.n_kv_heads, weight.dtype, weight.device
+        #! cache_head_size_by_kv_heads: …; d = config.dim // config.n_kv_heads
         #  The size of a head in the caches is dim // n_kv_heads. It is dim // n_heads.
-        #! caches_of_whole_width: heads, d, dtype, device = config.n_kv_heads, config.dim, weight.dtype, weight.device
+        #! caches_of_whole_width: …; d = config.dim
         #  Each head in the caches has dim features. It has d = dim // n_heads.
-        #! caches_in_float32: heads, d, dtype, device = config.n_kv_heads, config.dim // config.n_heads, torch.float32, weight.device
+        dtype, device = weight.dtype, weight.device
+        #: `KVCache.empty(batch, config.n_kv_heads, max_len, head_dim, weight.dtype, weight.device)`, a
+        #  new one for each layer.
+        #! caches_in_float32: …; dtype = torch.float32
         #  The caches are float32 whatever the weights are: twice the memory, and two dtypes meet.
         #  [meta-pytorch/torchtune#398]
-        #! caches_on_cpu: heads, d, dtype, device = config.n_kv_heads, config.dim // config.n_heads, weight.dtype, None
+        #! caches_on_cpu: …; device = None
         #  The caches lie on the CPU whatever the weights' device is.
         #! caches_for_one_text: batch = 1; …
         #  The caches have room for one text only. They have it for `batch` texts.
