@@ -104,6 +104,8 @@ def count_parameters(config: Any) -> int:
     #! two_in_swiglu: feed_forward = 2 * D * F
     #  SwiGLU is counted with two matrices. It has three: gate, up and down.
     #  [TransformerLensOrg/TransformerLens#448]
+    #! as_in_gpt: feed_forward = 8 * D * D
+    #  SwiGLU is counted as GPT's feed-forward: two matrices and 4 · dim hidden units.
     #! four_in_swiglu: feed_forward = 4 * D * F
     #  SwiGLU is counted with four matrices. It has three: gate, up and down.
     #! one_in_swiglu: feed_forward = D * F

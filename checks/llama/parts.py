@@ -31,16 +31,12 @@ class LlamaConfig:
 
 
 class Part(nn.Module):
-    """A module whose weights are loaded without nn.Module's many questions: names are right."""
+    """A module with weights by these names."""
 
     def __init__(self, **weights: Tensor) -> None:
         super().__init__()
         for name, weight in weights.items():
             self._parameters[name] = nn.Parameter(weight)
-
-    def _load_from_state_dict(self, state: dict, prefix: str, *_: Any) -> None:
-        for name, weight in self._parameters.items():
-            weight.data.copy_(state[prefix + name])
 
 
 class RMSNorm(Part):
@@ -156,8 +152,8 @@ class GroupedQueryAttention(Matrices):
         q, k = rotate(qk, angles).split([n_heads, n_kv_heads], dim=1)
         if cache is not None:
             k, v = cache.update(k, v)
-        past = torch.ones(length, k.shape[2], dtype=torch.bool, device=x.device)
-        past = past.tril(k.shape[2] - length)
+        n_new, n_all = q.shape[2], k.shape[2]
+        past = torch.ones(n_new, n_all, dtype=torch.bool, device=x.device).tril(n_all - n_new)
         out = F.scaled_dot_product_attention(q, k, v, attn_mask=past, enable_gqa=True)
         return self.times("wo", out.transpose(1, 2).flatten(2))
 

@@ -2,7 +2,7 @@
 
 import functools
 import math
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -110,8 +110,9 @@ def fitted(answer: Any, config: Any, state: dict[str, Tensor]) -> Any:
     module = made(answer, config)
     if fault(module, {name: tuple(weight.shape) for name, weight in state.items()}, config):
         raise Wrong(UNFIT)
-    # Not as a dict: the engine would copy it and compare it afterwards, and torch only reads it.
-    module.load_state_dict(OrderedDict(state), strict=False)
+    for name, weight in iter(module.named_parameters(remove_duplicate=False)):
+        if name in state:  # a tied table may have a second name
+            weight.data.copy_(state[name])
     return module.eval()
 
 
