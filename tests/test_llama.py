@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from assets import llama_reference as frozen
 from checks import llama as check
-from checks.llama import reference as slow
+from checks.llama.count_parameters import reference as slow_count
+from checks.llama.parts import LlamaConfig
 from plots import llama as plot
 from plots.measures import llama as measure
 from solutions.my_llama import generate_greedy_cached
@@ -286,8 +287,8 @@ def test_unwritten_model_is_not_measured(capsys: pytest.CaptureFixture[str]) -> 
 
 def test_a_config_of_another_kind_will_do() -> None:
     """What the check hands over has the names of LlamaConfig, and need not be one."""
-    config = SimpleNamespace(**vars(slow.LlamaConfig()))
-    assert worked.count_parameters(config) == slow.count_parameters(config)
+    config = SimpleNamespace(**vars(LlamaConfig()))
+    assert worked.count_parameters(config) == slow_count(config)
 
 
 def test_the_step_that_is_missing_is_named() -> None:

@@ -37,7 +37,7 @@ class DecoderBlock(nn.Module):
     """Attention, then SwiGLU: each reads a normed copy of the stream, and is added to the stream.
 
     Its parts are `attention_norm` (RMSNorm), `attention` (GroupedQueryAttention), `ffn_norm`
-    (RMSNorm) and `feed_forward` (SwiGLU). Both norms have config.norm_eps.
+    (RMSNorm) and `feed_forward` (SwiGLU). Both norms start at ones and have config.norm_eps.
 
     >>> block = DecoderBlock(LlamaConfig(dim=2, n_heads=1, n_kv_heads=1, hidden_dim=3, norm_eps=0.0))
     >>> for weight in block.attention.parameters():
@@ -67,6 +67,7 @@ class Llama(nn.Module):
     """Token ids to logits: embedding, n_layers blocks, a last norm, the output projection.
 
     Its parts are `tok_embeddings`, `layers`, `norm` and, unless config.tie_embeddings, `output`.
+    Its state_dict holds their weights and nothing else.
 
     >>> small = {"dim": 2, "n_heads": 1, "n_kv_heads": 1, "hidden_dim": 2, "norm_eps": 0.0}
     >>> model = Llama(LlamaConfig(**small, n_layers=1, vocab_size=3, tie_embeddings=True))

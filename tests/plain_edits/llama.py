@@ -156,7 +156,7 @@ EDITS = {
             "another name: ffn for feed_forward",
             (FEED, "self.ffn = SwiGLU(config.dim, config.hidden_dim)"),
             (SECOND, "return x + self.ffn(self.ffn_norm(x))"),
-            named=("other_name",),
+            named=("feed_forward_renamed",),
         ),
         Edit(
             "in place: the caller's x is changed",
@@ -533,7 +533,7 @@ EDITS = {
             ("x = self.tok_embeddings(ids)", "x = self.embed(ids)"),
             (WHICH, "table = self.embed if config.tie_embeddings else self.output"),
             ("self.config, self.tok_embeddings.weight", "self.config, self.embed.weight"),
-            named=("other_name",),
+            named=("table_renamed",),
         ),
     ],
     "count_parameters": [

@@ -561,13 +561,13 @@ PUBLIC = {
             four_square_matrices,
             "meta-llama/llama#1111",
             "kv heads are ignored, one table, no norms",
-            named=("mha", "always_one_table", "no_norms"),
+            named=("rule_of_thumb",),
         ),
         Public(
             two_matrices_and_a_fudge,
             "jranaraki/vllm-fit#8",
             "two matrices in SwiGLU, kv heads ignored, one table, no norms, and a factor of 1.5",
-            named=("two_in_swiglu", "mha", "always_one_table", "no_norms", "fudge_factor"),
+            named=("fudge_factor",),
         ),
         Public(
             tied_is_assumed,
