@@ -12,10 +12,3 @@ NAMES = {stem.split("_", 1)[1]: stem for stem in STEMS}
 def module(column: str, name: str) -> ModuleType:
     """Import one module of a lab: `module("checks", "rope")`."""
     return importlib.import_module(f"{column}.{name}")
-
-
-# Labs whose mistakes are still functions of their own, not yet lines of the right answer: what was
-# written about them elsewhere (tests/plain_edits, tests/public_answers) and their promises are
-# measured by `make named`, and demanded once they have moved.
-TO_MOVE = ()
-MOVED = [name for name in NAMES if name not in TO_MOVE]

@@ -7,14 +7,14 @@ spelling of it. Here the wrong answers come from the worked answers' source and 
 from typing import Any
 
 import pytest
-from course import MOVED, NAMES, ROOT, TO_MOVE, module
+from course import NAMES, module
 
 from checks.engine import Check, exercises_of
 
 pytestmark = pytest.mark.ours
 
 CHECKS = {name: {c.name: c for c in exercises_of(module("checks", name))} for name in NAMES}
-NAMED = 0.75  # of the wrong answers from elsewhere, in every lab that has moved
+NAMED = 0.75  # of the wrong answers from elsewhere, in every lab
 LEAST = 6  # plain edits for each exercise
 
 
@@ -44,7 +44,7 @@ def outcome(check: Check, answer: Any, named: set[str], pair: bool = False) -> s
     return "named" if refused and truly else f"{report.result}, {sorted(keys)}"
 
 
-@pytest.mark.parametrize("lab", MOVED)
+@pytest.mark.parametrize("lab", NAMES)
 def test_most_wrong_answers_from_elsewhere_are_named(lab: str) -> None:
     """One by one they stand in `make named`; here is what the share may not fall below."""
     found = {
@@ -68,12 +68,6 @@ def test_most_wrong_answers_from_elsewhere_are_named(lab: str) -> None:
 def test_a_right_answer_of_public_code_is_not_refused(lab: str, exercise: str, answer: Any) -> None:
     report = CHECKS[lab][exercise].run(answer)
     assert report.result in ("passed", "right"), report.text
-
-
-def test_a_lab_that_has_moved_is_held_to_it() -> None:
-    """Lines of right answers are what a lab that has moved consists of."""
-    lines = {name for name in NAMES if list((ROOT / "checks" / name).glob("*_wrong.py"))}
-    assert lines == set(MOVED) and lines.isdisjoint(TO_MOVE)
 
 
 @pytest.mark.parametrize("lab", NAMES)

@@ -13,7 +13,7 @@ from tools.source import Lab, sources
 
 KINDS = {".py", ".js", ".css"}
 # Lists of mistakes are looked at when an answer is wrong; a worked notebook has none.
-UNUSED = re.compile(r"_wrong\.py$|^mistakes\w*\.py$")
+UNUSED = re.compile(r"_wrong\.py$")
 NOT_RUN = {"__main__.py", "grading"}  # what lies in checks/ and is run by no cell of a notebook
 
 
