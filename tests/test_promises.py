@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from course import MOVED, ROOT, module
+from course import NAMES, ROOT, module
 
 from checks.catalogue import EXERCISE, labs
 from checks.engine import Check, exercises_of
@@ -12,7 +12,7 @@ from checks.engine.promises import HOUSE_RULES
 LABS = {lab.module: lab.stem for lab in labs(ROOT)}
 CHECKS = [
     pytest.param(name, check, id=f"{check.exercise} {check.name}")
-    for name in MOVED
+    for name in NAMES
     for check in exercises_of(module("checks", name))
 ]
 
