@@ -14,7 +14,7 @@ import pytest
 from tools.source import sources
 
 ROOT = Path(__file__).resolve().parents[1]
-LONGEST = 450  # lines of a module; lists of mistakes are as long as they need be
+LONGEST = 500  # lines of a module; lists of mistakes are as long as they need be
 CATALOGUES = re.compile(r"_wrong\.py$")
 LABS = {path.stem[3:] for path in sources(ROOT)}
 MAY_IMPORT = {
