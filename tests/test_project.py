@@ -14,7 +14,7 @@ import pytest
 from tools.source import sources
 
 ROOT = Path(__file__).resolve().parents[1]
-LONGEST = 500  # lines of a module; lists of mistakes are as long as they need be
+LONGEST = 450  # lines of a module; lists of mistakes are as long as they need be
 CATALOGUES = re.compile(r"_wrong\.py$")
 LABS = {path.stem[3:] for path in sources(ROOT)}
 MAY_IMPORT = {
@@ -25,7 +25,8 @@ MAY_IMPORT = {
 }
 HOUSE = {*MAY_IMPORT, "tests", "my_llama"}
 THIS = "tests/test_project.py"  # contains what it looks for
-MACHINE_PATHS = re.compile(r"/(root|work|home/\w+|tmp/\w+)/|[A-Z]:\\\\?Users")
+# Letters before it are those of a picture in base64, which holds such a "path" now and then.
+MACHINE_PATHS = re.compile(r"(?<![\w+/])/(root|work|home/\w+|tmp/\w+)/|[A-Z]:\\\\?Users")
 REGISTRIES = re.compile(
     r"(?i)pypi\.|pythonhosted|npmjs\.|debian\.(org|net)|--(extra-)?index-url|--find-links"
 )
