@@ -214,7 +214,12 @@ def _start(kernel_name: str, place: Place, startup_timeout: float) -> tuple[Any,
     from jupyter_client.manager import KernelManager
     from nbval.kernel import NbvalKernelspecManager
 
-    manager = KernelManager(kernel_name=kernel_name, kernel_spec_manager=NbvalKernelspecManager())
+    manager = KernelManager(
+        kernel_name=kernel_name,
+        kernel_spec_manager=NbvalKernelspecManager(),
+        # Colab's ipykernel, 6.17, writes into it once more, which the fence allows only there.
+        connection_file=str(place.folder / "kernel.json"),
+    )
     if hasattr(os, "fork"):
         keeper = Path(__file__).with_name("keeper.py")
         begin = [sys.executable, "-I", "-S", str(keeper), str(place.folder)]
@@ -222,6 +227,9 @@ def _start(kernel_name: str, place: Place, startup_timeout: float) -> tuple[Any,
         command = manager.kernel_spec.argv
         if re.fullmatch(r"python[\d.]*", command[0]):  # the one that runs now, as Jupyter has it
             command[0] = sys.executable
+        if "ipykernel_launcher" in command:
+            # IPython 7, Colab's, knows no PYTHONSAFEPATH: a torch.py beside a notebook would count.
+            command.append("--InteractiveShellApp.ignore_cwd=True")
         command[:0] = begin
     with open(os.devnull, "w") as nowhere:
         manager.start_kernel(
