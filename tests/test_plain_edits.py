@@ -7,7 +7,7 @@ spelling of it. Here the wrong answers come from the worked answers' source and 
 from typing import Any
 
 import pytest
-from course import NAMES, module
+from course import NAMES, ROOT, module
 
 from checks.engine import Check, exercises_of
 
@@ -68,6 +68,12 @@ def test_most_wrong_answers_from_elsewhere_are_named(lab: str) -> None:
 def test_a_right_answer_of_public_code_is_not_refused(lab: str, exercise: str, answer: Any) -> None:
     report = CHECKS[lab][exercise].run(answer)
     assert report.result in ("passed", "right"), report.text
+
+
+def test_every_lab_has_wrong_lines() -> None:
+    """Lines of right answers are what a lab's mistakes are made of."""
+    lines = {name for name in NAMES if list((ROOT / "checks" / name).glob("*_wrong.py"))}
+    assert lines == set(NAMES)
 
 
 @pytest.mark.parametrize("lab", NAMES)
