@@ -24,10 +24,10 @@ from plots import input_block as plot
 from plots.show import show
 
 # %% [markdown]
-# ## 1.0 The problem: a text is not a number
-#
 # House rules, as in every lab: inputs stay as they are; what you make lies where the inputs lie; half precision is computed in float32 and
 # given back in its dtype; gradients flow.
+#
+# ## 1.0 The problem: a text is not a number
 #
 # **Predict.** What does torch make of a string: a tensor of five letters, a tensor of five numbers, or an error?
 

@@ -22,10 +22,10 @@ from plots import rmsnorm as plot
 from plots.show import show
 
 # %% [markdown]
-# ## 2.0 The problem: 32 layers multiply 32 times
-#
 # House rules, as in every lab: inputs stay as they are; what you make lies where the inputs lie; half precision is computed in float32 and
 # given back in its dtype; gradients flow.
+#
+# ## 2.0 The problem: 32 layers multiply 32 times
 #
 # Here is a network with nothing but layers: each one turns a vector by a random rotation and multiplies it by a gain. The *size* of a
 # vector, here and in the whole lab, is its root mean square: square its numbers, take their mean, take the root. A gain of

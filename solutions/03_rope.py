@@ -28,10 +28,10 @@ from plots import rope as plot
 from plots.show import show
 
 # %% [markdown]
-# ## 3.0 The problem: a bag of words
+# House rules, as in every lab: inputs stay as they are; what you make lies where the inputs lie; half precision is computed in float32 and
+# given back in its dtype; gradients flow.
 #
-# House rules, as in every lab: inputs stay as they are; what you make lies where the inputs lie; half precision is
-# computed in float32 and given back in its dtype; gradients flow.
+# ## 3.0 The problem: a bag of words
 #
 # Three words, three made-up vectors. What does the word "bites" learn from its sentence? In a transformer it asks: its
 # vector is a **query** q. Every word of the sentence answers with a **key** k. The dot products q·k are the scores,

@@ -24,10 +24,10 @@ from plots import attention as plot
 from plots.show import show
 
 # %% [markdown]
-# ## 4.0 The problem: every token is alone
-#
 # House rules, as in every lab: inputs stay as they are; what you make lies where the inputs lie; half precision is computed in float32 and
 # given back in its dtype; gradients flow.
+#
+# ## 4.0 The problem: every token is alone
 #
 # A token's vector comes from a table. Norms change its size and rotations its direction, but each token by itself.
 #

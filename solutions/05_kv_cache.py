@@ -36,15 +36,15 @@ from plots.measure import one_thread
 from plots.show import show
 
 # %% [markdown]
+# House rules, as in every lab: inputs stay as they are; what you make lies where the inputs lie; half precision is computed in float32 and
+# given back in its dtype; gradients flow.
+#
 # ## 5.0 The problem: everything again
 #
 # Your attention layer of lab 04 reads a text of three tokens. Then a fourth token is appended, and it reads all four.
 #
 # **Predict.** How many of the first three rows of its output are different the second time: all three, only the third,
 # or none?
-#
-# House rules, as in every lab: inputs stay as they are; what you make lies where the inputs lie; half precision is computed in
-# float32 and given back in its dtype; gradients flow.
 
 # %% id="three-then-four"
 torch.manual_seed(0)

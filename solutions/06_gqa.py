@@ -31,6 +31,9 @@ from plots import gqa as plot
 from plots.show import show
 
 # %% [markdown]
+# House rules, as in every lab: inputs stay as they are; what you make lies where the inputs lie; half precision is computed in float32 and
+# given back in its dtype; gradients flow.
+#
 # ## 6.0 The problem: a card full of keys
 #
 # Multi-head attention (MHA) gives each of its H heads a query, a key and a value of its own: 8 heads, 8 keys, 8 values. Suppose Llama 3 8B

@@ -32,6 +32,9 @@ from plots import llama as plot
 from plots.show import show
 
 # %% [markdown]
+# House rules, as in every lab: inputs stay as they are; what you make lies where the inputs lie; half precision is computed in float32 and
+# given back in its dtype; gradients flow.
+#
 # ## 8.0 The problem: 32 pairs in a row
 #
 # Llama 3 8B has 32 pairs of attention and SwiGLU. The simplest way to put them together is one after the other: what attention gives goes into SwiGLU, what SwiGLU gives goes into the next attention.
@@ -39,8 +42,6 @@ from plots.show import show
 #
 # The cell tries all four combinations, with layers of yours with fresh random weights. It prints two numbers. One is the size of what comes out, its root mean square, when what goes in has size 1. The other is how
 # a gradient of size 1 at the output arrives at the input: it has to get there, or the first layers cannot learn.
-#
-# House rules, as in every lab: inputs stay as they are; what you make lies where the inputs lie; half precision is computed in float32 and given back in its dtype; gradients flow.
 #
 # **Predict.** In how many of the four are both numbers between 1/100 and 100: in one, two or three?
 

@@ -27,14 +27,14 @@ from plots.measure import one_thread
 from plots.show import show
 
 # %% [markdown]
+# House rules, as in every lab: inputs stay as they are; what you make lies where the inputs lie; half precision is computed in float32 and
+# given back in its dtype; gradients flow. (In 9.3 and 9.4 changing some inputs is the work.)
+#
 # ## 9.0 The problem: a model that says noise
 #
 # The text is the one of lab 01, nine plays. The model never learns from the last tenth: the end of *The Taming of the Shrew*
 # and all of *The Tempest*. There we test it. To test on all of it takes seconds each time, so `unseen` holds 32 stretches of
 # 512 characters, from all over it.
-#
-# House rules, as in every lab: inputs stay as they are; what you make lies where the inputs lie; half precision is computed in
-# float32 and given back in its dtype; gradients flow. (In 9.3 and 9.4 changing some inputs is the work.)
 
 # %% id="text"
 from assets import shakespeare

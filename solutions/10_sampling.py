@@ -23,7 +23,8 @@ from plots import sampling as plot
 from plots.show import show
 
 # %% [markdown]
-# House rules, as in every lab: inputs stay as they are; what you make lies where the inputs lie; half precision is computed in float32 and given back in its dtype; gradients flow.
+# House rules, as in every lab: inputs stay as they are; what you make lies where the inputs lie; half precision is computed in float32 and
+# given back in its dtype; gradients flow.
 #
 # ## 10.0 The problem: who chooses?
 #

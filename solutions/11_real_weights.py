@@ -25,7 +25,8 @@ from checks import real_weights as check
 from plots import real_weights as plot
 
 # %% [markdown]
-# House rules, as in every lab: inputs stay as they are; what you make lies where the inputs lie; half precision is computed in float32 and given back in its dtype; gradients flow.
+# House rules, as in every lab: inputs stay as they are; what you make lies where the inputs lie; half precision is computed in float32 and
+# given back in its dtype; gradients flow.
 #
 # ## 11.0 The problem: a file of 98 million bytes
 #

@@ -56,3 +56,12 @@ def test_lab_00_states_the_house_rules() -> None:
     text = plain((ROOT / "solutions" / f"{LABS['start_here']}.py").read_text(encoding="utf-8"))
     for rule in HOUSE_RULES:
         assert rule in text.replace("**", "").lower(), rule
+
+
+@pytest.mark.parametrize("lab", [name for name in NAMES if name != "start_here"])
+def test_every_other_lab_repeats_them_before_its_first_exercise(lab: str) -> None:
+    source = (ROOT / "solutions" / f"{LABS[lab]}.py").read_text(encoding="utf-8")
+    first = EXERCISE.search(source)
+    assert first
+    read = plain(source[: first.start()])
+    assert [rule for rule in HOUSE_RULES if rule not in read] == []
