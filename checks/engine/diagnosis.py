@@ -114,8 +114,8 @@ def _whole(case: Case, suspects: list[Suspect]) -> Diagnosis | None:
     only_crashes = all(case.outcomes[i].crash for i in failing)
 
     def same(suspect: Suspect, i: int) -> bool:
-        if i not in failing and case.fingerprints.surely_passes(suspect.sign, i):
-            return True  # as the answer does
+        if i not in failing and not case.fingerprints.may_fail(suspect.sign, i):
+            return True  # both pass
         mine = case.outcomes[i].crash
         if only_crashes and mine:
             # Without numbers to go by, the message and its sizes must be the same.

@@ -45,10 +45,6 @@ class Fingerprints:
         """Tell whether the mistake may fail this row."""
         return self.of(spelling)[row : row + 1] != "+"
 
-    def surely_passes(self, spelling: str, row: int) -> bool:
-        """Tell whether the mistake passes this row at every seed that was tried."""
-        return self.of(spelling)[row : row + 1] == "+"
-
 
 def digest(titles: list[str]) -> str:
     """A short sign for the rows of a panel, which changes when one of them does."""

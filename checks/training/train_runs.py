@@ -87,7 +87,10 @@ def tied(answer: Any, inputs: Inputs) -> list:
 
 
 def best_weights(answer: Any, inputs: Inputs) -> list:
-    """The text held out begins like the other and ends otherwise: it is learned and unlearned."""
+    """The text held out begins like the other and ends otherwise: it is learned and unlearned.
+
+    In a second run the best measurement is the third of five, and no training loss is as high.
+    """
     model, data, held_out = unlearned(inputs)
     told: list = []
     kept = [id(p) for p in model.parameters()]
