@@ -307,6 +307,17 @@ def test_an_answer_that_hangs_costs_its_limit(answer: Any, monkeypatch: pytest.M
     assert [row.ok for row in report.rows] == [False, None, None, None]
 
 
+def test_an_answer_that_waits_for_its_turn_is_not_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a machine with other work, a right answer gets a fraction of the time that passes."""
+
+    def starved(x: Tensor, by: float = 2.0) -> Tensor:
+        time.sleep(0.45)
+        return x * by
+
+    monkeypatch.setattr(check_module, "TIME_LIMIT", 0.3)
+    assert CHECK.run(starved).result == "passed"
+
+
 def test_a_megabyte_of_output_becomes_a_note(capsys: pytest.CaptureFixture) -> None:
     def talkative(x: Tensor, by: float = 2.0) -> Tensor:
         print("x" * 1_000_000)
