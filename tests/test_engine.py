@@ -311,7 +311,7 @@ def test_an_answer_that_waits_for_its_turn_is_not_slow(monkeypatch: pytest.Monke
     """On a machine with other work, a right answer gets a fraction of the time that passes."""
 
     def starved(x: Tensor, by: float = 2.0) -> Tensor:
-        time.sleep(0.45)
+        time.sleep(0.25)
         return x * by
 
     monkeypatch.setattr(check_module, "TIME_LIMIT", 0.3)
