@@ -69,9 +69,9 @@ class Seen:
         return [f"{self.name} at {self.window}, {self.theme}: {line}" for line in says]
 
 
-def pictures(notebook: Path) -> Iterator[tuple[str, str]]:
+def pictures(notebook: nbformat.NotebookNode) -> Iterator[tuple[str, str]]:
     """The cell's id and the HTML of each picture with sliders that an executed notebook holds."""
-    for cell in nbformat.read(notebook, as_version=4).cells:
+    for cell in notebook.cells:
         for output in cell.get("outputs", ()):
             html = output.get("data", {}).get("text/html", "")
             if "data-book=" in html:
@@ -154,7 +154,8 @@ def main() -> int:
         for lab in labs():
             if options.labs and lab.stem not in options.labs:
                 continue
-            for cell, html in pictures(ROOT / "solutions" / f"{lab.stem}.ipynb"):
+            notebook = nbformat.read(ROOT / "solutions" / f"{lab.stem}.ipynb", as_version=4)
+            for cell, html in pictures(notebook):
                 name = f"{lab.stem[:2]}-{cell}"
                 line = f"{name:34} "
                 for window in WIDTHS:
