@@ -70,9 +70,11 @@ async (index) => {
   const node = content.widgets[index].outputArea.node;
   const start = performance.now();
   const seen = {};
+  const shows = { first: '.llama-picture > *', complete: '.llama-flipbook[data-page]' };
   const note = () => {
-    if (!seen.first && node.querySelector('.llama-picture > *')) seen.first = performance.now() - start;
-    if (!seen.complete && node.querySelector('.llama-flipbook[data-page]')) seen.complete = performance.now() - start;
+    for (const [name, sign] of Object.entries(shows)) {
+      if (!seen[name] && node.querySelector(sign)) seen[name] = performance.now() - start;
+    }
   };
   content.widgets[index].model.clearExecution();
   const watch = new MutationObserver(note);
