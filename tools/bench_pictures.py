@@ -24,7 +24,7 @@ from typing import Any
 import nbformat
 
 from checks.catalogue import ROOT, labs
-from tools.measure_pictures import WIDTHS, look, pictures
+from tools.measure_pictures import WIDTHS, look, measuring_page, pictures
 
 MOVES = 20
 WARM_UP = 4  # moves that are not counted: fonts and scripts are seen for the first time
@@ -168,8 +168,8 @@ def _times_of_cell(page: Any, cell: str) -> dict[str, float]:
 
 
 def _looks(browser: Any, row: dict[str, Any], html: str) -> dict[str, Any]:
-    seen = {window: look(browser, row["name"], html, window, "light") for window in WIDTHS}
-    return {"seen": seen}
+    with measuring_page(browser) as page:
+        return {"seen": {at: look(page, row["name"], html, at, "light") for at in WIDTHS}}
 
 
 def _moves(page: Any, name: str, moves: int) -> dict[str, list[float]]:
