@@ -96,7 +96,8 @@ def show(page: Page, html: str, window: int, theme: str) -> None:
     style = f"margin:0;background:rgb({red},{green},{blue});color:{ink}"
     body = (
         f'<body style="{style};--jp-content-font-color1:{ink}">'
-        f'<main style="width:{WIDTHS[window]}px"><h1 style="font-size:1px;margin:0">Pictures</h1>{html}</main></body>'
+        f'<main style="width:{WIDTHS[window]}px"><h1 style="font-size:1px;margin:0">Pictures</h1>'
+        f"{html}</main></body>"
     )
     page.set_viewport_size({"width": window, "height": SCREEN})
     page.set_content(f"<!doctype html><html lang=en><title>A picture</title>{body}</html>")
