@@ -15,10 +15,10 @@ from plots.cells import NEW, REUSED, cells
 from plots.flipbook import Flipbook, explore
 from plots.measures.rmsnorm import timing, training
 from plots.page import says
+from plots.rmsnorm_knee import knee
 from plots.rmsnorm_stream import before_or_after, stream
 from plots.style import (
     BLUE,
-    FAINT,
     GREEN,
     GREY,
     INK,
@@ -32,6 +32,7 @@ from plots.style import (
 )
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 Norm = Callable[..., Tensor]
@@ -114,8 +115,8 @@ def who_moves(batch_norm: Norm, layer_norm: Norm) -> Flipbook:
         times=range(1, 9),
         start={"times": 4},
         play="times",
-        size=(10.2, 3.6),
-        narrow=(3.5, 2.7),
+        size=(9.8, 3.6),
+        narrow=(3.25, 2.6),
     )
 
 
@@ -138,8 +139,9 @@ def shift_and_scale(layer_norm: Norm, rms_norm: Norm) -> Flipbook:
             )
             axes = fig.add_axes(stacked if narrow else wide)
             limit = 5.0 if place == 0 else 2.4
-            bars(axes, after, color=color, limit=limit, gid=name)
+            bars(axes, after, color=color, limit=limit, write=False, gid=name)
             for i, value in enumerate(numbers(before)):
+                _label(axes, i, float(numbers(after)[i]), value, limit)
                 (was,) = axes.plot(
                     [i - 0.4, i + 0.4], [value] * 2, "-", color=ORANGE, linewidth=2.4
                 )
@@ -159,9 +161,18 @@ def shift_and_scale(layer_norm: Norm, rms_norm: Norm) -> Flipbook:
         draw,
         change=list(CHANGES),
         start={"change": "x + 2"},
-        size=(10.2, 3.2),
-        narrow=(3.5, 4.6),
+        size=(9.8, 3.2),
+        narrow=(3.25, 4.4),
     )
+
+
+def _label(axes: Axes, place: int, now: float, was: float, limit: float) -> None:
+    """Write a bar's number beyond its end, and beyond the mark of where it ended before."""
+    up = now >= 0
+    end = max(now, was) if up else min(now, was)
+    at = (place, max(-limit, min(limit, end)))
+    look = {"textcoords": "offset points", "ha": "center", "va": "bottom" if up else "top"}
+    axes.annotate(number(now), at, (0, 3 if up else -3), fontsize=9, **look)
 
 
 def directions(layer_norm: Norm, rms_norm: Norm) -> Flipbook:
@@ -183,7 +194,7 @@ def directions(layer_norm: Norm, rms_norm: Norm) -> Flipbook:
     def draw(fig: Figure, degrees: int) -> str:
         x, results, narrow = vector(degrees), {}, is_narrow(fig)
         for place, (name, (color, line, gid, norm)) in enumerate(norms.items()):
-            axes = fig.add_axes((0.01 + 0.5 * place, 0, 0.48, 0.9 if not narrow else 0.87))
+            axes = fig.add_axes((0.01 + 0.5 * place, 0, 0.48, 0.8 if narrow else 0.9))
             plane(axes, 2.6, circle=math.sqrt(2))
             axes.plot([-2.2, 2.2], [2.2, -2.2], ":", color=GREY, linewidth=1)
             if not narrow:
@@ -214,97 +225,5 @@ def directions(layer_norm: Norm, rms_norm: Norm) -> Flipbook:
         start={"degrees": 75},
         play="degrees",
         size=(8.6, 4.4),
-        narrow=(3.5, 2.0),
+        narrow=(3.25, 2.0),
     )
-
-
-def knee(rms_norm: Norm) -> Flipbook:
-    """Show the size of what comes out against the size of what goes in, by ε."""
-    exponents = np.linspace(-5, 4.5, 77)  # up to 31,623: float16 ends at 65,504
-    ones = torch.tensor([1.0, -1.0, 1.0, -1.0])
-
-    def sizes(norm: Callable[[Tensor], Tensor]) -> list[float]:
-        """What is left of vectors of each size, computed in float16 as half of a batch."""
-        each = [(10.0**e * torch.stack((ones, 2 * ones))).half() for e in exponents]
-        return [float(norm(x)[0].float().square().mean().sqrt()) for x in each]
-
-    def draw(fig: Figure, epsilon: str) -> str:
-        eps, narrow = float(epsilon), is_narrow(fig)
-        curves = {
-            "yours": (GREEN, "-", lambda x: rms_norm(x, torch.ones(4), eps)),
-            "ε after the root": (ORANGE, "--", lambda x: after_root(x, eps)),
-            "computed in float16": (GREY, ":", lambda x: in_half(x, eps)),
-        }
-        axes = fig.add_axes((0.13, 0.13, 0.84, 0.66) if narrow else (0.07, 0.16, 0.9, 0.7))
-        said = {}
-        for name, (color, line, norm) in curves.items():
-            at = sizes(norm)
-            axes.plot(
-                exponents,
-                at,
-                line,
-                color=color,
-                linewidth=3 if line == ":" else 2,
-                label=name,
-                gid=name,
-            )
-            said[name] = at
-        if eps > 0:
-            corner = math.log10(math.sqrt(eps))
-            axes.axvline(corner, color=INK, linewidth=0.8, linestyle=":", ymax=0.8)
-            axes.text(corner, 1.06, "√ε", ha="center", fontsize=11)
-        axes.axvspan(
-            math.log10(0.08),
-            math.log10(946),
-            color=BLUE,
-            alpha=0.5 * FAINT,
-            linewidth=0,
-            gid="real",
-        )
-        axes.text(
-            1.05,
-            0.06,
-            "SmolLM2's vectors" if narrow else "from SmolLM2's embeddings to its largest vector",
-            ha="center",
-            fontsize=9,
-        )
-        marks = range(-4, 5, 2)
-        axes.set_xticks(marks, [f"{10.0**e:,.4g}" if e > -4 else "0.0001" for e in marks])
-        axes.set(
-            xlim=(-5, 4.5), ylim=(0, 1.15), xlabel="size of x (each tick is 100 times the last)"
-        )
-        axes.set_ylabel("size of the result")
-        axes.legend(
-            ncols=1 if narrow else 3,
-            loc="lower left",
-            bbox_to_anchor=(0, 1.0),
-            fontsize=9,
-            borderaxespad=0.1,
-        )
-        place = int(np.argmin(abs(exponents + 3)))
-        yours, after = (number(said[name][place]) for name in ("yours", "ε after the root"))
-        largest = number(said["yours"][-1])
-        return (
-            f"ε = {epsilon}. A vector of size 0.001 comes out with size {yours}, and with ε after the root with "
-            f"{after}. At the other end, in float16, yours gives {largest} for a vector of size 31,623; squares "
-            f"computed in float16 overflow beyond 256, and nothing is left."
-        )
-
-    return explore(
-        draw,
-        epsilon=["0.001", "0.00001", "0.0000001"],
-        start={"epsilon": "0.00001"},
-        labels={"epsilon": "ε"},
-        size=(10.2, 3.5),
-        narrow=(3.5, 3.6),
-    )
-
-
-def after_root(x: Tensor, eps: float) -> Tensor:
-    """The norm with ε in the other place."""
-    return x.float() / (x.float().square().mean(-1, keepdim=True).sqrt() + eps)
-
-
-def in_half(x: Tensor, eps: float) -> Tensor:
-    """The norm computed in x's own dtype: squares beyond 65,504 are infinite in float16."""
-    return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + eps)

@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 
 Norm = Callable[..., Tensor]
 
-EVERY = 4  # sub-layers from one page to the next
+EVERY = 4  # sub-layers from one page to the next, in the real model, and twice that in the other
 DEPTH, WIDTH, TOKENS = 64, 64, 16  # of the made-up stack: as many sub-layers as Llama 3 8B has
 PRE, POST, NONE = "pre-norm", "post-norm", "no norm"
 LOOKS = {PRE: (GREEN, "-", "o"), POST: (ORANGE, "--", "s"), NONE: (GREY, ":", "x")}
-TOP = 10.0  # sizes beyond it leave the picture
+ABOVE = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+TOP, HIGHEST = 10.0, 1.1  # sizes and losses beyond them leave the picture
 
 
 def stream() -> Flipbook:
@@ -36,8 +37,8 @@ def stream() -> Flipbook:
 
     def draw(fig: Figure, sub_layers: int) -> str:
         narrow = is_narrow(fig)
-        left = fig.add_axes((0.13, 0.56, 0.84, 0.36) if narrow else (0.055, 0.16, 0.56, 0.74))
-        right = fig.add_axes((0.17, 0.11, 0.8, 0.3) if narrow else (0.7, 0.16, 0.29, 0.74))
+        left = fig.add_axes((0.17, 0.56, 0.8, 0.36) if narrow else (0.055, 0.16, 0.56, 0.74))
+        right = fig.add_axes((0.19, 0.11, 0.78, 0.3) if narrow else (0.7, 0.16, 0.29, 0.74))
         seen = range(sub_layers + 1)
         for token, word in enumerate(words[1:], start=1):
             (line,) = left.plot(
@@ -52,7 +53,7 @@ def stream() -> Flipbook:
                 line, f"“{word}” after {sub_layers} sub-layers: {number(sizes[sub_layers, token])}"
             )
         middle = sizes[:, 1:].mean(1)
-        left.bar(
+        pushed = left.bar(
             range(sub_layers),
             added[:sub_layers, 1:].mean(1),
             0.8,
@@ -67,8 +68,10 @@ def stream() -> Flipbook:
             ylabel="size",
         )
         left.set_title("seven words, and what is added", fontsize=11 if narrow else 12)
-        left.text(1, 36, "lines: the words' vectors", color=BLUE, fontsize=10, va="center")
-        left.text(1, 31, "bars: what one sub-layer adds", color=ORANGE, fontsize=10, va="center")
+        key = {"loc": "upper left", "fontsize": 9, "borderaxespad": 0.1}
+        left.legend(
+            [left.lines[0], pushed], ["each word's vector", "what one sub-layer adds"], **key
+        )
         first = sizes[: sub_layers + 1, 0]
         (line,) = right.plot(seen, first, color=INK, gid="size-0")
         says(line, f"“{words[0]}” after {sub_layers} sub-layers: {number(first[-1], 0)}")
@@ -80,9 +83,10 @@ def stream() -> Flipbook:
         )
         right.set_title(f"the first word, “{words[0]}”", fontsize=11 if narrow else 12)
         return (
-            f"After {sub_layers} of {depth} sub-layers the seven words have size {number(middle[sub_layers])} on "
-            f"average, from {number(middle[0])} at the start; the first word has {number(first[-1], 1)}. "
-            f"Both scales are linear, and the right one is 26 times longer."
+            f"After {sub_layers} of {depth} sub-layers the seven words have size "
+            f"{number(middle[sub_layers])} on average, from {number(middle[0])} at the start; the "
+            f"first word has {number(first[-1], 1)}. Both scales are linear; the right one is 26 "
+            "times longer."
         )
 
     steps = range(0, depth + 1, EVERY)
@@ -92,13 +96,13 @@ def stream() -> Flipbook:
         start={"sub_layers": steps[-1]},
         play="sub_layers",
         labels={"sub_layers": "sub-layers"},
-        size=(10.2, 3.6),
-        narrow=(3.5, 4.6),
+        size=(9.8, 3.6),
+        narrow=(3.25, 4.4),
     )
 
 
 def before_or_after(rms_norm: Norm) -> Flipbook:
-    """Put your norm before each sub-layer or after each sum: the stream, and what training makes of it."""
+    """Put the norm before each sub-layer or after each sum: what becomes of the stream."""
 
     @functools.cache
     def streams() -> dict[str, tuple[list[float], list[float]]]:
@@ -111,7 +115,7 @@ def before_or_after(rms_norm: Norm) -> Flipbook:
     def draw(fig: Figure, sub_layers: int) -> str:
         narrow, said = is_narrow(fig), []
         wide = [(0.05 + 0.335 * i, 0.16, 0.265, 0.73) for i in range(3)]
-        stacked = [(0.14, 0.74, 0.83, 0.2), (0.14, 0.42, 0.83, 0.2), (0.14, 0.09, 0.83, 0.2)]
+        stacked = [(0.19, 0.745, 0.78, 0.2), (0.19, 0.425, 0.78, 0.2), (0.19, 0.09, 0.78, 0.2)]
         size, share, loss = (fig.add_axes(box) for box in (stacked if narrow else wide))
         for kind, (sizes, shares) in streams().items():
             color, line, _ = LOOKS[kind]
@@ -130,31 +134,32 @@ def before_or_after(rms_norm: Norm) -> Flipbook:
                 )
                 says(drawn, f"{kind}: {percent(shares[sub_layers])} after {sub_layers} sub-layers")
                 said.append(f"{number(shown[-1])} and {percent(shares[sub_layers])} with {kind}")
-        size.set(title="size of the stream", xlim=(-1, DEPTH + 1), ylim=(0, TOP))
+        size.set(title="size of the stream", xlim=(-1, DEPTH + 1), ylim=(0, TOP), yticks=[0, 5, 10])
         share.set(title="the token's own vector in it", xlim=(-1, DEPTH + 1), ylim=(0, 1.05))
         share.set_yticks([0, 0.5, 1], ["0", "50 %", "100 %"])
         for axes in (size, share):
             axes.set_xticks(range(0, DEPTH + 1, 16))
             axes.set_xlabel("" if narrow and axes is size else "sub-layers passed")
-        size.legend(loc="center left" if narrow else "center right", fontsize=9)
+        share.legend(loc="upper right", fontsize=9)
         bars(loss, losses())
-        loss.set_title("loss after training" if narrow else "loss after training, by learning rate")
+        loss.set_title("loss after training")
         best = {kind: sorted(at[max(at)])[SEEDS // 2] for kind, at in losses().items()}
         return (
-            f"{sub_layers} of {DEPTH} sub-layers. Size of the stream, and how much of it is still the token's own "
-            f"vector: {'; '.join(said)}. At the largest learning rate the loss ends at {number(best[PRE])} with "
-            f"pre-norm and {number(best[POST])} with post-norm; who knows nothing has 1."
+            f"{sub_layers} of {DEPTH} sub-layers. Size of the stream, and how much of it is still "
+            f"the token's own vector: {'; '.join(said)}. At the largest learning rate the loss "
+            f"ends at {number(best[PRE])} with pre-norm and {number(best[POST])} with post-norm; "
+            "who knows nothing has 1."
         )
 
-    steps = range(0, DEPTH + 1, EVERY)
+    steps = range(0, DEPTH + 1, 2 * EVERY)
     return explore(
         draw,
         sub_layers=steps,
         start={"sub_layers": steps[-1]},
         play="sub_layers",
         labels={"sub_layers": "sub-layers"},
-        size=(10.2, 3.5),
-        narrow=(3.5, 5.6),
+        size=(9.8, 3.5),
+        narrow=(3.25, 5.3),
     )
 
 
@@ -187,37 +192,33 @@ def run(kind: str, rms_norm: Norm) -> tuple[list[float], list[float]]:
 
 
 def bars(axes: Axes, losses: dict[str, dict[float, list[float]]]) -> None:
-    """A pair of bars for each learning rate: the middle seed, and a line from the best to the worst."""
+    """A bar for each way and learning rate: the middle of three seeds, and dots for all three."""
     for shift, (kind, rates) in zip((-0.2, 0.2), losses.items(), strict=True):
-        color, line, _ = LOOKS[kind]
+        color, line, mark = LOOKS[kind]
         for place, (rate, seeds) in enumerate(rates.items()):
-            low, middle, high = (min(value, 1.15) for value in sorted(seeds))
-            (bar,) = axes.bar(
-                [place + shift], [middle], 0.36, color=color, alpha=2 * FAINT, edgecolor=color
-            )
-            bar.set(linestyle=line, gid=f"loss-{kind}-{place}")
-            axes.plot([place + shift] * 2, [low, high], color=color, linewidth=1.4, linestyle="-")
-            axes.text(place + shift, high + 0.03, number(middle), ha="center", fontsize=9)
-            says(
-                bar,
-                f"{kind}, learning rate {rate:g}: {number(low)}, {number(middle)} and {number(high)}",
-            )
+            shown = [min(value, HIGHEST) for value in sorted(seeds)]
+            x = place + shift
+            (bar,) = axes.bar([x], shown[1:2], 0.36, color=color, alpha=2 * FAINT, linestyle=line)
+            bar.set(edgecolor=color, gid=f"loss-{kind}-{place}")
+            axes.plot([x] * SEEDS, shown, mark, color=color, markersize=4, clip_on=False)
+            axes.text(x, 1.2, number(sorted(seeds)[1]), ha="center", fontsize=9, color=color)
+            told = ", ".join(number(value) for value in sorted(seeds))
+            says(bar, f"{kind}, learning rate {rate:g}: {told}")
     axes.axhline(1, color=INK, linewidth=0.8, linestyle=":")
     rates = next(iter(losses.values()))
     axes.set_xticks(range(len(rates)), [f"{rate:g}" for rate in rates])
-    axes.set(
-        ylim=(0, 1.3), xlim=(-0.5, len(rates) - 0.5), yticks=[0, 0.5, 1], xlabel="learning rate"
-    )
+    axes.set(ylim=(0, 1.35), xlim=(-0.5, len(rates) - 0.5), yticks=[0, 0.5, 1])
+    axes.set_xlabel("learning rate")
 
 
 def large(value: float) -> str:
-    """A size, in words that fit beside an arrow."""
-    return (
-        number(value)
-        if value < 1000
-        else f"{value:.0e}".replace("e+0", " · 10^").replace("e+", " · 10^")
-    )
+    """A size, short enough to stand beside an arrow."""
+    if value < 1000:
+        return number(value)
+    digit, _, exponent = f"{value:.0e}".partition("e+")
+    return f"{digit} · 10{str(int(exponent)).translate(ABOVE)}"
 
 
 def percent(share: float) -> str:
+    """A share as the reader expects it: 0.13 is 13 %."""
     return f"{100 * share:.0f} %" if share > 0.005 else "less than 1 %"

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch.nn import functional as F
 
 from plots.cells import EMPTY, NEW, REUSED, cells
@@ -124,8 +123,8 @@ def rotation(apply_rope: Rotate) -> Flipbook:
         pair=range(3),
         start={"position": 3, "pair": 0},
         play="position",
-        size=(10.2, 3.55),
-        narrow=(3.5, 3.9),
+        size=(9.8, 3.55),
+        narrow=(3.25, 3.7),
     )
 
 
@@ -246,8 +245,8 @@ def shift(apply_rope: Rotate, sinusoidal_positions: Table) -> Flipbook:
         distance=[2, 4],
         start={"position": 3, "distance": 2},
         play="position",
-        size=(10.2, 3.55),
-        narrow=(3.5, 4.1),
+        size=(9.8, 3.55),
+        narrow=(3.25, 3.9),
     )
 
 
@@ -293,5 +292,5 @@ def pairing(apply_rope: Rotate, apply_rope_half: Rotate) -> Flipbook:
         start={"coordinate": 2},
         play="coordinate",
         size=(9.4, 4.6),
-        narrow=(3.5, 2.4),
+        narrow=(3.25, 2.3),
     )

@@ -10,6 +10,7 @@ import torch
 from plots.flipbook import Flipbook, explore
 from plots.measures.rope import Rotate, Table, angles_at, in_model
 from plots.page import says
+from plots.rope_waves import color_scale
 from plots.style import FAINT, GREEN, GREY, INK, is_narrow, number, numbers, shade
 
 if TYPE_CHECKING:
@@ -40,50 +41,35 @@ def scores(apply_rope: Rotate, sinusoidal_positions: Table) -> Flipbook:
 
     def draw(fig: Figure, distance: int) -> str:
         narrow, told = is_narrow(fig), []
-        line = fig.add_axes((0.13, 0.12, 0.84, 0.29) if narrow else (0.745, 0.15, 0.245, 0.73))
+        line = fig.add_axes((0.13, 0.12, 0.84, 0.29) if narrow else (0.75, 0.15, 0.24, 0.73))
         for place, (name, matrix) in enumerate(matrices().items()):
-            wide = (0.055 + 0.31 * place, 0.15, 0.285, 0.73)
-            box = (0.15 + 0.43 * place, 0.54, 0.41, 0.4) if narrow else wide
-            axes = fig.add_axes(box)
+            wide = (0.055 + 0.305 * place, 0.15, 0.285, 0.73)
+            axes = fig.add_axes((0.15 + 0.43 * place, 0.54, 0.41, 0.4) if narrow else wide)
             _matrix(axes, matrix, name)
             if place and narrow:
                 axes.set_yticks([])
             axes.set(title=name, xlabel="position of k", ylabel="" if place else "position of q")
             along = np.diagonal(matrix, -distance)  # q stands `distance` places after k
             rows = np.arange(len(along)) + max(distance, 0)
-            for row, value in zip(rows, along, strict=True):
-                _outlined(
-                    axes,
-                    row,
-                    row - distance,
-                    f"{name}, q at {row}, k at {row - distance}: {number(value)}",
-                )
-            look = ("-", "o") if name == "rotated" else (":", "s")
-            line.plot(
-                rows,
-                along,
-                look[0],
-                marker=look[1],
-                markersize=5,
-                color=INK,
-                label=name,
-                gid=f"along-{name}",
-            )
+            _outline(axes, rows, rows - distance)
+            shape, mark = ("-", "o") if name == "rotated" else (":", "s")
+            look = {"marker": mark, "markersize": 5, "color": INK, "label": name}
+            line.plot(rows, along, shape, gid=f"along-{name}", **look)
             spread = float(np.ptp(along))
             told.append("is one number" if spread < LEVEL else f"wanders by {number(spread)}")
-        line.set(
-            xlim=(-0.5, PLACES - 0.5), ylim=(-0.65 * LIMIT, 1.35 * LIMIT), xlabel="position of q"
-        )
-        line.set(yticks=[0, 3, 6, 9, 12], xticks=range(0, PLACES, 6))
+        if not narrow:
+            color_scale(fig.add_axes((0.652, 0.15, 0.013, 0.73)), LIMIT)
+        line.set(xlim=(-0.5, PLACES - 0.5), ylim=(-0.65 * LIMIT, 1.35 * LIMIT))
+        line.set(xlabel="position of q", yticks=[0, 3, 6, 9, 12], xticks=range(0, PLACES, 6))
         line.axhline(0, color=GREY, linewidth=0.8)
         line.set_title("along the diagonal")
         line.legend(loc="lower left", fontsize=9, ncols=2, borderaxespad=0.1)
         steps = f"{abs(distance)} place{'s' if abs(distance) > 1 else ''}"
-        ahead = f"{steps} {'after' if distance > 0 else 'before'} k"
+        where = f"{steps} {'after' if distance > 0 else 'before'} k" if distance else "where k does"
         return (
-            f"Outlined: q stands {ahead if distance else 'where k stands'}. Along that diagonal the score "
-            f"{told[0]} where both are rotated, and {told[1]} where positions are added. "
-            f"Blue is above zero, orange below; the fullest colour is {LIMIT:g}."
+            f"Outlined: q stands {where}. Along that diagonal the score {told[0]} where both are "
+            f"rotated, and {told[1]} where positions are added. Blue is above zero, orange below; "
+            f"the fullest colour is {LIMIT:g}."
         )
 
     return explore(
@@ -91,27 +77,33 @@ def scores(apply_rope: Rotate, sinusoidal_positions: Table) -> Flipbook:
         distance=range(-6, 7),
         start={"distance": 1},
         play="distance",
-        size=(10.2, 3.7),
-        narrow=(3.5, 4.3),
+        size=(9.8, 3.6),
+        narrow=(3.25, 4.1),
     )
 
 
 def _matrix(axes: Axes, matrix: np.ndarray, name: str) -> None:
     """A row for each place of q, a column for each place of k."""
-    axes.imshow(shade(matrix, LIMIT), interpolation="none", gid=f"scores-{name}")
+    image = axes.imshow(shade(matrix, LIMIT), interpolation="none", gid=f"scores-{name}")
+    told = [
+        [f"{name}, q at {m}, k at {n}: {number(value)}" for n, value in enumerate(row)]
+        for m, row in enumerate(matrix)
+    ]
+    says(image, told)
     axes.set_xticks(range(0, PLACES, 6))
     axes.set_yticks(range(0, PLACES, 6))
     axes.tick_params(length=0, labelsize=9)
     axes.spines[:].set_visible(False)
 
 
-def _outlined(axes: Axes, row: int, column: int, text: str) -> None:
-    from matplotlib.patches import Rectangle
+def _outline(axes: Axes, rows: np.ndarray, columns: np.ndarray) -> None:
+    """Frame one cell in each of these rows."""
+    from matplotlib.collections import PolyCollection
 
-    cell = Rectangle(
-        (column - 0.46, row - 0.46), 0.92, 0.92, fill=False, edgecolor=INK, linewidth=1.4
-    )
-    says(axes.add_patch(cell), text)
+    corners = np.array([(-0.46, -0.46), (0.46, -0.46), (0.46, 0.46), (-0.46, 0.46)])
+    cells = [corners + middle for middle in np.stack((columns, rows), axis=-1)]
+    look = {"facecolors": "none", "edgecolors": INK, "linewidths": 1.4}
+    axes.add_collection(PolyCollection(cells, gid="diagonal", **look))
 
 
 def decay(apply_rope: Rotate) -> Flipbook:
@@ -157,8 +149,9 @@ def decay(apply_rope: Rotate) -> Flipbook:
         )
         (first, near, far), (_, _, noise) = said
         return (
-            f"Base {base:,}. Equal vectors: q·k/d is {number(first)} at distance 0, {number(near)} at 16, and on "
-            f"average {number(far)} from {FAR // 2} to {FAR}. Random ones: {number(noise)} there, on average."
+            f"Base {base:,}. Equal vectors: q·k/d is {number(first)} at distance 0, {number(near)} "
+            f"at 16, and on average {number(far)} from {FAR // 2} to {FAR}. Random ones: "
+            f"{number(noise)} there, on average."
         )
 
     return explore(
@@ -166,6 +159,6 @@ def decay(apply_rope: Rotate) -> Flipbook:
         base=[100, 10_000, 500_000],
         start={"base": 10_000},
         play="base",
-        size=(10.0, 3.4),
-        narrow=(3.5, 4.2),
+        size=(9.8, 3.4),
+        narrow=(3.25, 4.0),
     )

@@ -44,7 +44,7 @@ def heatmap(sinusoidal_positions: Table) -> Flipbook:
             "the table" if narrow else f"{POSITIONS} positions × {DIMENSIONS} dimensions"
         )
         left.axvspan(2 * pair, 2 * pair + 2, fill=False, edgecolor=INK, linewidth=2, gid="pair")
-        _scale(bar)
+        color_scale(bar, 1)
         columns = range(2 * pair, 2 * pair + 2)
         rows = np.arange(POSITIONS) + 0.5  # the middle of each row of the table
         for column, color, line in zip(columns, (BLUE, ORANGE), ("-", "--"), strict=True):
@@ -64,9 +64,9 @@ def heatmap(sinusoidal_positions: Table) -> Flipbook:
         wave = 2 * math.pi * BASE ** (2 * pair / DIMENSIONS)
         alike = np.abs(np.diff(table[:, columns], axis=0)).max()
         return (
-            f"Dimensions {columns[0]} (blue, solid) and {columns[1]} (orange, dashed), outlined in the "
-            f"table: one wave takes {_positions(wave)} positions. From one position to the next they "
-            f"change by up to {alike:.2g}."
+            f"Dimensions {columns[0]} (blue, solid) and {columns[1]} (orange, dashed), outlined in "
+            f"the table: one wave takes {_positions(wave)} positions. From one position to the "
+            f"next they change by up to {alike:.2g}."
         )
 
     return explore(
@@ -74,8 +74,8 @@ def heatmap(sinusoidal_positions: Table) -> Flipbook:
         pair=range(DIMENSIONS // 2),
         start={"pair": 4},
         play="pair",
-        size=(10.0, 4.6),
-        narrow=(3.5, 3.8),
+        size=(9.8, 4.6),
+        narrow=(3.25, 3.6),
     )
 
 
@@ -89,12 +89,12 @@ def _shaded(axes: Axes, table: np.ndarray, box: tuple[int, ...], gid: str) -> No
     axes.imshow(colours, aspect="auto", interpolation="none", gid=gid, extent=box)
 
 
-def _scale(axes: Axes) -> None:
-    """What the colours mean, from 1 down to −1."""
+def color_scale(axes: Axes, limit: float) -> None:
+    """What the colours mean, from `limit` down to its negative."""
     _shaded(axes, np.linspace(1, -1, 33)[:, None], (0, 1, -1, 1), "scale")
     axes.set(xticks=[])
     axes.yaxis.tick_right()
-    axes.set_yticks([-1, 0, 1], ["−1", "0", "1"])
+    axes.set_yticks([-1, 0, 1], [f"−{limit:g}", "0", f"{limit:g}"])
     axes.tick_params(length=0, labelsize=9, pad=2)
 
 
@@ -129,8 +129,8 @@ def clocks(rope_frequencies: Callable[..., Tensor], rope_angles: Rotate) -> Flip
         base=[10_000, 500_000],
         start={"position": 7, "base": 10_000},
         play="position",
-        size=(10.0, 2.0),
-        narrow=(3.5, 3.1),
+        size=(9.8, 2.0),
+        narrow=(3.25, 2.9),
     )
 
 

@@ -26,10 +26,15 @@ Norm = Callable[..., Tensor]
 GAINS, SEEDS = (0.25, 0.5, 1.0, 2.0, 4.0), 3
 STEPS = 20 if short() else 100
 WORST = 10.0  # losses above it, and NaN, count as this: training has diverged
-NONE, CENTRED, SCALED, BOTH = "no norm", "re-centring only", "re-scaling (RMSNorm)", "both (LayerNorm)"
+NONE, CENTRED, SCALED, BOTH = (
+    "no norm",
+    "re-centring only",
+    "re-scaling (RMSNorm)",
+    "both (LayerNorm)",
+)
 WEIGHTS = [(BLUE, ":"), (BLUE, "--"), (INK, "-"), (ORANGE, "--"), (ORANGE, ":")]  # by size
 LOST = 1.6  # a loss beyond it is not drawn: who knows nothing has 1
-RATES, RATE_STEPS = (0.01, 0.02, 0.03), 10 if short() else 60
+RATES, RATE_STEPS, RATE_BLOCKS = (0.01, 0.02, 0.03), 5 if short() else 40, 12
 RESIDUAL, PLAIN = "residual blocks", "plain stack"
 
 
@@ -70,8 +75,8 @@ def training(layer_norm: Norm, rms_norm: Norm) -> Flipbook:
     def draw(fig: Figure, network: str, steps: int) -> str:
         narrow, said = is_narrow(fig), []
         for place, (name, curves) in enumerate(losses(network).items()):
-            wide = (0.05 + 0.238 * place, 0.24, 0.222, 0.63)
-            folded = (0.13 + 0.45 * (place % 2), 0.6 - 0.43 * (place // 2), 0.41, 0.33)
+            wide = (0.045 + 0.239 * place, 0.27, 0.22, 0.62)
+            folded = (0.13 + 0.45 * (place % 2), 0.65 - 0.38 * (place // 2), 0.39, 0.28)
             axes = fig.add_axes(folded if narrow else wide)
             lost = _curves(axes, curves, steps, name)
             axes.set(
@@ -81,7 +86,7 @@ def training(layer_norm: Norm, rms_norm: Norm) -> Flipbook:
                 [0, 0.5, 1, 1.5],
                 ["0", "0.5", "1", "1.5"] if place % (2 if narrow else 4) == 0 else [],
             )
-            axes.set_title(name, fontsize=10.5 if narrow else 12)
+            axes.set_title(name, fontsize=9 if narrow else 12)
             axes.set_xlabel("" if narrow and place < 2 else "step")
             middle = [
                 sorted(row)[1]
@@ -94,19 +99,7 @@ def training(layer_norm: Norm, rms_norm: Norm) -> Flipbook:
                 if lost
                 else f"{name}: {run}"
             )
-        handles = fig.axes[0].lines[: len(GAINS)]
-        fig.legend(
-            handles,
-            [f"{gain:g}×" for gain in GAINS],
-            title="size of the weights at the start" if not narrow else None,
-            ncols=5,
-            loc="lower center",
-            fontsize=9,
-            title_fontsize=9,
-            handlelength=1.8,
-            columnspacing=1.2,
-            borderaxespad=0.1,
-        )
+        _key(fig, narrow)
         return (
             f"{network.capitalize()}, loss after {steps} steps, 1 is knowing nothing. "
             + "; ".join(said)
@@ -120,8 +113,8 @@ def training(layer_norm: Norm, rms_norm: Norm) -> Flipbook:
         steps=[STEPS * tenths // 10 for tenths in (0, 1, 2, 4, 6, 8, 10)],
         start={"steps": STEPS},
         play="steps",
-        size=(10.2, 3.9),
-        narrow=(3.5, 4.8),
+        size=(9.8, 3.9),
+        narrow=(3.25, 4.6),
     )
 
 
@@ -142,29 +135,32 @@ def _curves(axes: Axes, curves: Tensor, steps: int, name: str) -> int:
         low, high = (_loss(edge) for edge in (min(seeds), max(seeds)))
         says(
             drawn,
-            f"{name}, weights {gain:g}×: {_loss(shown[-1])} after {steps} steps, three seeds {low} to {high}",
+            f"{name}, weights {gain:g}×: {_loss(shown[-1])} after {steps} steps, "
+            f"three seeds {low} to {high}",
         )
         if end < len(shown):
             lost += 1
-            axes.plot(
-                [max(end - 0.5, 0)],
-                [1.6 - 0.09 * lost],
-                "x",
-                color=color,
-                markersize=8,
-                mew=2.2,
-                clip_on=False,
-            )
+            look = {"color": color, "markersize": 7, "mew": 2, "clip_on": False}
+            axes.plot([end + 0.08 * lost * STEPS], [LOST], "x", **look)
+    if lost:
+        axes.text(0.95, 0.78, f"{lost} of {len(GAINS)} lost", ha="right", transform=axes.transAxes)
     return lost
+
+
+def _key(fig: Figure, narrow: bool) -> None:
+    """Which line is which size of the weights."""
+    from matplotlib.lines import Line2D
+
+    lines = [Line2D([], [], color=color, linestyle=line) for color, line in WEIGHTS]
+    names = [f"{gain:g}×" for gain in GAINS]
+    look = {"fontsize": 9, "title_fontsize": 9, "columnspacing": 1.0, "borderaxespad": 0.1}
+    title = "size of the weights at the start"
+    columns = 3 if narrow else 5
+    fig.legend(lines, names, title=title, ncols=columns, loc="lower center", **look)
 
 
 def _loss(value: float) -> str:
     return "above 10" if value >= WORST else number(value, 3)
-
-
-@functools.cache
-def _unit(width: int) -> Tensor:
-    return torch.ones(width)
 
 
 def at_rates(rms_norm: Norm, after: bool) -> dict[float, list[float]]:
@@ -172,34 +168,31 @@ def at_rates(rms_norm: Norm, after: bool) -> dict[float, list[float]]:
 
     Returns the losses of three seeds at each rate; who knows nothing has 1.
     """
-    width, blocks = 32, 12
-
-    def forward(x: Tensor, layers: list[Tensor]) -> Tensor:
-        for up, down in zip(layers[::2], layers[1::2], strict=True):
-            if after:
-                x = rms_norm(x + torch.relu(x @ up) @ down, _unit(width))
-            else:
-                x = x + torch.relu(rms_norm(x, _unit(width)) @ up) @ down
-        return rms_norm(x, _unit(width))
-
-    rates = torch.tensor(RATES).reshape(-1, 1, 1, 1)
+    width, ones = 32, torch.ones(32)
     x, y, drawn = task(64)
-    weights = [drawn(8, width)] + [
-        drawn(*shape) for _ in range(blocks) for shape in ((width, 2 * width), (2 * width, width))
-    ]
-    weights = [
-        w.expand(len(RATES), -1, -1, -1).clone().requires_grad_()
-        for w in [*weights, drawn(width, 1)]
-    ]
+
+    def loss(weights: list[Tensor]) -> Tensor:
+        h = x @ weights[0]
+        for up, down in zip(weights[2::2], weights[3::2], strict=True):
+            if after:
+                h = rms_norm(h + torch.relu(h @ up) @ down, ones)
+            else:
+                h = h + torch.relu(rms_norm(h, ones) @ up) @ down
+        h = rms_norm(h, ones) @ weights[1]
+        return (h.squeeze(-1) - y).square().mean(-1)  # (rates, seeds)
+
+    weights = [drawn(8, width), drawn(width, 1)]
+    for _ in range(RATE_BLOCKS):
+        weights += [math.sqrt(2) * drawn(width, 2 * width), drawn(2 * width, width)]
+    weights = [w.expand(len(RATES), -1, -1, -1).clone().requires_grad_() for w in weights]
+    rates = torch.tensor(RATES).reshape(-1, 1, 1, 1)
     with one_thread():
-        for _ in range(RATE_STEPS + 1):
-            h = forward(x @ weights[0], weights[1:-1])
-            error = ((h @ weights[-1]).squeeze(-1) - y).square().mean(-1)  # (rates, seeds)
-            slopes = torch.autograd.grad(error.sum(), weights)
+        for _ in range(RATE_STEPS):
+            slopes = torch.autograd.grad(loss(weights).sum(), weights)
             with torch.no_grad():
                 for weight, slope in zip(weights, slopes, strict=True):
                     weight -= rates * slope
-    ends = error.detach().nan_to_num(WORST).clamp(max=WORST)
+        ends = loss(weights).detach().nan_to_num(WORST).clamp(max=WORST)
     return {rate: row.tolist() for rate, row in zip(RATES, ends, strict=True)}
 
 
