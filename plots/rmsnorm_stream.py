@@ -213,6 +213,8 @@ def bars(axes: Axes, losses: dict[str, dict[float, list[float]]]) -> None:
 
 def large(value: float) -> str:
     """A size, short enough to stand beside an arrow."""
+    if not math.isfinite(value):
+        return "not a number"
     if value < 1000:
         return number(value)
     digit, _, exponent = f"{value:.0e}".partition("e+")
@@ -221,4 +223,6 @@ def large(value: float) -> str:
 
 def percent(share: float) -> str:
     """A share as the reader expects it: 0.13 is 13 %."""
+    if not math.isfinite(share):
+        return "nothing to measure"
     return f"{100 * share:.0f} %" if share > 0.005 else "less than 1 %"
