@@ -42,9 +42,9 @@ plot.stream()
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# About 30: nearly 300 times what it began with. And one word is special. In the twelfth block the first word jumps to 946, wherever the
-# sentence goes; trained models often park such a *massive activation* on the first token
-# ([2402.17762](https://arxiv.org/abs/2402.17762)).
+# About 30: nearly 300 times what it began with. And one word is special. In the twelfth block the first word jumps to 946. It does so in
+# other sentences too (750 to 1,150 in four that we tried): many trained models have such *massive activations*, often on the first
+# token ([2402.17762](https://arxiv.org/abs/2402.17762)).
 #
 # </details>
 #

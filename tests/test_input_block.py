@@ -93,7 +93,7 @@ def test_vowels_find_each_other_only_when_there_is_something_to_learn() -> None:
     vowels, consonants, capitals = cosines(right.caption(steps=600))
     assert vowels > consonants + 0.15 > capitals + 0.3
     before, after = (boxes_spread(right.figure(steps=steps)) for steps in (0, 600))
-    assert after > 2 * before
+    assert after > 1.5 * before  # at first they are a heap, in which none covers another
 
     frozen = plot.embeddings(*parts[:2], lambda ids, table: table.detach()[ids], worked.make_batch)
     assert cosines(frozen.caption(steps=600)) == cosines(frozen.caption(steps=0))
@@ -120,7 +120,7 @@ def boxes_spread(figure: Figure) -> float:
 def test_merging_counts_what_the_learner_counts() -> None:
     right = plot.merging(worked.count_pairs, worked.merge_pair)
     assert "After 0 merges: 23 tokens for 23 characters" in right.caption(merges=0)
-    assert "“abr” + “a” (4 of 14 pairs); it becomes token 258" in right.caption(merges=2)
+    assert "“abr” + “a” (4 of 14 pairs, underlined); it becomes token 258" in right.caption(merges=2)
     figure = right.figure(merges=2)
     assert [len(boxes_of(figure, f"box-{row}")) for row in range(3)] == [23, 19, 15]
     assert len(figure.findobj(lambda artist: artist.get_gid() == "next")) == 4
