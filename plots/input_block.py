@@ -160,7 +160,9 @@ def _mark_pairs(axes: Axes, ids: list[int], pair: Pair, names: dict[int, str], y
         width = len(names.get(here, "?"))
         if (here, after) == pair:
             end = x + width + len(names.get(after, "?"))
-            axes.plot([x + 0.12, end - 0.12], [y - 0.12] * 2, "-", color=INK, linewidth=2.4)
+            axes.plot(
+                [x + 0.12, end - 0.12], [y - 0.12] * 2, "-", color=INK, linewidth=2.4, gid="next"
+            )
         x += width
 
 

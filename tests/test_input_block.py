@@ -120,7 +120,9 @@ def boxes_spread(figure: Figure) -> float:
 def test_merging_counts_what_the_learner_counts() -> None:
     right = plot.merging(worked.count_pairs, worked.merge_pair)
     assert "After 0 merges: 23 tokens for 23 characters" in right.caption(merges=0)
-    assert "“abr” + “a” (4 of 14 pairs, underlined); it becomes token 258" in right.caption(merges=2)
+    assert "“abr” + “a” (4 of 14 pairs, underlined); it becomes token 258" in right.caption(
+        merges=2
+    )
     figure = right.figure(merges=2)
     assert [len(boxes_of(figure, f"box-{row}")) for row in range(3)] == [23, 19, 15]
     assert len(figure.findobj(lambda artist: artist.get_gid() == "next")) == 4
