@@ -121,7 +121,7 @@ def merging(count_pairs: Callable[..., Any], merge_pair: Callable[..., Any]) -> 
         if best:
             _mark_pairs(left, ids, best[0], names, -merges)
         frame(left, len(ABRACADABRA) + (1.8 if narrow else 4.2), (-MOST_MERGES - 0.3, 0.85))
-        low = fig.add_axes((0.3, 0.11, 0.66, 0.28) if narrow else (0.78, 0.14, 0.2, 0.72))
+        low = fig.add_axes((0.04, 0.11, 0.92, 0.28) if narrow else (0.78, 0.14, 0.2, 0.72))
         for place, pair in enumerate(best):
             color = BLUE if place == 0 else GREY
             (bar,) = low.barh([place], [counts[pair]], 0.7, color=color, alpha=0.6)
@@ -130,7 +130,9 @@ def merging(count_pairs: Callable[..., Any], merge_pair: Callable[..., Any]) -> 
                 bar, f"{visible(names[pair[0]])} + {visible(names[pair[1]])}: {counts[pair]} times"
             )
         shown = [f"{visible(names[a])} + {visible(names[b])}" for a, b in best]
-        low.set_yticks(range(len(best)), shown)
+        low.set_yticks(range(len(best)), [""] * len(best) if narrow else shown)
+        for place, label in enumerate(shown if narrow else []):  # long words do not fit beside it
+            low.text(0.08, place, label, va="center", fontsize=10)
         low.set(xlim=(0, 4.3), ylim=(4.6, -0.6), xlabel="how often", xticks=range(5))
         low.tick_params(length=0)
         state = f"After {merges} merges: {len(ids)} tokens for {len(ABRACADABRA)} characters."

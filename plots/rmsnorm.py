@@ -195,7 +195,7 @@ def directions(layer_norm: Norm, rms_norm: Norm) -> Flipbook:
         x, results, narrow = vector(degrees), {}, is_narrow(fig)
         for place, (name, (color, line, gid, norm)) in enumerate(norms.items()):
             axes = fig.add_axes((0.01 + 0.5 * place, 0, 0.48, 0.8 if narrow else 0.9))
-            plane(axes, 2.6, circle=math.sqrt(2))
+            plane(axes, 3.2 if narrow else 2.6, circle=math.sqrt(2))
             axes.plot([-2.2, 2.2], [2.2, -2.2], ":", color=GREY, linewidth=1)
             if not narrow:
                 axes.text(1.35, -2.1, "mean 0", color=GREY, fontsize=10)

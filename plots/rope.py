@@ -86,7 +86,7 @@ def rotation(apply_rope: Rotate) -> Flipbook:
             (middle, "rotations", 1.0),
             (right, "rotated words", length),
         ):
-            plane(axes, 1.32)
+            plane(axes, 1.8 if narrow else 1.32)
             ring(axes, circle)
             axes.set_title(title)
         spots = range(8) if step > 0.1 else {0, 7} - {position - 1, position + 1}  # room for all?
@@ -211,7 +211,7 @@ def shift(apply_rope: Rotate, sinusoidal_positions: Table) -> Flipbook:
         for place, (name, both) in enumerate(ways.items()):
             wide = (0.01 + 0.33 * place, 0, 0.31, 0.89)
             axes = fig.add_axes((0.51 * place, 0.5, 0.49, 0.43) if narrow else wide)
-            plane(axes, 2.4 if narrow else 2.15)
+            plane(axes, 2.7 if narrow else 2.15)
             axes.set_title(name)
             between(axes, *(v[position] for v in both))
             for v, label, color, line in zip(both, "qk", (QUERY, KEY), ("-", "--"), strict=True):
