@@ -12,6 +12,7 @@ from torch import Tensor
 from assets.shakespeare import text
 from plots.boxes import box_row, frame, visible
 from plots.flipbook import Flipbook, explore
+from plots.input_block_split import beside_llama
 from plots.input_block_tokens import Merges, Pair, bytes_of, color_of, learned, seen, tokens
 from plots.measure import medians
 from plots.measures.input_block import embeddings
@@ -23,12 +24,21 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["embeddings", "learned", "merging", "speed", "tokens", "training", "windows"]
+__all__ = [
+    "beside_llama",
+    "embeddings",
+    "learned",
+    "merging",
+    "speed",
+    "tokens",
+    "training",
+    "windows",
+]
 
 LINE = "First Citizen: Speak, speak."
 STRETCH = 14  # of its characters, on a narrow screen
 ABRACADABRA = "abracadabra abracadabra"
-MOST_MERGES = 8  # after which no pair of it is left
+MOST_MERGES = 8  # after which two tokens are left
 SHORT = 2_000  # characters
 
 

@@ -1,13 +1,13 @@
 # %% [markdown]
 # # 02 · RMSNorm
 #
+# *60 minutes: 35 to read and try, 25 to write. The cells run for about 20 seconds, most of them in 2.5 and 2.6.*
+#
 # A token's vector travels through the model in a **residual stream**: 64 times in Llama 3 8B a sub-layer reads it and adds something
 # to it. Nothing ever makes it smaller. So before each sub-layer reads the stream, a small function brings what it reads to size 1.
 # In this lab you write that function, and the two older ones that it came from:
 #
 # BatchNorm (2015) → LayerNorm (2016) → **RMSNorm** (2019), each simpler than the one before.
-#
-# About 50 minutes. Nothing in this lab makes you wait longer than ten seconds.
 
 # %% id="setup"
 import sys
@@ -403,8 +403,8 @@ plot.timing(layer_norm, rms_norm)
 #
 # </details>
 #
-# Each token's vector now has a good size. But look at what the model knows: a bag of vectors. "dog bites man" and "man
-# bites dog" are the same bag. The next lab, **03 · Rotary position embedding**, gives them their places.
+# What a sub-layer reads now has a good size. But look at what the model knows so far: a bag of vectors. "dog bites man" and "man bites dog" are the same
+# bag. The next lab, **03 · Rotary position embedding**, gives them their places.
 #
 # Two cells are left: the first keeps your functions for the labs to come, the second grades this one.
 

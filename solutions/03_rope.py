@@ -1,6 +1,9 @@
 # %% [markdown]
 # # 03 · Rotary position embedding
 #
+# *75 minutes without 3.6 to 3.8, which may be skipped: 45 to read and try, 30 to write. With them it takes 100. The cells run for about 20 seconds, most of them
+# to draw.*
+#
 # "dog bites man" is no news, and "man bites dog" is. They contain the same three words, so the difference is where the
 # words stand. There are three ways to tell a model:
 #
@@ -184,14 +187,14 @@ for sentence, x in (("dog bites man", dog_bites_man), ("man bites dog", man_bite
 # learns 32 numbers per head, for ranges of distances that grow; all distances beyond 128 share one. ALiBi,
 # [2108.12409](https://arxiv.org/abs/2108.12409), learns nothing: it takes off a fixed amount for each step of distance.)
 #
-# Could q and k carry their positions *themselves*, each without knowing of the other, so that the plain dot product
-# shows the distance and nothing else?
+# Could q and k carry their positions *themselves*, neither knowing the other's, so that the plain dot product shows
+# the distance and nothing else?
 
 # %% [markdown]
 # ## 3.2 Rotate
 #
-# Wanted is a function f that writes a position into a vector, such that f(q, m) · f(k, n) depends on q, k and n − m
-# only. Take vectors with two numbers. A dot product is length times length times the cosine of the angle **between**
+# We want a function f that writes a position into a vector, such that f(q, m) · f(k, n) depends only on q, k and n − m.
+# Take vectors with two numbers. A dot product is length times length times the cosine of the angle **between**
 # the two:
 #
 # $$q \cdot k = |q|\,|k| \cos(\varphi_k - \varphi_q)$$
@@ -542,8 +545,9 @@ check.apply_rope_complex(apply_rope_complex)
 # i + d/2). Readers report it as a bug again and again
 # ([transformers#25199](https://github.com/huggingface/transformers/issues/25199),
 # [#34741](https://github.com/huggingface/transformers/issues/34741)). It is not: the weights on Hugging Face are
-# **permuted** to match. Whoever mixes the two gets a model that runs and writes nonsense
-# ([TinyLlama#24](https://github.com/jzhang38/TinyLlama/issues/24)).
+# **permuted** to match, and who converts them has to permute them back. llama.cpp once got that wrong for models with fewer keys than
+# queries (lab 06): TinyLlama ran, and wrote gibberish ([TinyLlama#24](https://github.com/jzhang38/TinyLlama/issues/24), mended in
+# [llama.cpp#3364](https://github.com/ggml-org/llama.cpp/pull/3364)).
 #
 # | layout | a vector with d = 6 | who |
 # |---|---|---|
@@ -704,7 +708,7 @@ show("base  10,000", lambda: slow_hands(10_000.0))
 show("base 500,000", lambda: slow_hands(500_000.0))
 
 # %% [markdown]
-# Here lies RoPE's limit too. A formula gives angles for any position, but a model knows only those that it has met in
+# This is RoPE's limit, too. A formula gives angles for any position, but a model knows only those that it met in
 # training. Beyond the trained length the slow hands point where they have never been, and quality collapses: LLaMA
 # trained on 2,048 positions does not simply read 4,096 (Chen et al., [2306.15595](https://arxiv.org/abs/2306.15595)).
 # **RoPE does not extrapolate by itself.** Llama 3.1 slows its slow hands down by a factor of 8 and trains on with

@@ -2,6 +2,7 @@
 
 import doctest
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,9 +15,11 @@ from assets import shakespeare
 from checks import input_block as check
 from plots import boxes
 from plots import input_block as plot
+from plots import input_block_split as splitting
 from plots import input_block_tokens as growing
 from solutions.my_llama import input_block as worked
 
+ROOT = Path(__file__).resolve().parents[1]
 SHORT = 3_000  # characters: enough for merges that tell right from wrong
 
 
@@ -227,6 +230,52 @@ def grown(name: str) -> Any:
     return lambda answer: plot.tokens(**answers | {name: answer})
 
 
+def the_split() -> Any:
+    """`split_words`, as it is written in the lab."""
+    source = (ROOT / "solutions" / "01_input_block.py").read_text(encoding="utf-8")
+    cell = source.partition('id="split-words"')[2].partition("print(split_words")[0]
+    names: dict[str, Any] = {}
+    exec(cell, names)
+    return names["split_words"]
+
+
+LLAMA_3 = (  # meta-llama/llama3, llama/tokenizer.py
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+
+
+def test_the_split_is_llama_3_s() -> None:
+    regex = pytest.importorskip("regex")
+    texts = ["In 1599 he'll say: To be", "naïve café 😀  _x_1", "  a\n\n b\t\tc ", "世界 123456"]
+    for text in (shakespeare.text(), *texts):
+        assert the_split()(text) == regex.findall(LLAMA_3, text)
+    assert tuple(the_split()(splitting.LLAMA_SENTENCE)) == splitting.LLAMA_PIECES
+
+
+def beside(name: str) -> Any:
+    names = ("count_pairs", "merge_pair", "train_bpe", "encode_bpe")
+    answers = {n: getattr(worked, n) for n in names} | {"split_words": the_split()}
+    return lambda answer: plot.beside_llama(**answers | {name: answer})
+
+
+@pytest.mark.usefixtures("short_training")
+def test_merges_cross_no_cut() -> None:
+    splitting.learned_by_word.cache_clear()
+    split = the_split()
+    merges = splitting.learned_by_word(worked.count_pairs, worked.merge_pair, split)
+    for token in range(256, 256 + len(merges)):
+        text = growing.bytes_of(token, merges).decode(errors="replace")
+        assert "\ufffd" in text or len(split(text)) == 1, text
+    # one after the other, as slowly as can be
+    words = [list(word.encode()) for word in split(growing.seen())]
+    counts: dict[tuple[int, int], int] = {}
+    for word in words:
+        for pair, times in worked.count_pairs(word).items():
+            counts[pair] = counts.get(pair, 0) + times
+    assert counts[merges[0]] == max(counts.values())
+
+
 def embedded(name: str) -> Any:
     answers = {n: getattr(worked, n) for n in ("build_vocab", "encode", "embed", "make_batch")}
     return lambda answer: plot.embeddings(**answers | {name: answer})
@@ -247,6 +296,9 @@ WRONG = [
     ("train_bpe", grown("train_bpe"), ("counted_once", "rarest", "never_merged")),
     ("encode_bpe", grown("encode_bpe"), ("no_merges", "first_place_only", "one_pass")),
     ("decode_bpe", grown("decode_bpe"), ("bytes_only", "one_level", "halves_exchanged")),
+    ("count_pairs", beside("count_pairs"), ("two_apart", "blocks_of_two", "once_each")),
+    ("merge_pair", beside("merge_pair"), ("keeps_second", "first_only", "first_id_only")),
+    ("encode_bpe", beside("encode_bpe"), ("no_merges", "first_place_only", "one_pass")),
     ("embed", embedded("embed"), ("detached", "same_row", "row_of_the_position")),
     ("make_batch", embedded("make_batch"), ("not_shifted", "next_window", "swapped")),
 ]
