@@ -118,35 +118,23 @@ def decay(apply_rope: Rotate) -> Flipbook:
             there = apply_rope(k.expand(-1, FAR + 1, -1).clone(), angles)
             score = numbers((there * apply_rope(q.clone(), angles[:1])).sum(-1) / HEAD_DIM)
             axes = fig.add_subplot(2, 1, place + 1) if narrow else fig.add_subplot(1, 2, place + 1)
-            thin = len(score) > 1
+            several, mean = len(score) > 1, score.mean(0)
+            color, width = (GREY, 0.8) if several else (INK, 1.4)
             for row in score:
-                axes.plot(
-                    row,
-                    "-",
-                    color=GREY if thin else INK,
-                    linewidth=0.8 if thin else 1.4,
-                    gid=f"scores-{place}",
-                )
-            if thin:
-                mean = score.mean(0)
-                axes.plot(
-                    mean, "-", color=GREEN, linewidth=2, gid="mean", label=f"mean of {RANDOM} pairs"
-                )
+                axes.plot(row, "-", color=color, linewidth=width, gid=f"scores-{place}")
+            if several:
+                axes.plot(mean, "-", color=GREEN, gid="mean", label=f"mean of {RANDOM} pairs")
                 axes.legend(loc="upper right", fontsize=9)
+            for distance in range(0, FAR + 1, 32):
+                (spot,) = axes.plot([distance], [mean[distance]], "o", color=color, markersize=3)
+                says(spot, f"{name}, distance {distance}: {number(mean[distance])}")
             axes.axhline(0, color=INK, linewidth=0.8, alpha=2 * FAINT)
             axes.set(ylim=(-0.45, 1.05), xlim=(0, FAR), title=name, yticks=[0, 0.5, 1])
             axes.set(ylabel="" if place and not narrow else "q·k / d")
             axes.set_xlabel("" if narrow and not place else "distance of k from q")
             said.append([score[:, 0].mean(), score[:, 16].mean(), score[:, FAR // 2 :].mean()])
-        room = (0.17, 0.1, 0.94, 0.3) if narrow else (0.065, 0.16, 0.9, 0.1)
-        fig.subplots_adjust(
-            left=room[0],
-            right=0.98,
-            bottom=room[1] + 0.02,
-            top=room[2],
-            hspace=room[3],
-            wspace=0.12,
-        )
+        left, low, high, gap = (0.17, 0.12, 0.94, 0.3) if narrow else (0.065, 0.18, 0.9, 0.1)
+        fig.subplots_adjust(left, low, 0.98, high, wspace=0.12, hspace=gap)
         (first, near, far), (_, _, noise) = said
         return (
             f"Base {base:,}. Equal vectors: q·k/d is {number(first)} at distance 0, {number(near)} "

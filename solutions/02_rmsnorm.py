@@ -4,7 +4,7 @@
 # *60 minutes: 35 to read and try, 25 to write. The cells run for about 20 seconds, most of them in 2.5 and 2.6.*
 #
 # A token's vector travels through the model in a **residual stream**: 64 times in Llama 3 8B a sub-layer reads it and adds something
-# to it. Nothing ever makes it smaller. So before each sub-layer reads the stream, a small function brings what it reads to size 1.
+# to it. Nothing ever divides it. So before each sub-layer reads the stream, a small function brings what it reads to size 1.
 # In this lab you write that function, and the two older ones that it came from:
 #
 # BatchNorm (2015) → LayerNorm (2016) → **RMSNorm** (2019), each simpler than the one before.
@@ -44,7 +44,7 @@ plot.stream()
 #
 # About 30: nearly 300 times what it began with. And one word is special. In the twelfth block the first word jumps to 946. It does so in
 # other sentences too (750 to 1,150 in four that we tried): many trained models have such *massive activations*, often on the first
-# token ([2402.17762](https://arxiv.org/abs/2402.17762)).
+# token ([2402.17762](https://arxiv.org/abs/2402.17762)). The last two blocks take most of it away again, by adding the opposite.
 #
 # </details>
 #
@@ -337,7 +337,7 @@ plot.before_or_after(rms_norm)
 # </details>
 #
 # Xiong et al. ([2002.04745](https://arxiv.org/abs/2002.04745)) worked this out: post-norm needs a careful warm-up of the learning rate, pre-norm
-# hardly any. The price is on the left. The stream grows, so each sub-layer adds a smaller share of it, and the last ones change little.
+# hardly any. The price is on the left. The stream grows, so a later sub-layer has to add more to change as much: look at the bars of the last blocks in 2.0.
 
 # %% [markdown]
 # ## 2.7 What it costs
@@ -359,8 +359,8 @@ plot.timing(layer_norm, rms_norm)
 # | one RMSNorm: read x, write the result | 4,096 | 16 thousand | about 16 thousand |
 # | its neighbour, W_q: 4,096 × 4,096 weights | 16.8 million | 34 million | 34 million |
 #
-# A norm does about one FLOP for each byte that it moves, and a GPU can do hundreds. So its time is the time of moving bytes, and of starting the
-# kernel. Your lines are half a dozen operations for torch, and each writes its result to memory for the next to read. A fused kernel reads x once.
+# For a single token both do about one FLOP for each byte, and a GPU could do hundreds. With a thousand tokens W_q still reads its weights once and does a thousand times
+# the work. The norm moves a thousand times the bytes, so it stays at one FLOP a byte. Its time is the time of moving bytes, and of starting the kernel. Your lines are half a dozen operations for torch, and each writes its result to memory for the next to read. A fused kernel reads x once.
 #
 # Serving engines go one step further. Before each norm stands a sum, x + f(…). Apart, sum and norm move five vectors: read two, write
 # one, read it again, write one. Together they move four, in one kernel instead of two. vLLM calls that kernel `fused_add_rms_norm`
