@@ -297,7 +297,7 @@ WRONG = [
     ("encode_bpe", grown("encode_bpe"), ("no_merges", "first_place_only", "one_pass")),
     ("decode_bpe", grown("decode_bpe"), ("bytes_only", "one_level", "halves_exchanged")),
     ("count_pairs", beside("count_pairs"), ("two_apart", "blocks_of_two", "once_each")),
-    ("merge_pair", beside("merge_pair"), ("keeps_second", "first_only", "first_id_only")),
+    ("merge_pair", beside("merge_pair"), ("keeps_second", "removed", "first_id_only")),
     ("encode_bpe", beside("encode_bpe"), ("no_merges", "first_place_only", "one_pass")),
     ("embed", embedded("embed"), ("detached", "same_row", "row_of_the_position")),
     ("make_batch", embedded("make_batch"), ("not_shifted", "next_window", "swapped")),
