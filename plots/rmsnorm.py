@@ -207,7 +207,7 @@ def directions(layer_norm: Norm, rms_norm: Norm) -> Flipbook:
             arrow(axes, x, INK, "x", alpha=0.6, gid=f"x-{gid}")
             drawn = arrow(axes, results[name], color, "", linestyle=line, gid=gid)
             says(drawn, f"{name} of x: ({', '.join(number(v) for v in results[name])})")
-            axes.set_title(name, color=color)
+            axes.set_title(name)
         rms, layer = results.values()
         result = f"LayerNorm gives ({number(layer[0])}, {number(layer[1])})"
         if degrees % 180 == 45:

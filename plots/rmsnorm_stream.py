@@ -201,7 +201,7 @@ def bars(axes: Axes, losses: dict[str, dict[float, list[float]]]) -> None:
             (bar,) = axes.bar([x], shown[1:2], 0.36, color=color, alpha=2 * FAINT, linestyle=line)
             bar.set(edgecolor=color, gid=f"loss-{kind}-{place}")
             axes.plot([x] * SEEDS, shown, mark, color=color, markersize=4, clip_on=False)
-            axes.text(x, 1.2, number(sorted(seeds)[1]), ha="center", fontsize=9, color=color)
+            axes.text(x, 1.2, number(sorted(seeds)[1]), ha="center", fontsize=9)
             told = ", ".join(number(value) for value in sorted(seeds))
             says(bar, f"{kind}, learning rate {rate:g}: {told}")
     axes.axhline(1, color=INK, linewidth=0.8, linestyle=":")

@@ -363,8 +363,8 @@ plot.timing(layer_norm, rms_norm)
 # the work. The norm moves a thousand times the bytes, so it stays at one FLOP a byte. Its time is the time of moving bytes, and of starting the kernel. Your lines are half a dozen operations for torch, and each writes its result to memory for the next to read. A fused kernel reads x once.
 #
 # Serving engines go one step further. Before each norm stands a sum, x + f(…). Apart, sum and norm move five vectors: read two, write
-# one, read it again, write one. Together they move four, in one kernel instead of two. vLLM calls that kernel `fused_add_rms_norm`
-# ([csrc/layernorm_kernels.cu](https://github.com/vllm-project/vllm/blob/main/csrc/layernorm_kernels.cu)).
+# one, read it again, write one. Together they move four, in one kernel instead of two. [vLLM](https://github.com/vllm-project/vllm) calls that
+# kernel `fused_add_rms_norm` (layernorm_kernels.cu).
 
 # %% [markdown]
 # ## 2.8 Where it lives in Llama 3
