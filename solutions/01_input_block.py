@@ -474,9 +474,9 @@ def split_words(text: str) -> list[str]:
 print(split_words("In 1599 he'll say: To be"))
 
 # %% [markdown]
-# Why at most three digits? Without a limit each frequent number, such as 1599, becomes a token of its own, and a model has to learn
-# what it is worth. With it, numbers come in few and regular pieces. And because the blank belongs to the word after it, most words of a
-# sentence are *one* token.
+# Why at most three digits? Meta gives no reason. A likely one: without a limit each frequent number, such as 1599, would become a token of its own, and a
+# model would have to learn what each is worth; so numbers come in few and regular pieces. And because the blank belongs to the word after it, a common
+# word of a sentence can be *one* token.
 
 # %% [markdown]
 # ## 1.7 Encoding with the merges

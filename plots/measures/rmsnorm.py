@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -88,12 +89,8 @@ def training(layer_norm: Norm, rms_norm: Norm) -> Flipbook:
             )
             axes.set_title(name, fontsize=9 if narrow else 12)
             axes.set_xlabel("" if narrow and place < 2 else "step")
-            middle = [
-                sorted(row)[1]
-                for row in numbers(curves[steps].nan_to_num(WORST).clamp(max=WORST)).tolist()
-            ]
-            good = [value for value in middle if value < LOST]
-            run = f"{number(min(good))} to {number(max(good))}" if good else "none learns"
+            good = [value for value in middles(curves)[steps] if value < LOST]
+            run = f"{number(min(good))} to {number(max(good))}" if good else "above the picture"
             said.append(
                 f"{name}: {lost} of {len(GAINS)} lost, the others {run}"
                 if lost
@@ -104,13 +101,13 @@ def training(layer_norm: Norm, rms_norm: Norm) -> Flipbook:
             f"{network.capitalize()}, loss after {steps} steps, 1 is knowing nothing. "
             + "; ".join(said)
             + ". "
-            "✕: the loss has left the picture and never comes back."
+            "✕: the loss has left the picture and does not come back."
         )
 
     return explore(
         draw,
         network=[RESIDUAL, PLAIN],
-        steps=[STEPS * tenths // 10 for tenths in (0, 1, 2, 4, 6, 8, 10)],
+        steps=[STEPS * tenths // 10 for tenths in (1, 2, 4, 6, 8, 10)],
         start={"steps": STEPS},
         play="steps",
         size=(9.8, 3.9),
@@ -118,30 +115,27 @@ def training(layer_norm: Norm, rms_norm: Norm) -> Flipbook:
     )
 
 
+def middles(curves: Tensor) -> np.ndarray:
+    """The loss of the middle seed: (STEPS + 1, gains, seeds) → (STEPS + 1, gains)."""
+    return numbers(curves.nan_to_num(WORST).clamp(max=WORST).median(-1).values)
+
+
 def _curves(axes: Axes, curves: Tensor, steps: int, name: str) -> int:
-    """The loss of the middle seed for each size of the weights, up to now; how many are lost."""
-    at = numbers(curves.nan_to_num(WORST).clamp(max=WORST).median(-1).values)  # (STEPS + 1, gains)
-    lost = 0
+    """Draw a line for each size of the weights, up to now, and return how many are lost."""
+    at, lost = middles(curves), 0
     axes.axhline(1, color=INK, linewidth=0.8, linestyle=":")
     for place, gain in enumerate(GAINS):
-        shown = at[: steps + 1, place]
-        gone = [step for step, value in enumerate(shown) if value >= LOST]
-        end = gone[0] if gone and shown[-1] >= LOST else len(shown)
-        color, line = WEIGHTS[place]
-        (drawn,) = axes.plot(
-            range(end), shown[:end], line, color=color, linewidth=1.8, gid=f"{name}-{place}"
-        )
+        shown, (color, line) = at[: steps + 1, place], WEIGHTS[place]
+        look = {"color": color, "linewidth": 1.8, "gid": f"{name}-{place}"}
+        (drawn,) = axes.plot(np.where(shown < LOST, shown, np.nan), line, **look)
         seeds = numbers(curves[steps, place].nan_to_num(WORST).clamp(max=WORST)).tolist()
         low, high = (_loss(edge) for edge in (min(seeds), max(seeds)))
-        says(
-            drawn,
-            f"{name}, weights {gain:g}×: {_loss(shown[-1])} after {steps} steps, "
-            f"three seeds {low} to {high}",
-        )
-        if end < len(shown):
+        told = f"{_loss(shown[-1])} after {steps} steps, three seeds {low} to {high}"
+        says(drawn, f"{name}, weights {gain:g}×: {told}")
+        if min(shown[-1], at[-1, place]) >= LOST:  # and it will not come back
             lost += 1
-            look = {"color": color, "markersize": 7, "mew": 2, "clip_on": False}
-            axes.plot([end + 0.08 * lost * STEPS], [LOST], "x", **look)
+            mark = {"color": color, "markersize": 7, "mew": 2, "clip_on": False}
+            axes.plot([0.08 * lost * STEPS], [LOST], "x", **mark)
     if lost:
         axes.text(0.95, 0.78, f"{lost} of {len(GAINS)} lost", ha="right", transform=axes.transAxes)
     return lost
