@@ -14,7 +14,7 @@ def show(label: str, compute: Callable[[], Any]) -> None:
     try:
         result = str(compute())
     except NotImplementedError as error:
-        result = _missing(error)
+        result = missing(error)
     print(f"{label}: {result}" if "\n" not in result else f"{label}:\n{result}")
 
 
@@ -26,10 +26,11 @@ def once_written(measure: Callable[..., None]) -> Callable[..., None]:
         try:
             measure(*args, **kwargs)
         except NotImplementedError as error:
-            print(_missing(error))
+            print(missing(error))
 
     return printed
 
 
-def _missing(error: NotImplementedError) -> str:
+def missing(error: NotImplementedError) -> str:
+    """What stands in the place of a result: which exercise is not written yet."""
     return f"✎ {error} is not written yet" if str(error) else "✎ not written yet"
