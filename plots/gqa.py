@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from plots.flipbook import Flipbook, explore
-from plots.measures.gqa import bandwidth, decode_step, intensity, uptraining
+from plots.measures.gqa import bandwidth, decode_step, intensity
 from plots.style import GREEN, GREY, INK, KEY, ORANGE, QUERY, VALUE, number
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ __all__ = [
     "memory",
     "moves",
     "pooled",
-    "uptraining",
 ]
 
 Function = Callable[..., Tensor]
