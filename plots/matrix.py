@@ -30,6 +30,7 @@ def matrix(
     limit: float = 1.0,
     color: str = BLUE,
     fontsize: float = 10.0,
+    square: bool = True,
     gid: str = "matrix",
 ) -> None:
     """Draw a matrix cell by cell, row 0 on top; `tell(row, column)` is what a cell says.
@@ -54,7 +55,11 @@ def matrix(
             spot = {"ha": "center", "va": "center", "fontsize": max(fontsize, SMALLEST)}
             axes.text(column, row + 0.02, text, gid=f"{gid}-{row}-{column}", **spot)
     height, width = values.shape
-    axes.set(xlim=(-0.55, width - 0.45), ylim=(height - 0.45, -0.55), aspect="equal")
+    axes.set(
+        xlim=(-0.55, width - 0.45),
+        ylim=(height - 0.45, -0.55),
+        aspect="equal" if square else "auto",
+    )
     axes.set_xticks(range(width) if columns is not None else [], columns)
     axes.set_yticks(range(height) if rows is not None else [], rows)
     axes.xaxis.tick_top()

@@ -199,19 +199,25 @@ def intensity(decode_intensity: Callable[..., float]) -> Flipbook:
     """How long one decode step waits for memory, and how long it computes."""
 
     def draw(fig: Figure, kv_heads: int, context: int) -> str:
-        axes = fig.add_axes((0.16, 0.26, 0.8, 0.7))
+        narrow = style.is_narrow(fig)
+        axes = fig.add_axes((0.04, 0.21, 0.88, 0.76) if narrow else (0.13, 0.2, 0.84, 0.77))
         ratio = decode_intensity(32, kv_heads, 128, context)
         busy = {}
         for place, (name, (flops, read)) in enumerate(MACHINES.items()):
             busy[name] = min(ratio * read / flops, 1.0)
-            (bar,) = axes.barh([place], [1], 0.6, color=ORANGE, edgecolor=ORANGE, hatch="//")
+            share = f"{100 * busy[name]:.1f} %"
+            (bar,) = axes.barh([place], [1], 0.5, color=ORANGE, edgecolor=ORANGE, hatch="//")
             bar.set_alpha(0.3)
-            (bar,) = axes.barh([place], [busy[name]], 0.6, color=BLUE)
+            says(bar, f"{name}: waits for memory {100 - 100 * busy[name]:.1f} % of the time")
+            (bar,) = axes.barh([place], [busy[name]], 0.5, color=BLUE)
             bar.set_gid(f"busy-{place}")
-            says = f" computing {100 * busy[name]:.1f} %, waiting for memory the rest of the time"
-            axes.text(busy[name] + 0.01, place, says, va="center", fontsize=10)
-        axes.set_yticks(range(len(MACHINES)), list(MACHINES))
-        axes.set(xlim=(0, 1), xlabel="share of the time", ylim=(-0.6, len(MACHINES) - 0.4))
+            says(bar, f"{name}: computes {share} of the time")
+            text = f"computing {share}, waiting for memory the rest of the time"
+            if narrow:
+                text = f"{name}: computing {share}"
+            axes.text(0, place + 0.29, text, va="bottom", fontsize=10)
+        axes.set_yticks(range(len(MACHINES)), [] if narrow else list(MACHINES))
+        axes.set(xlim=(0, 1), xlabel="share of the time", ylim=(-0.4, len(MACHINES) - 0.4))
         axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25 %", "50 %", "75 %", "100 %"])
         plural = "s" * (kv_heads > 1)
         return (
@@ -226,5 +232,6 @@ def intensity(decode_intensity: Callable[..., float]) -> Flipbook:
         context=[1024, 8192, 131_072],
         start={"kv_heads": 8, "context": 8192},
         labels={"kv_heads": "kv heads"},
-        size=(7.2, 2.3),
+        size=(9.0, 2.7),
+        narrow=(3.5, 2.6),
     )
