@@ -53,9 +53,9 @@ def layout(fig: Figure, side: int) -> Layout:
     across, up = float(size[0]), float(size[1])
     if is_narrow(fig):
         top = up - (0.68, 3.33)[side]
-        cell, title = (0.219, 0.187), (up - 0.02, top + 0.44)[side]
+        cell, title = (0.214, 0.187), (up - 0.02, top + 0.44)[side]
         heap = top - N * cell[1] - 0.07
-        return Layout(0.65, top, cell, title, heap, 0.058, (across, up), 9.0, side == 0)
+        return Layout(0.7, top, cell, title, heap, 0.058, (across, up), 9.5, side == 0)
     left = 0.98 + side * across / 2
     return Layout(left, up - 1.15, (0.315, 0.315), up - 0.06, 1.4, 0.118, (across, up), 11.5)
 
@@ -104,18 +104,21 @@ def _columns(axes: Axes, call: Call, name: str, at: Layout) -> None:
     for part, letter, color, x in [*columns, (*OUTPUTS, WIDTH - 1)]:
         look = {"ha": "center", "va": "bottom", "fontsize": at.font}
         axes.text(x + 0.5, -0.15, letter, color=color, **look)
+        cells = Cells(axes)
         for p in range(call.end):
             if p in call.computed.get(part, ()):
                 state = NEW if p >= call.start else AGAIN
             else:
                 state = READ if p in call.read(part) else GHOST
-            box = _cell(axes, x, p, f"{name}-{part}-{state}", look_of(state, color))
-            says(box, f"{SINGULAR[part]} of “{WORDS[p]}”: {LABELS[state]}")
+            what = f"{SINGULAR[part]} of “{WORDS[p]}”: {LABELS[state]}"
+            cells.add(f"{name}-{part}-{state}", x, p, what, look_of(state, color))
+        cells.draw()
 
 
 def _matrix(axes: Axes, call: Call, name: str, at: Layout) -> None:
     """A cell for each score that was formed, and the outline of those that were not needed."""
     first = call.end - len(call.weights)  # the word of the first row of weights
+    cells, crosses = Cells(axes), []
     for r in range(call.end):
         for c in range(call.end):
             formed = (r, c) in call.pairs
@@ -133,11 +136,12 @@ def _matrix(axes: Axes, call: Call, name: str, at: Layout) -> None:
                 what = f"weight {number(weight)}, {LABELS[state]}"
                 _write(axes, r, c, weight, state, name, at)
             gid = f"{name}-{state}-masked" if masked else f"{name}-{state}"
-            box = _cell(axes, MATRIX + c, r, gid, look)
-            says(box, f"“{WORDS[r]}” → “{WORDS[c]}”: {what}")
-            if masked:
-                spot = [MATRIX + c + 0.5], [r + 0.5]
-                axes.plot(*spot, "x", color=GREY, markersize=5, mew=1, gid=f"{name}-dots")
+            cells.add(gid, MATRIX + c, r, f"“{WORDS[r]}” → “{WORDS[c]}”: {what}", look)
+            crosses += [(MATRIX + c + 0.5, r + 0.5)] * masked
+    cells.draw()
+    if crosses:
+        look = {"color": GREY, "markersize": 5, "mew": 1, "ls": ""}
+        axes.plot(*zip(*crosses, strict=True), "x", gid=f"{name}-dots", **look)
 
 
 def _write(axes: Axes, r: int, c: int, weight: float, state: str, name: str, at: Layout) -> None:
@@ -148,13 +152,30 @@ def _write(axes: Axes, r: int, c: int, weight: float, state: str, name: str, at:
     axes.text(MATRIX + c + 0.5, r + 0.53, shown, gid=f"{name}-{r}-{c}", alpha=pale, **look)
 
 
-def _cell(axes: Axes, x: float, y: float, gid: str, look: dict[str, Any]) -> Any:
-    from matplotlib.patches import Rectangle
+class Cells:
+    """Squares that are drawn together, those of one gid as one artist; each says what it is."""
 
-    box = Rectangle((x + 0.04, y + 0.04), 0.92, 0.92, gid=gid, **look)
-    if is_narrow(axes.figure):
-        box.set_linewidth(0.8)
-    return axes.add_artist(box)
+    def __init__(self, axes: Axes) -> None:
+        self.axes = axes
+        self.kinds: dict[str, list[tuple[float, float, str, dict[str, Any]]]] = {}
+
+    def add(self, gid: str, x: float, y: float, what: str, look: dict[str, Any]) -> None:
+        """One cell with its left upper corner at (x, y)."""
+        self.kinds.setdefault(gid, []).append((x, y, what, look))
+
+    def draw(self) -> None:
+        """Draw them all: of one gid only the faces differ."""
+        from matplotlib.collections import PolyCollection
+
+        gap = 0.02 if is_narrow(self.axes.figure) else 0.04
+        corners = [(gap, gap), (1 - gap, gap), (1 - gap, 1 - gap), (gap, 1 - gap)]
+        for gid, found in self.kinds.items():
+            squares = [[(x + dx, y + dy) for dx, dy in corners] for x, y, _, _ in found]
+            look = dict(found[0][3], facecolor=[look["facecolor"] for *_, look in found])
+            if is_narrow(self.axes.figure):
+                look["linewidth"] = 0.8
+            cells = PolyCollection(squares, gid=gid, **look)
+            says(self.axes.add_artist(cells), [what for _, _, what, _ in found])
 
 
 def look_of(state: str, color: str, filled: bool = True) -> dict[str, Any]:
@@ -162,12 +183,15 @@ def look_of(state: str, color: str, filled: bool = True) -> dict[str, Any]:
     from matplotlib.colors import to_rgba
 
     if state == NEW:
-        return {"facecolor": to_rgba(color, 0.62) if filled else "none", "ec": color, "lw": 1.6}
+        face = to_rgba(color, 0.62) if filled else "none"
+        return {"facecolor": face, "edgecolor": color, "linewidth": 1.6}
     if state == AGAIN:
         return {"facecolor": "none", "edgecolor": PINK, "linewidth": 0.8, "hatch": "///"}
     if state == READ:
-        return {"facecolor": to_rgba(color, 0.2), "edgecolor": color, "lw": 0.9, "ls": (0, (3, 2))}
-    return {"facecolor": "none", "edgecolor": (0.5, 0.5, 0.5, 0.9), "lw": 0.8, "ls": (0, (1, 2))}
+        face = to_rgba(color, 0.2)
+        return {"facecolor": face, "edgecolor": color, "linewidth": 0.9, "linestyle": (0, (3, 2))}
+    pale = (0.5, 0.5, 0.5, 0.9)
+    return {"facecolor": "none", "edgecolor": pale, "linewidth": 0.8, "linestyle": (0, (1, 2))}
 
 
 def _heap(fig: Figure, at: Layout, name: str, heap: list[int]) -> None:

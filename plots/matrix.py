@@ -9,12 +9,13 @@ import numpy as np
 
 from plots.cells import EMPTY, MASKED, NEW, REUSED, WASTED
 from plots.page import says
-from plots.style import BLUE, GREY, ORANGE, PINK, number, numbers, shade
+from plots.style import BLUE, GREY, ORANGE, PINK, is_narrow, number, numbers, shade
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SMALLEST = 9.0  # points: smaller numbers cannot be read
+SMALLEST = 9.0  # points: smaller numbers cannot be read; on a narrow screen all shrinks a little
+CORNERS = ((-0.46, -0.46), (0.46, -0.46), (0.46, 0.46), (-0.46, 0.46))  # of a cell
 LEAST = 0.005  # a weight that is written as a number
 
 
@@ -37,23 +38,28 @@ def matrix(
 
     states: (R, C) of the names in plots.cells: "new" outlined, "reused" pale, "wasted" hatched,
     "masked" a cross, "empty" a faint outline. write: a number as its text; by default two digits
-    without the leading zero. A cell has the gid `{gid}-{state}`, its number `{gid}-{row}-{column}`.
+    without the leading zero. The cells of a state have the gid `{gid}-{state}`, a number has
+    `{gid}-{row}-{column}`.
     """
-    from matplotlib.patches import Rectangle
+    from matplotlib.collections import PolyCollection
 
     values = np.atleast_2d(numbers(values))
     states = np.full(values.shape, NEW) if states is None else np.asarray(states, dtype=str)
     fills = shade(values, limit, color, ORANGE)
-    for (row, column), value in np.ndenumerate(values):
-        state = states[row, column]
-        look = _look(state, fills[row, column], color)
-        cell = Rectangle((column - 0.46, row - 0.46), 0.92, 0.92, gid=f"{gid}-{state}", **look)
-        says(axes.add_artist(cell), tell(row, column))
+    spot = {"ha": "center", "va": "center", "fontsize": max(fontsize, smallest(axes))}
+    for state in dict.fromkeys(states.ravel().tolist()):
+        spots = np.argwhere(states == state)
+        squares = [[(c + dx, r + dy) for dx, dy in CORNERS] for r, c in spots]
+        look = _look(state, fills[states == state])
+        cells = axes.add_collection(PolyCollection(squares, gid=f"{gid}-{state}", **look))
+        says(cells, [tell(int(r), int(c)) for r, c in spots])
         if state == MASKED:
-            axes.plot([column], [row], "x", color=GREY, markersize=4, mew=1)
-        elif state != EMPTY and (text := (write or weight)(value)):
-            spot = {"ha": "center", "va": "center", "fontsize": max(fontsize, SMALLEST)}
-            axes.text(column, row + 0.02, text, gid=f"{gid}-{row}-{column}", **spot)
+            look = {"color": GREY, "markersize": 4, "mew": 1, "ls": ""}
+            axes.plot(spots[:, 1], spots[:, 0], "x", **look)
+        elif state != EMPTY:
+            for r, c in spots:
+                if text := (write or weight)(values[r, c]):
+                    axes.text(c, r + 0.02, text, gid=f"{gid}-{r}-{c}", **spot)
     height, width = values.shape
     axes.set(
         xlim=(-0.55, width - 0.45),
@@ -65,6 +71,11 @@ def matrix(
     axes.xaxis.tick_top()
     axes.tick_params(length=0, pad=3)
     axes.spines[:].set_visible(False)
+
+
+def smallest(axes: Axes) -> float:
+    """The smallest size of a text in points: a narrow picture is shown a tenth smaller."""
+    return SMALLEST + 0.5 if is_narrow(axes.figure) else SMALLEST
 
 
 def weight(value: float) -> str:
@@ -79,12 +90,13 @@ def weight(value: float) -> str:
     return text.removesuffix(".00")
 
 
-def _look(state: str, fill: np.ndarray, color: str) -> dict[str, Any]:
-    """How a cell is painted: colour, outline, hatch."""
-    if state == NEW:
-        return {"facecolor": fill, "edgecolor": color, "linewidth": 1.4}
+def _look(state: str, fills: np.ndarray) -> dict[str, Any]:
+    """How the cells of one state are painted: colour, outline, hatch."""
+    if state == NEW:  # outlined in the hue of its fill: what is negative in its own
+        edges = np.concatenate([fills[:, :3], np.ones((len(fills), 1))], axis=1)
+        return {"facecolors": fills, "edgecolors": edges, "linewidths": 1.4}
     if state == REUSED:
-        return {"facecolor": fill * [1, 1, 1, 0.6], "edgecolor": GREY, "linewidth": 0.6}
+        return {"facecolors": fills * [1, 1, 1, 0.6], "edgecolors": [GREY], "linewidths": 0.6}
     if state == WASTED:
-        return {"facecolor": "none", "edgecolor": PINK, "linewidth": 1.0, "hatch": "///"}
-    return {"facecolor": "none", "edgecolor": (0.5, 0.5, 0.5, 0.6), "linewidth": 0.6}
+        return {"facecolors": "none", "edgecolors": [PINK], "linewidths": 1.0, "hatch": "///"}
+    return {"facecolors": "none", "edgecolors": [(0.5, 0.5, 0.5, 0.6)], "linewidths": 0.6}
