@@ -600,8 +600,8 @@ plot.memory(kv_cache_bytes)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# From 15 on: the weights take 14.96 GiB in bfloat16. Llama 2 7B, a model of about the same size, needs four times as much for each
-# token, because it has a key and a value for each of its 32 heads. That difference is the next lab.
+# From 15 on: the weights take 14.96 GiB in bfloat16. A card of 80 GB has room for 65 such texts beside them. Llama 2 7B is about as
+# large and has room for 16: it keeps a key and a value for each of its 32 heads, four times as much for each token. That difference is the next lab.
 #
 # </details>
 

@@ -40,13 +40,13 @@ from plots.show import show
 # were built that way, with 32 heads of everything. Its weights fit on a card with 80 GB of memory, and the rest of the card is for the
 # caches of those who talk to it.
 #
-# **Predict.** Each conversation is 8,192 tokens long. How many of them fit beside the weights: about 14, 140, or 1,400?
+# **Predict.** Each conversation is 8,192 tokens long. How many of them fit beside the weights: about 15, 150, or 1,500?
 
 
 # %% id="how-many-fit"
 def conversations(n_kv_heads: int) -> int:
     weights = 8_030_261_248 + 2 * 32 * 4096 * 128 * (n_kv_heads - 8)  # wk and wv grow with K
-    return int((80e9 - 2 * weights) // kv_cache_bytes(32, n_kv_heads, 128, 8192))
+    return int((80 * 2**30 - 2 * weights) // kv_cache_bytes(32, n_kv_heads, 128, 8192))
 
 
 show("with 32 key/value heads", lambda: conversations(32))
@@ -56,7 +56,8 @@ show("with 1", lambda: conversations(1))
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# 14. With the 8 key/value heads that Llama 3 8B really has there is room for 59, and with a single one for 479.
+# 15. With the 8 key/value heads that Llama 3 8B really has there is room for 65, and with a single one for 523. (A card of "80 GB" holds about 80 GiB, 86
+# billion bytes: an A100 reports 81,920 MiB, an H100 81,559 ([modal-client#2797](https://github.com/modal-labs/modal-client/pull/2797)). A server needs some of it for other things.)
 #
 # </details>
 #
@@ -351,15 +352,9 @@ plot.pooled(mean_pool_heads)
 #
 # </details>
 #
-# So the operated model is trained a little more: *uptraining*, with 5 % of the compute of the original training. T5-XXL with 8 kv heads was usable
-# before it, with one only after it, and beyond 10 % little was gained (figure 5). The next picture does it in small. A layer with fewer kv heads learns to give what the full layer gives, once from pooled heads and once from new ones; everything else is taken over.
-
-# %% id="plot-6-4-uptraining"
-plot.uptraining(GroupedQueryAttention, mean_pool_heads)
-
-# %% [markdown]
-# The pooled layer starts about half as far away, and the other one has not caught up at the end. What remains is what fewer kv heads cannot say. For whole
-# models, two papers have measured that.
+# So the authors train the pooled model a little more, with 5 % of the compute of its original training (*uptraining*). With 8 kv heads T5-XXL was
+# usable even before that, with one only after it, and beyond 10 % little was gained (figure 5). What remains is what fewer kv heads cannot say. For whole
+# models, two papers have measured it.
 #
 # T5-XXL, uptrained with 5 % ([2305.13245](https://arxiv.org/abs/2305.13245), table 1; seconds a sample, mean score over seven tasks):
 #
@@ -426,8 +421,10 @@ plot.intensity(decode_intensity)
 # one key/value head for h query heads it is Θ(1/d + n/(d·h) + 1/b): the cache's part becomes h times smaller (section 3.1). His translation model then
 # wrote a token in 3.8 µs of decoder time instead of 46 (table 2).
 #
-# **Predict.** Below are the numbers that your layer has to read, as lines, and the time that it takes, as marks. With batch 4 instead of 1, which part of
-# the lines comes down: the flat part at the left, or the rising part at the right?
+# Below, a line is the time that reading alone takes on your machine: numbers to be read, times what reading one number takes. The marks are your layer. Both
+# are milliseconds for one new token.
+#
+# **Predict.** With batch 4 instead of 1: does a line begin lower, or does it rise less steeply?
 
 # %% id="plot-6-5-bandwidth"
 plot.bandwidth(GroupedQueryAttention, KVCache)
@@ -435,11 +432,12 @@ plot.bandwidth(GroupedQueryAttention, KVCache)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The flat part: the weights. The rising part is the cache, and there only fewer kv heads help.
+# It begins lower: four texts share one reading of the weights. It rises as steeply as before, since every text has its own cache. Only fewer kv heads make
+# it flatter. (Thin lines: batch 1.)
 #
 # </details>
 #
-# The marks lie above the lines, since other things take time as well, and they bend where the lines bend. If yours lie far above at the right, all on one height, your
+# The marks lie above the lines, since other things take time as well. If yours for 4 kv heads and for 1 rise as steeply as those for 16, your
 # `grouped_query_attention` repeats keys and values.
 
 # %% [markdown]
