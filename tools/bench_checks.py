@@ -14,6 +14,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -98,12 +99,9 @@ def main() -> int:
         if wanted and lab.stem not in wanted:
             continue
         for check in exercises_of(importlib.import_module(f"checks.{lab.module}")):
-            taken = in_a_fresh_process(lambda check=check: _all_answers(check))
+            taken = in_a_fresh_process(partial(_all_answers, check))
             slowest = max(taken.keys() - {"right"}, key=taken.__getitem__)
-            firsts = [
-                in_a_fresh_process(lambda check=check, key=key: _first(check, key))
-                for key in ("right", slowest)
-            ]
+            firsts = [in_a_fresh_process(partial(_first, check, key)) for key in ("right", slowest)]
             every += [*taken.values(), *firsts]
             name = f"{check.exercise} {check.name}"
             print(
