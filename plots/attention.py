@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from plots.attention_flow import flow, two_heads
 from plots.attention_sentence import sentence, your_sentence
 from plots.cells import EMPTY, MASKED, NEW, REUSED, WASTED
 from plots.flipbook import Flipbook, explore
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
+    "flow",
     "heads",
     "leak_detector",
     "lookup",
@@ -47,6 +49,7 @@ __all__ = [
     "sentence",
     "softmax_direction",
     "timing",
+    "two_heads",
     "your_sentence",
 ]
 

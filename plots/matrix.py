@@ -30,6 +30,7 @@ def matrix(
     write: Callable[[float], str] | None = None,
     limit: float = 1.0,
     color: str = BLUE,
+    negative: str = ORANGE,
     fontsize: float = 10.0,
     square: bool = True,
     gid: str = "matrix",
@@ -45,7 +46,7 @@ def matrix(
 
     values = np.atleast_2d(numbers(values))
     states = np.full(values.shape, NEW) if states is None else np.asarray(states, dtype=str)
-    fills = shade(values, limit, color, ORANGE)
+    fills = shade(values, limit, color, negative)
     spot = {"ha": "center", "va": "center", "fontsize": max(fontsize, smallest(axes))}
     for state in dict.fromkeys(states.ravel().tolist()):
         spots = np.argwhere(states == state)
