@@ -170,7 +170,7 @@ def _said(at: int, row: int, scores: np.ndarray, mask: np.ndarray, weights: np.n
         f"{number(weights[row, c])} {TEXT[c]}" for c in range(T) if weights[row, c] >= 0.005
     )
     return (
-        f"x: {T} words, each with {D} numbers of its own; nobody has heard of anybody yet.",
+        f"x: {T} words, each with {D} numbers of its own; nobody has heard of anybody yet. (Pink is negative.)",
         f"Three matrix products: each word gets a query, a key and a value of {HEAD} numbers.",
         f"The query of “{word}” meets every key: {listed}. A dot product each, divided by √{HEAD}.",
         f"The mask hides from “{word}” what comes after it: {', '.join(hidden) or 'nothing'}.",
