@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from checks import attention as check
 from checks.engine.devices import pretended_device
 from plots import attention as plot
+from plots import attention_flow as flow
 from plots import attention_sentence as sentences
 from plots.measures import attention as measure
 from solutions.my_llama import apply_rope
@@ -236,6 +237,30 @@ SEEN: dict[str, tuple[Any, Any, Any, tuple[str, ...]]] = {
         check.attention,
         ("no_scale", "plain_average", "only_the_best", "softmax_twice", "adds_values"),
     ),
+    "flow": (
+        lambda f: plot.flow(f, worked.causal_mask, worked.attention),
+        worked.attention_weights,
+        check.attention_weights,
+        WEIGHTS,
+    ),
+    "flow's mask": (
+        lambda f: plot.flow(worked.attention_weights, f, worked.attention),
+        worked.causal_mask,
+        check.causal_mask,
+        ("not_causal", "sees_one_ahead", "does_not_see_itself", "inverted"),
+    ),
+    "flow's mixture": (
+        lambda f: plot.flow(worked.attention_weights, worked.causal_mask, f),
+        worked.attention,
+        check.attention,
+        ("plain_average", "keys_as_values", "mask_ignored", "adds_query"),
+    ),
+    "two_heads": (
+        lambda f: plot.two_heads(f, worked.causal_mask, apply_rope),
+        worked.attention_weights,
+        check.attention_weights,
+        ("softmax_over_queries", "no_scale", "only_the_best", "queries_with_queries"),
+    ),
     "heads": (
         lambda f: plot.heads(f, worked.merge_heads),
         worked.split_heads,
@@ -269,6 +294,28 @@ def test_wrong_answers_are_seen(name: str) -> None:
     assert_seen(draw, right, of(exercise.mistakes, *keys))
 
 
+def test_the_way_through_a_head_is_that_of_the_numbers() -> None:
+    picture = plot.flow(worked.attention_weights, worked.causal_mask, worked.attention)
+    said = [picture.caption(step=step, asks="left") for step in flow.STEPS]
+    assert "the 1.44, river 2.99, left 0.41, its −1.93, bank 3.53" in said[2]
+    assert "hides from “left” what comes after it: its, bank" in said[3]
+    assert "0.16 the + 0.78 river + 0.06 left; together 1.00" in said[4]
+    figure = picture.figure(step="mixture", asks="left")
+    assert "“left” → “river”: 0.78" in told(figure, "weights-new")
+    assert "“left” → “bank”: hidden" in told(figure, "mask-masked")
+    drawn = [len(picture.figure(step=step).axes) - 1 for step in flow.STEPS]
+    assert drawn == [1, 4, 5, 6, 7, 8]  # matrices that are made so far
+    titles = {text.get_text() for text in picture.figure(step="x").axes[0].texts}
+    assert {"x (T, D)", "q (T, d)", "mask (T, S)", "weights (T, S)", "out (T, d)"} <= titles
+
+
+def test_two_heads_of_a_layer_mix_one_word_differently() -> None:
+    picture = plot.two_heads(worked.attention_weights, worked.causal_mask, apply_rope)
+    said = picture.caption(word="it")
+    assert "head 8 takes 0.83 from “cat”, head 5 takes 0.63 from “because”" in said
+    assert "head 5 takes 0.44 from “because”" in picture.caption(word="tired")
+
+
 def test_a_leaking_layer_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measure, "STEPS", 20)
     keys = ("not_causal", "sees_one_ahead", "merge_without_transpose", "softmax_over_queries")
@@ -295,6 +342,8 @@ def test_a_row_of_nan_is_not_called_sound() -> None:
         lambda f: plot.heads(f, worked.merge_heads),
         lambda f: plot.heads(worked.split_heads, f),
         lambda f: plot.sentence(f, worked.causal_mask, apply_rope),
+        lambda f: plot.flow(worked.attention_weights, worked.causal_mask, f),
+        lambda f: plot.two_heads(f, worked.causal_mask, apply_rope),
         lambda f: plot.leak_detector(f),
     ],
 )
