@@ -295,7 +295,7 @@ def lookup(attention: Weights) -> Flipbook:
     return explore(
         draw,
         length=LENGTHS,
-        direction=range(18, 360, 36),
+        direction=range(9, 360, 45),
         start={"direction": 54, "length": 3.0},
         play="length",
         labels={"length": "length of the query"},

@@ -97,7 +97,7 @@ def flow(attention_weights: Weights, causal_mask: Mask, attention: Weights) -> F
     return explore(
         draw,
         step=STEPS,
-        asks=TEXT[1:],
+        asks=TEXT[2:],
         start={"step": STEPS[-1], "asks": "left"},
         play="step",
         labels={"asks": "word that asks"},
@@ -170,7 +170,7 @@ def _said(at: int, row: int, scores: np.ndarray, mask: np.ndarray, weights: np.n
         f"{number(weights[row, c])} {TEXT[c]}" for c in range(T) if weights[row, c] >= 0.005
     )
     return (
-        f"x: {T} words, each with {D} numbers of its own; nobody has heard of anybody yet. (Pink is negative.)",
+        f"x: {T} words, each with {D} numbers of its own (pink: negative). Nobody has asked yet.",
         f"Three matrix products: each word gets a query, a key and a value of {HEAD} numbers.",
         f"The query of “{word}” meets every key: {listed}. A dot product each, divided by √{HEAD}.",
         f"The mask hides from “{word}” what comes after it: {', '.join(hidden) or 'nothing'}.",

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 04 · Attention
 #
-# *75 minutes: 40 to read and try, 35 to write. The cells compute for about 20 seconds, most of them in 4.8.*
+# *75 minutes: 40 to read and try, 35 to write. The cells compute for about 20 seconds.*
 #
 # Lab 03 turned queries and keys by their positions. They were made to be compared, and nobody has compared them yet.
 # Attention compares them. It is the only place in Llama 3 where one token learns anything about another. You write all of it,
@@ -650,7 +650,7 @@ print(f"scores for 1000 tokens, all again at each step: {sum(t * t for t in rang
 print(f"scores for 1000 tokens, one new row at a time:  {sum(range(1, 1001)):,}")
 
 # %% [markdown]
-# Nothing changes, because of the mask. Everything about the past is computed again, and thrown away again: 667
+# Nothing changes, because of the mask. Everything about the past is computed again, and thrown away again: for 1,000 tokens 667
 # times as many scores as are needed. What would have to be kept? That is **05 · The KV cache**.
 
 # %% id="save"

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 05 · The KV cache
 #
-# *70 minutes: 35 to read and try, 35 to write. The cells compute for about 25 seconds, half of them in 5.4.*
+# *70 minutes: 35 to read and try, 35 to write. The cells compute for about 20 seconds, most of them in 5.2 and 5.4.*
 #
 # A language model writes one token, appends it to the text, and then reads the text again to write the next one. All of it,
 # from the first word. In this lab you make it remember what it has read. Its answers stay the same, token for token. What
@@ -575,7 +575,7 @@ show("8,192 tokens, GiB", lambda: kv_cache_bytes(32, 8, 128, 8192) / 2**30)
 #
 # And that is one text. A server works on many conversations at once, all with the same weights, and each with a cache of its own.
 # Each bar below is a card of 80 GB: the weights, then a block for each conversation. (Such a card holds about 80 GiB, 86 billion bytes:
-# an A100 reports 81,920 MiB, an H100 81,559, [modal-client#2797](https://github.com/modal-labs/modal-client/pull/2797).)
+# an A100 reports 81,920 MiB, an H100 81,559: [modal-client#2797](https://github.com/modal-labs/modal-client/pull/2797).)
 #
 # **Predict.** From how many conversations of 8,192 tokens on do the caches of Llama 3 8B take more memory than its weights: about 2, 15 or
 # 200?
@@ -586,7 +586,7 @@ plot.memory(kv_cache_bytes)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# From 15 on: the weights take 14.96 GiB in bfloat16. Beside them the card has room for 65. Llama 2 7B is about as large and leaves
+# From 15 on: the weights take 14.96 GiB in bfloat16. Beside them an A100 has room for 65, an H100 for 64. Llama 2 7B is about as large and leaves
 # room for 16: it keeps a key and a value for each of its 32 heads, four times as much for each token. That difference is the next lab.
 #
 # </details>

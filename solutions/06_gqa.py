@@ -451,8 +451,8 @@ plot.bandwidth(GroupedQueryAttention, KVCache)
 # | FLOPs per byte in a decode step's attention | 4 | 8 |
 #
 # Why 8? The authors of Llama 3 name the effect, faster decoding and a smaller cache, and not the reason for the number ([2407.21783](https://arxiv.org/abs/2407.21783),
-# section 3.2). Llama 2 ([2307.09288](https://arxiv.org/abs/2307.09288), appendix A.2.1), which has GQA in its larger models only, ran its comparison on 8 cards: with MQA the
-# single kv head had to be copied to all of them, and then the cache was as large as with 8. Each card holding one kv head is a good guess, and a guess.
+# section 3.2). Llama 2 ([2307.09288](https://arxiv.org/abs/2307.09288), appendix A.2.1), which has GQA in its larger models only, ran its comparison on 8 cards: with MQA they
+# copied the single kv head to all of them, and the cache was as large as with 8. One kv head for each card is a good guess, and only a guess.
 #
 # Meta's [model.py](https://github.com/meta-llama/llama3/blob/main/llama/model.py) has a `repeat_kv` like yours and calls it after the cache.
 #
