@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 06 · Grouped-query attention
 #
-# *60 minutes: 30 to read and try, 30 to write. The cells compute for about 15 seconds.*
+# *60 minutes: 30 to read and try, 30 to write. The cells compute for about 10 seconds.*
 #
 # A language model that writes keeps a key and a value for everything it has read, in every layer and every head. Lab 05 ended on what
 # that costs. In this lab heads share: 32 ask, 8 answer. You write the sharing, a layer that does it, and the surgery that turns an older
