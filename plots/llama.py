@@ -16,82 +16,21 @@ import torch
 from torch import Tensor, nn
 
 from assets import llama_reference as frozen
-from plots.cells import cell_key, cells
 from plots.flipbook import Flipbook, explore
+from plots.llama_departures import departures
+from plots.llama_depth import depth
 from plots.llama_map import architecture
 from plots.measures.llama import noise, shares
-from plots.style import BLUE, FAINT, GREEN, GREY, INK, ORANGE, PINK, number
+from plots.style import BLUE, FAINT, GREEN, GREY, INK, PINK, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["architecture", "departures", "noise", "shares", "sizes", "stream"]
+__all__ = ["architecture", "departures", "depth", "noise", "shares", "sizes", "stream"]
 
 Model = Callable[[Any], nn.Module]
 Config = Callable[..., Any]
-
-# name → what is done to the learner's own model before it is compared
-FAULTS = {
-    "nothing": "Your model as it is",
-    "rows as in Hugging Face": "Your model, with wq and wk in the half-split order",
-    "rope_base 10,000": "Your model, told another rope_base",
-    "norm_eps 1e-5": "Your model, told another norm_eps",
-    "one weight of block 1": "Your model, with one number changed in layers.1.attention.wo",
-    "ffn_norms left at 1": "Your model, with the weights of all ffn_norms forgotten",
-}
-
-
-def departures(Llama: Model, LlamaConfig: Config) -> Flipbook:
-    """Compare the learner's model with Hugging Face's, step by step and position by position."""
-
-    def compared(fault: str) -> list[frozen.Step]:
-        config, state = dict(frozen.CONFIGS["untied"]), frozen.weights("untied")
-        if fault.startswith("rope_base"):
-            config["rope_base"] = 10_000.0
-        if fault.startswith("norm_eps"):
-            config["norm_eps"] = 1e-5
-        for name in state:
-            if fault.startswith("rows") and name.endswith(("wq.weight", "wk.weight")):
-                heads = config["n_heads" if "wq" in name else "n_kv_heads"]
-                state[name] = state[name].unflatten(0, (heads, -1, 2)).transpose(1, 2).flatten(0, 2)
-            if fault.startswith("ffn_norms") and name.endswith("ffn_norm.weight"):
-                state[name] = torch.ones_like(state[name])
-        if fault.startswith("one weight"):
-            state["layers.1.attention.wo.weight"][5, 7] += 0.5
-        model = Llama(LlamaConfig(**config))
-        model.load_state_dict(state, strict=False)
-        return frozen.compare(model, "untied")
-
-    def draw(fig: Figure, fault: str) -> str:
-        found = compared(fault)
-        length = frozen.ids("untied").shape[1]
-        far = torch.stack([torch.zeros(length) if s.far is None else s.far for s in found])
-        states = [
-            ["empty" if s.far is None else "new" if x > frozen.TOLERANCE else "reused" for x in row]
-            for s, row in zip(found, far.tolist(), strict=True)
-        ]
-        depth = (far.clamp(1e-7, 10).log10() + 7) / 8  # 1e-7 is pale, 10 is full
-        axes = fig.add_axes((0.28, 0.1, 0.7, 0.81))
-        names, columns = [step.name for step in found], [str(i) for i in range(length)]
-        cells(axes, depth, states, limit=1.0, color=ORANGE, rows=names, columns=columns)
-        axes.set(aspect="auto", title="position")
-        axes.xaxis.tick_top()
-        labels = {"new": "departs", "reused": "the same", "empty": "not seen"}
-        cell_key(axes, "new", "reused", "empty", color=ORANGE, labels=labels)
-        first = next(((i, s) for i, s in enumerate(found) if s.departs), None)
-        if first is None:
-            largest = float(far.max())
-            return f"{FAULTS[fault]}: the same as Hugging Face's, up to {largest:.0e}."
-        row, step = first
-        axes.plot([step.position], [row], "s", markersize=15, color="none", gid="first")
-        axes.lines[-1].set(markeredgecolor=INK, markeredgewidth=2)
-        return f"{FAULTS[fault]}: {frozen.first_departure(found)}."
-
-    return explore(
-        draw, fault=list(FAULTS), start={"fault": "rows as in Hugging Face"}, size=(7.2, 5.4)
-    )
-
 
 LINE = "To be, or not to be"
 NEW = {"dim": 96, "n_layers": 12, "n_heads": 6, "n_kv_heads": 2, "hidden_dim": 256}

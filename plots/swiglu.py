@@ -13,7 +13,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from plots.flipbook import Flipbook, explore
-from plots.measures.swiglu import dead_units, race, timing
+from plots.measures.swiglu import race, timing
+from plots.swiglu_dead import dead_units
 from plots.style import BLUE, FAINT, GREEN, GREY, INK, ORANGE, number, numbers, shade
 
 if TYPE_CHECKING:
