@@ -151,7 +151,7 @@ def _largest(found: list[frozen.Step]) -> list[tuple[int, frozen.Step, float]]:
 
 
 def _dots(axes: Axes, found: list[frozen.Step], narrow: bool) -> None:
-    """The largest difference of each step, each tick a hundred times the last; below, the colours."""
+    """The largest difference of each step, a tick a hundred times the last; below, the colours."""
     axes.axvline(_strength(frozen.TOLERANCE), color=INK, linewidth=1, linestyle="--")
     rows = _largest(found)
     axes.plot([_strength(far) for _, _, far in rows], [row for row, _, _ in rows], "-", color=GREY)

@@ -80,7 +80,7 @@ def _titles(narrow: bool) -> tuple[str, str]:
 
 
 def _sizes(stream: list[Tensor]) -> tuple[list[float], list[float]]:
-    """The root mean square after each of DEPTHS pairs, and of the gradient at the start from there."""
+    """After each of DEPTHS pairs: the size of the vector, and of its gradient at the start."""
     generator = torch.Generator().manual_seed(0)
     arriving = torch.randn(stream[0].shape, generator=generator)
     out, back = [], []

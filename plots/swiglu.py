@@ -14,8 +14,8 @@ from torch.nn import functional as F
 
 from plots.flipbook import Flipbook, explore
 from plots.measures.swiglu import race, timing
-from plots.swiglu_dead import dead_units
 from plots.style import BLUE, FAINT, GREEN, GREY, INK, ORANGE, number, numbers, shade
+from plots.swiglu_dead import dead_units
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -60,7 +60,7 @@ def units(with_norm: bool) -> Units:
 
 
 def _trained(with_norm: bool) -> tuple[list[Tensor], list[Tensor]]:
-    """→ at each look what reaches the units from every held-out text (texts, D), and their weights."""
+    """→ at each look what reaches the units, of every held-out text (texts, D); their weights."""
     learn, measure, size = data()
     generator = torch.Generator().manual_seed(0)
     embedding = torch.randn(size, EMBEDDING, generator=generator).requires_grad_()
