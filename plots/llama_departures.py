@@ -43,7 +43,7 @@ def departures(Llama: Model, LlamaConfig: Config) -> Flipbook:
         found = _compared(Llama, LlamaConfig, fault)
         narrow = style.is_narrow(fig)
         bottom, height = (0.14, 0.76) if narrow else (0.1, 0.78)
-        spans = [(0.28, 0.36), (0.7, 0.27)] if narrow else [(0.19, 0.3), (0.53, 0.2), (0.77, 0.21)]
+        spans = [(0.32, 0.34), (0.71, 0.26)] if narrow else [(0.19, 0.3), (0.53, 0.2), (0.77, 0.21)]
         axes = [fig.add_axes((left, bottom, width, height)) for left, width in spans]
         _grid(axes[0], found, narrow)
         _dots(axes[1], found, narrow)
@@ -54,7 +54,7 @@ def departures(Llama: Model, LlamaConfig: Config) -> Flipbook:
             panel.tick_params(length=0)
             panel.spines[:].set_visible(False)
         axes[0].set_yticks(range(len(found)), [_name(step.name, narrow) for step in found])
-        axes[0].tick_params(labelsize=9)
+        axes[0].tick_params(labelsize=9.5)
         for panel in axes[1:]:
             panel.set_yticks([])
         first = next(((row, step) for row, step in enumerate(found) if step.departs), None)
@@ -137,7 +137,8 @@ def _grid(axes: Axes, found: list[frozen.Step], narrow: bool) -> None:
                 cell.set(facecolor=_color(far), edgecolor=ORANGE if departs else GREY)
                 cell.set(linewidth=1.2 if departs else 0.4)
                 text = f"{step.name}, position {position}: differs by {far:.1g}"
-            axes.add_patch(says(cell, text))
+            says(cell, text)
+            axes.add_patch(cell)
     axes.set(xlim=(-0.6, length - 0.4))
     axes.set_title("position", fontsize=10)
     axes.set_xticks(range(0, length, 5 if narrow else 2))
@@ -164,9 +165,9 @@ def _dots(axes: Axes, found: list[frozen.Step], narrow: bool) -> None:
     axes.set(xlim=(-0.03, 1.03))
     axes.set_title("the largest" if narrow else "the largest, a tick is ×100", fontsize=10)
     if narrow:
-        axes.set_xlabel("a tick is ×10,000", fontsize=9)
+        axes.set_xlabel("a tick is ×10,000", fontsize=9.5)
     axes.set_xticks([_strength(tick) for tick in ticks], list(ticks.values()))
-    axes.tick_params(labelsize=9, pad=7)
+    axes.tick_params(labelsize=9.5, pad=7)
     colours = shade(torch.linspace(0, 1, 40), 1.0, ORANGE)
     box = axes.get_position()
     strip = axes.figure.add_axes((box.x0, box.y0 - 0.012, box.width, 0.022))
@@ -185,6 +186,6 @@ def _lengths(axes: Axes, found: list[frozen.Step]) -> None:
         bar.set(linewidth=1, gid=f"length-{row}")
         says(bar, f"{step.name}: at most {far:.2g}")
         if far > frozen.TOLERANCE:
-            axes.text(shown + 0.02 * top, row, f"{far:.2g}", va="center", fontsize=9)
+            axes.text(shown + 0.02 * top, row, f"{far:.2g}", va="center", fontsize=9.5)
     axes.set(xlim=(0, 1.25 * max(top, frozen.TOLERANCE)), xticks=[])
     axes.set_title("the same as lengths", fontsize=10)

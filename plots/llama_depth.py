@@ -52,7 +52,7 @@ def depth(in_a_row: Pairs, blocks: Pairs | None = None) -> Flipbook:
 
     def draw(fig: Figure, pairs: int) -> str:
         narrow = style.is_narrow(fig)
-        lefts, width = ((0.28, 0.66), 0.31) if narrow else ((0.12, 0.58), 0.41)
+        lefts, width = ((0.31, 0.68), 0.3) if narrow else ((0.12, 0.58), 0.41)
         for left, found, title in zip(lefts, measured(), _titles(narrow), strict=True):
             lines = fig.add_axes((left, 0.47, width, 0.44))
             _lines(lines, found, pairs, narrow)
@@ -133,8 +133,8 @@ def _lines(axes: Axes, found: Sizes, pairs: int, narrow: bool) -> None:
     axes.set_yticks(list(TICKS), list(TICKS.values()))
     axes.minorticks_off()
     axes.set_xticks([1, 16, 32] if narrow else [1, 4, 8, 12, 16, 20, 24, 28, 32])
-    axes.tick_params(labelsize=9)
-    axes.set_xlabel("pairs", fontsize=9, labelpad=1)
+    axes.tick_params(labelsize=9.5)
+    axes.set_xlabel("pairs", fontsize=9.5, labelpad=1)
 
 
 def _bars(axes: Axes, found: Sizes, pairs: int) -> None:
@@ -146,9 +146,9 @@ def _bars(axes: Axes, found: Sizes, pairs: int) -> None:
         says(bar, f"{way}, {pairs} pairs: {_say(size)}")
         if size > LONGEST:
             axes.plot([shown], [row], ">", color=color, markersize=9)
-        axes.text(shown + 0.25, row, _say(size), va="center", fontsize=9)
+        axes.text(shown + 0.25, row, _say(size), va="center", fontsize=9.5)
     axes.axvline(1, color=INK, linewidth=1, linestyle="--", alpha=0.5, zorder=0)
     axes.set(xlim=(0, 1.75 * LONGEST), ylim=(len(found) - 0.4, -0.6), xticks=[])
-    axes.set_yticks(range(len(found)), list(found), fontsize=9)
+    axes.set_yticks(range(len(found)), list(found), fontsize=9.5)
     axes.tick_params(length=0)
     axes.spines[["bottom", "left"]].set_visible(False)

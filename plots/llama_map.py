@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TEXT = "O Romeo, Ro"
-SIZE, NARROW = (10.2, 5.7), (3.5, 5.2)  # inches
+SIZE, NARROW = (10.2, 5.7), (3.5, 5.7)  # inches
 MAP = 4.5  # inches that the boxes have; the vectors stand right of them
 STREAM, NORM, PART, BACK = 0.55, 1.55, 3.1, 4.1  # inches from the left: stream, boxes, way back
 TOP, ROW, GAP, SUM = (
@@ -80,7 +80,7 @@ def architecture(Llama: Callable[[Any], nn.Module], LlamaConfig: Callable[..., A
         stream, branch = _at(walk, step)
         if style.is_narrow(fig):
             _dots(fig.add_axes((0.02, 0.9, 0.96, 0.09)), walk, step)
-            places = [(0.1, 0.6, 0.86, 0.24), (0.1, 0.27, 0.86, 0.24), (0.1, 0.06, 0.86, 0.13)]
+            places = [(0.1, 0.58, 0.86, 0.29), (0.1, 0.22, 0.86, 0.29), (0.1, 0.05, 0.86, 0.1)]
         else:
             axes = fig.add_axes((0, 0, MAP / SIZE[0], 1))
             _map(axes, walk, step, blocks, model, seen)
@@ -118,7 +118,7 @@ def _vectors(axes: Axes, values: Tensor | None, title: str, color: str) -> None:
 
     axes.set_title(title, fontsize=10, loc="left", pad=4)
     axes.set_yticks(range(len(TEXT)), [visible(character) for character in TEXT])
-    axes.tick_params(length=0, labelsize=9)
+    axes.tick_params(length=0, labelsize=9.5)
     axes.spines[:].set(visible=True, color=GREY, linewidth=0.6)
     axes.set(xticks=[], ylim=(len(TEXT) - 0.5, -0.5))
     if values is None or values.ndim != 3:
@@ -133,7 +133,7 @@ def _vectors(axes: Axes, values: Tensor | None, title: str, color: str) -> None:
         extent=(-0.5, width - 0.5, len(rows) - 0.5, -0.5),
         gid=f"vectors-{color}",
     )
-    axes.set_title(f"full: ±{number(large, 1)}", fontsize=9, loc="right", pad=4)
+    axes.set_title(f"full: ±{number(large, 1)}", fontsize=9.5, loc="right", pad=4)
     for row, values_of in enumerate(rows):
         size = float((values_of**2).mean() ** 0.5)
         cover = Rectangle((-0.5, row - 0.5), width, 1, facecolor=(0, 0, 0, 0), linewidth=0)
@@ -169,7 +169,7 @@ def _bars(axes: Axes, guesses: list[tuple[str, float]]) -> None:
         (bar,) = axes.bar([place], [chance], 0.8, color=PINK, gid=f"guess-{place}")
         says(bar, f"{token!r}: {100 * chance:.0f} %")
         text = f"{100 * chance:.0f} %"
-        axes.text(place, chance + 0.03, text, ha="center", va="bottom", fontsize=9)
+        axes.text(place, chance + 0.03, text, ha="center", va="bottom", fontsize=9.5)
     axes.set_xticks(range(len(guesses)), [visible(token) for token, _ in guesses])
 
 
@@ -238,13 +238,13 @@ def _map(
         _sum(axes, f"{name} {total}", y + SUM, lit)
     for block in range(blocks):
         y = (_height(2 * block) + _height(2 * block + 1)) / 2
-        axes.text(4.28, y + 0.1, f"layers[{block}]", rotation=-90, va="center", fontsize=9)
+        axes.text(4.28, y + 0.1, f"layers[{block}]", rotation=-90, va="center", fontsize=9.5)
     _box(axes, "norm", STREAM + 0.12, last, 0.8, ["norm"], "02", here, seen)
     tied = "output.weight" not in dict(model.named_parameters())
     lines = ["table again" if tied else "output"]
     axes.plot([STREAM + 0.52, NORM + 0.2], [last] * 2, "-", color=INK, linewidth=1)
     _box(axes, "logits", NORM + 1.1, last, 1.8, lines, "08", here, seen)
-    axes.text(NORM + 2.1, last, "→ logits", va="center", fontsize=9)
+    axes.text(NORM + 2.1, last, "→ logits", va="center", fontsize=9.5)
 
 
 def _box(
@@ -272,7 +272,7 @@ def _box(
     says(patch, f"{name}: {_shape(seen.get(name))}, lab {lab}")
     axes.add_patch(patch)
     up = 0.08 if len(lines) > 1 else 0.0
-    text = {"va": "center", "zorder": 4, "fontsize": 9}
+    text = {"va": "center", "zorder": 4, "fontsize": 9.5}
     axes.text(left + 0.06, y - up, lines[0], fontweight="bold" if lit else "normal", **text)
     axes.text(left + width - 0.06, y - up, lab, ha="right", color=GREY, **text)
     for line in lines[1:]:
@@ -320,5 +320,5 @@ def _dots(axes: Axes, walk: list[str], step: int) -> None:
         if place == step:
             mark.set(markeredgecolor=PINK, markeredgewidth=3, markersize=11)
     side = "left" if step < 7 else "right" if step > 13 else "center"
-    look = {"ha": side, "va": "center", "fontsize": 9, "fontweight": "bold"}
+    look = {"ha": side, "va": "center", "fontsize": 9.5, "fontweight": "bold"}
     axes.text(step, -1.15, walk[step], **look)

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from plots import style
 from plots.flipbook import Flipbook, explore
+from plots.page import says
 from plots.start_here_map import BOXES, model_map
 from plots.style import BLUE, FAINT, GREEN, GREY, INK, ORANGE, number, numbers
 
@@ -32,10 +34,12 @@ def bars(mean_square: Callable[[Tensor], Tensor]) -> Flipbook:
         x = times * VECTORS
         levels = numbers(mean_square(x))
         squares = numbers(x) ** 2
-        fig.subplots_adjust(left=0.02, right=0.99, bottom=0.2, top=0.86, wspace=0.12)
+        rows = len(VECTORS) if style.is_narrow(fig) else 1
+        fig.subplots_adjust(left=0.02, right=0.99, wspace=0.12, hspace=0.75)
+        fig.subplots_adjust(bottom=0.07 if rows > 1 else 0.12, top=0.93 if rows > 1 else 0.88)
         whole = levels.shape == (len(VECTORS),)
         for place, color in enumerate(COLORS):
-            axes = fig.add_subplot(1, len(VECTORS), place + 1)
+            axes = fig.add_subplot(rows, len(VECTORS) // rows, place + 1)
             level = float(levels[place]) if whole else None
             _squares(axes, squares[place], level, color, gid=NAMES[place])
             axes.set_xticks(range(4), [number(value, 1) for value in numbers(x)[place]])
@@ -57,7 +61,14 @@ def bars(mean_square: Callable[[Tensor], Tensor]) -> Flipbook:
             f"{number(below)} are missing (hatched): {verdict}."
         )
 
-    return explore(draw, times=TIMES, start={"times": 1.0}, labels={"times": "x times"})
+    return explore(
+        draw,
+        times=TIMES,
+        start={"times": 1.0},
+        labels={"times": "x times"},
+        size=(10.0, 3.2),
+        narrow=(3.5, 4.8),
+    )
 
 
 def _squares(axes: Axes, squares, level: float | None, color: str, gid: str) -> None:
@@ -67,6 +78,7 @@ def _squares(axes: Axes, squares, level: float | None, color: str, gid: str) -> 
     for place, square in enumerate(squares):
         axes.bar([place], [square], width=0.94, color=[to_rgba(color, FAINT)], edgecolor=color)
         axes.patches[-1].set(linewidth=1.2, gid=f"{gid}-{place}")
+        says(axes.patches[-1], f"{gid}: the square is {number(square)}")
         if level is not None and level > square:
             gap = axes.bar([place], [level - square], 0.94, square, color="none", edgecolor=GREY)
             gap[0].set(hatch="///", linewidth=0)

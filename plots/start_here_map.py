@@ -175,7 +175,7 @@ def _panel(axes: Axes, panel: str, lit: tuple[str, ...], words: bool) -> None:
         look = {"ha": "center", "va": "center"}
         axes.text(WIDTH / 2, 0.14, TITLES[panel], fontsize=11, fontweight="bold", **look)
         for x, y, text in NOTES[panel]:
-            axes.text(x, y, text, fontsize=9, style="italic", **look)
+            axes.text(x, y, text, fontsize=9.5, style="italic", **look)
 
 
 def _box(axes: Axes, name: str, box: list, lit: bool, words: bool) -> None:
@@ -203,7 +203,7 @@ def _box(axes: Axes, name: str, box: list, lit: bool, words: bool) -> None:
         return
     axes.text(left + 0.09, middle, label, fontsize=9.5, **text)
     text["fontweight"] = "normal"
-    axes.text(left + width - 0.08, middle, lab, ha="right", fontsize=9, color=GREY, **text)
+    axes.text(left + width - 0.08, middle, lab, ha="right", fontsize=9.5, color=GREY, **text)
 
 
 def _loop(axes: Axes, lit: bool, words: bool) -> None:
@@ -213,7 +213,7 @@ def _loop(axes: Axes, lit: bool, words: bool) -> None:
     axes.plot(*zip(*points, strict=True), "-", color=color, linewidth=width, gid="loop")
     axes.plot([1.95], [0.45], "<", color=color, markersize=5)
     if words:
-        axes.text(2.75, 2.4, "man", rotation=-90, va="center", fontsize=9, style="italic")
+        axes.text(2.75, 2.4, "man", rotation=-90, va="center", fontsize=9.5, style="italic")
 
 
 def _rows(axes: Axes, words: bool) -> None:
@@ -247,11 +247,11 @@ def _shares(fig: Figure, counted: tuple[str, ...], narrow: bool) -> None:
     """All parameters as one bar; those that are spoken of are filled."""
     from matplotlib.colors import to_rgba
 
-    across, up = fig.get_size_inches()
+    up = fig.get_figheight()
     axes = fig.add_axes((0.02, 0.05 / up, 0.96, 0.8 / up), label="shares")
     axes.set(xlim=(0, 1), ylim=(-0.5, 1.6))
     axes.set_axis_off()
-    axes.text(0, 1.35, f"{TOTAL:,} parameters", fontsize=9, va="center")
+    axes.text(0, 1.35, f"{TOTAL:,} parameters", fontsize=9.5, va="center")
     left, middles = 0.0, {}
     for part, count in PARAMETERS.items():
         share = count / TOTAL
@@ -275,4 +275,4 @@ def _shares(fig: Figure, counted: tuple[str, ...], narrow: bool) -> None:
             continue
         side = "center" if part not in ("table", "output") else "left" if x < 0.5 else "right"
         at = {"left": 0.0, "right": 1.0}.get(side, x)
-        axes.text(at, 0.1, f"{part} {percent(count)}", ha=side, va="center", fontsize=9)
+        axes.text(at, 0.1, f"{part} {percent(count)}", ha=side, va="center", fontsize=9.5)

@@ -76,7 +76,7 @@ def _dots(axes: Axes, dead: list[bool], followed: dict[str, int | None]) -> None
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, 0.02), ncols=2, fontsize=10)
     axes.legend_.set(gid="legend")
     for text in axes.legend_.get_texts():
-        text.set_fontsize(9)
+        text.set_fontsize(9.5)
     axes.axis("off")
 
 
@@ -87,7 +87,7 @@ def _lines(axes: Axes, found: Units, followed: dict[str, int | None], steps: int
     shown = [unit for unit in followed.values() if unit is not None]
     high = HIGH if bool(found.dead.any()) else 1.1 * float(found.largest[:, shown].max())
     axes.axhspan(LOW, 0, color=GREY, alpha=FAINT, linewidth=0)
-    axes.text(0.02 * STEPS, LOW + 0.15, "dead: no gradient", fontsize=9, va="bottom")
+    axes.text(0.02 * STEPS, LOW + 0.15, "dead: no gradient", fontsize=9.5, va="bottom")
     axes.axhline(0, color=INK, linewidth=1)
     for name, unit in followed.items():
         if unit is None:
@@ -107,7 +107,7 @@ def _lines(axes: Axes, found: Units, followed: dict[str, int | None], steps: int
         axes.plot(looks[found.died : now], held, ":", color=INK, linewidth=2.4, gid="held")
     axes.axvline(steps, color=GREY, linewidth=1)
     axes.set(xlim=(0, STEPS), ylim=(LOW, high), xlabel="steps")
-    axes.tick_params(labelsize=9)
+    axes.tick_params(labelsize=9.5)
 
 
 def _caption(found: Units, followed: dict[str, int | None], norm: str, look: int) -> str:

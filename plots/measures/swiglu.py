@@ -12,8 +12,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from assets.shakespeare import text
+from plots import style
 from plots.flipbook import Flipbook, explore
 from plots.measure import medians, one_thread, short
+from plots.page import says
 from plots.show import once_written
 from plots.style import BLUE, GREEN, GREY, ORANGE, number
 
@@ -81,7 +83,16 @@ def race(swiglu: Layer) -> Flipbook:
             return {name: _classic(layer) for name, layer in classic.items()} | {"SwiGLU": gated}
 
     def draw(fig: Figure, steps: int) -> str:
-        left, right = fig.add_axes((0.09, 0.18, 0.53, 0.74)), fig.add_axes((0.73, 0.18, 0.25, 0.74))
+        if style.is_narrow(fig):
+            left, right = (
+                fig.add_axes((0.16, 0.53, 0.8, 0.44)),
+                fig.add_axes((0.16, 0.06, 0.8, 0.3)),
+            )
+        else:
+            left, right = (
+                fig.add_axes((0.07, 0.14, 0.55, 0.82)),
+                fig.add_axes((0.7, 0.14, 0.29, 0.74)),
+            )
         shown = RACE_MARKS.index(steps)
         said, spans = [], {}
         for place, (name, curves) in enumerate(losses().items()):
@@ -90,26 +101,31 @@ def race(swiglu: Layer) -> Flipbook:
             for curve in curves.T.tolist():
                 left.plot(RACE_MARKS, curve, line, color=color, linewidth=1)
             at = curves[shown].tolist()  # one for each seed
-            right.plot([place] * SEEDS, at, marker, color=color, alpha=0.75, gid=name)
             middle, low, high = sum(at) / SEEDS, min(at), max(at)
+            (dots,) = right.plot([place] * SEEDS, at, marker, color=color, alpha=0.75, gid=name)
+            says(dots, f"{name} after {steps} steps: {', '.join(number(loss) for loss in at)}")
             right.plot([place - 0.25, place + 0.25], [middle] * 2, "-", color=color, linewidth=2)
             left.plot([], [], line, color=color, label=name)
             said.append(f"{name} {number(middle)} ({number(low)} to {number(high)})")
             spans[name] = low, high
         left.axvline(steps, color=GREY, linewidth=1)
-        left.set(
-            xlabel="steps", ylabel="loss on unseen text", xlim=(0, RACE_STEPS), ylim=(1.9, 3.6)
-        )
+        left.set(xlabel="steps", ylabel="loss on unseen text")
+        left.set(xlim=(0, RACE_STEPS), ylim=(1.9, 3.6))
         left.legend(loc="upper right")
         middle = sum(sum(span) for span in spans.values()) / 6
         room = max(0.15, *(abs(end - middle) + 0.02 for span in spans.values() for end in span))
         right.set(xlim=(-0.6, 2.6), ylim=(middle - room, middle + room))
-        right.set_title(f"after {steps} steps")
-        right.set_xticks(range(3), list(spans), fontsize=9)
+        right.set_title(f"after {steps} steps, three seeds", fontsize=11)
+        right.set_xticks(range(3), list(spans))
         return f"Loss after {steps} steps, mean (three seeds): {', '.join(said)}. {_verdict(spans)}"
 
     return explore(
-        draw, steps=RACE_MARKS, start={"steps": RACE_STEPS}, play="steps", size=(7.2, 3.4)
+        draw,
+        steps=RACE_MARKS,
+        start={"steps": RACE_STEPS},
+        play="steps",
+        size=(9.8, 3.9),
+        narrow=(3.5, 5.4),
     )
 
 
