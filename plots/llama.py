@@ -21,7 +21,8 @@ from plots.flipbook import Flipbook, explore
 from plots.llama_departures import departures
 from plots.llama_depth import depth
 from plots.llama_map import architecture
-from plots.measures.llama import noise, shares
+from plots.llama_time import shares
+from plots.measures.llama import noise
 from plots.page import says
 from plots.style import BLUE, FAINT, GREEN, GREY, INK, PINK, number
 
@@ -87,7 +88,8 @@ def stream(Llama: Model, LlamaConfig: Config) -> Flipbook:
                 says(bar, f"{names[place - 1]} added a vector of size {number(height)}")
         # A block's number stands between its two points.
         axes.set_xticks([0, *range(1, len(steps), 2)], ["table", *[""] * blocks])
-        for block in range(blocks):
+        crowded = narrow and blocks > 6
+        for block in range(1, blocks, 2) if crowded else range(blocks):
             axes.text(2 * block + 1.5, -0.03, f"{block}", transform=below, ha="center", va="top")
         axes.set(ylabel="size", ylim=(0, None))
         axes.set_xlabel("block: after attention, after SwiGLU", labelpad=14)
@@ -130,7 +132,7 @@ MODELS = {
 }
 FIELDS = ("dim", "n_layers", "n_heads", "n_kv_heads", "hidden_dim", "vocab_size", "tie_embeddings")
 LOOKS = {
-    "embedding and output": (BLUE, ""),
+    "tables": (BLUE, ""),
     "attention": (PINK, "\\\\\\"),  # and the norms of the blocks, too few to be seen
     "SwiGLU": (GREEN, "///"),
     "last norm": (GREY, ""),
@@ -165,7 +167,7 @@ def sizes(count_parameters: Callable[[Any], int], LlamaConfig: Config) -> Flipbo
     def draw(fig: Figure, model: str) -> str:
         here, known = counted(model), MODELS[model][1]
         narrow = style.is_narrow(fig)
-        axes = fig.add_axes((0.03, 0.1, 0.94, 0.76) if narrow else (0.13, 0.13, 0.7, 0.75))
+        axes = fig.add_axes((0.03, 0.1, 0.9, 0.78) if narrow else (0.13, 0.13, 0.7, 0.75))
         for row, name in enumerate(MODELS):
             _shares(axes, row, counted(name), name, name == model)
             layers, each = block(name)
@@ -173,14 +175,16 @@ def sizes(count_parameters: Callable[[Any], int], LlamaConfig: Config) -> Flipbo
             if narrow:
                 weight = "bold" if name == model else "normal"
                 title = f"{name}: {layers} blocks of {size}"
-                axes.text(0, row - 0.3, title, fontsize=9.5, va="bottom", fontweight=weight)
+                axes.text(0, row - 0.31, title, fontsize=9.5, va="bottom", fontweight=weight)
             else:
                 axes.text(102, row, f"{layers} blocks of {size}", va="center", fontsize=10)
         axes.set_yticks([] if narrow else range(len(MODELS)), [] if narrow else list(MODELS))
         axes.tick_params(axis="y", length=0)
         axes.set(xlim=(0, 100), ylim=(len(MODELS) - 0.4, -0.75), xlabel="% of the parameters")
         at = (0, 1.0) if narrow else (0, 1.01)
-        axes.legend(*_legend(), ncols=2 if narrow else 3, loc="lower left", bbox_to_anchor=at)
+        axes.legend(
+            *_legend(), ncols=3, loc="lower left", bbox_to_anchor=at, columnspacing=1, fontsize=10
+        )
         axes.legend_.set(gid="legend")
         total = sum(here.values())
         verdict = "as its files hold" if total == known else f"where its files hold {known:,}"
@@ -208,7 +212,7 @@ def _shares(axes: Axes, row: int, parts: dict[str, int], model: str, lit: bool) 
     """One model as a bar of 100 %."""
     from matplotlib.colors import to_rgba
 
-    left, total, high = 0.0, sum(parts.values()), 0.5
+    left, total, high = 0.0, sum(parts.values()), 0.44
     for name, count in parts.items():
         color, hatch = LOOKS[name]
         width = 100 * count / total

@@ -85,13 +85,13 @@ def race(swiglu: Layer) -> Flipbook:
     def draw(fig: Figure, steps: int) -> str:
         if style.is_narrow(fig):
             left, right = (
-                fig.add_axes((0.16, 0.53, 0.8, 0.44)),
+                fig.add_axes((0.16, 0.54, 0.8, 0.41)),
                 fig.add_axes((0.16, 0.06, 0.8, 0.3)),
             )
         else:
             left, right = (
-                fig.add_axes((0.07, 0.14, 0.55, 0.82)),
-                fig.add_axes((0.7, 0.14, 0.29, 0.74)),
+                fig.add_axes((0.05, 0.14, 0.57, 0.76)),
+                fig.add_axes((0.69, 0.14, 0.3, 0.76)),
             )
         shown = RACE_MARKS.index(steps)
         said, spans = [], {}
@@ -109,7 +109,8 @@ def race(swiglu: Layer) -> Flipbook:
             said.append(f"{name} {number(middle)} ({number(low)} to {number(high)})")
             spans[name] = low, high
         left.axvline(steps, color=GREY, linewidth=1)
-        left.set(xlabel="steps", ylabel="loss on unseen text")
+        left.set(xlabel="steps")
+        left.set_title("loss on unseen text", fontsize=11)
         left.set(xlim=(0, RACE_STEPS), ylim=(1.9, 3.6))
         left.legend(loc="upper right")
         middle = sum(sum(span) for span in spans.values()) / 6
