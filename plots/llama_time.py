@@ -10,7 +10,7 @@ from torch import nn
 
 from plots import style
 from plots.flipbook import Flipbook, explore
-from plots.measures.llama import REAL, clocked, multiplications
+from plots.measures import llama as measure
 from plots.page import says
 from plots.style import GREEN, GREY, INK, ORANGE, PINK
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MODELS = {
-    "3.2 1B": REAL,
+    "3.2 1B": measure.REAL,
     "3 8B": {"dim": 4096, "n_heads": 32, "n_kv_heads": 8, "hidden_dim": 14_336},
     "3 70B": {"dim": 8192, "n_heads": 64, "n_kv_heads": 8, "hidden_dim": 28_672},
     "3.1 405B": {"dim": 16_384, "n_heads": 128, "n_kv_heads": 8, "hidden_dim": 53_248},
@@ -34,7 +34,7 @@ LOOKS = {
 
 def shares(Llama: Callable[[Any], nn.Module], LlamaConfig: Callable[..., Any]) -> Flipbook:
     """Draw the multiplications of a block, counted, beside the seconds of the learner's block."""
-    measured = functools.cache(lambda: clocked(Llama, LlamaConfig))
+    measured = functools.cache(lambda: measure.clocked(Llama, LlamaConfig))
 
     def draw(fig: Figure, model: str) -> str:
         found = measured()
@@ -52,9 +52,9 @@ def shares(Llama: Callable[[Any], nn.Module], LlamaConfig: Callable[..., Any]) -
         fig.legends[0].set(gid="legend")
         first, last = min(found), max(found)
         share = 100 * found[last]["attention"] / found[last]["all"]
-        parts = multiplications(MODELS[model], last)
+        parts = measure.multiplications(MODELS[model], last)
         fair = 100 * (1 - parts["SwiGLU"] / sum(parts.values()))
-        far = multiplications(MODELS[model], COUNTED[-1])
+        far = measure.multiplications(MODELS[model], COUNTED[-1])
         end = 100 * (1 - far["SwiGLU"] / sum(far.values()))
         longer = found[last]["all"] / found[first]["all"]
         return (
@@ -77,7 +77,7 @@ def shares(Llama: Callable[[Any], nn.Module], LlamaConfig: Callable[..., Any]) -
 
 def _counted(axes: Axes, model: str) -> None:
     """The shares by counting, as areas; from tick to tick the text is eight times as long."""
-    rows = [multiplications(MODELS[model], length) for length in COUNTED]
+    rows = [measure.multiplications(MODELS[model], length) for length in COUNTED]
     places = list(range(len(COUNTED)))
     below = [0.0] * len(COUNTED)
     for part, (color, hatch) in LOOKS.items():
