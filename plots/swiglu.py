@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["curves", "dead_units", "flow", "gate", "parameters", "race", "timing"]
 
-X = torch.linspace(-5, 5, 101)
+X = torch.linspace(-5, 5, 201)
+FINE = torch.linspace(-5, 5, 4001)  # the dip of a steep gate is narrow
 BETAS = [0.0, 0.25, 0.5, 1.0, 1.7, 2.5, 5.0, 10.0, 30.0]
 
 
@@ -60,12 +61,16 @@ def curves(swish: Callable[..., Tensor]) -> Flipbook:
             axes.axvline(0, color=INK, linewidth=0.8, alpha=2 * FAINT)
             axes.set_xticks([-4, -2, 0, 2, 4])
         middle.legend(loc="upper left", fontsize=10)
-        low = int(y.argmin())
+        fine = numbers(swish(FINE, beta))
+        low = int(fine.argmin())
+        digits = 3 if fine[low] > -0.05 else 2
+        dip = f"lowest at x = {number(FINE[low], 2)}: {number(fine[low], digits)}"
         at = int((X + 1).abs().argmin())  # x = -1
         for axes, value in ((gates, y[at] / x[at]), (middle, y[at]), (right, slope[at])):
             (dot,) = axes.plot([-1], [value], "o", color=GREEN, markersize=6)
             says(dot, f"at x = −1: {number(value)}")
-        dip = f"lowest at x = {number(X[low], 1)}: {number(y[low])}" if 0 < low < 100 else "no dip"
+        if fine[low] > -1e-6 or low in (0, len(FINE) - 1):
+            dip = "no dip"
         return (
             f"β = {beta:g}: {dip}. At x = −1 the gate is {number(y[at] / x[at])} open, yours is "
             f"{number(y[at])} with slope {number(slope[at])}, ReLU 0 with slope 0."

@@ -82,7 +82,7 @@ def flow(swish: Callable[..., Tensor], swiglu: Callable[..., Tensor]) -> Flipboo
 def _found(
     swish: Callable[..., Tensor], swiglu: Callable[..., Tensor], token: str
 ) -> dict[str, list[float]]:
-    """Every row, as the learner's functions give it; the product is what reaches an eye for W₂."""
+    """Every row, as the learner's functions give it."""
     generator = torch.Generator().manual_seed(3)
     w_gate, w_up = torch.randn(2, F, D, generator=generator)
     w_down = torch.randn(D, F, generator=generator) / F**0.5
@@ -92,10 +92,16 @@ def _found(
         "gates": x @ w_gate.T,
         "values": x @ w_up.T,
         "opened": swish(x @ w_gate.T),
-        "product": swiglu(x, w_gate, w_up, torch.eye(F)),
+        "product": _products(swiglu, x, w_gate, w_up),
         "out": swiglu(x, w_gate, w_up, w_down),
     }
     return {row: numbers(values).reshape(-1).tolist() for row, values in rows.items()}
+
+
+def _products(swiglu: Callable[..., Tensor], x: Tensor, w_gate: Tensor, w_up: Tensor) -> Tensor:
+    """What reaches W₂, unit by unit: a W₂ of D rows that hand on D of the units as they are."""
+    rows = torch.cat([torch.eye(F), torch.zeros(-F % D, F)])
+    return torch.cat([swiglu(x, w_gate, w_up, some) for some in rows.split(D)], dim=-1)[..., :F]
 
 
 def _row(

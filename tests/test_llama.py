@@ -217,7 +217,7 @@ def test_architecture_shows_the_vectors_on_their_way() -> None:
     picture = plot.architecture(worked.Llama, worked.LlamaConfig)
     assert "The guess from here: 'u'" in picture.caption(step=14)
     assert "The guess from here: 'm'" in picture.caption(step=15)
-    assert "The guess from here: 'm', 94 %" in picture.caption(step=20)
+    assert "The guess from here: 'm', 85 %" in picture.caption(step=20)
     model = loaded_shakespeare()
     ids = torch.tensor([[trained.VOCAB.index(letter) for letter in llama_map.TEXT]])
     seen = frozen.observe(model, ids)
