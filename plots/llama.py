@@ -75,9 +75,10 @@ def stream(Llama: Model, LlamaConfig: Config) -> Flipbook:
             axes.plot(range(len(steps)), other, "-", color=GREY, linewidth=0.8, alpha=FAINT * 1.6)
         axes.plot(range(len(steps)), lines[:, position], "-", color=INK, gid="stream")
         axes.lines[-1].set_label("the stream (others pale)")
-        for place, here in enumerate(lines[:, position].tolist()):
-            (dot,) = axes.plot([place], [here], "o", color=INK, markersize=4)
-            says(dot, f"{_place(steps[place])}: the stream has size {number(here)}")
+        here = lines[:, position].tolist()
+        dots = axes.scatter(range(len(steps)), here, s=16, color=INK, zorder=3)
+        said = zip(steps, here, strict=True)
+        says(dots, [f"{_place(step)}: the stream has size {number(size)}" for step, size in said])
         looks = {"attention": ("attention", PINK, ""), "feed_forward": ("SwiGLU", GREEN, "///")}
         for part, (label, color, hatch) in looks.items():
             places = [i + 1 for i, name in enumerate(parts) if name == part]

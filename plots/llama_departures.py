@@ -122,23 +122,27 @@ def _name(step: str, narrow: bool) -> str:
 
 def _grid(axes: Axes, found: list[frozen.Step], narrow: bool) -> None:
     """One cell for each step and position; what departs is outlined."""
-    from matplotlib.patches import Rectangle
+    from matplotlib.collections import PolyCollection
 
     length = frozen.ids("untied").shape[1]
+    kinds: dict[str, tuple[list, list, list[str]]] = {"departs": ([], [], []), "same": ([], [], [])}
     for row, step in enumerate(found):
-        for position in range(length):
-            cell = Rectangle((position - 0.46, row - 0.44), 0.92, 0.88, facecolor="none")
-            if step.far is None:
-                cell.set(edgecolor=GREY, linewidth=0.6, linestyle=":")
-                text = f"{step.name}: your model never ran it"
-            else:
-                far = float(step.far[position])
-                departs = far > frozen.TOLERANCE
-                cell.set(facecolor=_color(far), edgecolor=ORANGE if departs else GREY)
-                cell.set(linewidth=1.2 if departs else 0.4)
-                text = f"{step.name}, position {position}: differs by {far:.1g}"
-            says(cell, text)
-            axes.add_patch(cell)
+        for x in range(length):
+            far = 0.0 if step.far is None else float(step.far[x])
+            corners = [(x - 0.46, row - 0.44), (x + 0.46, row - 0.44)]
+            corners += [(x + 0.46, row + 0.44), (x - 0.46, row + 0.44)]
+            shapes, colors, texts = kinds["departs" if far > frozen.TOLERANCE else "same"]
+            shapes.append(corners)
+            colors.append((0, 0, 0, 0) if step.far is None else _color(far))
+            said = "your model never ran it" if step.far is None else f"differs by {far:.1g}"
+            texts.append(f"{step.name}, position {x}: {said}")
+    looks = {"departs": (ORANGE, 1.2), "same": (GREY, 0.4)}
+    for kind, (shapes, colors, texts) in kinds.items():
+        edge, width = looks[kind]
+        cells = PolyCollection(shapes, facecolors=colors, edgecolors=edge, linewidths=width)
+        cells.set_gid(f"cells-{kind}")
+        says(cells, texts)
+        axes.add_collection(cells)
     axes.set(xlim=(-0.6, length - 0.4))
     axes.set_title("position", fontsize=10)
     axes.set_xticks(range(0, length, 5 if narrow else 2))
@@ -168,11 +172,11 @@ def _dots(axes: Axes, found: list[frozen.Step], narrow: bool) -> None:
         axes.set_xlabel("a tick is ×10,000", fontsize=9.5)
     axes.set_xticks([_strength(tick) for tick in ticks], list(ticks.values()))
     axes.tick_params(labelsize=9.5, pad=7)
-    colours = shade(torch.linspace(0, 1, 40), 1.0, ORANGE)
     box = axes.get_position()
-    strip = axes.figure.add_axes((box.x0, box.y0 - 0.012, box.width, 0.022))
-    strip.bar(torch.linspace(0, 1, 40), 1, 1 / 39, color=colours)
-    strip.set(xlim=(-0.03, 1.03), ylim=(0, 1))
+    strip = axes.figure.add_axes((box.x0, box.y0 - 0.012, box.width, 0.022), xticks=[], yticks=[])
+    levels = shade(torch.linspace(0, 1, 24), 1.0, ORANGE)[None]
+    strip.imshow(levels, aspect="auto", interpolation="none", extent=(0, 1, 0, 1))
+    strip.set(xlim=(-0.03, 1.03))
     strip.set_axis_off()
 
 

@@ -79,13 +79,13 @@ def architecture(Llama: Callable[[Any], nn.Module], LlamaConfig: Callable[..., A
         here = walk[step]
         stream, branch = _at(walk, step)
         if style.is_narrow(fig):
-            _dots(fig.add_axes((0.02, 0.9, 0.96, 0.09)), walk, step)
+            _dots(fig.add_axes((0.02, 0.9, 0.96, 0.09), xticks=[], yticks=[]), walk, step)
             places = [(0.1, 0.58, 0.86, 0.29), (0.1, 0.22, 0.86, 0.29), (0.1, 0.05, 0.86, 0.1)]
         else:
-            axes = fig.add_axes((0, 0, MAP / SIZE[0], 1))
+            axes = fig.add_axes((0, 0, MAP / SIZE[0], 1), xticks=[], yticks=[])
             _map(axes, walk, step, blocks, model, seen)
             places = [(0.49, 0.65, 0.5, 0.3), (0.49, 0.27, 0.5, 0.3), (0.49, 0.06, 0.5, 0.12)]
-        above, below, guesses = (fig.add_axes(place) for place in places)
+        above, below, guesses = (fig.add_axes(place, xticks=[], yticks=[]) for place in places)
         _vectors(above, seen.get(stream), "the stream", BLUE)
         _vectors(below, seen.get(branch), _branch_title(branch), ORANGE)
         guess = _guesses(model, seen, here, stream)
@@ -114,13 +114,13 @@ def _branch_title(branch: str) -> str:
 
 def _vectors(axes: Axes, values: Tensor | None, title: str, color: str) -> None:
     """A row for each token, a column for each of its numbers; the fullest colour is the largest."""
-    from matplotlib.patches import Rectangle
+    from matplotlib.collections import PolyCollection
 
     axes.set_title(title, fontsize=10, loc="left", pad=4)
     axes.set_yticks(range(len(TEXT)), [visible(character) for character in TEXT])
     axes.tick_params(length=0, labelsize=9.5)
     axes.spines[:].set(visible=True, color=GREY, linewidth=0.6)
-    axes.set(xticks=[], ylim=(len(TEXT) - 0.5, -0.5))
+    axes.set(ylim=(len(TEXT) - 0.5, -0.5))
     if values is None or values.ndim != 3:
         return
     rows = numbers(values[0])
@@ -134,11 +134,18 @@ def _vectors(axes: Axes, values: Tensor | None, title: str, color: str) -> None:
         gid=f"vectors-{color}",
     )
     axes.set_title(f"full: ±{number(large, 1)}", fontsize=9.5, loc="right", pad=4)
-    for row, values_of in enumerate(rows):
-        size = float((values_of**2).mean() ** 0.5)
-        cover = Rectangle((-0.5, row - 0.5), width, 1, facecolor=(0, 0, 0, 0), linewidth=0)
-        says(cover, f"{TEXT[row]!r}, position {row}: {width} numbers of size {number(size)}")
-        axes.add_patch(cover)
+    bars = [
+        [(-0.5, y - 0.5), (width - 0.5, y - 0.5), (width - 0.5, y + 0.5), (-0.5, y + 0.5)]
+        for y in range(len(rows))
+    ]
+    covers = PolyCollection(bars, facecolors="none", linewidths=0)
+    sizes = (rows**2).mean(1) ** 0.5
+    texts = [
+        f"{letter!r}, position {place}: {width} numbers of size {number(size)}"
+        for place, (letter, size) in enumerate(zip(TEXT, sizes, strict=True))
+    ]
+    says(covers, texts)
+    axes.add_collection(covers)
 
 
 def _guesses(
@@ -161,7 +168,7 @@ def _guesses(
 
 def _bars(axes: Axes, guesses: list[tuple[str, float]]) -> None:
     """The guesses, side by side."""
-    axes.set(xlim=(-0.6, BEST - 0.4), ylim=(0, 1.4), yticks=[])
+    axes.set(xlim=(-0.6, BEST - 0.4), ylim=(0, 1.4))
     axes.set_title(f"from here, “{TEXT}” would go on with", fontsize=10, loc="left", pad=2)
     axes.tick_params(length=0, labelsize=10)
     axes.spines[["left"]].set_visible(False)

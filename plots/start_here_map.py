@@ -131,7 +131,10 @@ def model_map() -> Flipbook:
         drawn = []
         for place, (panel, (left, width)) in enumerate(zip(panels, spots, strict=True)):
             axes = fig.add_axes(
-                (left / across, 1 - HEIGHT / up, width / across, HEIGHT / up), label=panel
+                (left / across, 1 - HEIGHT / up, width / across, HEIGHT / up),
+                label=panel,
+                xticks=[],
+                yticks=[],
             )
             axes.set(xlim=(0, WIDTH), ylim=(HEIGHT, 0))
             axes.set_axis_off()
@@ -191,9 +194,8 @@ def _box(axes: Axes, name: str, box: list, lit: bool, words: bool) -> None:
     says(patch, f"{name}: lab {lab}")
     axes.add_patch(patch)
     if name == "blocks":
-        for slab in range(1, 32):
-            y = top + height * slab / 32
-            axes.plot([left, left + width], [y, y], "-", color=GREY, linewidth=0.4, alpha=0.7)
+        edges = [top + height * slab / 32 for slab in range(1, 32)]
+        axes.hlines(edges, left, left + width, colors=GREY, linewidths=0.4, alpha=0.7)
     if not words or not label:
         return
     text = {"va": "center", "zorder": 4, "fontweight": "bold" if lit else "normal"}
@@ -219,9 +221,8 @@ def _loop(axes: Axes, lit: bool, words: bool) -> None:
 def _rows(axes: Axes, words: bool) -> None:
     """Rows of the table; the token's own is full."""
     left, top, width, height = BOXES["table"][1:5]
-    for row in range(1, 16):
-        y = top + height * row / 16
-        axes.plot([left, left + width], [y, y], "-", color=GREY, linewidth=0.5)
+    edges = [top + height * row / 16 for row in range(1, 16)]
+    axes.hlines(edges, left, left + width, colors=GREY, linewidths=0.5)
     axes.barh([top + height * 5.5 / 16], [width], height / 16, left=left, color=PINK, zorder=4)
     if words:
         axes.text(left - 0.06, top + height * 5.5 / 16, "dog", ha="right", va="center", fontsize=10)
@@ -248,7 +249,7 @@ def _shares(fig: Figure, counted: tuple[str, ...], narrow: bool) -> None:
     from matplotlib.colors import to_rgba
 
     up = fig.get_figheight()
-    axes = fig.add_axes((0.02, 0.05 / up, 0.96, 0.8 / up), label="shares")
+    axes = fig.add_axes((0.02, 0.05 / up, 0.96, 0.8 / up), label="shares", xticks=[], yticks=[])
     axes.set(xlim=(0, 1), ylim=(-0.5, 1.6))
     axes.set_axis_off()
     axes.text(0, 1.35, f"{TOTAL:,} parameters", fontsize=9.5, va="center")

@@ -106,7 +106,7 @@ def _with_slope(function: Callable[[Tensor], Tensor], x: Tensor):
     return numbers(y), numbers(slope)
 
 
-GATES = [-4.0, -3.0, -2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 3.0, 4.0]
+GATES = [-4.0, -2.0, -1.0, 0.0, 1.0, 2.0, 4.0]
 SIDE = torch.linspace(-4, 4, 17)
 FULL = 8.0  # the output that has the fullest colour
 REACH = {"GLU": 4.5, "SwiGLU": 17.0}  # the outputs that the cut shows
@@ -226,7 +226,7 @@ def parameters(ffn_hidden_dim: Callable[..., int]) -> Flipbook:
         dim, multiple_of, multiplier, published = MODELS[model]
         hidden = ffn_hidden_dim(dim, multiple_of, multiplier)
         narrow = style.is_narrow(fig)
-        axes = fig.add_axes((0.02, 0.02, 0.96, 0.96))
+        axes = fig.add_axes((0.02, 0.02, 0.96, 0.96), xticks=[], yticks=[])
         axes.axis("off")
         axes.set(xlim=(-0.1, 13.4), ylim=(3.3, -0.45))
         for y, name, count, size, color in (

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 NORMS = ["without norm", "with RMSNorm"]
-MARKS = list(range(0, STEPS + 1, 2 * EVERY))
+MARKS = list(range(0, STEPS + 1, 3 * EVERY))
 COLUMNS = 16  # units in a row
 LOW, HIGH = -3.4, 3.4  # the inputs drawn where some unit is dead; larger leaves the frame
 LOOKS = {"A": (ORANGE, "--"), "B": (BLUE, "-")}  # the unit that dies for good; that comes back
@@ -29,11 +29,11 @@ def dead_units() -> Flipbook:
         followed = {"A": units(False).gone, "B": units(False).back}
         if style.is_narrow(fig):
             left, right = (
-                fig.add_axes((0.03, 0.53, 0.94, 0.41)),
+                fig.add_axes((0.03, 0.53, 0.94, 0.41), xticks=[], yticks=[]),
                 fig.add_axes((0.14, 0.1, 0.8, 0.3)),
             )
         else:
-            left = fig.add_axes((0.01, 0.1, 0.36, 0.8))
+            left = fig.add_axes((0.01, 0.1, 0.36, 0.8), xticks=[], yticks=[])
             right = fig.add_axes((0.45, 0.15, 0.52, 0.75))
         dead = found.dead[look]
         _dots(left, dead.tolist(), followed)

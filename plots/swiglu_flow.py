@@ -57,7 +57,7 @@ def flow(swish: Callable[..., Tensor], swiglu: Callable[..., Tensor]) -> Flipboo
         found = _found(swish, swiglu, token)
         narrow = style.is_narrow(fig)
         places = SMALL if narrow else WIDE
-        axes = fig.add_axes((0.02, 0.01, 0.96, 0.98))
+        axes = fig.add_axes((0.02, 0.01, 0.96, 0.98), xticks=[], yticks=[])
         axes.set(xlim=(-0.1, 8.1 if narrow else 17.1), ylim=(11.2 if narrow else 9.2, -0.9))
         axes.set_axis_off()
         reached = list(ROWS)[:step]
