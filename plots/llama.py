@@ -69,7 +69,7 @@ def stream(Llama: Model, LlamaConfig: Config) -> Flipbook:
         names = [f"layers.{i // 2}.{part}" for i, part in enumerate(parts)]
         added = torch.stack([size.get(name, nan)[position] for name in names])
         narrow = style.is_narrow(fig)
-        axes = fig.add_axes((0.14, 0.13, 0.84, 0.68) if narrow else (0.06, 0.15, 0.93, 0.75))
+        axes = fig.add_axes((0.17, 0.13, 0.81, 0.68) if narrow else (0.06, 0.15, 0.93, 0.75))
         below = axes.get_xaxis_transform()
         for other in lines.T:
             axes.plot(range(len(steps)), other, "-", color=GREY, linewidth=0.8, alpha=FAINT * 1.6)

@@ -52,7 +52,7 @@ def depth(in_a_row: Pairs, blocks: Pairs | None = None) -> Flipbook:
 
     def draw(fig: Figure, pairs: int) -> str:
         narrow = style.is_narrow(fig)
-        lefts, width = ((0.31, 0.68), 0.3) if narrow else ((0.12, 0.58), 0.41)
+        lefts, width = ((0.33, 0.68), 0.28) if narrow else ((0.12, 0.58), 0.41)
         for left, found, title in zip(lefts, measured(), _titles(narrow), strict=True):
             lines = fig.add_axes((left, 0.47, width, 0.44))
             _lines(lines, found, pairs, narrow)
@@ -66,7 +66,8 @@ def depth(in_a_row: Pairs, blocks: Pairs | None = None) -> Flipbook:
             f"{way} {_say(out[DEPTHS.index(pairs)])}, {_say(back[DEPTHS.index(pairs)])}"
             for (way, out), back in zip(measured()[0].items(), measured()[1].values(), strict=True)
         ]
-        return f"{pairs} pairs, size of output and of gradient: {'; '.join(said)}."
+        depth = "1 pair" if pairs == 1 else f"{pairs} pairs"
+        return f"{depth}, size of output and of gradient: {'; '.join(said)}."
 
     return explore(
         draw, pairs=DEPTHS, start={"pairs": 32}, play="pairs", size=(10.0, 4.7), narrow=(3.5, 4.9)
@@ -132,7 +133,7 @@ def _lines(axes: Axes, found: Sizes, pairs: int, narrow: bool) -> None:
     axes.set(yscale="log", ylim=(LEAST, MOST), xlim=(1, 32))
     axes.set_yticks(list(TICKS), list(TICKS.values()))
     axes.minorticks_off()
-    axes.set_xticks([1, 16, 32] if narrow else [1, 4, 8, 12, 16, 20, 24, 28, 32])
+    axes.set_xticks([1, 16, 30] if narrow else [1, 4, 8, 12, 16, 20, 24, 28, 32])
     axes.tick_params(labelsize=9.5)
     axes.set_xlabel("pairs", fontsize=9.5, labelpad=1)
 

@@ -87,7 +87,7 @@ def architecture(Llama: Callable[[Any], nn.Module], LlamaConfig: Callable[..., A
             places = [(0.49, 0.65, 0.5, 0.3), (0.49, 0.27, 0.5, 0.3), (0.49, 0.06, 0.5, 0.12)]
         above, below, guesses = (fig.add_axes(place, xticks=[], yticks=[]) for place in places)
         _vectors(above, seen.get(stream), "the stream", BLUE)
-        _vectors(below, seen.get(branch), _branch_title(branch), ORANGE)
+        _vectors(below, seen.get(branch) if branch else None, _branch_title(branch), ORANGE)
         guess = _guesses(model, seen, here, stream)
         _bars(guesses, guess)
         return _caption(here, model, seen, guess)
@@ -233,7 +233,7 @@ def _map(
     axes.plot([STREAM] * 2, [0.26, 0.38], "-", color=INK, linewidth=1)
     last = _height(2 * blocks - 1) + SUM + 0.42
     _stream(axes, walk, reached, last)
-    _box(axes, "tok_embeddings", 0.75, 0.58, 1.4, ["tok_embeddings"], "01", here, seen)
+    _box(axes, "tok_embeddings", 0.85, 0.58, 1.6, ["tok_embeddings"], "01", here, seen)
     for row in range(2 * blocks):
         norm, part, total = PARTS[row % 2]
         name, y = f"layers.{row // 2}", _height(row)
@@ -281,7 +281,7 @@ def _box(
     up = 0.08 if len(lines) > 1 else 0.0
     text = {"va": "center", "zorder": 4, "fontsize": 9.5}
     axes.text(left + 0.06, y - up, lines[0], fontweight="bold" if lit else "normal", **text)
-    axes.text(left + width - 0.06, y - up, lab, ha="right", color=GREY, **text)
+    axes.text(left + width - 0.06, y - up, lab, ha="right", **text)
     for line in lines[1:]:
         axes.text(left + 0.06, y + up, line, **text)
 

@@ -205,7 +205,7 @@ def _box(axes: Axes, name: str, box: list, lit: bool, words: bool) -> None:
         return
     axes.text(left + 0.09, middle, label, fontsize=9.5, **text)
     text["fontweight"] = "normal"
-    axes.text(left + width - 0.08, middle, lab, ha="right", fontsize=9.5, color=GREY, **text)
+    axes.text(left + width - 0.08, middle, lab, ha="right", fontsize=9.5, **text)
 
 
 def _loop(axes: Axes, lit: bool, words: bool) -> None:

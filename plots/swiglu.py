@@ -155,7 +155,7 @@ def gate(glu: Callable[..., Tensor], swiglu: Callable[..., Tensor]) -> Flipbook:
             cut = numbers(unit(kind, torch.full_like(SIDE, faint), SIDE))
             right.plot(SIDE.tolist(), cut, "-", color=GREY, linewidth=0.8)
             if abs(cut[-1]) > reach / 10:
-                right.text(4.05, cut[-1], number(faint, 0), va="center", fontsize=9.5, color=GREY)
+                right.text(4.05, cut[-1], number(faint, 0), va="center", fontsize=9.5)
         cut = numbers(unit(kind, torch.full_like(SIDE, at), SIDE))
         right.plot(SIDE.tolist(), cut, "-", color=GREEN, linewidth=2.5, gid="cut")
         right.set(title=f"the cut at gate = {number(at, 1)}", xlabel="value", ylabel="output")
@@ -273,4 +273,4 @@ def _matrices(axes: Axes, y: float, count: int, width: float, color: str, narrow
         axes.add_patch(box)
         axes.text(x + width / 2, y + 0.5, name, ha="center", va="center")
         size = f"{number(width, 1 if narrow else 2)} dim"
-        axes.text(x + width / 2, y + 1.05, size, ha="center", va="top", fontsize=9.5, color=GREY)
+        axes.text(x + width / 2, y + 1.05, size, ha="center", va="top", fontsize=9.5)
