@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 07 · SwiGLU
 #
-# *60 minutes: 35 to read and try, 25 to write. The cells run for about 20 seconds, the race of 7.6 for half of that.*
+# *60 minutes: 35 to read and try, 25 to write. The cells run for about half a minute, most of it the race of 7.6.*
 #
 # Attention carries information from token to token. The feed-forward layer works on what has arrived, each token by itself. It knows
 # nothing of positions, heads or caches. It is two lines of code, and 70 % of the parameters of Llama 3 8B are in it.
@@ -74,9 +74,9 @@ plot.dead_units()
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Yes. A dies after 90 steps and stays dead. B dies several times, for the last time at step 220, and is back at 280. Its own weights
-# hardly matter for that: the dotted line, with the weights it died with, goes up with it. The layer *below* went on learning, and with it
-# what B is given. When this lab was written, 153 of the 192 were dead after 90 steps, 29 after 120, and 159 after 150.
+# Yes. When this lab was written, A died at step 90 and stayed dead, and B died for the last time at 220 and was back at 280. Its own
+# weights hardly mattered: the dotted line, with the weights it died with, goes up with it. The layer *below* went on learning, and so B was
+# given other numbers. Of the 192 units 153 were dead after 90 steps, 29 after 120, and 159 after 150.
 #
 # Now choose "with RMSNorm". With the norm of lab 02 in front not one unit dies at the same learning rate.
 #
