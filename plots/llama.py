@@ -109,7 +109,7 @@ def stream(Llama: Model, LlamaConfig: Config) -> Flipbook:
         position=range(0, len(LINE), 3),
         start={"weights": "trained", "position": 3},
         size=(9.6, 3.8),
-        narrow=(3.5, 4.6),
+        narrow=(3.4, 4.6),
     )
 
 
@@ -205,7 +205,7 @@ def sizes(count_parameters: Callable[[Any], int], LlamaConfig: Config) -> Flipbo
         start={"model": "Llama 3 8B"},
         play="model",
         size=(9.8, 3.9),
-        narrow=(3.5, 5.0),
+        narrow=(3.4, 5.0),
     )
 
 

@@ -78,7 +78,7 @@ def departures(Llama: Model, LlamaConfig: Config) -> Flipbook:
         fault=list(FAULTS),
         start={"fault": "rows as in Hugging Face"},
         size=(10.2, 5.6),
-        narrow=(3.5, 5.2),
+        narrow=(3.4, 5.2),
     )
 
 

@@ -70,7 +70,7 @@ def depth(in_a_row: Pairs, blocks: Pairs | None = None) -> Flipbook:
         return f"{depth}, size of output and of gradient: {'; '.join(said)}."
 
     return explore(
-        draw, pairs=DEPTHS, start={"pairs": 32}, play="pairs", size=(10.0, 4.7), narrow=(3.5, 4.9)
+        draw, pairs=DEPTHS, start={"pairs": 32}, play="pairs", size=(10.0, 4.7), narrow=(3.4, 4.9)
     )
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TEXT = "Art thou Ro"
-SIZE, NARROW = (10.2, 5.7), (3.5, 5.7)  # inches
+SIZE, NARROW = (10.2, 5.7), (3.4, 5.7)  # inches
 MAP = 4.5  # inches that the boxes have; the vectors stand right of them
 STREAM, NORM, PART, BACK = 0.55, 1.55, 3.1, 4.1  # inches from the left: stream, boxes, way back
 TOP, ROW, GAP, SUM = (

@@ -71,7 +71,7 @@ def shares(Llama: Callable[[Any], nn.Module], LlamaConfig: Callable[..., Any]) -
         play="model",
         labels={"model": "Llama"},
         size=(9.8, 4.0),
-        narrow=(3.5, 5.6),
+        narrow=(3.4, 5.6),
     )
 
 

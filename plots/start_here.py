@@ -67,7 +67,7 @@ def bars(mean_square: Callable[[Tensor], Tensor]) -> Flipbook:
         start={"times": 1.0},
         labels={"times": "x times"},
         size=(10.0, 3.2),
-        narrow=(3.5, 4.8),
+        narrow=(3.4, 4.8),
     )
 
 

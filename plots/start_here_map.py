@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SIZE, NARROW = (10.2, 5.75), (3.5, 5.75)  # inches
+SIZE, NARROW = (10.2, 5.75), (3.4, 5.75)  # inches
 WIDTH, HEIGHT = 3.0, 4.8  # inches of a panel
 LEFTS = (0.1, 3.6, 7.1)  # inches, of the three panels: each shows a part of the one before
 SLIM = 0.42  # inches of a panel on a narrow screen, but for the last

@@ -83,7 +83,7 @@ def curves(swish: Callable[..., Tensor]) -> Flipbook:
         play="beta",
         labels={"beta": "β"},
         size=(10.2, 3.1),
-        narrow=(3.5, 5.4),
+        narrow=(3.4, 5.4),
     )
 
 
@@ -180,7 +180,7 @@ def gate(glu: Callable[..., Tensor], swiglu: Callable[..., Tensor]) -> Flipbook:
         play="at",
         labels={"kind": "unit", "at": "gate"},
         size=(10.0, 3.8),
-        narrow=(3.5, 5.6),
+        narrow=(3.4, 5.6),
     )
 
 
@@ -254,7 +254,7 @@ def parameters(ffn_hidden_dim: Callable[..., int]) -> Flipbook:
         model=list(MODELS),
         start={"model": "3 8B"},
         size=(9.6, 3.6),
-        narrow=(3.5, 4.0),
+        narrow=(3.4, 4.0),
         labels={"model": "Llama"},
     )
 

@@ -49,7 +49,7 @@ def dead_units() -> Flipbook:
         start={"norm": NORMS[0], "steps": MARKS[-1]},
         play="steps",
         size=(10.0, 3.5),
-        narrow=(3.5, 5.0),
+        narrow=(3.4, 5.0),
     )
 
 

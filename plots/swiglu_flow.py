@@ -75,7 +75,7 @@ def flow(swish: Callable[..., Tensor], swiglu: Callable[..., Tensor]) -> Flipboo
         start={"token": "dog", "step": len(ROWS)},
         play="step",
         size=(9.8, 5.0),
-        narrow=(3.5, 5.2),
+        narrow=(3.4, 5.2),
     )
 
 

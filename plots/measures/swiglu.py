@@ -126,7 +126,7 @@ def race(swiglu: Layer) -> Flipbook:
         start={"steps": RACE_STEPS},
         play="steps",
         size=(9.8, 3.9),
-        narrow=(3.5, 5.4),
+        narrow=(3.4, 5.4),
     )
 
 
