@@ -169,7 +169,7 @@ def _dots(axes: Axes, found: list[frozen.Step], narrow: bool) -> None:
     axes.set(xlim=(-0.03, 1.03))
     axes.set_title("the largest" if narrow else "the largest, a tick is ×100", fontsize=10)
     if narrow:
-        axes.set_xlabel("a tick is ×10,000", fontsize=9.5)
+        axes.set_xlabel("tick: ×10,000", fontsize=9.5)
     axes.set_xticks([_strength(tick) for tick in ticks], list(ticks.values()))
     axes.tick_params(labelsize=9.5, pad=7)
     box = axes.get_position()

@@ -76,7 +76,7 @@ def depth(in_a_row: Pairs, blocks: Pairs | None = None) -> Flipbook:
 
 def _titles(narrow: bool) -> tuple[str, str]:
     if narrow:
-        return "what comes out", "gradient back"
+        return "comes out", "comes back"
     return "size of what comes out", "size of the gradient that comes back"
 
 
