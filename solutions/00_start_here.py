@@ -137,30 +137,32 @@ show("yours", lambda: mean_square(x))
 # %% [markdown]
 # ## 0.2 PyTorch in ten lines
 #
-# The labs use ten things of PyTorch beyond `x.mean(-1)` and `nn.Linear`. **Predict** what each line prints, then run the cell. What
-# you know, skip; what surprises you, change and run again.
+# The labs need ten things of PyTorch beyond `x.mean(-1)` and `nn.Linear`. **Predict** what each line prints, then run the cell. Skip what you
+# know. Change what surprises you, and run it again.
 
 # %% id="ten-lines"
 from torch import nn
 
 x = torch.tensor([[1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]])
-w = nn.Parameter(torch.tensor([1.0, 2.0]))  # a tensor that a module learns: it has a gradient
-show(" 1 keepdim: a mean that x / mean can use", lambda: tuple(x.mean(-1, keepdim=True).shape))
-show(" 2 ... is every dimension before; 1::2 is every second, from 1", lambda: x[..., 1::2].tolist())
-show(" 3 None makes a new dimension of size 1", lambda: tuple(x[:, None].shape))
-show(" 4 stack makes a new dimension, cat makes one longer", lambda: tuple(torch.stack([x, x]).shape))
-show(" 5 a tensor of places as index: row 1, row 0, row 1", lambda: x[torch.tensor([1, 0, 1])].tolist())
-show(" 6 unflatten cuts 4 into 2 × 2; transpose swaps two", lambda: x.unflatten(1, (2, 2)).mT.tolist())
-show(" 7 nn.Linear(4, 3) keeps its weight as (out, in)", lambda: tuple(nn.Linear(4, 3).weight.shape))
-(3 * w[0] + w[1] ** 2).backward()  # goes back through what was computed from w …
-show(" 8 … and leaves the slopes in .grad", lambda: w.grad.tolist())
-w.grad.zero_()  # a second backward would add to them; an optimizer's zero_grad() clears them
-show(" 9 cleared", lambda: w.grad.tolist())
-with torch.no_grad():  # nothing is remembered for a gradient
-    show("10 no_grad: does 2 · w need a gradient?", lambda: (2 * w).requires_grad)
+w = nn.Parameter(torch.tensor([1.0, 2.0]))  # a tensor that a module learns, so it has a gradient
+loss = 3 * w[0] + w[1] ** 2
+loss.backward()  # back through everything that was computed from w
+
+print(" 1", x.mean(-1, keepdim=True))  # the dimension stays, so that x / mean works row by row
+print(" 2", x[..., 1::2])  # "..." is every dimension before; 1::2 is every second place, from 1
+print(" 3", x[:, None].shape)  # None is a new dimension of size 1
+print(" 4", torch.stack([x, x]).shape)  # stack makes a new dimension, cat makes one longer
+print(" 5", x[torch.tensor([1, 0, 1])])  # a tensor of places as the index: rows 1, 0 and 1
+print(" 6", x.unflatten(1, (2, 2)).mT)  # unflatten cuts 4 into 2 × 2; .mT swaps the last two
+print(" 7", nn.Linear(4, 3).weight.shape)  # a layer from 4 to 3 keeps its weight as (out, in)
+print(" 8", w.grad)  # what backward left: the slope of loss for each number
+w.grad.zero_()  # a second backward would add to it; an optimizer's zero_grad() clears it
+print(" 9", w.grad)
+with torch.no_grad():  # nothing in here is remembered for a backward
+    print("10", (2 * w).requires_grad)
 
 # %% [markdown]
-# Labs 01 to 06 need lines 1 to 7, lab 09 the last three. Each is named again where it first matters.
+# Labs 01 to 08 need lines 1 to 7, lab 09 needs the last three.
 #
 # ## 0.3 Is everything there?
 #
