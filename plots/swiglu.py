@@ -92,7 +92,7 @@ def _three(fig: Figure) -> list[Axes]:
     if style.is_narrow(fig):
         fig.subplots_adjust(left=0.1, right=0.97, bottom=0.05, top=0.95, hspace=0.45)
         return list(fig.subplots(3, 1))
-    fig.subplots_adjust(left=0.04, right=0.99, bottom=0.1, top=0.89, wspace=0.14)
+    fig.subplots_adjust(left=0.05, right=0.99, bottom=0.1, top=0.89, wspace=0.14)
     return list(fig.subplots(1, 3))
 
 
@@ -154,7 +154,7 @@ def gate(glu: Callable[..., Tensor], swiglu: Callable[..., Tensor]) -> Flipbook:
         for faint in (-4.0, -2.0, 0.0, 2.0, 4.0):
             cut = numbers(unit(kind, torch.full_like(SIDE, faint), SIDE))
             right.plot(SIDE.tolist(), cut, "-", color=GREY, linewidth=0.8)
-            if abs(cut[-1]) > reach / 10:
+            if abs(cut[-1]) > reach / 10 and faint != 2.0:  # its name would lie on that of 4
                 right.text(4.05, cut[-1], number(faint, 0), va="center", fontsize=9.5)
         cut = numbers(unit(kind, torch.full_like(SIDE, at), SIDE))
         right.plot(SIDE.tolist(), cut, "-", color=GREEN, linewidth=2.5, gid="cut")

@@ -55,28 +55,29 @@ def dead_units() -> Flipbook:
 
 def _dots(axes: Axes, dead: list[bool], followed: dict[str, int | None]) -> None:
     """One mark for each unit, in rows of sixteen; the two that are followed are ringed."""
+    from matplotlib.colors import to_rgb
+
     names = {unit: name for name, unit in followed.items() if unit is not None}
     for state, look in (
         (False, {"marker": "o", "color": GREEN, "label": "fires on some text"}),
         (True, {"marker": "x", "color": INK, "alpha": 0.6, "label": "dead: no gradient"}),
     ):
         chosen = [unit for unit, is_dead in enumerate(dead) if is_dead == state]
+        chosen = [unit for unit in chosen if unit not in names]
         x, y = [unit % COLUMNS for unit in chosen], [unit // COLUMNS for unit in chosen]
         axes.plot(x, y, linestyle="", markersize=5, gid=look["label"], **look)
     for unit, name in names.items():
         x, y, color = unit % COLUMNS, unit // COLUMNS, LOOKS[name][0]
-        (ring,) = axes.plot([x], [y], "o", markersize=13, color="none", gid=f"ring-{name}")
-        ring.set(markeredgecolor=color, markeredgewidth=2)
-        says(ring, f"unit {unit}, {name}: {'dead' if dead[unit] else 'fires'}")
-        axes.annotate(
-            name, (x, y), (9, 7), textcoords="offset points", color=color, fontweight="bold"
-        )
+        (ring,) = axes.plot([x], [y], "o", markersize=15, gid=f"ring-{name}")
+        ring.set(markerfacecolor="none" if dead[unit] else (*to_rgb(GREEN), FAINT))
+        ring.set(markeredgecolor=color, markeredgewidth=2.2)
+        says(ring, f"unit {unit}, {name}: {'dead' if dead[unit] else 'fires on some text'}")
+        look = {"ha": "center", "va": "center", "fontsize": 9.5, "fontweight": "bold"}
+        axes.text(x, y + 0.05, name, **look)
     rows = len(dead) // COLUMNS
     axes.set(xlim=(-0.9, COLUMNS - 0.1), ylim=(rows - 0.4, -0.9))
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, 0.02), ncols=2, fontsize=10)
-    axes.legend_.set(gid="legend")
-    for text in axes.legend_.get_texts():
-        text.set_fontsize(9.5)
+    at = {"loc": "upper center", "bbox_to_anchor": (0.5, 0.02)}
+    axes.legend(ncols=2, fontsize=9.5, columnspacing=0.8, handletextpad=0.1, **at)
     axes.axis("off")
 
 
@@ -101,7 +102,7 @@ def _lines(axes: Axes, found: Units, followed: dict[str, int | None], steps: int
         dot.set_gid(f"now-{name}")
         says(dot, f"{name}, step {steps}: {style.number(values[now - 1])}")
         end = min(values[-1], high)
-        axes.text(1.02 * STEPS, end, name, color=color, fontweight="bold", va="center")
+        axes.text(1.02 * STEPS, end, name, fontweight="bold", va="center")
     if found.back is not None and found.back == followed["B"]:
         held = found.held.tolist()[found.died : now]
         axes.plot(looks[found.died : now], held, ":", color=INK, linewidth=2.4, gid="held")
