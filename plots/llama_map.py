@@ -93,7 +93,7 @@ def architecture(Llama: Callable[[Any], nn.Module], LlamaConfig: Callable[..., A
         return _caption(here, model, seen, guess)
 
     return explore(
-        draw, step=range(len(walk)), start={"step": 14}, play="step", size=SIZE, narrow=NARROW
+        draw, step=range(len(walk)), start={"step": 2}, play="step", size=SIZE, narrow=NARROW
     )
 
 

@@ -44,7 +44,7 @@ def bars(mean_square: Callable[[Tensor], Tensor]) -> Flipbook:
             _squares(axes, squares[place], level, color, gid=NAMES[place])
             axes.set_xticks(range(4), [number(value, 1) for value in numbers(x)[place]])
             shown = "?" if level is None else number(level)
-            axes.set_title(f"{NAMES[place]}: {shown}", color=color)
+            axes.set_title(f"{NAMES[place]}: {shown}")
         if not whole:
             return (
                 f"Three vectors went in, and something of shape {levels.shape} came out. Wanted is "
