@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from assets.shakespeare import text
 from plots import style
 from plots.flipbook import Flipbook, explore
-from plots.measure import medians, one_thread, short
+from plots.measure import medians, note, one_thread, short
 from plots.page import says
 from plots.show import once_written
 from plots.style import BLUE, GREEN, GREY, ORANGE, number
@@ -77,10 +77,14 @@ def race(swiglu: Layer) -> Flipbook:
 
     @functools.cache
     def losses() -> dict[str, Tensor]:
-        with one_thread():
+        with one_thread(), note() as tell:
+            tell(f"Training SwiGLU, {SEEDS} seeds, the first of three races …")
             gated = _race(swiglu, (GATED, GATED))  # first: it may not be written yet
-            classic = {"ReLU": relu_layer, "GELU": gelu_layer}
-            return {name: _classic(layer) for name, layer in classic.items()} | {"SwiGLU": gated}
+            found = {}
+            for name, layer in {"ReLU": relu_layer, "GELU": gelu_layer}.items():
+                tell(f"Training {name}, {SEEDS} seeds …")
+                found[name] = _classic(layer)
+            return found | {"SwiGLU": gated}
 
     def draw(fig: Figure, steps: int) -> str:
         if style.is_narrow(fig):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from plots.measure import one_thread, short
+from plots.measure import note, one_thread, short
 from plots.measures.swiglu import (
     BATCH,
     CLASSIC,
@@ -53,7 +53,8 @@ class Units:
 @functools.cache
 def units(with_norm: bool) -> Units:
     """Train the network, with a norm before its units or without, and look at them as it learns."""
-    with one_thread():
+    with one_thread(), note() as tell:
+        tell(f"Training {CLASSIC} units for {STEPS} steps …")
         below, weights = _trained(with_norm)
         largest = torch.stack([(h @ w.T).amax(0) for h, w in zip(below, weights, strict=True)])
         return _chosen(largest, below, weights)
