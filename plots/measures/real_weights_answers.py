@@ -39,23 +39,6 @@ def same_tokens(model: nn.Module, ids: list[int], answer: list[int]) -> list[boo
     return (logits.argmax(-1) == torch.tensor(answer)).tolist()
 
 
-def same_answers(model: nn.Module | None) -> None:
-    """Print on how many tokens the model and transformers agree, conversation by conversation."""
-    if model is None:
-        print(WAITS)
-        return
-    talks = reference()[:3] if short() else reference()
-    total = agreed = 0
-    print("tokens that agree   to the question")
-    for talk in talks:
-        same = same_tokens(model, talk["ids"], talk["answer"])
-        total, agreed = total + len(same), agreed + sum(same)
-        question = " ".join(talk["messages"][-1]["content"].split())
-        parts = "" if all(same) else f", from token {same.index(False) + 1} on another answer"
-        print(f"{sum(same):9} of {len(same)}      {question}{parts}")
-    print(f"{agreed:9} of {total}")
-
-
 @once_written
 def same_by_chat(
     chat: Callable[..., Iterator[str]], model: nn.Module | None, tokenizer: Any
