@@ -74,7 +74,7 @@ WIDEST = 6  # standard deviations that the histogram shows on each side
 def block(dequantize_q4_1: Dequantize, path: Path | None) -> Flipbook:
     """The 20 bytes of a block over the 32 weights made of them; lines from a byte to its weights.
 
-    Which weights are a byte's is found by changing it: those that the function then makes otherwise.
+    Which weights are a byte's is found by changing it: those that then come out otherwise.
     """
     file = opened(path)
     if file is None:
@@ -127,7 +127,7 @@ def block(dequantize_q4_1: Dequantize, path: Path | None) -> Flipbook:
         start={"byte": 7},
         play="byte",
         size=(10.2, 4.3),
-        narrow=(3.5, 4.6),
+        narrow=(3.3, 4.6),
     )
 
 
@@ -164,15 +164,17 @@ def _bytes(axes: Axes, row: list[int], chosen: int, low: list[int], high: list[i
         )  # fmt: skip
         parts = {0: "scale, low byte", 1: "scale, high byte", 2: "minimum, low byte"}
         parts[3] = "minimum, high byte"
-        says(text, f"byte {place}: {parts.get(place, f'nibbles {byte & 15} low, {byte >> 4} high')}")
+        says(
+            text, f"byte {place}: {parts.get(place, f'nibbles {byte & 15} low, {byte >> 4} high')}"
+        )
         if not narrow or place == chosen:
             color = BLUE if place == chosen else color
             frame = {"facecolor": "none", "edgecolor": color, "linewidth": 1 + (place == chosen)}
             text.set_bbox({"boxstyle": "square,pad=0.25", **frame})
-    for places, color, dash in ((low, BLUE, "-"), (high, GREEN, "--")):
-        for place in places:
+    for theirs, color, dash in ((low, BLUE, "-"), (high, GREEN, "--")):
+        for place in theirs:
             ends = [where[chosen], place], [-0.5, -1.55]
-            width = 2 if len(places) < 4 else 0.7
+            width = 2 if len(theirs) < 4 else 0.7
             axes.plot(*ends, color=color, linestyle=dash, linewidth=width, gid=f"line-{place}")
     if narrow:
         names = [(0, "scale, minimum", "left"), (19, "16 bytes, 2 weights each", "right")]
@@ -219,18 +221,18 @@ def outlier(dequantize_q4_1: Dequantize) -> Flipbook:
             f"{number(true[one], 1)} ↑" if true[one] > 3 else number(true[one], 1),
             (one, min(2.55, true[one])), ha="center", color=BLUE,
         )  # fmt: skip
-        axes.legend(ncols=2, loc="lower right", bbox_to_anchor=(1, 0.98), fontsize=9)
+        axes.legend(ncols=2, loc="lower right", bbox_to_anchor=(1, 0.98), fontsize=10)
         errors = [stored(times)[3] for times in TIMES]
         side.plot(TIMES, errors, "o-", color=ORANGE, gid="errors")
         side.plot([times], [error], "o", color=ORANGE, markersize=11, gid="here")
         expected = [stored(times)[2] / 4 for times in TIMES]  # of a weight anywhere between two
         side.plot(TIMES, expected, "--", color=GREY, linewidth=1.3, gid="expected")
-        side.text(9.5, expected[5] + 0.02, "a quarter of a rung", ha="right", fontsize=9)
+        side.text(9.5, expected[5] + 0.02, "a quarter of a rung", ha="right", fontsize=10)
         side.set(xlabel="times larger", title="mean error of the 31 others", xlim=(0, 16))
         side.set(ylim=(0, 1.1 * max(errors + expected)), xticks=[1, 5, 10, 15])
         side.title.set_fontsize(10)
         for panel in (axes, side):
-            panel.tick_params(labelsize=9)
+            panel.tick_params(labelsize=10)
         before = f", at 1 time {error_before:.3f}: {error / error_before:.1f} times as much"
         rungs = f"; {step / step_before:.1f} times as far as at 1 time"
         return (
@@ -239,7 +241,7 @@ def outlier(dequantize_q4_1: Dequantize) -> Flipbook:
             f"{error:.3f} on average{before if times > 1 else ''}."
         )
 
-    return explore(draw, times=TIMES, start={"times": 10}, play="times", size=(7.4, 3.2))
+    return explore(draw, times=TIMES, start={"times": 10}, play="times", size=(7.2, 3.2))
 
 
 def quantized(row: Tensor) -> Tensor:
@@ -274,9 +276,9 @@ def weights(dequantize_q4_1: Dequantize, path: Path | None) -> Flipbook:
             axes.set_xlabel("weight, in standard deviations from 0", fontsize=10)
             title = {"linear": "% of the weights", "log": "the same, each tick ten times the last"}
             axes.set_title(title[scale], fontsize=10)
-            axes.tick_params(labelsize=9)
+            axes.tick_params(labelsize=10)
             if scale == "linear":
-                axes.legend(loc="upper left", fontsize=9, handlelength=1.2)
+                axes.legend(loc="upper left", fontsize=10, handlelength=1.2)
         outside = 100 * float((made.abs() > WIDEST * spread).double().mean())
         beyond = 100 * float((made.abs() > 4 * spread).double().mean())
         return (
@@ -286,4 +288,4 @@ def weights(dequantize_q4_1: Dequantize, path: Path | None) -> Flipbook:
             f"{float(made.abs().max()) / spread:.0f} standard deviations from 0."
         )
 
-    return explore(draw, layer=LAYERS, part=list(PARTS), size=(7.6, 3.2))
+    return explore(draw, layer=LAYERS, part=list(PARTS), size=(7.2, 3.2))

@@ -1,14 +1,14 @@
-"""Lab 11: the 640 tokens of transformers' answers, and what is left of one when a thing is changed."""
+"""Lab 11: the 640 tokens of transformers' answers, and what a change leaves of one of them."""
 
 from __future__ import annotations
 
 import functools
 import textwrap
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -19,15 +19,14 @@ from plots.measures.real_weights_answers import CHANGES, changed, reference, sam
 from plots.page import says
 from plots.real_weights_live import waiting
 from plots.real_weights_text import columns_of, flow, visible_token
+from plots.show import counted
 from plots.style import BLUE, GREY, INK, ORANGE, is_narrow, number, shade
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.path import Path as MplPath
 
 TALKS = 3 if short() else 10  # conversations that are looked at
-SHADES = 16  # of the cells
 ASKED = 1  # the conversation that a broken model is asked: its answer is longer than 64 tokens
 N_OWN = 5 if short() else 16  # tokens of a broken model's own answer
 
@@ -47,6 +46,15 @@ class Answer:
         """Where the two agree."""
         return [a == b for a, b in zip(self.tokens, self.chosen, strict=True)]
 
+    def words(self, place: int, text_of: Callable[[int], str]) -> str:
+        """What there is to say about one token: the probabilities, or what the model prefers."""
+        token, (other, share) = text_of(self.tokens[place]), self.seconds[place]
+        if self.same[place]:
+            mine = f"“{token}” {number(self.shares[place])}"
+            return visible_token(f"{mine}, next “{text_of(other)}” {number(share)}")
+        mine = text_of(self.chosen[place])
+        return f"transformers “{visible_token(token)}”, your model “{visible_token(mine)}”"
+
 
 def same_answers(model: nn.Module | None, tokenizer: Any) -> Flipbook:
     """All tokens of ten answers: filled where the learner's model would write the same one."""
@@ -55,7 +63,7 @@ def same_answers(model: nn.Module | None, tokenizer: Any) -> Flipbook:
 
     @functools.cache
     def answers() -> list[Answer]:
-        return [answer_of(model, talk) for talk in reference()[:TALKS]]
+        return [answer_of(model, talk) for talk in counted(reference()[:TALKS], "answer")]
 
     def text_of(token: int) -> str:
         return str(tokenizer.decode([token], skip_special_tokens=False))
@@ -63,18 +71,17 @@ def same_answers(model: nn.Module | None, tokenizer: Any) -> Flipbook:
     def draw(fig: Figure, answer: int) -> str:
         narrow, given = is_narrow(fig), answers()
         shown = given[answer - 1]
-        grid = fig.add_axes((0.09, 0.56, 0.89, 0.36) if narrow else (0.27, 0.5, 0.715, 0.43))
-        _grid(grid, given, answer - 1)
+        grid = fig.add_axes((0.09, 0.56, 0.89, 0.35) if narrow else (0.27, 0.45, 0.715, 0.42))
+        _grid(grid, given, answer - 1, text_of)
         inches = fig.get_figwidth() - 0.1
-        page = fig.add_axes((0.05 / fig.get_figwidth(), 0, 1 - 0.1 / fig.get_figwidth(), 0.46))
-        looks, hovers = [], []
-        for place, same in enumerate(shown.same):
-            other, share = shown.seconds[place]
-            theirs = f"“{text_of(shown.tokens[place])}”"
-            mine = f"{theirs}: {number(shown.shares[place])}, next “{text_of(other)}” {number(share)}"
-            wrong = f"transformers {theirs}, your model “{text_of(shown.chosen[place])}”"
-            hovers.append(mine if same else wrong)
-            looks.append((BLUE, "-", 0.75 * shown.shares[place]) if same else (ORANGE, "--", 0.0))
+        page = fig.add_axes(
+            (0.05 / fig.get_figwidth(), 0, 1 - 0.1 / fig.get_figwidth(), 0.48 if narrow else 0.4)
+        )
+        hovers = [shown.words(place, text_of) for place in range(len(shown.tokens))]
+        looks = [
+            (BLUE, "-", 0.6 * share) if same else (ORANGE, "--", 0.0)
+            for share, same in zip(shown.shares, shown.same, strict=True)
+        ]
         flow(page, [text_of(token) for token in shown.tokens], looks, inches, hovers=hovers)
         total = sum(len(one.tokens) for one in given)
         agreed = sum(sum(one.same) for one in given)
@@ -96,8 +103,8 @@ def same_answers(model: nn.Module | None, tokenizer: Any) -> Flipbook:
         answer=range(1, TALKS + 1),
         start={"answer": 2},
         play="answer",
-        size=(10.2, 3.6),
-        narrow=(3.5, 6.0),
+        size=(10.2, 3.5),
+        narrow=(3.3, 6.0),
     )
 
 
@@ -116,21 +123,24 @@ def answer_of(model: nn.Module, talk: dict[str, Any]) -> Answer:
     )
 
 
-def _grid(axes: Axes, answers: list[Answer], chosen: int) -> None:
+def _grid(axes: Axes, answers: list[Answer], chosen: int, text_of: Callable[[int], str]) -> None:
     """A row for each answer, a cell for each of its tokens."""
-    from matplotlib.patches import PathPatch, Rectangle
+    from matplotlib.patches import Rectangle
 
     narrow, length = is_narrow(axes.figure), len(answers[0].tokens)
-    side = 0.5 if narrow else 0.44
-    kinds: dict[int, list[tuple[int, int]]] = {}  # cells of one shade are one shape: fewer bytes
-    for y, answer in enumerate(answers):
-        for x, same in enumerate(answer.same):
-            kinds.setdefault(round(SHADES * answer.shares[x]) if same else -1, []).append((x, y))
-    for kind, spots in kinds.items():
-        look = {"facecolor": shade([kind], SHADES)[0], "edgecolor": "none", "gid": "same"}
-        if kind < 0:
-            look = {"facecolor": "none", "edgecolor": ORANGE, "hatch": "////", "gid": "other"}
-        axes.add_patch(PathPatch(_squares(spots, side), linewidth=0.8, **look))
+    rows = range(len(answers))
+    shares = [
+        [share if same else 0.0 for share, same in zip(one.shares, one.same, strict=True)]
+        for one in answers
+    ]
+    image = axes.imshow(shade(shares, 1.0), aspect="auto", interpolation="none", gid="same")
+    says(image, [[f"{answers[y].words(x, text_of)}" for x in range(length)] for y in rows])
+    for y in rows:
+        axes.axhline(y + 0.5, color=GREY, linewidth=0.5)
+        for x in range(length):
+            if not answers[y].same[x]:
+                look = {"fill": False, "edgecolor": ORANGE, "hatch": "////", "linewidth": 0.8}
+                axes.add_patch(Rectangle((x - 0.4, y - 0.36), 0.8, 0.72, gid="other", **look))
     frame = {"fill": False, "edgecolor": INK, "linewidth": 1.4, "clip_on": False}
     axes.add_patch(Rectangle((-0.7, chosen - 0.5), length + 0.4, 1, **frame))
     for y, answer in enumerate(answers):
@@ -143,14 +153,6 @@ def _grid(axes: Axes, answers: list[Answer], chosen: int) -> None:
     axes.tick_params(length=0, pad=1, labelsize=9)
     axes.spines[:].set_visible(False)
     axes.set_title("token of transformers' answer", fontsize=10, pad=3)
-
-
-def _squares(spots: list[tuple[int, int]], side: float) -> MplPath:
-    from matplotlib.path import Path as MplPath
-
-    corners = np.array([(-side, -0.4), (side, -0.4), (side, 0.4), (-side, 0.4), (-side, -0.4)])
-    vertices = np.concatenate([np.array(spot) + corners for spot in spots])
-    return MplPath(vertices, [1, 2, 2, 2, 79] * len(spots))  # move, three lines, close
 
 
 def broken(Llama: Any, LlamaConfig: Any, model: Any, tokenizer: Any, path: Path | None) -> Flipbook:
@@ -204,5 +206,5 @@ def broken(Llama: Any, LlamaConfig: Any, model: Any, tokenizer: Any, path: Path 
         change=list(CHANGES),
         start={"change": start},
         size=(10.2, 2.1),
-        narrow=(3.5, 4.6),
+        narrow=(3.3, 4.6),
     )

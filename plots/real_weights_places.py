@@ -14,7 +14,7 @@ from plots.measure import short
 from plots.measures.real_weights import opened
 from plots.page import says
 from plots.real_weights_live import waiting
-from plots.style import BLUE, GREY, INK, ORANGE, is_narrow
+from plots.style import BLUE, GREY, INK, ORANGE, is_narrow, shade
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -74,7 +74,7 @@ def places(
             f"{also} would fit into another place just as well (grey): only the name decides."
         )
 
-    return explore(draw, layer=LAYERS, size=(10.4, 3.7), narrow=(3.5, 5.8))
+    return explore(draw, layer=LAYERS, size=(10.4, 3.7), narrow=(3.3, 5.8))
 
 
 def rows_of(file: File, layer: int) -> list[str]:
@@ -166,24 +166,33 @@ def _strip(
     axes: Axes, mine: dict[str, Shape], filled: dict[str, Shape], layer: int, n: int, rows: int
 ) -> None:
     """Every part in every layer: filled, empty, filled by another shape."""
-    from matplotlib.collections import PolyCollection
     from matplotlib.patches import Rectangle
 
     narrow = is_narrow(axes.figure)
-    squares: dict[str, list[list[tuple[float, float]]]] = {FILLED: [], EMPTY: [], MISFIT: []}
-    for y, part in enumerate(PARTS.values(), start=1):
-        for i in range(n):
-            state = _state(f"layers.{i}.{part}.weight", mine, filled)
-            corners = ((-0.4, -0.36), (0.4, -0.36), (0.4, 0.36), (-0.4, 0.36))
-            squares[state].append([(i + dx, y + dy) for dx, dy in corners])
-    looks: dict[str, dict[str, Any]] = {
-        FILLED: {"facecolor": BLUE, "alpha": 0.6, "edgecolor": "none"},
-        EMPTY: {"facecolor": "none", "edgecolor": ORANGE, "linewidth": 0.8},
-        MISFIT: {"facecolor": "none", "edgecolor": ORANGE, "hatch": "////", "linewidth": 0.8},
-    }
-    for state, shapes in squares.items():
-        if shapes:
-            axes.add_collection(PolyCollection(shapes, gid=f"layers-{state}", **looks[state]))
+    parts = list(PARTS.values())
+    states = [[_state(f"layers.{i}.{p}.weight", mine, filled) for i in range(n)] for p in parts]
+    shares = [[0.8 if state == FILLED else 0.0 for state in row] for row in states]
+    extent = (-0.5, n - 0.5, len(parts) + 0.5, 0.5)
+    image = axes.imshow(
+        shade(shares, 1.0), aspect="auto", interpolation="none", extent=extent, gid="layers"
+    )
+    says(
+        image,
+        [
+            [f"layer {i}, {p}: {row[i]}" for i in range(n)]
+            for p, row in zip(parts, states, strict=True)
+        ],
+    )
+    for y in range(1, len(parts)):
+        axes.axhline(y + 0.5, color=GREY, linewidth=0.5)
+    for y, row in enumerate(states, start=1):
+        for i, state in enumerate(row):
+            if state != FILLED:
+                hatch = "////" if state == MISFIT else None
+                look = {"fill": False, "edgecolor": ORANGE, "hatch": hatch, "linewidth": 0.8}
+                axes.add_patch(
+                    Rectangle((i - 0.4, y - 0.36), 0.8, 0.72, gid=f"layer-{state}", **look)
+                )
     frame = {"fill": False, "edgecolor": INK, "linewidth": 1.2}
     axes.add_patch(Rectangle((layer - 0.5, 0.5), 1, len(PARTS), **frame))
     axes.set_xticks([0, 9, 19, n - 1] if n > 20 else range(n))

@@ -12,8 +12,8 @@ from plots.flipbook import Flipbook, explore
 from plots.measure import short
 from plots.measures.real_weights import opened, template_of
 from plots.measures.real_weights_answers import END, next_tokens
-from plots.real_weights_live import waiting
 from plots.page import says
+from plots.real_weights_live import waiting
 from plots.style import BLUE, GREY, INK, ORANGE, is_narrow, number
 
 if TYPE_CHECKING:
@@ -43,24 +43,24 @@ def prompt_tokens(chat_prompt: Callable[..., str], path: Path | None) -> Flipboo
         tokens = tokens_of(file, mine)
         looks = [(ORANGE, "-", 0.0) if t.startswith("<|") else (GREY, "-", 0.0) for t in tokens]
         narrow, height = is_narrow(fig), fig.get_figheight()
-        width = 3.4 if narrow else 5.0
+        width = 3.2 if narrow else 5.0
         page = fig.add_axes((0.012, 0, width / fig.get_figwidth(), 1))
         hovers = [f"token {place}: “{visible_token(t)}”" for place, t in enumerate(tokens, start=1)]
         lines = flow(page, tokens, looks, width, hovers=hovers)
         left, top = (0.02, 0.97 - lines * LINE / height) if narrow else (0.53, 0.97)
         fig.text(left, top, "the file's template:", va="top", fontsize=10, color=GREY)
         code = {"family": "monospace", "fontsize": 9, "va": "top", "linespacing": 1.3}
-        listing = in_lines(template, columns_of(3.4 if narrow else 4.7))
+        listing = in_lines(template, columns_of(3.2 if narrow else 4.7))
         fig.text(left, top - 0.22 / height, listing, gid="template", **code)
         what = "what the template makes of it" if is_whole else "the default prompt and the ending"
         says_so = f"Your chat_prompt writes the same: {what} was compared."
         if mine != theirs:
-            says_so = f"Your chat_prompt does NOT write what the template does: {_at(mine, theirs)}."
+            says_so = (
+                f"Your chat_prompt does NOT write what the template does: {_at(mine, theirs)}."
+            )
         return f"{len(tokens)} tokens, in orange the special ones. {says_so}"
 
-    return explore(
-        draw, conversation=list(talks), size=(10.2, 3.2), narrow=(3.5, 6.6)
-    )
+    return explore(draw, conversation=list(talks), size=(10.2, 2.8), narrow=(3.3, 6.3))
 
 
 def columns_of(inches: float) -> int:
@@ -214,7 +214,7 @@ def next_token(chat_prompt: Callable[..., str], model: Any, tokenizer: Any) -> F
         start={"token": start},
         play="token",
         size=(8.6, 2.9),
-        narrow=(3.5, 3.8),
+        narrow=(3.3, 3.8),
     )
 
 

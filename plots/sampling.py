@@ -60,7 +60,7 @@ NAMES = {  # where a curve has its name: at this temperature, so far away
 HEATS = [1, 1.5, 2, 3]  # at which the two filters are compared
 NUCLEUS, SHARE = 0.9, 0.1  # their settings
 DRAWS = [1, 10, 50, 200, 1000, 5000]
-PAIR = (7.4, 3.1)  # inches: two panels that a narrow screen may stack
+PAIR = (7.2, 3.1)  # inches: two panels that a narrow screen may stack
 
 
 def temperature(apply_temperature: Function, model: nn.Module) -> Flipbook:
@@ -84,13 +84,13 @@ def temperature(apply_temperature: Function, model: nn.Module) -> Flipbook:
             says(line, f"after {said(beginning)}: {number(curve[CURVE.index(1)])} bits at 1")
             at, shift, where = NAMES[beginning]
             side.annotate(
-                said(beginning), (at, curve[CURVE.index(at)]), shift, fontsize=9, ha=where,
+                said(beginning), (at, curve[CURVE.index(at)]), shift, fontsize=10, ha=where,
                 textcoords="offset points", color=INK if beginning == read else GREY,
             )  # fmt: skip
         here = entropy(hot)
         side.plot([temperature], [here], "o", color=BLUE, markersize=9, clip_on=False)
         side.axhline(6, color=INK, linewidth=0.8, linestyle=":")
-        side.text(0.1, 6.05, "all 64 equally likely", fontsize=9)
+        side.text(0.1, 6.08, "all 64 equally likely", fontsize=10)
         side.set(xlabel="temperature", ylabel="entropy in bits", ylim=(0, 6.6), xlim=(0, 5.1))
         first = order[0]
         if hot.isnan().any():
@@ -190,7 +190,7 @@ def filter_min_p(
         play="temperature",
         labels={"read": "read so far: …"},
         size=(10.4, 3.2),
-        narrow=(3.5, 6.0),
+        narrow=(3.3, 6.0),
     )
 
 
@@ -218,7 +218,7 @@ def draws(
         for place, i in enumerate(order):
             share, wanted = float(counts[i]) / draws, float(alive[i])
             luck = 2 * (wanted * (1 - wanted) / draws) ** 0.5  # two standard errors
-            if 0 < wanted:
+            if wanted > 0:
                 ends = [max(wanted - luck, 0), min(wanted + luck, 1)]
                 axes.plot([place, place], ends, color=ORANGE, linestyle="-", gid=f"luck-{place}")
             if share:
@@ -241,7 +241,7 @@ def draws(
         start={"draws": 50, "temperature": 1},
         play="draws",
         size=(7.4, 3.1),
-        narrow=(3.5, 3.1),
+        narrow=(3.3, 3.1),
     )
 
 

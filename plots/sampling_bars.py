@@ -18,7 +18,7 @@ from plots.style import BLUE, INK, ORANGE, number
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SHOWN = 22  # tokens with a bar, of 64
+SHOWN = 20  # tokens with a bar, of 64
 FAINTEST = 1e-4  # what was removed and had less gets no bar: it would be a line
 REMOVED = {"fill": False, "edgecolor": ORANGE, "hatch": "////", "linewidth": 0.8}
 
@@ -98,7 +98,7 @@ def bar_chart(
 def token_axis(axes: Axes, order: list[int]) -> None:
     """The tokens under their bars."""
     axes.set_xticks(range(SHOWN), [visible(VOCAB[i]) for i in order[:SHOWN]])
-    axes.tick_params(axis="x", length=0, labelsize=9, pad=2)
+    axes.tick_params(axis="x", length=0, labelsize=10, pad=2)
     axes.set_xlim(-0.7, SHOWN - 0.3)
 
 
@@ -107,7 +107,7 @@ def root_axis(axes: Axes) -> None:
     axes.set_yscale("function", functions=(lambda y: abs(y) ** 0.5, lambda y: y**2))
     axes.set(ylim=(0, 1.05), ylabel="probability (root scale)")
     axes.set_yticks([0, 0.01, 0.05, 0.1, 0.25, 0.5, 1], ["0", ".01", ".05", ".1", ".25", ".5", "1"])
-    axes.tick_params(axis="y", labelsize=9)
+    axes.tick_params(axis="y", labelsize=10)
 
 
 def running_sum(axes: Axes, logits: Tensor, new: Tensor) -> None:
@@ -127,7 +127,7 @@ def running_sum(axes: Axes, logits: Tensor, new: Tensor) -> None:
     axes.step(edges, heights, where="pre", color=INK, linewidth=1, linestyle="-", gid="sum")
     token_axis(axes, order)
     axes.set(ylim=(0, 1.05), ylabel="together, the likeliest first")
-    axes.tick_params(axis="y", labelsize=9)
+    axes.tick_params(axis="y", labelsize=10)
 
 
 def probabilities(result: Any, logits: Tensor) -> Any:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 READ = "O, th"
-COLUMNS, NARROW_COLUMNS = 56, 37  # of a page of text
+COLUMNS, NARROW_COLUMNS = 56, 36  # of a page of text
 ROWS, NARROW_ROWS = 9, 12
 SURPRISE = 0.02  # a letter that the model had given less is marked
 SEED = 1
@@ -79,7 +79,7 @@ def regrow(
         play="temperature",
         labels={"k": "k (64: all)", "p": "p (1: all)"},
         size=(10.2, 3.1),
-        narrow=(3.5, 4.6),
+        narrow=(3.3, 4.6),
     )
 
 

@@ -141,15 +141,15 @@ show("at temperature 0.5", lambda: apply_temperature(two, 0.5).softmax(-1))
 #
 # </details>
 #
-# Now the letters after three beginnings. The axis is drawn by square roots, so that small probabilities are seen, and the 22 likeliest of the 64 letters are shown. On the right is the entropy,
-# $-\sum_i p_i \log_2 p_i$: how many bits of surprise the next token brings on average. 0 is certainty, 6 bits are 64 equally likely tokens.
+# Now the letters after three beginnings. On the left are the 20 likeliest of the 64 letters; the axis is stretched by square roots, so that small probabilities can be seen. On the right is the **entropy**,
+# $-\sum_i p_i \log_2 p_i$: how many bits of surprise the next letter brings on average. 0 is certainty, 6 bits are 64 equally likely letters. Each beginning has its curve, and the dot is where you are.
 
 # %%
 plot.temperature(apply_temperature, model)
 
 # %% [markdown]
-# Move "read so far" to "O,·the·q". At 1.5 "u" still has 0.97 there, while after "O,·th" 2.5 bits are open. At 2 it has 0.86, and only at 5 is it nearly as flat as the others. Temperature does not add the
-# same amount of chance everywhere. It scales the differences that the model sees, by the same factor in every place.
+# The three curves begin and end together, and take different ways. At 1.5 "u" still has 0.97 after "O,·the·q", while after "O,·th" 2.5 bits are open. At 2 it has 0.86, and only at 5 is it nearly as flat as the others. Temperature does
+# not add the same amount of chance everywhere. It divides the differences that the model sees by the same number in every place.
 
 # %% [markdown]
 # ## 10.2 Top-k: cut off the tail
@@ -170,7 +170,7 @@ print(f"nonsense at one token: {tail:.0%}, in 100 tokens: {1 - (1 - tail) ** 100
 #
 # </details>
 #
-# So the tail goes. The simplest way is Fan, Lewis and Dauphin's, who used it for stories ([1805.04833](https://arxiv.org/abs/1805.04833)): keep the k likeliest tokens. What is
+# So cut off the tail. The simplest way is Fan, Lewis and Dauphin's, who used it for stories ([1805.04833](https://arxiv.org/abs/1805.04833)): keep the k likeliest tokens. What is
 # removed gets the logit -∞, and what stays is not touched. Logits in, logits out: then filters can be chained, and the softmax at the end shares the whole
 # probability among those that are left.
 
@@ -197,7 +197,8 @@ def top_k(logits: Tensor, k: int) -> Tensor:
 check.top_k(top_k)
 
 # %% [markdown]
-# Solid is what stays, at its new probability; hatched is what goes, at its old one (nothing is drawn of what had less than 0.0001). The axis is drawn by square roots again, and the 22 likeliest of 64 letters are shown.
+# Left: solid is what stays, at its new probability; hatched is what is removed, at its old one (less than 0.0001 is not drawn). Right: the old probabilities on top of one another, the likeliest first. Where the solid part of the staircase ends,
+# you read off how much of the probability is kept.
 #
 # **Predict.** The same k = 5 for three beginnings. After which of them is the most probability cut away: "…the q", "…th" or "…The "? Move "read so far" to see.
 
@@ -274,7 +275,7 @@ show("p = 0.8 leaves", lambda: top_p(three, 0.8).exp())
 #
 # </details>
 #
-# Move "read so far" at p = 0.9: one token stays after "…the q", four after "…th", and 18 after "…The ". The same number means something sensible in all three
+# The dashed line on the right is p. The step that crosses it must stay solid. Move "read so far" at p = 0.9: one token stays after "…the q", four after "…th", and 18 after "…The ". The same number means something sensible in all three
 # places.
 
 # %%
@@ -325,12 +326,21 @@ show("p = 0.1 leaves", lambda: min_p(rows, 0.1).exp())
 #
 # </details>
 #
-# All bars of this picture have the height from before the filter, so that they can be compared with the threshold, the dashed line. Move the temperature: top-p's number grows from 4 to 30, min-p's from 4 to 7.
+# The same bars twice, at the height they had before the filter: top-p at 0.9 beside min-p at 0.1, with min-p's threshold as a dashed line. On the right, how many letters stay. Play the temperature: after "O, th" top-p's number grows from 4 to 30, min-p's from
+# 4 to 7, because the threshold sinks with the highest bar.
+#
+# **Predict.** After "The ", where many letters are about equally likely: which of the two keeps more letters at temperature 3?
 
 # %%
 plot.filter_min_p(min_p, top_p, apply_temperature, model)
 
 # %% [markdown]
+# <details><summary>Answer</summary>
+#
+# Min-p: 51 against 41. Where the model has no favourite, hardly any letter is ten times less likely than the likeliest. Min-p is strict where the model is sure, and lenient where it is not.
+#
+# </details>
+#
 # Transformers, vLLM and llama.cpp offer it. Whether it is better is disputed: a second look at the paper's evidence found no advantage over the older filters when all of them are tuned
 # with equal care ([2506.13681](https://arxiv.org/abs/2506.13681)). `generate` below leaves it out, to stay short; where in its loop would it stand?
 
@@ -380,10 +390,19 @@ show("a new generator, the same seed", lambda: sample(flat, another_seven).item(
 #
 # </details>
 #
-# All of it together, for "O, th". The outlines are 500 draws by your `sample`.
+# All of it together, for "O, th", with k = 10 and p = 0.9. The solid bars are the probabilities, the outlines what your `sample` has drawn. Play the number of draws.
+#
+# **Predict.** From 50 draws to 5,000, a hundred times as many: how much shorter do the orange lines become, which show what luck can do: a hundred times, 50 times, or 10 times?
 
 # %%
 plot.draws(apply_temperature, top_k, top_p, sample, model)
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# 10 times: the error of a share falls with the square root of the number of draws. This is why the check of 10.5 draws thousands of times before it says anything.
+#
+# </details>
 
 # %% [markdown]
 # ## 10.6 Text, as it comes
@@ -472,7 +491,7 @@ def two_texts() -> str:
 show("the same luck twice", two_texts)
 
 # %% [markdown]
-# Now everything in one picture: above, the letters that can come after "O, th"; below, a text, written anew at every setting with the same luck. Underlined are the letters whose probability at temperature 1, unfiltered, was below 0.02.
+# Now everything in one picture: the letters that can come after "O, th", and a text, written anew at every setting with the same luck. Underlined are the letters whose probability at temperature 1, unfiltered, was below 0.02.
 #
 # **Predict.** At temperature 1 such a letter comes up 8 times in 116. How often at temperature 2, without a filter: about 10, 20 or 40 times? Move the temperature to see.
 
@@ -502,7 +521,7 @@ plot.writer(generate, model)
 # One text proves nothing. Your `generate` writes eight at each of five temperatures, with and without a filter, and two at temperature 0, where there is no luck. We count the pieces of five characters that have occurred before in the same text, and the
 # invented words: those that occur nowhere in what the model has learned from. (Words with a capital are left out; most are names.) The cell takes a quarter of a minute.
 #
-# The dotted lines are Shakespeare's. He repeats himself too, and in the tenth of the plays that the model has never read, 4 % of his words are new to it.
+# The green lines are Shakespeare's. He repeats himself too, and in the tenth of the plays that the model has never read, 4 % of his words are new to it. The third panel sets the two against each other: a good writer is where the green diamond is.
 #
 # **Predict.** At temperature 0, how much of the text has occurred in it before: about as much as with Shakespeare, ten times as much, or more than twenty times as much?
 
@@ -516,7 +535,8 @@ plot.degeneration(generate, model)
 #
 # </details>
 #
-# Both curves cross his lines between 0.5 and 1. Colder, the text stammers; hotter, it babbles: at 1 its share of new words is more than twice his, at 2 more than ten times.
+# Both curves cross his lines between 0.5 and 1. Colder, the text stammers; hotter, it babbles: at 1 its share of new words is more than twice his, at 2 more than ten times. In the third panel the way from 0 to 2 runs from the right corner to the upper one,
+# and passes close to him.
 #
 # p = 0.9 buys heat. At 1.5 it leaves about half of the invented words. It cannot do more: what a small model has not learned, no way of choosing gives it.
 

@@ -103,12 +103,21 @@ def dequantize_q4_1(blocks: Tensor) -> Tensor:
 check.dequantize_q4_1(dequantize_q4_1)
 
 # %% [markdown]
-# Blocks of the real file, as your function reads them. Above the 20 bytes, below the 32 weights on their ladder of 16 rungs.
+# Blocks of the real file, as your function reads them. Above the 20 bytes, below the 32 weights on their ladder of 16 rungs. The lines lead from one byte to the weights it makes. They are found by trying: bits of the byte are turned over, and those weights that come out
+# differently are its own.
+#
+# **Predict.** Byte 7 makes two weights. How far apart are they: neighbours, 8 places, or 16 places?
 
 # %%
 plot.block(dequantize_q4_1, path)
 
 # %% [markdown]
+# <details><summary>Answer</summary>
+#
+# 16 places: weight 3 and weight 19. Move "byte" to 0: a byte of the scale moves 30 of the 32 weights. The other two stand on the lowest rung, where the scale is multiplied by zero.
+#
+# </details>
+#
 # A weight is off by half the distance between two rungs at most, and how far apart the rungs are is decided by the smallest and the largest of the 32.
 #
 # **Predict.** The largest of 32 weights becomes 10 times larger, the others stay. What happens to the error of the other 31: nothing, or does
@@ -125,7 +134,7 @@ plot.outlier(dequantize_q4_1)
 #
 # </details>
 #
-# The whole matrices, then. Every matrix you can choose is a peak around zero. Forget the minimum, or take 8 from the nibbles, and the peak is elsewhere. The axis of the shares is logarithmic, so that you see the
+# The whole matrices, then. Every matrix you can choose is a peak around zero. Forget the minimum, or take 8 from the nibbles, and the peak is elsewhere. On the left it looks like a bell, only pointed. The right panel shows the same shares on a logarithmic axis, and there you see the
 # few weights that lie far out: many more than a normal distribution would have, and each of them costs 31 others their detail.
 
 # %% id="plot-11-1-weights"
@@ -193,12 +202,20 @@ def rename_weight(gguf_name: str) -> str:
 check.rename_weight(rename_weight)
 
 # %% [markdown]
-# Every place of your Llama, and whether a tensor of the file has its name and its shape. Forget a row of the table and you see a row of places without a weight.
+# On the left the tensors of one layer, on the right the places of your Llama, and between them the way that your function sends each. Forget a row of the table, and a place stays empty. The grey lines lead to every other place into which a tensor would fit just as well.
+#
+# **Predict.** Eleven tensors are shown. For how many of them is there another place of the same shape: for none, for three, or for nine?
 
 # %% id="plot-11-2"
 plot.places(rename_weight, Llama, LlamaConfig, path)
 
 # %% [markdown]
+# <details><summary>Answer</summary>
+#
+# For nine. wk and wv have one shape, wq and wo another, w_gate and w_up a third, and all three norms are 576 numbers. Only the table and w_down cannot be mixed up with anything here (w_down can, with the same part of another layer).
+#
+# </details>
+#
 # `output.weight` is not in this file. The model's embeddings are **tied**: the table that turns ids into vectors also turns the last vectors into logits. For
 # a small model that matters, the table is a fifth of it. Llama 3 8B has two.
 #
@@ -335,13 +352,13 @@ model, tokenizer = plot.loaded(load_llama, path)
 #
 # Ten conversations were put to [transformers](https://github.com/huggingface/transformers), Hugging Face's library, with the same file. Its answers, the likeliest token each time, 64 tokens each, lie
 # in this course's assets. The next cell feeds each answer in at once and looks at your model's likeliest token at each of its places. If at all 640 it is the same one, then your code would have given the same answers. (Always 64 tokens:
-# five of the ten answers had ended before, and run on past `<|im_end|>`.)
+# five of the ten answers had ended before, and run on past `<|im_end|>`.) A filled cell is a token on which the two agree, the fuller the surer your model is; hatched is where they part.
 #
 # **Predict.** Lab 03 had two layouts of RoPE: neighbouring pairs, yours, and halves, Hugging Face's. The model was trained with Hugging Face's code, and you have left the rows of wq and wk as they lie in the file. Should you have reordered them
 # for your `apply_rope`? If so, far fewer than 640 tokens will agree.
 
-# %% id="token-for-token"
-plot.same_answers(model)
+# %% id="plot-11-4-same"
+plot.same_answers(model, tokenizer)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -351,7 +368,7 @@ plot.same_answers(model)
 #
 # </details>
 #
-# Two programs that share no line of model code agree on every decision, each among 49,152 tokens.
+# Two programs that share no line of model code agree on every decision, each among 49,152 tokens. Play the answers and look at the pale tokens: the model hesitates between two words, 0.17 against 0.12, and still the two programs choose the same.
 #
 # ### Break it
 #

@@ -17,7 +17,7 @@ from assets import shakespeare
 from assets.shakespeare_llama import CONTEXT, VOCAB
 from plots.flipbook import Flipbook, explore
 from plots.measure import one_thread, short
-from plots.show import once_written
+from plots.show import counted, once_written
 from plots.style import BLUE, GREEN, INK, ORANGE, number
 
 if TYPE_CHECKING:
@@ -56,15 +56,17 @@ def degeneration(generate: Generate, model: nn.Module) -> Flipbook:
 
     @functools.cache
     def measured() -> dict[str, list[Tally]]:
-        curves = {
-            name: [tally_of(generate, model, heat, setting) for heat in HEATS]
-            for name, setting in (("no filter", {}), ("p = 0.9", {"p": 0.9}))
-        }
+        curves: dict[str, list[Tally]] = {"no filter": [], "p = 0.9": []}
+        for name, heat in counted([(name, heat) for name in curves for heat in HEATS], "setting"):
+            setting = {} if name == "no filter" else {"p": 0.9}
+            curves[name].append(tally_of(generate, model, heat, setting))
         return curves | {"Meta": [tally_of(generate, model, *META)]}
 
     def draw(fig: Figure) -> str:
         curves = measured()
-        repeats, invents, plane = (fig.add_axes((x, 0.17, 0.255, 0.72)) for x in (0.06, 0.395, 0.73))
+        repeats, invents, plane = (
+            fig.add_axes((x, 0.17, 0.255, 0.72)) for x in (0.06, 0.395, 0.73)
+        )
         _panel(repeats, curves, "repeated", human(), "repeats itself, %")
         _panel(invents, curves, "invented", unread(), "invented words, %")
         _plane(plane, curves)
@@ -102,9 +104,14 @@ def _panel(
     _root(axes.set_yscale, axes.set_yticks)
     axes.set(xlabel="temperature", title=label, ylim=(0, 80), xlim=(-0.1, 2.1))
     axes.title.set_fontsize(10)
-    axes.tick_params(labelsize=9)
+    axes.tick_params(labelsize=10)
     if of == "repeated":
-        axes.legend(fontsize=9, loc="upper right")
+        axes.legend(fontsize=10, loc="upper right")
+    else:
+        axes.text(-0.05, 1.1 * shakespeare_s, "Shakespeare", va="bottom", fontsize=10)
+        axes.annotate(
+            "Meta's", (META[0], star[0]), (3, -12), textcoords="offset points", fontsize=10
+        )
 
 
 def _plane(axes: Axes, curves: dict[str, list[Tally]]) -> None:
@@ -115,18 +122,18 @@ def _plane(axes: Axes, curves: dict[str, list[Tally]]) -> None:
         axes.plot(across, up, color=color, marker=marker, linestyle=dash, markersize=5, gid=name)
         for heat, x, y in zip(HEATS, across, up, strict=True):
             if name == "no filter" and heat in (0, 1, 2):
-                axes.annotate(f"{heat:g}", (x, y), (5, 4), textcoords="offset points", fontsize=9)
+                axes.annotate(f"{heat:g}", (x, y), (5, 4), textcoords="offset points", fontsize=10)
     axes.plot([curves["Meta"][0].repeated], [curves["Meta"][0].invented], "*", **STAR)
     look = {"color": GREEN, "marker": "D", "markersize": 8, "linestyle": "none"}
     axes.plot([human()], [unread()], gid="Shakespeare", **look)
     axes.annotate(
-        "Shakespeare", (human(), unread()), (9, -4), textcoords="offset points", fontsize=9
+        "Shakespeare", (human(), unread()), (9, -4), textcoords="offset points", fontsize=10
     )
     _root(axes.set_xscale, axes.set_xticks)
     _root(axes.set_yscale, axes.set_yticks)
     axes.set(xlim=(0, 50), ylim=(0, 80), xlabel="repeats itself, %", title="invented words, %")
     axes.title.set_fontsize(10)
-    axes.tick_params(labelsize=9)
+    axes.tick_params(labelsize=10)
 
 
 def _root(scale: Callable[..., Any], ticks: Callable[..., Any]) -> None:
