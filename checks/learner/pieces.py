@@ -105,6 +105,16 @@ def grading() -> bool:
     return bool(os.environ.get("LLAMA_LAB_GRADING"))
 
 
+def folder() -> Path:
+    """The folder of `my_llama`, the learner's or the worked one."""
+    return _folder / PACKAGE
+
+
+def uses_worked() -> bool:
+    """True where the worked pieces are used: in the worked notebooks, and where a kernel grades."""
+    return grading() or _folder == SOLUTIONS
+
+
 def _own_module(path: Path) -> ModuleType:
     """The module as its file stands now; not an attribute of the package, as pieces are."""
     stamp = (path.stat().st_mtime_ns, path.stat().st_size)
