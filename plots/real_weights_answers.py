@@ -48,12 +48,12 @@ class Answer:
 
     def words(self, place: int, text_of: Callable[[int], str]) -> str:
         """What there is to say about one token: the probabilities, or what the model prefers."""
-        token, (other, share) = text_of(self.tokens[place]), self.seconds[place]
+        names = [self.tokens[place], self.seconds[place][0], self.chosen[place]]
+        token, other, mine = (f"“{visible_token(text_of(name))}”" for name in names)
         if self.same[place]:
-            mine = f"“{token}” {number(self.shares[place])}"
-            return visible_token(f"{mine}, next “{text_of(other)}” {number(share)}")
-        mine = text_of(self.chosen[place])
-        return f"transformers “{visible_token(token)}”, your model “{visible_token(mine)}”"
+            second = number(self.seconds[place][1])
+            return f"{token} {number(self.shares[place])}, next {other} {second}"
+        return f"transformers {token}, your model {mine}"
 
 
 def same_answers(model: nn.Module | None, tokenizer: Any) -> Flipbook:

@@ -73,8 +73,8 @@ def attention(
         before = float(later[:, FROM - 1 :].diagonal().mean()) if len(later) else 0.0
         itself = float(later[:, FROM:].diagonal().mean()) if len(later) else 1.0
         return (
-            f"The square: layer {layer}, head {head}: from the third token on {100 * to_first:.0f} % of "
-            f"the attention goes to the first token, {100 * before:.0f} % to the one before, "
+            f"The square, layer {layer}, head {head}: from the third token on {100 * to_first:.0f} "
+            f"% of the attention goes to the first token, {100 * before:.0f} % to the one before, "
             f"{100 * itself:.0f} % to the token itself. The map: what all heads give to the first "
             f"token: {int((first > 0.5).sum())} of {first.numel()} more than half."
         )

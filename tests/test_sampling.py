@@ -187,9 +187,12 @@ def test_texts_regrow_under_their_bars(model: nn.Module, short: None) -> None:
     assert lines[0] == "ROMEO:"
     assert lines[1].replace("\N{NO-BREAK SPACE}", " ").startswith("O, the")
     assert picture.caption(temperature=2) != picture.caption(temperature=1)
-    keys = ("temperature_ignored_always", "always_greedy", "first_token_only", "mean_of_positions")
+    keys = ("always_greedy", "first_position", "last_but_one", "mean_of_positions")
     wrong = of(check.generate.mistakes, *keys)
     assert_seen(lambda f: plot.regrow(f, *RULES, model), worked.generate, wrong)
+    for key, at in (("temperature_ignored_always", {"temperature": 2}), ("p_ignored", {"p": 0.9})):
+        (other,) = of(check.generate.mistakes, key).values()
+        assert plot.regrow(other, *RULES, model).caption(**at) != picture.caption(**at)
 
 
 def test_the_axis_keeps_the_model_s_order_at_temperature_0(model: nn.Module, short: None) -> None:
