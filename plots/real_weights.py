@@ -22,10 +22,11 @@ from plots.measures.real_weights import contents, faster, loaded, memory, opened
 from plots.measures.real_weights_answers import same_by_chat, with_and_without
 from plots.page import says
 from plots.real_weights_answers import broken, same_answers
-from plots.real_weights_live import attention, chat_box, waiting
+from plots.real_weights_live import attention, waiting
 from plots.real_weights_places import places
 from plots.real_weights_text import next_token, prompt_tokens
 from plots.style import BLUE, GREEN, GREY, INK, ORANGE, is_narrow, number, numbers
+from plots.your_llama import your_llama
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,7 +36,6 @@ __all__ = [
     "attention",
     "block",
     "broken",
-    "chat_box",
     "contents",
     "faster",
     "loaded",
@@ -50,6 +50,7 @@ __all__ = [
     "speed",
     "weights",
     "with_and_without",
+    "your_llama",
 ]
 
 Dequantize = Callable[[Tensor], Tensor]

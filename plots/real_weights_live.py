@@ -1,22 +1,19 @@
-"""Lab 11, where the input is free: a head's attention on a sentence, and the chat box."""
+"""Lab 11, where the input is free: a head's attention on a sentence."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from plots.cells import cells
-from plots.chat import ChatBox
-from plots.flipbook import Flipbook, explore, person_is_present
+from plots.flipbook import Flipbook, explore
 from plots.live import Live, live
-from plots.measure import short
-from plots.measures.real_weights import WAITS, heads
+from plots.measures.real_weights import heads
 from plots.page import says
 from plots.style import GREY, ORANGE, is_narrow, number, shade
-from plots.turns import listen_to_interrupts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,8 +23,6 @@ SENTENCE = "The dog that chased the cat is tired, and the cat is not."
 START = (16, 0)  # layer and head shown first
 MOST = 18  # tokens of a sentence that are shown
 FROM = 2  # the first row in which the first token is not the one before
-QUESTION = "Why is the sky blue?"
-N_NEW = 24 if short() else 96  # tokens of the answer where nobody asks
 
 
 def attention(
@@ -123,30 +118,6 @@ def heads_of(model: nn.Module) -> int:
     """How many query heads a layer has."""
     part = model.layers[0].attention
     return int(part.n_heads) if hasattr(part, "n_heads") else 9
-
-
-def chat_box(chat: Callable[..., Iterator[str]], model: nn.Module | None, tokenizer: Any) -> None:
-    """Print the answer to one question as it comes; for a person, a text box as well."""
-    if model is None:
-        print(WAITS)
-        return
-    try:
-        pieces = chat(model, tokenizer, [{"role": "user", "content": QUESTION}], n_new=N_NEW)
-        print(f"You: {QUESTION}\nSmolLM2: ", end="")
-        try:
-            for piece in pieces:
-                print(piece, end="", flush=True)
-        except KeyboardInterrupt:  # the box below is shown all the same
-            print(" …", end="")
-        print()
-    except NotImplementedError as error:
-        print(f"✎ {error} is not written yet")
-        return
-    if person_is_present():
-        from IPython.display import display
-
-        listen_to_interrupts()
-        display(ChatBox(lambda messages: chat(model, tokenizer, messages)).widget)
 
 
 def waiting() -> Flipbook:

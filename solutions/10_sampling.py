@@ -19,6 +19,7 @@ from my_llama import Llama, LlamaConfig, decode, encode, generate_greedy
 from torch import Tensor
 
 from checks import sampling as check
+from checks import trained
 from plots import sampling as plot
 from plots.show import show
 
@@ -28,19 +29,16 @@ from plots.show import show
 #
 # ## 10.0 The problem: who chooses?
 #
-# Here is your `Llama` of lab 08 with weights that were trained as in lab 09, only longer: 3 layers of width 96, on the plays of lab 01, character by
-# character. It has never seen more than 128 characters at once.
+# Here is your `Llama` of lab 08 with weights that the course has trained as you did in lab 09, only longer: 3 layers of width 96, on the plays of lab 01, character by
+# character. It has never seen more than 128 characters at once. All numbers in this lab are its own. The Llama that *you* trained takes over in 10.6, where it writes.
 
 # %% id="model"
-from assets import shakespeare, shakespeare_llama
+from assets import shakespeare
 
 shakespeare.fetch()  # the plays, for the words that Shakespeare knew
 torch.set_num_threads(1)  # with tensors this small, waiting for a second thread takes longest
-vocab = shakespeare_llama.VOCAB
-model = Llama(LlamaConfig(**shakespeare_llama.CONFIG))
-missing, unexpected = model.load_state_dict(shakespeare_llama.weights(), strict=False)
-# Tied weights: your `Llama` may or may not list `output.weight`.
-assert not unexpected and set(missing) <= {"output.weight"}
+course = trained.shakespeare(Llama, LlamaConfig, own=False)
+model, vocab = course.model, course.vocab
 print(f"{sum(p.numel() for p in model.parameters()):,} weights")
 
 # %% [markdown]
@@ -509,11 +507,12 @@ plot.regrow(generate, apply_temperature, top_k, top_p, model)
 # Filters take the tail away again. At temperature 2 try k = 3: 4 underlined letters. Then p = 0.9 with k at 64: 27, since p was measured after the heat, when the tail belonged to the 0.9. Meta's setting is 0.6 with p = 0.9: no letter is underlined.
 # (These are the worked solution's numbers. If your `sample` draws in another way, its luck is another one.)
 #
-# Now you: your own beginning, your own settings, as often as you like. (Type `\n` where a new line should begin. The model reads only the letters and punctuation marks of the plays.) The
-# text ends at 128 characters, since the model has never seen more at once. What comes beyond you can see with `write("ROMEO:\n", 300)`; it is the subject of lab 13.
+# Now you: your own beginning, your own settings, as often as you like. If you kept a checkpoint in lab 09, it is your own minute of training that writes here; it is read out of `my_llama/shakespeare.pt`. (Type `\n` where a new line should begin. The model reads only the letters
+# and punctuation marks of the plays.) The text ends where the model has never seen more at once: after 64 characters for yours, after 128 for the course's. What comes beyond you can see with `write("ROMEO:\n", 300)`; it is the subject of lab 13.
 
 # %% id="write-yourself"
-plot.writer(generate, model)
+mine = trained.shakespeare(Llama, LlamaConfig)
+plot.writer(generate, mine.model, mine.context)
 
 # %% [markdown]
 # ### Between stammer and babble

@@ -463,13 +463,6 @@ check.chat(chat)
 plot.same_by_chat(chat, model, tokenizer)
 
 # %% [markdown]
-# Ask it something. It is a small model: it knows a capital or two and a good deal that is not so. It writes some tokens a second, and reads the whole conversation again before each answer, so a long conversation is slow to begin.
-# Stop ends an answer, and so does Kernel → Interrupt. The answer printed below is cut after 96 tokens, so that the notebook goes on; in the text box it may have 256.
-
-# %% id="chat-box"
-plot.chat_box(chat, model, tokenizer)
-
-# %% [markdown]
 # What is the form of 11.3 good for? Here is how the model goes on after a request alone, and after the same request in its form. It does not stop at `<|im_end|>` here.
 #
 # **Predict.** What are the first tokens after the bare request `Name three fruits.`: three fruits, `<|im_end|>`, or an empty line and something else?
@@ -496,8 +489,7 @@ plot.with_and_without(chat_prompt, model, tokenizer)
 plot.next_token(chat_prompt, model, tokenizer)
 
 # %% [markdown]
-# With `temperature=0.7, p=0.9` for your `generate`, `chat` would draw instead of taking the likeliest. Where one bar stands alone nothing changes; where they are even, the answer becomes another one each time. Copy
-# `chat` into a new cell, and try it there (the check of 11.5 wants the likeliest).
+# Your `chat` takes the first bar each time, and so it gives the same answer each time. Where one bar stands alone, drawing would change nothing; where they are even, the answer would become another one. Section 11.8 lets your `generate` draw.
 
 # %% [markdown]
 # ## 11.6 Faster
@@ -558,6 +550,36 @@ plot.faster(path, model)
 #
 # Others do what you did. transformers unpacks the file as you do. [llama.cpp](https://github.com/ggml-org/llama.cpp) unpacks the nibbles in registers, a block at a time, and never writes floats to memory. And there are better ways to round:
 # GPTQ ([2210.17323](https://arxiv.org/abs/2210.17323)) picks each weight's rung so that the layer's output changes least; AWQ ([2306.00978](https://arxiv.org/abs/2306.00978)) scales up the columns with large inputs before rounding.
+
+# %% [markdown]
+# ## 11.8 Your Llama
+#
+# This is the page on which everything comes together: your prompt, your Llama, your loader, and the sampler of lab 10 with its temperature and top-p. Give it a name. It is shown once every piece is your own; until then the worked ones stand in, and the page says which.
+#
+# Three models speak through the same `generate`. *SmolLM2-135M* has your exact weights. *SmolLM2-135M, 4 bits* keeps the file's nibbles, as your `dequantize_q4_1` reads them, and computes with the decoder of 11.6. *My minute of Shakespeare* is the Llama that you trained in lab 09; it has never learned to answer,
+# so give it a beginning. A larger file that you have, SmolLM2-1.7B for example, is opened by your `load_llama` through the lowest box.
+#
+# The colour of a token is the probability that the model gave it, before temperature and top-p. Point at one for the runners-up. Stop, or Kernel → Interrupt, ends an answer between two tokens. It is a small model: it knows a capital or two and a good deal that is not so. And it reads the whole conversation again before each answer,
+# so a long conversation is slow to begin.
+#
+# **Predict.** You ask the same question at temperature 0 twice, then at 0.7 twice. Which answers are equal?
+
+# %% id="your-llama"
+from checks import pieces, trained
+
+NAME = "my Llama"
+parts = pieces.tried(check, globals())
+mine = trained.shakespeare(Llama, LlamaConfig)
+plot.your_llama(
+    parts, generate, mine, path, (model, tokenizer), name=NAME, stand_ins=pieces.stand_ins()
+)
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# The two at temperature 0. At 0.7 they part where the model hesitates, at a pale token. From there on each reads its own words, and they rarely meet again.
+#
+# </details>
 
 # %% [markdown]
 # ## What you built

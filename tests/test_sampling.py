@@ -286,10 +286,9 @@ def test_waiting_prints_shares(
     assert said.count("%") == 1
 
 
-def test_the_desk_writes(model: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_desk_writes(model: nn.Module) -> None:
     pytest.importorskip("ipywidgets")
-    monkeypatch.setattr(sampling_writer, "CONTEXT", 30)
-    desk = sampling_writer.Writer(worked.generate, model)
+    desk = sampling_writer.Writer(worked.generate, model, context=30)
     desk.widget()
     for name in ("k", "p"):  # an option whose value is None is shown blank
         assert desk.settings[name].label == "off"
@@ -333,10 +332,9 @@ def test_the_desk_says_what_went_wrong(model: nn.Module) -> None:
 
 
 def test_without_a_person_the_desk_prints(
-    model: nn.Module, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    model: nn.Module, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sampling_writer, "CONTEXT", 24)
-    plot.writer(worked.generate, model)
+    plot.writer(worked.generate, model, 24)
     assert capsys.readouterr().out.startswith("JULIET:\nO, ")
 
 
