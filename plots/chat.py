@@ -216,14 +216,14 @@ class ChatBox:
                 self._painted = time.monotonic()
                 self.page.value = self.html(note)
 
-    def html(self, note: str = "") -> str:
-        """The page as it is now."""
-        return page(self.title, self.notes, self.talk, note)
+    def html(self, note: str = "", whole: bool = False) -> str:
+        """The page as it is now; `whole` as it stands in a saved notebook."""
+        return page(self.title, self.notes, self.talk, note, whole)
 
     def bundle(self) -> dict[str, str]:
         """The transcript, for pages without a kernel."""
         text = plain(self.title, self.notes, self.talk)
-        return {"text/html": self.html(), "text/plain": text}
+        return {"text/html": self.html(whole=True), "text/plain": text}
 
     def _keep(self) -> None:
         """Let the saved notebook have what was said."""

@@ -14,7 +14,7 @@ STYLE = """<style>
 .llama-chat{max-width:60em;line-height:1.5}
 .llama-chat h3{margin:.2em 0}
 .llama-chat p{margin:.35em 0;white-space:pre-wrap;overflow-wrap:anywhere}
-.llama-chat .talk{display:flex;flex-direction:column-reverse;max-height:24em;overflow-y:auto}
+.llama-chat .now{display:flex;flex-direction:column-reverse;max-height:24em;overflow-y:auto}
 .llama-chat .who{font-weight:bold;margin-right:.5em}
 .llama-chat .piece{border-radius:2px}
 .llama-chat .piece:hover{outline:1px solid currentColor}
@@ -63,8 +63,13 @@ class Turn:
         return f"{after / (self.last - self.first):.1f} tokens a second, {waited}"
 
 
-def page(title: str, notes: list[str], talk: list[Turn], note: str = "") -> str:
-    """The whole page: title, notes, turns, and a line about what is going on."""
+def page(
+    title: str, notes: list[str], talk: list[Turn], note: str = "", whole: bool = False
+) -> str:
+    """The page: title, notes, turns, and a line about what is going on.
+
+    whole: all turns at once, for a saved notebook; else a box that scrolls and shows its end.
+    """
     lines, model = [], ""
     for turn in talk:
         if model and turn.model != model:
@@ -82,7 +87,8 @@ def page(title: str, notes: list[str], talk: list[Turn], note: str = "") -> str:
     key = f"<p><small>{KEY}</small></p>" if talk else ""
     return (
         f'{STYLE}<div class="llama-chat"><h3>{html.escape(title)}</h3>{about}'
-        f'<div class="talk" tabindex="0"><div aria-live="polite">{"".join(lines)}</div></div>'
+        f'<div class="{"" if whole else "now"}" tabindex="0">'
+        f'<div aria-live="polite">{"".join(lines)}</div></div>'
         f"{key}</div>"
     )
 

@@ -1,14 +1,11 @@
 """Lab 11: the model is the one that transformers runs, and its pictures draw what the learner's code makes of it."""
 
 import doctest
-import itertools
 import signal
 import subprocess
 import sys
-import threading
 import time
 import types
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +26,7 @@ from checks.real_weights import small_files as files
 from checks.real_weights.load_llama import meta_is_ready
 from plots import real_weights as plot
 from plots import real_weights_answers as pictures
-from plots import real_weights_live as live
 from plots import real_weights_text as text
-from plots import turns
 from plots.measures import real_weights as measure
 from plots.measures import real_weights_answers as answers
 from plots.page import draw_page
@@ -376,9 +371,8 @@ def test_without_the_model_everything_waits(capsys: pytest.CaptureFixture) -> No
     plot.pieces("a", None)
     plot.with_and_without(worked.chat_prompt, None, None)
     plot.speed(None, None)
-    plot.chat_box(worked.chat, None, None)
     plot.faster(None, None)
-    assert capsys.readouterr().out == (measure.WAITS + "\n") * 8
+    assert capsys.readouterr().out == (measure.WAITS + "\n") * 7
 
 
 def test_loading_without_memory_says_so(path: Path, capsys: pytest.CaptureFixture) -> None:
@@ -528,137 +522,6 @@ def test_the_form_makes_a_request_of_a_text(
     assert said[1].split(maxsplit=1) == ["bare", r"'\n\nThe answer'"]
     assert "1. Ban" in said[2]
     assert r"<|im_end|>\n<|im_start|>" in said[4]
-
-
-# the chat box
-
-
-def test_chat_box_streams_and_remembers() -> None:
-    pytest.importorskip("ipywidgets")
-    seen: list[str] = []
-
-    def answer(messages: list[dict[str, str]]) -> Iterator[str]:
-        for piece in ("You said ", messages[-1]["content"], f", message {len(messages)}."):
-            seen.append(box.page.value)
-            yield piece
-
-    box = live.ChatBox(answer)
-    _ = box.widget
-    box.box.value = "<b>Hi</b>"
-    box.turns.wait()
-    assert box.messages == []  # the box was left, nothing was sent
-    box.send.click()
-    box.turns.wait()
-    assert [message["role"] for message in box.messages] == ["user", "assistant"]
-    assert box.messages[1]["content"] == "You said <b>Hi</b>, message 1."
-    assert "You said " in seen[1] and "You said " not in seen[0]
-    assert "&lt;b&gt;Hi" in box.page.value and "<b>" not in box.page.value
-    assert box.box.value == ""
-    box.box._handle_custom_msg({"event": "submit"}, [])  # Enter, which the browser sends first
-    box.box.value = "Again"
-    box.turns.wait()
-    assert box.messages[3]["content"] == "You said Again, message 3."
-    box.new.click()
-    assert box.messages == []
-    box.send.click()  # nothing was typed
-    box.turns.wait()
-    assert box.messages == []
-
-
-def slow_box() -> tuple[live.ChatBox, threading.Event]:
-    """A box whose answers come piece by piece without end, and a flag that the first has come."""
-    coming = threading.Event()
-
-    def answer(messages: list[dict[str, str]]) -> Iterator[str]:
-        for n in itertools.count():
-            yield f"{messages[-1]['content']} {n} "
-            coming.set()
-            time.sleep(0.005)
-
-    box = live.ChatBox(answer)
-    _ = box.widget
-    return box, coming
-
-
-def test_stop_ends_every_answer_and_keeps_what_came() -> None:
-    pytest.importorskip("ipywidgets")
-    box, coming = slow_box()
-    for n, end in enumerate((box.stop.click, turns._stop_all, box.stop.click), start=1):
-        coming.clear()
-        box.box.value = f"question {n}"
-        box.send.click()
-        assert coming.wait(10)
-        assert box.send.disabled and not box.stop.disabled
-        box.send.click()  # one answer at a time
-        end()
-        box.turns.wait(5)
-        assert not box.send.disabled and box.stop.disabled
-        assert [m["role"] for m in box.messages] == ["user", "assistant"] * n
-        assert box.messages[-1]["content"].startswith(f"question {n} 0 ")
-        assert "stopped" in box.page.value
-
-
-def test_a_new_conversation_during_an_answer_leaves_no_turn_behind() -> None:
-    pytest.importorskip("ipywidgets")
-    box, coming = slow_box()
-    for _ in range(5):
-        coming.clear()
-        box.box.value = "former"
-        box.send.click()
-        assert coming.wait(10)
-        box.new.click()
-        assert box.messages == []
-        box.turns.wait(5)
-        assert box.messages == []
-        assert "former" not in box.page.value
-    coming.clear()
-    box.box.value = "former"
-    box.send.click()
-    assert coming.wait(10)
-    box.new.click()
-    box.box.value = "new"
-    box.send.click()  # while the old answer is about to end
-    time.sleep(0.3)
-    box.stop.click()
-    box.turns.wait(5)
-    assert [m["role"] for m in box.messages] == ["user", "assistant"]
-    assert "former" not in box.page.value and "new 0" in box.page.value
-
-
-def test_a_question_without_an_answer_is_taken_back() -> None:
-    pytest.importorskip("ipywidgets")
-
-    def answer(_: list[dict[str, str]]) -> Iterator[str]:
-        raise ValueError("no")
-        yield ""
-
-    box = live.ChatBox(answer)
-    _ = box.widget
-    box.ask("Hi")
-    assert box.messages == []
-    assert "“Hi”: ValueError: no" in box.page.value
-
-
-def test_chat_box_shows_what_goes_wrong() -> None:
-    def answer(_: list[dict[str, str]]) -> Iterator[str]:
-        yield "So far"
-        raise ValueError("9 positions do not fit into a cache of 8")
-
-    box = live.ChatBox(answer)
-    _ = box.widget
-    box.ask("Hi")
-    assert "So far" in box.page.value
-    assert "ValueError: 9 positions do not fit" in box.page.value
-
-
-def test_chat_box_in_a_batch_prints_one_answer(
-    model: nn.Module, tokenizer: Any, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(live, "N_NEW", 5)
-    plot.chat_box(worked.chat, model, tokenizer)
-    assert capsys.readouterr().out.startswith("You: Why is the sky blue?\nSmolLM2: The answer")
-    plot.chat_box(unwritten, model, tokenizer)
-    assert "✎ Exercise 11.1" in capsys.readouterr().out
 
 
 def test_speed_is_measured(model: nn.Module, tokenizer: Any, capsys: pytest.CaptureFixture) -> None:
