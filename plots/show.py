@@ -42,19 +42,21 @@ def counted(items: Iterable[Item], what: str, seconds: float = 1.0) -> Iterator[
     A batch run gets none, so that its outputs do not depend on the machine's speed.
     """
     listed, handle, due = list(items), None, time.monotonic() + seconds
-    for done, item in enumerate(listed, start=1):
-        if person_is_present() and time.monotonic() >= due:
-            from IPython.display import display
+    try:
+        for done, item in enumerate(listed, start=1):
+            if person_is_present() and time.monotonic() >= due:
+                from IPython.display import display
 
-            due = time.monotonic() + 0.5
-            note = {"text/plain": f"{what} {done} of {len(listed)} …"}
-            if handle:
-                handle.update(note, raw=True)
-            else:
-                handle = display(note, raw=True, display_id=True)
-        yield item
-    if handle:
-        handle.update({"text/plain": "", "text/html": ""}, raw=True)
+                due = time.monotonic() + 0.5
+                note = {"text/plain": f"{what} {done} of {len(listed)} …"}
+                if handle:
+                    handle.update(note, raw=True)
+                else:
+                    handle = display(note, raw=True, display_id=True)
+            yield item
+    finally:  # who asks breaks off, too
+        if handle:
+            handle.update({"text/plain": "", "text/html": ""}, raw=True)
 
 
 def _missing(error: NotImplementedError) -> str:

@@ -169,7 +169,7 @@ def waiting(generate: Generate, generate_greedy: Callable[..., Tensor], model: n
     ids, length = ids_of(PROMPT), CONTEXT - len(PROMPT)
     rounds, firsts, lasts, uncached = 1 if short() else 5, [], [], []
     with one_thread():
-        for seed in range(rounds + 1):
+        for seed in counted(range(rounds + 1), "round"):
             generator = torch.Generator().manual_seed(seed)
             start, arrivals = time.perf_counter(), []
             for _ in generate(model, ids, length, generator=generator):
