@@ -177,7 +177,7 @@ def filter_min_p(
             end = (HEATS[-1], counts[-1])
             third.annotate(name, end, (6, -3), fontsize=9, textcoords="offset points")
         third.axvline(temperature, color=GREY, linewidth=1, linestyle=":")
-        third.set(ylim=(0, 66), xlim=(0.9, 3.55), xlabel="temperature", ylabel="letters that stay")
+        third.set(ylim=(-3, 66), xlim=(0.9, 3.55), xlabel="temperature", ylabel="letters that stay")
         third.set_xticks(HEATS, [f"{heat:g}" for heat in HEATS])
         third.tick_params(labelsize=9)
         return f"After {said(read)} at temperature {temperature:g}. " + " ".join(texts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 READ = "O, th"
 COLUMNS, NARROW_COLUMNS = 56, 36  # of a page of text
 ROWS, NARROW_ROWS = 9, 12
+POINTS = 10.5  # the size of its letters
+LETTER = 0.602 * POINTS / 72  # inches, the width of one
 SURPRISE = 0.02  # a letter that the model had given less is marked
 SEED = 1
 
@@ -92,19 +95,21 @@ def given(model: nn.Module, beginning: str, tokens: list[int]) -> list[float]:
 
 
 def letters(axes: Axes, rows: list[list[tuple[str, bool]]], room: int) -> None:
-    """Print rows of a text, `room` at most; marked letters in orange, underlined."""
-    blank = "\N{NO-BREAK SPACE}"
-    look = {"family": "monospace", "fontsize": 10.5, "va": "top", "clip_on": True}
-    for place, row in enumerate(rows[:room]):
-        plain = "".join(blank if mark or c == " " else c for c, mark in row)
-        odd = "".join(c if mark and c != " " else blank for c, mark in row).rstrip(blank)
-        under = "".join("_" if mark else blank for _, mark in row).rstrip(blank)
-        axes.text(0, -place, plain, color=INK, gid=f"line-{place}", **look)
-        if odd.strip(blank):
-            axes.text(0, -place, odd, color=ORANGE, **look)
-        if under:
-            axes.text(0, -place - 0.12, under, color=ORANGE, gid=f"marked-{place}", **look)
-    axes.set(xlim=(0, 1), ylim=(0.2 - room, 0.3), xticks=[], yticks=[])
+    """Print rows of a text, `room` at most; marked letters have a line under them."""
+    width = axes.get_position().width * axes.figure.get_figwidth()
+    for y, row in enumerate(rows[:room]):
+        at = 0
+        for marked, group in itertools.groupby(row, key=lambda letter: letter[1]):
+            run = "".join(letter for letter, _ in group)
+            x, at = at * LETTER, at + len(run)
+            shown = run.replace(" ", "\N{NO-BREAK SPACE}")
+            look = {"family": "monospace", "fontsize": POINTS, "va": "baseline", "clip_on": True}
+            axes.text(x, y, shown, color=INK, gid=f"line-{y}", **look)
+            if marked:
+                ends = [x + 0.008, at * LETTER - 0.008]
+                under = {"color": ORANGE, "linewidth": 2, "linestyle": "-", "gid": f"marked-{y}"}
+                axes.plot(ends, [y + 0.18, y + 0.18], solid_capstyle="butt", **under)
+    axes.set(xlim=(0, width), ylim=(room - 0.5, -0.8), xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
 
 
