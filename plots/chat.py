@@ -19,6 +19,7 @@ from plots.turns import SETTLE, Stopped, Turns, listen_to_interrupts, on_enter
 from plots.voices import CannotSpeak, Message, Setting, Voice
 
 PAUSE = 0.06  # seconds between two paintings of the page: who reads sees no more
+ASK = "Ask something"
 LOADING = "opening {}: this takes some seconds …"
 FULL = (
     "The memory was not enough. Choose a smaller model, or shut down other kernels, restart this "
@@ -37,15 +38,17 @@ class ChatBox:
         *,
         title: str = "Llama",
         notes: list[str] | None = None,
+        hints: Mapping[str, str] | None = None,
         open_file: Callable[[str], tuple[str, Open]] | None = None,
         setting: Setting | None = None,
     ) -> None:
         """models: what opens each, by the name that its turns are signed with; the first is chosen.
 
-        notes: sentences under the title. open_file: path → name and opening of one more model.
+        notes: sentences under the title. hints: what to type, where it is no question. open_file:
+        path → name and opening of one more model.
         """
         self.models, self._open_file = dict(models), open_file
-        self.title, self.notes = title, notes or []
+        self.title, self.notes, self._hints = title, notes or [], hints or {}
         self._first = setting or Setting()
         self._voices: dict[str, Voice] = {}
         self.talk: list[Turn] = []  # a new conversation is a new list
@@ -82,7 +85,7 @@ class ChatBox:
                 readout_format=".2f",
                 continuous_update=False,
                 style={"description_width": "initial"},
-                layout=ipywidgets.Layout(width="19em", max_width="100%"),
+                layout=ipywidgets.Layout(width="19em", max_width="100%", flex="0 1 auto"),
             )
 
         wide = ipywidgets.Layout(width="30em", max_width="100%")
@@ -99,7 +102,7 @@ class ChatBox:
         self.p = slider("top-p", self._first.p, 0.1, 1.0, 0.05)
         self.page = ipywidgets.HTML(self.html())
         self.box = ipywidgets.Text(
-            placeholder="Ask something", layout=wide, continuous_update=False
+            placeholder=self._hints.get(names[0], ASK), layout=wide, continuous_update=False
         )
         on_enter(self.box, self.press)
         self.send = button("Send", self.press, button_style="primary")
@@ -166,6 +169,7 @@ class ChatBox:
         if turn.model not in self._voices:
             self._show(talk, LOADING.format(turn.model))
             self._voices[turn.model] = self.models[turn.model]()
+        turn.asked = time.perf_counter()  # opening is not answering
         self._show(talk, "…")
         for piece in self._voices[turn.model].answer(messages_of(talk), turn.setting):
             if stopped():
@@ -191,8 +195,7 @@ class ChatBox:
         """Another model: it has not read what the others were told."""
         with self._lock:
             self.turns.stop()
-            if voice := self._voices.get(self.model.value):
-                self.box.placeholder = voice.wants
+            self.box.placeholder = self._hints.get(self.model.value, ASK)
             self._show(self.talk)
 
     def _open(self, path: str) -> None:

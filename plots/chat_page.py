@@ -11,13 +11,15 @@ from plots.style import number
 from plots.voices import Piece, Setting
 
 STYLE = """<style>
-.llama-chat{max-width:60em;line-height:1.5}
+.llama-chat{max-width:60em;line-height:1.5;position:relative}
 .llama-chat h3{margin:.2em 0}
 .llama-chat p{margin:.35em 0;white-space:pre-wrap;overflow-wrap:anywhere}
 .llama-chat .now{display:flex;flex-direction:column-reverse;max-height:24em;overflow-y:auto}
 .llama-chat .who{font-weight:bold;margin-right:.5em}
 .llama-chat .piece{border-radius:2px}
 .llama-chat .piece:hover{outline:1px solid currentColor}
+.llama-chat .piece:hover::after{content:attr(data-says);position:absolute;left:0;bottom:0;z-index:2;
+padding:.1em .5em;border-radius:4px;color:#fff;background:#333;font-size:13px;white-space:pre-wrap}
 .llama-chat small{opacity:.85}
 </style>"""
 KEY = (
@@ -77,14 +79,15 @@ def page(
         model = turn.model
         lines.append(_line("You", html.escape(turn.question)))
         if turn.pieces:
-            lines.append(_line(turn.model, "".join(map(_span, turn.pieces))))
+            lines.append(_line(title, "".join(map(_span, turn.pieces))))
         if turn.note:
             how = f"temperature {turn.setting.temperature:g}, top-p {turn.setting.p:g}"
-            lines.append(f"<p><small>{html.escape(turn.note)}; {how}</small></p>")
+            note_of = html.escape(f"{turn.model}, {how}: {turn.note}")
+            lines.append(f"<p><small>{note_of}</small></p>")
     if note:
         lines.append(f"<p><small>{html.escape(note)}</small></p>")
     about = "".join(f"<p><small>{html.escape(one)}</small></p>" for one in notes)
-    key = f"<p><small>{KEY}</small></p>" if talk else ""
+    key = f"<p><small>{KEY}</small></p>"
     return (
         f'{STYLE}<div class="llama-chat"><h3>{html.escape(title)}</h3>{about}'
         f'<div class="{"" if whole else "now"}" tabindex="0">'
@@ -106,9 +109,9 @@ def _line(who: str, said: str) -> str:
 
 
 def _span(piece: Piece) -> str:
-    """A token on its shade; pointing at it says its probability and the runners-up."""
+    """A token on its shade; pointing at it says, at the foot of the page, what it knew."""
     others = ", ".join(f"“{visible(text)}” {number(share)}" for text, share in piece.others)
     says = f"“{visible(piece.text)}” {number(piece.share)}" + (f"; else {others}" if others else "")
     shade = f"background:rgba(0,114,178,{FULLEST * piece.share:.2f})"
     text = html.escape(piece.text)
-    return f'<span class="piece" style="{shade}" title="{html.escape(says)}">{text}</span>'
+    return f'<span class="piece" style="{shade}" data-says="{html.escape(says)}">{text}</span>'

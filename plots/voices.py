@@ -39,9 +39,7 @@ class Piece:
 
 
 class Voice(Protocol):
-    """What can be talked to. wants: what to type, as the empty text box says it."""
-
-    wants: str
+    """What can be talked to."""
 
     def answer(self, messages: list[Message], setting: Setting) -> Iterator[Piece]:
         """What it says after a conversation that ends with the user's turn."""
@@ -120,7 +118,6 @@ class Chatting:
     tokenizer: Any
     chat_prompt: Callable[[list[Message]], str]
     end: int  # the token that ends an answer
-    wants: str = "Ask something"
 
     def answer(self, messages: list[Message], setting: Setting) -> Iterator[Piece]:
         """The next turn of a conversation."""
@@ -142,7 +139,6 @@ class GoingOn:
     model: Any
     vocab: list[str]
     context: int
-    wants: str = "Begin a text, such as ROMEO:"
 
     def answer(self, messages: list[Message], setting: Setting) -> Iterator[Piece]:
         """How the text goes on; what is read of it is its end."""

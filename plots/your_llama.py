@@ -22,6 +22,7 @@ EXACT, FOUR_BIT = "SmolLM2-135M", "SmolLM2-135M, 4 bits"
 MINUTE, COURSES = "my minute of Shakespeare", "the course's Shakespeare"
 QUESTIONS = ("Name three fruits.", "Why is the sky blue?")
 BEGINNING = "ROMEO:"
+BEGIN = "Begin a text, such as ROMEO:"
 STILL = Setting(0.7, 0.9, seed=1)  # of what stands in the saved notebook
 N_STILL = 24 if short() else 80  # pieces of each answer there
 TOKENIZER = "smollm"  # the rule by which assets/smollm2.py cuts text
@@ -57,6 +58,7 @@ def your_llama(
         models_of(parts, generate, mine, path, (None, None) if "load_llama" in missing else loaded),
         title="your Llama" if missing else name,
         notes=notes_of(mine, path, name, missing),
+        hints={MINUTE: BEGIN, COURSES: BEGIN},
         open_file=lambda text: opened_file(text, parts, generate),
         setting=Setting() if person_is_present() else STILL,
     )

@@ -11,8 +11,6 @@ from plots.voices import Piece, Setting
 class Echo:
     """Says what it was told, in three pieces, and how it was to be said."""
 
-    wants = "Say something"
-
     def answer(self, messages: list[dict[str, str]], setting: Setting) -> Iterator[Piece]:
         yield Piece("You said ", 0.9)
         yield Piece(messages[-1]["content"], 0.25, [("<i>", 0.2), (" no", 0.1)])
@@ -21,8 +19,6 @@ class Echo:
 
 class Endless:
     """Counts without end, a piece every few milliseconds."""
-
-    wants = "Say something"
 
     def __init__(self, pause: float = 0.005) -> None:
         self.pause = pause
@@ -35,8 +31,6 @@ class Endless:
 
 class Failing:
     """Gives up after some pieces."""
-
-    wants = "Say something"
 
     def __init__(self, error: Exception, said: tuple[str, ...] = ()) -> None:
         self.error, self.said = error, said

@@ -85,7 +85,7 @@ def test_the_sliders_decide_how_the_next_answer_is_drawn() -> None:
     say(box, "Hi")
     box.turns.wait()
     assert box.messages[1]["content"].endswith("at 1.3.")
-    assert "temperature 1.3, top-p 0.5" in box.page.value
+    assert "echo, temperature 1.3, top-p 0.5: " in box.page.value
     assert (box.talk[0].setting.temperature, box.talk[0].setting.p) == (1.3, 0.5)
 
 
@@ -93,7 +93,7 @@ def test_a_token_s_shade_is_its_probability_and_it_names_the_runners_up() -> Non
     box = talking(echo=Echo())
     say(box, "sky")
     box.turns.wait()
-    spans = re.findall(r'rgba\(0,114,178,([\d.]+)\)" title="([^"]*)"', box.page.value)
+    spans = re.findall(r'rgba\(0,114,178,([\d.]+)\)" data-says="([^"]*)"', box.page.value)
     assert [float(shade) for shade, _ in spans] == pytest.approx([0.45, 0.125, 0.5], abs=0.006)
     assert spans[1][1] == "“sky” 0.25; else “&lt;i&gt;” 0.20, “·no” 0.10"
     # 5 tokens in 3 pieces; the first is not counted, since the prompt is read before it
@@ -119,9 +119,13 @@ def test_a_model_is_opened_once_and_when_it_is_needed() -> None:
     def opens(name: str) -> Any:
         return lambda: opened.append(name) or Echo()
 
-    box = chat.ChatBox({name: opens(name) for name in ("one", "two")})
+    models = {name: opens(name) for name in ("one", "two")}
+    box = chat.ChatBox(models, hints={"two": "Begin a text"})
     _ = box.widget
-    assert opened == []
+    box.model.value = "two"
+    assert box.box.placeholder == "Begin a text"
+    box.model.value = "one"
+    assert (box.box.placeholder, opened) == (chat.ASK, [])
     for _ in range(2):
         say(box, "Hi")
         box.turns.wait()

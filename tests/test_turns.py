@@ -19,7 +19,6 @@ from plots.chat import ChatBox
 from plots.turns import listen_to_interrupts
 from plots.voices import Piece
 class Counting:
-    wants = "Say something"
     def answer(self, messages, setting):
         for n in range(600):
             time.sleep(0.02)

@@ -33,13 +33,11 @@ import time
 from plots.chat import ChatBox
 from plots.voices import Piece
 class Counting:
-    wants = "Ask something"
     def answer(self, messages, setting):
         for n in range(400):
             time.sleep(0.05)
             yield Piece(f"{messages[-1]['content']}-{n} ", 0.25, [(" else", 0.2)])
 class Echo:
-    wants = "Say something"
     def answer(self, messages, setting):
         yield Piece(f"heard at {setting.temperature:.1f} and {setting.p:.2f}", 1.0)
 box = ChatBox({"counting": Counting, "echo": Echo}, title="my Llama")
@@ -181,7 +179,7 @@ def test_the_sliders_and_the_menu_of_models(notebook):
     expect(chat).to_contain_text("count-2")
     cell.locator("select").select_option("echo")  # ends the answer
     expect(chat).to_contain_text("stopped")
-    expect(chat.locator(".piece").last).to_have_attribute("title", re.compile("0.25; else"))
+    expect(chat.locator(".piece").last).to_have_attribute("data-says", re.compile("0.25; else"))
     cell.locator("select").select_option("counting")
 
 
