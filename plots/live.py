@@ -29,10 +29,11 @@ from plots.turns import SETTLE, Turns, listen_to_interrupts, on_enter
 
 FAILED = "The picture could not be drawn:"
 LATE = 2.0  # seconds after a click in which a text that arrives belongs to it
-# A picture that was drawn twice shows one of the two; without a script, by the window's width.
+# Of a picture that was drawn twice the style sheet shows one: there is no script to choose.
 CHOICE = (
-    "@media (max-width: 640px){.llama-picture .llama-wide{display:none}}"
-    "@media (min-width: 641px){.llama-picture .llama-small{display:none}}"
+    ".llama-twice{container-type:inline-size}.llama-twice .llama-small{display:none}"
+    "@container (max-width:600px){.llama-twice .llama-wide{display:none}"
+    ".llama-twice .llama-small{display:block}}"
 )
 RUN_ME = "Run this cell to change the picture."  # where the widgets do not show
 
@@ -207,7 +208,8 @@ class Live:
                     f'<div class="llama-wide">{picture}</div><div class="llama-small">{small}</div>'
                 )
         return (
-            f'<div class="llama-flipbook" style="max-width:{width}px">\n'
+            f'<div class="llama-flipbook{" llama-twice" * bool(choice)}" '
+            f'style="max-width:{width}px">\n'
             f"<style>{asset('flipbook.css')}{choice}</style>\n"
             f'<div class="llama-picture" role="img" aria-label="{caption}">{picture}</div>\n'
             f'<p class="llama-caption" aria-live="polite">{caption}</p>\n</div>'

@@ -1,11 +1,11 @@
 # %% [markdown]
 # # 10 · Sampling
 #
+# *75 minutes: 40 to read and try, 35 to write. The cells compute for about two minutes, half of them between stammer and babble, in 10.6.*
+#
 # A trained Llama does not write. It reads a text and gives a number to each token that might come next, and there it stops.
 # Something has to choose. In this lab you write that choice: temperature, top-k, top-p, min-p, the draw itself, and the loop that makes a text of it
 # and shows each token as soon as it is there. The same weights will stammer, speak or babble, as you like.
-#
-# Plan about 75 minutes: 25 to read, six functions to write, and two minutes in which the cells compute.
 
 # %% id="setup"
 import sys

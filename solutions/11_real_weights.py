@@ -1,11 +1,11 @@
 # %% [markdown]
 # # 11 · Real weights
 #
+# *75 minutes: 40 to read and try, 35 to write. The cells compute for about LAB_11_MINUTES, most of them in 11.4 and 11.6.*
+#
 # Eleven labs ago a language model was something that others had. Since then you have written one, part by part, and trained a small one that
 # babbles Shakespeare. In this lab your code, as it is, becomes a model that others have trained on 2 trillion tokens of text: read day and night, they would take a person ten
 # thousand years. You read its weights out of a file, give each of them its place, and talk to it.
-#
-# Plan about 75 minutes: 30 to read, five functions to write, and some minutes in which the cells load a model and compute.
 
 # %% id="setup"
 import sys
