@@ -20,7 +20,7 @@ STYLE = """<style>
 .llama-chat .piece:hover{outline:1px solid currentColor}
 .llama-chat .piece:hover::after{content:attr(data-says);position:absolute;left:0;bottom:0;z-index:2;
 padding:.1em .5em;border-radius:4px;color:#fff;background:#333;font-size:13px;white-space:pre-wrap}
-.llama-chat small{opacity:.85}
+.llama-chat small{opacity:.85;font-size:12px}
 </style>"""
 KEY = (
     "The fuller a token's colour, the surer the model was of it. Point at one for its probability "

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 11 · Real weights
 #
-# *75 minutes: 40 to read and try, 35 to write. The cells compute for about LAB_11_MINUTES, most of them in 11.4 and 11.6.*
+# *75 minutes: 40 to read and try, 35 to write. The cells compute for about five minutes, most of them in 11.4 and 11.6.*
 #
 # Eleven labs ago a language model was something that others had. Since then you have written one, part by part, and trained a small one that
 # babbles Shakespeare. In this lab your code, as it is, becomes a model that others have trained on 2 trillion tokens of text: read day and night, they would take a person ten
@@ -556,12 +556,12 @@ plot.faster(path, model)
 # This is the page on which everything comes together: your prompt, your Llama, your loader, and the sampler of lab 10 with its temperature and top-p. Give it a name. It is shown once every piece is your own; until then the worked ones stand in, and the page says which.
 #
 # Three models speak through the same `generate`. *SmolLM2-135M* has your exact weights. *SmolLM2-135M, 4 bits* keeps the file's nibbles, as your `dequantize_q4_1` reads them, and computes with the decoder of 11.6. *My minute of Shakespeare* is the Llama that you trained in lab 09; it has never learned to answer,
-# so give it a beginning. A larger file that you have, SmolLM2-1.7B for example, is opened by your `load_llama` through the lowest box.
+# so give it a beginning. A larger file that you have, SmolLM2-360M in Q8_0 for example, is opened by your `load_llama` through the lowest box.
 #
 # The colour of a token is the probability that the model gave it, before temperature and top-p. Point at one for the runners-up. Stop, or Kernel → Interrupt, ends an answer between two tokens. It is a small model: it knows a capital or two and a good deal that is not so. And it reads the whole conversation again before each answer,
 # so a long conversation is slow to begin.
 #
-# **Predict.** You ask the same question at temperature 0 twice, then at 0.7 twice. Which answers are equal?
+# **Predict.** You ask the same question four times, each time in a new conversation: twice at temperature 0, twice at 0.7. Which answers are equal?
 
 # %% id="your-llama"
 from checks import pieces, trained
