@@ -25,8 +25,8 @@ from plots.real_weights_answers import broken, same_answers
 from plots.real_weights_live import attention, waiting
 from plots.real_weights_places import places
 from plots.real_weights_text import next_token, prompt_tokens
+from plots.real_weights_your_llama import your_llama
 from plots.style import BLUE, GREEN, GREY, INK, ORANGE, is_narrow, number, numbers
-from plots.your_llama import your_llama
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from plots.voices import Piece, Setting
+from plots.real_weights_voices import Piece, Setting
 
 
 class Echo:

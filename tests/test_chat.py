@@ -17,8 +17,10 @@ from checks import real_weights as check
 from checks.engine import Inputs
 from checks.learner import pieces
 from checks.real_weights import small_files as files
-from plots import chat, turns, voices
-from plots import your_llama as page
+from plots import real_weights_chat as chat
+from plots import real_weights_voices as voices
+from plots import real_weights_your_llama as page
+from plots import turns
 from plots.measures import decoders
 from plots.measures.linear_maps import nibbles_of
 from solutions.my_llama import Llama, LlamaConfig

@@ -15,9 +15,9 @@ from plots.turns import Turns
 BOX = f"""
 import sys, time
 sys.path.insert(0, {str(ROOT)!r})
-from plots.chat import ChatBox
+from plots.real_weights_chat import ChatBox
 from plots.turns import listen_to_interrupts
-from plots.voices import Piece
+from plots.real_weights_voices import Piece
 class Counting:
     def answer(self, messages, setting):
         for n in range(600):

@@ -30,8 +30,8 @@ live(words, text="to be", again="Again")
 
 CHAT = """
 import time
-from plots.chat import ChatBox
-from plots.voices import Piece
+from plots.real_weights_chat import ChatBox
+from plots.real_weights_voices import Piece
 class Counting:
     def answer(self, messages, setting):
         for n in range(400):

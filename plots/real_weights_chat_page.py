@@ -7,8 +7,8 @@ import time
 from dataclasses import dataclass, field
 
 from plots.boxes import visible
+from plots.real_weights_voices import Piece, Setting
 from plots.style import number
-from plots.voices import Piece, Setting
 
 STYLE = """<style>
 .llama-chat{max-width:60em;line-height:1.5;position:relative}

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from plots.chat import ChatBox, Open
-from plots.chat_page import Turn
 from plots.flipbook import person_is_present
 from plots.measure import short
 from plots.measures.real_weights import opened
-from plots.voices import CannotSpeak, Chatting, GoingOn, Setting, Voice
+from plots.real_weights_chat import ChatBox, Open
+from plots.real_weights_chat_page import Turn
+from plots.real_weights_voices import CannotSpeak, Chatting, GoingOn, Setting, Voice
 
 if TYPE_CHECKING:
     from assets.gguf import File

@@ -14,9 +14,9 @@ from functools import cached_property
 from typing import Any
 
 from plots.blame import blame
-from plots.chat_page import Turn, page, plain
+from plots.real_weights_chat_page import Turn, page, plain
+from plots.real_weights_voices import CannotSpeak, Message, Setting, Voice
 from plots.turns import SETTLE, Stopped, Turns, listen_to_interrupts, on_enter
-from plots.voices import CannotSpeak, Message, Setting, Voice
 
 PAUSE = 0.06  # seconds between two paintings of the page: who reads sees no more
 ASK = "Ask something"
