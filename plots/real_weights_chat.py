@@ -18,6 +18,7 @@ from plots.real_weights_chat_page import Turn, page, plain
 from plots.real_weights_voices import CannotSpeak, Message, Setting, Voice
 from plots.turns import SETTLE, Stopped, Turns, listen_to_interrupts, on_enter
 
+LATE = 2.0  # seconds after a click in which a text that arrives belongs to it
 PAUSE = 0.06  # seconds between two paintings of the page: who reads sees no more
 ASK = "Ask something"
 LOADING = "opening {}: this takes some seconds …"
@@ -127,7 +128,14 @@ class ChatBox:
     def press(self) -> None:
         """Send what stands in the box; while an answer is coming it stays there."""
         if not self.turns.busy:
-            self.turns.ask(lambda stopped: self.ask(self.box.value, stopped), after=SETTLE)
+            self.turns.ask(self._send, after=SETTLE)
+
+    def _send(self, stopped: Stopped) -> None:
+        """Ask what stands in the box; on a busy machine its text comes later than the click."""
+        end = time.monotonic() + LATE
+        while not self.box.value.strip() and not stopped() and time.monotonic() < end:
+            time.sleep(SETTLE / 3)
+        self.ask(self.box.value, stopped)
 
     def press_open(self) -> None:
         """Open the file whose path stands in the lower box, and choose its model."""

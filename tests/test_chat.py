@@ -74,6 +74,11 @@ def test_it_streams_and_remembers(monkeypatch: pytest.MonkeyPatch) -> None:
     box.box.value = "Again"
     box.turns.wait()
     assert box.messages[3]["content"] == "You said Again, message 3, at 0.7."
+    box.box._handle_custom_msg({"event": "submit"}, [])
+    time.sleep(2 * turns.SETTLE)
+    box.box.value = "Late"  # from a busy machine
+    box.turns.wait()
+    assert box.messages[5]["content"] == "You said Late, message 5, at 0.7."
     box.new.click()
     assert box.messages == []
     box.send.click()  # nothing was typed
