@@ -1,8 +1,13 @@
 """Cells that use what the learner wrote: until it is written they say so, and Run All goes on."""
 
 import functools
-from collections.abc import Callable
-from typing import Any
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
+
+from plots.flipbook import person_is_present
+
+Item = TypeVar("Item")
 
 
 def show(label: str, compute: Callable[[], Any]) -> None:
