@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from plots.page import says
 from plots.style import BLUE, GREY, ORANGE, PINK, number, numbers, shade
 
 if TYPE_CHECKING:
@@ -42,8 +43,8 @@ def cells(
     values: (R, C) numbers. states: (R, C) of "new", "reused", "wasted", "masked", "empty"; by
     default all "new". new = filled by its value, outlined; reused = the same, paler, thin outline;
     wasted = hatched; masked = a dot; empty = a faint outline. `write=True` writes the numbers in.
-    The cells of one state are one artist with the gid `{gid}-{state}`, in reading order; the
-    numbers have the gids `{gid}-{row}-{column}`.
+    The cells of one state are one artist with the gid `{gid}-{state}`, in reading order, and each
+    says its row, its column and its number; the numbers have the gids `{gid}-{row}-{column}`.
     """
     from matplotlib.collections import PolyCollection
 
@@ -55,6 +56,16 @@ def cells(
     if unknown := sorted(set(states.ravel().tolist()) - set(KEY_LABELS)):
         raise ValueError(f"Unknown states {unknown}; known are {', '.join(KEY_LABELS)}.")
     fills = shade(values, limit, color, negative)
+
+    def words(row: int, column: int, state: str) -> str:
+        at = f"{rows[row] if rows is not None else f'row {row}'} → "
+        at += str(columns[column] if columns is not None else f"column {column}")
+        value = number(values[row, column], max(digits, 2))
+        says_state = "" if state == NEW else KEY_LABELS[state]
+        return f"{at}: " + (
+            says_state if state in (MASKED, EMPTY) else ", ".join(filter(None, (value, says_state)))
+        )
+
     fontsize = min(10.0, 0.36 * _cell_side(axes, height, width))
     for state in KEY_LABELS:
         spots = np.argwhere(states == state)
@@ -65,7 +76,8 @@ def cells(
             for r, c in spots
         ]
         look = _look(state, fills[states == state], color)
-        axes.add_collection(PolyCollection(squares, gid=f"{gid}-{state}", **look))
+        squares_of_state = PolyCollection(squares, gid=f"{gid}-{state}", **look)
+        says(axes.add_collection(squares_of_state), [words(r, c, state) for r, c in spots])
         if state == MASKED:
             axes.plot(spots[:, 1], spots[:, 0], ".", color=GREY, markersize=4, clip_on=False)
         elif write and state != EMPTY:

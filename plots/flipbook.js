@@ -4,7 +4,7 @@
 // the same in each of them, needs no names outside itself, and may run any number of times in one document.
 (() => {
   const FIGURES = ".llama-flipbook";
-  const NARROW = 0.72; // of its natural width: below, panels that stand side by side are stacked
+  const NARROW = 0.9; // of its natural width: below, panels that stand side by side are stacked
   const LARGEST = 1.15; // times its natural width: a stacked panel does not grow beyond it
   const OWN_KEYS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp", "PageDown", " ", "Enter"];
 
@@ -75,9 +75,10 @@
 
   // JupyterLab and Notebook 7 take arrow keys for moving between cells, before they reach a slider. While the focus is
   // in the figure, keys that a slider or button understands are kept from them; Shift+Enter and the like pass.
-  function keepKeys(figure) {
+  function keepKeys(figure, picture, walk) {
     const keep = (event) => {
       const modified = event.ctrlKey || event.metaKey || event.altKey || event.shiftKey;
+      if (event.target === picture && !modified) walk(event);
       if (figure.contains(event.target) && !modified && OWN_KEYS.includes(event.key)) event.stopPropagation();
     };
     figure.addEventListener("focusin", () => window.addEventListener("keydown", keep, true));
@@ -126,12 +127,106 @@
     return button;
   }
 
+  // What a part of the picture says, when the pointer is on it or arrow keys have come to it. A part has one text, or
+  // a list with one for each of its shapes, or, being an image, a list of rows.
+  function speakingPicture(figure, picture) {
+    const bubble = element("div", { className: "llama-says", hidden: true });
+    bubble.setAttribute("role", "status");
+    const frame = element("div", { className: "llama-here", hidden: true });
+    figure.append(frame, bubble);
+
+    const shapesOf = (part) => {
+      const uses = part.querySelectorAll("use");
+      return [...(uses.length ? uses : part.querySelectorAll("path"))];
+    };
+    const cellOf = (box, words, row, column) => {
+      const [width, height] = [box.width / words[0].length, box.height / words.length];
+      return new DOMRect(box.left + column * width, box.top + row * height, width, height);
+    };
+
+    // Every spot that says something, with where it stands on the screen.
+    function spotsOf(part) {
+      const says = JSON.parse(part.dataset.says);
+      if (typeof says === "string") return [{ text: says, box: part.getBoundingClientRect() }];
+      if (typeof says[0] === "string") return shapesOf(part).map((shape, k) => ({ text: says[k], box: shape.getBoundingClientRect() }));
+      const box = part.getBoundingClientRect();
+      return says.flatMap((row, r) => row.map((text, c) => ({ text, box: cellOf(box, says, r, c) })));
+    }
+    function spots() {
+      return [...picture.querySelectorAll("[data-says]")].flatMap((part) => {
+        const window = part.ownerSVGElement.getBoundingClientRect(); // a stacked panel shows a part of the drawing
+        const seen = ({ left, width }) => left + width / 2 >= window.left && left + width / 2 <= window.right;
+        return spotsOf(part).filter(({ box }) => seen(box));
+      });
+    }
+
+    let here = null;
+    function hide() {
+      here = null;
+      bubble.hidden = frame.hidden = true;
+    }
+    function show(spot) {
+      here = spot;
+      const whole = figure.getBoundingClientRect();
+      bubble.textContent = spot.text;
+      bubble.hidden = frame.hidden = false;
+      Object.assign(frame.style, {
+        left: `${spot.box.left - whole.left}px`, top: `${spot.box.top - whole.top}px`,
+        width: `${spot.box.width}px`, height: `${spot.box.height}px`,
+      });
+      const left = spot.box.left - whole.left + spot.box.width / 2 - bubble.offsetWidth / 2;
+      const above = spot.box.top - whole.top - bubble.offsetHeight - 4;
+      bubble.style.left = `${Math.max(0, Math.min(left, whole.width - bubble.offsetWidth))}px`;
+      bubble.style.top = `${above >= 0 ? above : spot.box.bottom - whole.top + 4}px`;
+    }
+
+    function point(event) {
+      const part = event.target.closest?.("[data-says]");
+      if (!part) return hide();
+      const inside = ({ box }) =>
+        event.clientX >= box.left && event.clientX <= box.right && event.clientY >= box.top && event.clientY <= box.bottom;
+      const shape = event.target.closest("use, path");
+      const says = JSON.parse(part.dataset.says);
+      const place = Array.isArray(says) && typeof says[0] === "string" ? shapesOf(part).indexOf(shape) : -1;
+      const spot = place >= 0 ? spotsOf(part)[place] : spotsOf(part).find(inside);
+      if (spot?.text) show(spot); else hide();
+    }
+    const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+    const middle = (box) => [box.left + box.width / 2, box.top + box.height / 2];
+    function walk(event) {
+      if (event.key === "Escape") return hide();
+      const step = steps[event.key];
+      if (!step) return;
+      event.preventDefault();
+      const all = spots().filter((spot) => spot.text);
+      if (!all.length) return;
+      if (!here) return show(all[0]);
+      const [x, y] = middle(here.box);
+      const far = (spot) => {
+        const [dx, dy] = [middle(spot.box)[0] - x, middle(spot.box)[1] - y];
+        const [along, aside] = [dx * step[0] + dy * step[1], Math.abs(dx * step[1]) + Math.abs(dy * step[0])];
+        return along > 1 && aside <= along * 2 ? along + 3 * aside : Infinity;
+      };
+      const next = all.reduce((best, spot) => (far(spot) < far(best) ? spot : best));
+      if (far(next) < Infinity) show(next);
+    }
+
+    picture.addEventListener("pointermove", point);
+    picture.addEventListener("pointerdown", point);
+    picture.addEventListener("pointerleave", hide);
+    picture.addEventListener("blur", hide);
+    const speaks = () => { picture.tabIndex = picture.querySelector("[data-says]") ? 0 : -1; };
+    return { hide, speaks, walk };
+  }
+
   async function open(figure) {
     const book = await unpack(figure.dataset.book);
     const picture = figure.querySelector(".llama-picture");
     const caption = figure.querySelector(".llama-caption");
-    const naturalWidth = parseFloat(figure.style.maxWidth);
+    const wide = { pages: book.pages, cuts: book.cuts, width: parseFloat(figure.style.maxWidth) };
     let available = picture.clientWidth; // kept, since asking for it makes the browser lay out the page
+    const suits = () => (book.narrow && available > 0 && available < NARROW * wide.width ? book.narrow : wide);
+    let drawn = suits(); // the pages for this screen
     const controls = book.sliders.map((slider) => (slider.choice ? choiceControl : rangeControl)(slider));
 
     const read = new Map(); // page → its drawing as an element
@@ -141,7 +236,7 @@
     // an id, and paints nothing where that one is hidden: so every figure gets ids of its own.
     function drawing(page) {
       if (!read.has(page)) {
-        const innerHTML = book.pages[page].replace(/( id="|href="#|url\(#)llama/g, own);
+        const innerHTML = drawn.pages[page].replace(/( id="|href="#|url\(#)llama/g, own);
         read.set(page, element("div", { innerHTML }).firstElementChild);
       }
       return read.get(page);
@@ -164,7 +259,9 @@
       const places = controls.map((control) => control.read());
       const page = pageAt(places);
       controls.forEach((control) => control.show());
-      paint(picture, drawing(page), book.cuts, naturalWidth, available);
+      paint(picture, drawing(page), drawn.cuts, drawn.width, available);
+      speaker.hide();
+      speaker.speaks();
       caption.textContent = book.captions[page];
       picture.setAttribute("aria-label", book.captions[page]);
       figure.dataset.page = page;
@@ -176,10 +273,15 @@
     if (played >= 0) shown.unshift(playButton(figure, controls[played], book.sliders[played], caption, turn));
     figure.querySelector(".llama-controls").replaceChildren(...shown);
     figure.addEventListener("input", turn);
-    keepKeys(figure);
+    const speaker = speakingPicture(figure, picture);
+    keepKeys(figure, picture, speaker.walk);
     new ResizeObserver(() => {
       if (picture.clientWidth === available) return;
       available = picture.clientWidth;
+      if (drawn !== suits()) {
+        drawn = suits();
+        read.clear();
+      }
       turn();
     }).observe(picture);
     turn();

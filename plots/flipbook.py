@@ -13,6 +13,8 @@ working in an exported or published notebook.
 from __future__ import annotations
 
 import base64
+import contextlib
+import gc
 import html
 import itertools
 import json
@@ -22,14 +24,15 @@ import re
 import sys
 import time
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from plots import style
 from plots.page import Draw, Page, draw_page
 
-PATIENCE = 2.0  # seconds of drawing after which a note says how far it is
+PATIENCE = 0.4  # seconds of drawing above which the first page is shown before the others
+NOTE = 2.0  # seconds of drawing after which a note says how far it is
 FOLDER = Path(__file__).parent
 
 
@@ -39,6 +42,7 @@ def explore(
     start: Mapping[str, Any] | None = None,
     play: str | None = None,
     size: tuple[float, float] = style.WIDE,
+    narrow: tuple[float, float] | None = None,
     max_frames: int = 100,
     labels: Mapping[str, str] | None = None,
     **sliders: Iterable[Any],
@@ -50,8 +54,10 @@ def explore(
     start: the values shown first, else each slider's first. Take the most telling ones: many
         readers touch nothing.
     play: the slider that a play button walks.
-    size: in inches. Two panels side by side are stacked on a narrow screen; a single one should be
-        at most 5 inches wide, to stay readable there.
+    size: in inches. Panels side by side, each at most 3.6 inches wide, are stacked on a narrow
+        screen.
+    narrow: the size at which each page is drawn once more for narrow screens, where stacking its
+        panels does not do: at most 4 inches wide (`style.is_narrow(fig)` tells `draw` which it is).
     labels: what the sliders are called, where their names do not do.
     sliders: their values, in order. If all are words or bools, they become buttons to choose from.
 
@@ -59,7 +65,7 @@ def explore(
     cell's own error; elsewhere, as in tests, each when it is asked for.
     """
     __tracebackhide__ = True
-    book = Flipbook(draw, sliders, start or {}, play, size, max_frames, labels or {})
+    book = Flipbook(draw, sliders, start or {}, play, size, narrow, max_frames, labels or {})
     if _in_notebook():
         _ = book.first if first_page_only() else book.pages
     return book
@@ -75,16 +81,21 @@ class Flipbook:
         start: Mapping[str, Any],
         play: str | None,
         size: tuple[float, float],
+        narrow: tuple[float, float] | None,
         max_frames: int,
         labels: Mapping[str, str],
     ) -> None:
         self.sliders = {name: _values_of(name, values) for name, values in sliders.items()}
         _check(self.sliders, start, play, labels, max_frames)
+        if narrow and narrow[0] > style.NARROW:
+            raise ValueError(f"narrow={narrow} is wider than {style.NARROW:g} inches: make it so.")
         self.start = {name: _plain(start.get(name, v[0])) for name, v in self.sliders.items()}
         self.play = play
-        self.draw, self.size, self._labels = draw, size, labels
+        self.draw, self.size, self.narrow, self._labels = draw, size, narrow, labels
         self._pages: list[tuple[str, str]] = []
+        self._narrow_pages: list[str] = []
         self._first: Page | None = None
+        self._wait: _Waiting | None = None
 
     @property
     def frames(self) -> list[dict[str, Any]]:
@@ -95,11 +106,20 @@ class Flipbook:
     def page(self, **values: Any) -> Page:
         """Draw the page at `values`; sliders not named stand at their start."""
         __tracebackhide__ = True
+        return self._drawn(self.size, values)
+
+    def narrow_page(self, **values: Any) -> Page:
+        """The page at `values` as a narrow screen shows it, where it is drawn for one."""
+        __tracebackhide__ = True
+        return self._drawn(self.narrow or self.size, values)
+
+    def _drawn(self, size: tuple[float, float], values: Mapping[str, Any]) -> Page:
+        __tracebackhide__ = True
         for name, value in values.items():
             if name not in self.sliders or _plain(value) not in self.sliders[name]:
                 raise ValueError(f"There is no page at {name}={value!r}: {self._range(name)}.")
         values = {name: _plain(value) for name, value in values.items()}
-        return draw_page(self.draw, self.start | values, self.size)
+        return draw_page(self.draw, self.start | values, size)
 
     def figure(self, **values: Any):
         """The matplotlib figure at `values`, for tests: `picture.figure(position=3)`."""
@@ -121,17 +141,37 @@ class Flipbook:
     def pages(self) -> list[tuple[str, str]]:
         """(svg, caption) of every page; a placeholder stands alone."""
         __tracebackhide__ = True
-        if self._pages:
-            return self._pages
+        if not self._pages:
+            self._draw_all()
+        return self._pages
+
+    @property
+    def narrow_pages(self) -> list[str]:
+        """The svg of every page as narrow screens show it, where they are drawn once more."""
+        __tracebackhide__ = True
+        _ = self.pages
+        return self._narrow_pages
+
+    def _draw_all(self) -> None:
+        """Draw every page; a person sees the first one at once, and how far the others are."""
+        __tracebackhide__ = True
+        begun = time.monotonic()
         frames = [self.start] if self.first.is_placeholder else self.frames
-        pages = []
-        with _Patience(len(frames)) as note:
+        twice = bool(self.narrow) and not self.first.is_placeholder
+        total = len(frames) * (2 if twice else 1)
+        pages, narrow = [], []
+        with _without_collecting():
+            self._wait = _Waiting(total) if person_is_present() else None
+            if self._wait and (time.monotonic() - begun) * total > PATIENCE:
+                self._wait.show(self._still())
             for values in frames:
-                page = self.first if values == self.start else self.page(**values)
+                page = self.first if values == self.start else self._drawn(self.size, values)
                 pages.append((page.svg(), page.caption))
-                note.tell(len(pages))
-        self._pages = pages
-        return pages
+                if twice:
+                    narrow.append(self.narrow_page(**values).svg())
+                if self._wait:
+                    self._wait.tell(len(pages) + len(narrow))
+        self._pages, self._narrow_pages = pages, narrow
 
     def _range(self, name: str) -> str:
         if name not in self.sliders:
@@ -160,12 +200,33 @@ class Flipbook:
         png, caption = self.first.png(), self.first.caption
         return {"text/html": self._html(png), "image/png": png, "text/plain": caption}
 
+    def _ipython_display_(self) -> None:
+        """Take the place of the first page, where it was shown while the others were drawn."""
+        if self._wait is None or not self._wait.replace(self._repr_mimebundle_):
+            raise NotImplementedError  # so IPython asks for the bundle, as it always does
+
+    def _still(self) -> dict[str, str]:
+        """The first page alone."""
+        png, caption = self.first.png(), html.escape(self.first.caption, quote=True)
+        still = (
+            f'<div class="llama-flipbook" style="max-width:{_pixels(self.first)}px">\n'
+            f"<style>{asset('flipbook.css')}</style>\n"
+            f'<div class="llama-controls">Drawing the other pages …</div>\n'
+            f'<div class="llama-picture" role="img" aria-label="{caption}">'
+            f'{self.first.svg()}</div>\n<p class="llama-caption">{caption}</p>\n</div>'
+        )
+        return {"text/html": still, "image/png": png, "text/plain": self.first.caption}
+
     def _html(self, png: str) -> str:
         svgs, captions = zip(*self.pages, strict=True)
-        book = {"pages": svgs, "captions": captions, "cuts": self.first.cuts(), **self._controls()}
+        first, width = self.first, _pixels(self.first)
+        book = {"pages": svgs, "captions": captions, "cuts": first.cuts(), **self._controls()}
+        if self.narrow_pages:
+            small = self.narrow_page()
+            again = {"pages": self.narrow_pages, "cuts": small.cuts(), "width": _pixels(small)}
+            book["narrow"] = again
         packed = zlib.compress(json.dumps(book, ensure_ascii=False).encode(), 9)
-        caption = html.escape(self.first.caption, quote=True)
-        width = round(96 * self.first.figure.get_figwidth())  # an inch has 96 pixels in a browser
+        caption = html.escape(first.caption, quote=True)
         return (
             f'<div class="llama-flipbook" style="max-width:{width}px"'
             f' data-book="{base64.b64encode(packed).decode("ascii")}">\n'
@@ -267,30 +328,57 @@ def _shell() -> Any:
     return ipython.get_ipython() if ipython else None
 
 
-class _Patience:
-    """A note "Drawing page 12 of 64 …" that appears when drawing takes long, and goes away again.
+def _pixels(page: Page) -> int:
+    """How wide a page is on the screen: an inch has 96 pixels in a browser."""
+    return round(96 * page.figure.get_figwidth())
 
-    A batch run gets none, so that its outputs do not depend on the machine's speed.
+
+@contextlib.contextmanager
+def _without_collecting() -> Iterator[None]:
+    """Put garbage off: matplotlib makes so many small things that looking for it takes a sixth."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+class _Waiting:
+    """What a person sees while pages are drawn: the first of them, or how far it is.
+
+    A batch run gets none of it, so that its outputs do not depend on the machine's speed.
     """
 
     def __init__(self, total: int) -> None:
-        self.total, self.handle, self.due = total, None, time.monotonic() + PATIENCE
+        self.total, self.shown, self.note = total, None, None
+        self.due = time.monotonic() + NOTE
 
-    def __enter__(self) -> _Patience:
-        return self
-
-    def tell(self, done: int) -> None:
-        if time.monotonic() < self.due or not person_is_present():
-            return
+    def show(self, still: dict[str, str]) -> None:
+        """The first page."""
         from IPython.display import display
 
-        self.due = time.monotonic() + 0.5
-        note = {"text/plain": f"Drawing page {done} of {self.total} …"}
-        if self.handle:
-            self.handle.update(note, raw=True)
-        else:
-            self.handle = display(note, raw=True, display_id=True)
+        self.shown = display(still, raw=True, display_id=True)
 
-    def __exit__(self, *_: object) -> None:
-        if self.handle:
-            self.handle.update({"text/plain": "", "text/html": ""}, raw=True)
+    def tell(self, done: int) -> None:
+        """A note "Drawing page 12 of 64 …" where it takes long; it goes away again."""
+        from IPython.display import display
+
+        if time.monotonic() >= self.due and done < self.total:
+            self.due = time.monotonic() + 0.5
+            text = {"text/plain": f"Drawing page {done} of {self.total} …"}
+            if self.note:
+                self.note.update(text, raw=True)
+            else:
+                self.note = display(text, raw=True, display_id=True)
+        elif done == self.total and self.note:
+            self.note.update({"text/plain": "", "text/html": ""}, raw=True)
+
+    def replace(self, bundle: Callable[[], dict[str, str]]) -> bool:
+        """Put the whole picture where the first page stands; False where none does (any more)."""
+        if self.shown is None:
+            return False
+        self.shown.update(bundle(), raw=True)
+        self.shown = None
+        return True

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import html
 import io
+import json
 import re
 import threading
 from collections.abc import Callable
@@ -18,6 +20,7 @@ import matplotlib as mpl
 from plots import style
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.figure import Figure
 
 Draw = Callable[..., "str | None"]
@@ -27,9 +30,19 @@ DRAWING = threading.RLock()
 
 PNG_DPI = 110  # 792 pixels for a 7.2 inch picture
 PNG_COLOURS = 64  # a palette makes the file a third of the size
+SAYS = "llama-says-"  # what an artist that says something is called while it is saved
 DECIMALS = 2  # of a point, in the SVG: a hundredth of a pixel and more is not seen
 FONT = r"font-family: 'DejaVu Sans'[^;\"]*; "
 NARROWEST_PIECE = 0.25  # of the width: a colour bar stays with its panel
+
+
+def says(artist: Artist, text: str | list[str] | list[list[str]]) -> None:
+    """What a part of the picture is called when a reader points at it: "bites → man: 0.31".
+
+    text: a sentence; for a collection one for each of its shapes; for an image a list for each
+        row, the row on top first.
+    """
+    artist.llama_says = text  # type: ignore[attr-defined]
 
 
 class Page:
@@ -49,9 +62,17 @@ class Page:
         with DRAWING, mpl.rc_context(style.rc()):
             _unclip(self.figure)
             nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+            artists = self.figure.findobj()
+            speaking = [artist for artist in artists if hasattr(artist, "llama_says")]
+            names = [artist.get_gid() for artist in speaking]
+            for place, artist in enumerate(speaking):
+                artist.set_gid(f"{SAYS}{place}-{names[place] or ''}")
+            gids = {artist.get_gid() for artist in artists if artist.get_gid()}
             self.figure.savefig(text, format="svg", metadata=nothing)
-        names = {artist.get_gid() for artist in self.figure.findobj() if artist.get_gid()}
-        return _own_ids(_slim(text.getvalue(), names), mark)
+            for artist, name in zip(speaking, names, strict=True):
+                artist.set_gid(name)
+        slim = _own_ids(_slim(text.getvalue(), gids), mark)
+        return _with_words(slim, [artist.llama_says for artist in speaking])
 
     def png(self) -> str:
         """The picture on white, base64: for pages that run no scripts, such as GitHub's."""
@@ -169,6 +190,8 @@ def _slim(svg: str, names: set[str]) -> str:
         name = match[1]
         if name in referred:
             return match[0]
+        if spoken := re.fullmatch(rf"{SAYS}(\d+)-(.*)", name):
+            return f' data-says="{spoken[1]}"' + (f' data-gid="{spoken[2]}"' if spoken[2] else "")
         return f' data-gid="{name}"' if name in names else ""
 
     def tidy_tag(match: re.Match[str]) -> str:
@@ -183,7 +206,7 @@ def _slim(svg: str, names: set[str]) -> str:
     svg = svg.replace("xlink:href", "href").replace(style.INK, "currentColor")
     svg = re.sub(r' transform="rotate\(-0 [^"]*"', "", svg)
     svg = re.sub(FONT, "", svg)  # flipbook.css has it, once
-    for name in ("BLUE", "ORANGE", "GREEN", "PINK"):
+    for name in ("BLUE", "ORANGE", "GREEN", "PINK", "GREY"):
         colour = getattr(style, name).lower()
         svg = svg.replace(colour, f"var(--llama-{name.lower()}, {colour})")
     return re.sub(r"\s*\n\s*", "\n", svg).strip()
@@ -202,6 +225,16 @@ def _own_ids(svg: str, mark: str) -> str:
     new = {old: f"llama-{digest}-{place}" for place, old in enumerate(ids)}
     reference = r'( id="|href="#|url\(#)([^")]+)'
     return re.sub(reference, lambda found: found[1] + new.get(found[2], found[2]), svg)
+
+
+def _with_words(svg: str, words: list[Any]) -> str:
+    """Put in what each part says: last, since its numbers are not to be rounded."""
+
+    def put(match: re.Match[str]) -> str:
+        text = json.dumps(words[int(match[1])], ensure_ascii=False)
+        return f'data-says="{html.escape(text, quote=True)}"'
+
+    return re.sub(r'data-says="(\d+)"', put, svg) if words else svg
 
 
 def _without_bare_groups(svg: str) -> str:

@@ -24,6 +24,8 @@ WIDE = (7.2, 3.0)  # inches: two panels side by side
 TALL = (5.2, 5.2)  # inches: two panels one over the other
 SQUARE = (4.2, 4.2)  # inches: one panel
 
+NARROW = 4.0  # inches: what is at most as wide is drawn for a narrow screen
+
 FAINT = 0.25  # opacity of grids, circles and other things that help but are not read
 FILL = (0.06, 0.62)  # opacity of the palest and the fullest cell; text stays readable on both
 
@@ -57,6 +59,11 @@ def rc() -> dict[str, Any]:
         "xtick.labelsize": 10,
         "ytick.labelsize": 10,
     }
+
+
+def is_narrow(fig: Any) -> bool:
+    """Whether this page is drawn for a narrow screen: panels stand one under the other."""
+    return fig.get_figwidth() <= NARROW
 
 
 def numbers(values: Any) -> np.ndarray:

@@ -1,6 +1,8 @@
 """The flipbook: what is in the bundle, what it weighs, and what it says when something is wrong."""
 
 import base64
+import gc
+import html
 import io
 import json
 import os
@@ -19,7 +21,7 @@ from PIL import Image
 
 from plots import cells, style
 from plots.flipbook import explore
-from plots.page import _without_bare_groups, draw_page
+from plots.page import _without_bare_groups, draw_page, says
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -312,3 +314,98 @@ def test_a_graded_notebook_draws_the_first_page_only(monkeypatch: pytest.MonkeyP
     picture = explore(draw, n=range(5), start={"n": 3})
     assert picture._repr_mimebundle_() == {"text/plain": "page 3"}
     assert drawn == [3]
+
+
+def test_what_a_part_says_stands_in_the_page():
+    def draw(fig, n):
+        axes = fig.add_axes((0, 0, 1, 1), xlim=(0, 4), ylim=(0, 1))
+        bar = axes.bar([1], [1])[0]
+        bar.set_gid("bar")
+        says(bar, 'is "5 < 7", 0.123456')
+        says(axes.text(3, 0.5, "x"), "the x")
+        return ""
+
+    svg = explore(draw, n=[1]).page().svg()
+    says_of = [json.loads(html.unescape(said)) for said in re.findall(r'data-says="([^"]*)"', svg)]
+    assert says_of == ['is "5 < 7", 0.123456', "the x"]
+    assert 'data-gid="bar"' in svg
+    ElementTree.fromstring(svg)
+
+
+def test_a_matrix_says_row_column_and_number():
+    def draw(fig, n):
+        states = [["new", "masked"], ["reused", "empty"]]
+        values = [[0.5, 0], [-0.25, 0]]
+        cells.cells(fig.subplots(), values, states, rows=["dog", "bites"], columns=["dog", "man"])
+        return ""
+
+    svg = explore(draw, n=[1]).page().svg()
+    says_of = [json.loads(html.unescape(said)) for said in re.findall(r'data-says="([^"]*)"', svg)]
+    assert says_of == [
+        ["dog → dog: 0.50"],
+        ["bites → dog: \N{MINUS SIGN}0.25, reused"],
+        ["dog → man: masked"],
+        ["bites → man: not computed"],
+    ]
+
+
+def test_pages_are_drawn_once_more_for_a_narrow_screen():
+    widths = []
+
+    def draw(fig, n):
+        widths.append((n, fig.get_figwidth(), style.is_narrow(fig)))
+        fig.text(0, 0, "narrow" if style.is_narrow(fig) else "wide")
+        return "a sentence"
+
+    book = book_of(explore(draw, n=[1, 2], size=(7, 2), narrow=(3, 4)))
+    assert {(1, 7, False), (2, 7, False), (1, 3, True), (2, 3, True)} == set(widths)
+    assert book["narrow"]["width"] == 288
+    assert ["wide" in page for page in book["pages"]] == [True, True]
+    assert [">narrow<" in page for page in book["narrow"]["pages"]] == [True, True]
+    assert "narrow" not in book_of(explore(draw, n=[1]))
+    with pytest.raises(ValueError, match="wider than 4 inches"):
+        explore(draw, n=[1], narrow=(5, 2))
+
+
+def test_a_person_sees_the_first_page_while_the_others_are_drawn(monkeypatch):
+    """It takes the place of the first page; an error in a later page is the cell's own."""
+    shown, updates = [], []
+
+    class Handle:
+        def update(self, bundle, raw):
+            updates.append(bundle)
+
+    def display(bundle, raw, display_id):
+        shown.append(bundle)
+        return Handle()
+
+    monkeypatch.setattr("IPython.display.display", display)
+    monkeypatch.setattr("plots.flipbook.person_is_present", lambda: True)
+    monkeypatch.setattr("plots.flipbook.PATIENCE", 0.0)
+    picture = explore(turn, position=range(3), start={"position": 2})
+    _ = picture.pages
+    assert [bundle["text/plain"] for bundle in shown] == [picture.caption()]
+    assert "data-book" not in shown[0]["text/html"]
+    picture._ipython_display_()
+    assert "data-book" in updates[-1]["text/html"]
+    with pytest.raises(
+        NotImplementedError
+    ):  # shown once; asked again it is a picture like any other
+        picture._ipython_display_()
+
+
+def test_a_batch_run_sees_nothing_until_all_is_drawn(monkeypatch):
+    monkeypatch.setattr("plots.flipbook.PATIENCE", 0.0)
+    picture = explore(turn, position=range(3))
+    _ = picture.pages
+    with pytest.raises(NotImplementedError):
+        picture._ipython_display_()
+
+
+def test_garbage_is_collected_again_after_drawing():
+    assert gc.isenabled()
+    _ = explore(turn, position=range(2)).pages
+    assert gc.isenabled()
+    with pytest.raises(ZeroDivisionError):
+        _ = explore(lambda fig, n: 1 / n, n=[1, 0]).pages
+    assert gc.isenabled()

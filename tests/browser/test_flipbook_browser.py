@@ -11,7 +11,9 @@ from exported_page import exported_page, flipbooks, html_page
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from PIL import Image
 
+from plots.cells import cells
 from plots.flipbook import explore
+from plots.style import is_narrow
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
@@ -188,7 +190,9 @@ def test_colours_follow_a_dark_page(browser, bundle):
 SETUP = f"""import sys
 sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "tests")!r}]
 from demo_pictures import demo, unwritten, write
+from plots.cells import cells
 from plots.flipbook import explore
+from plots.style import is_narrow
 from plots.live import live"""
 
 
@@ -286,3 +290,51 @@ def test_live_in_jupyterlab(browser, jupyterlab):
         box.press("Enter")
         expect(cell.locator(".llama-now .llama-caption")).to_have_text("'or not', sample 1")
         expect(cell).not_to_contain_text("IndexError")
+
+
+def test_a_cell_says_what_it_is_to_pointer_and_keys(browser):
+    def draw(fig, n):
+        axes = fig.add_axes((0.1, 0.1, 0.8, 0.8))
+        cells(axes, [[0.5, 0.1], [0.2, 0.3]], rows=["dog", "bites"], columns=["dog", "man"])
+        return ""
+
+    html = explore(draw, n=[1, 2], size=(3, 3))._repr_mimebundle_()["text/html"]
+    with html_page(browser, html) as page:
+        (figure,) = flipbooks(page)
+        bubble = page.locator(".llama-says")
+        expect(bubble).to_be_hidden()
+        middle = figure.picture.bounding_box()
+        x, y = (middle["x"] + middle["width"] * 0.7, middle["y"] + middle["height"] * 0.7)
+        page.mouse.move(x, y)
+        expect(bubble).to_have_text("bites → man: 0.30")
+        page.mouse.move(1, 1)
+        expect(bubble).to_be_hidden()
+        figure.picture.focus()
+        said = []
+        for key in ("ArrowRight", "ArrowRight", "ArrowDown", "ArrowLeft", "ArrowUp"):
+            page.keyboard.press(key)
+            said.append(bubble.inner_text())
+        assert [line.partition(":")[0] for line in said] == [
+            "dog → dog", "dog → man", "bites → man", "bites → dog", "dog → dog",
+        ]  # fmt: skip
+        page.keyboard.press("Escape")
+        expect(bubble).to_be_hidden()
+        figure.press("n", "ArrowRight")  # a turned page says nothing of the last one
+        expect(bubble).to_be_hidden()
+
+
+def test_a_phone_gets_the_pages_that_were_drawn_for_it(browser):
+    def draw(fig, n):
+        fig.text(0.1, 0.5, f"narrow {n}" if is_narrow(fig) else f"wide {n}")
+        return ""
+
+    html = explore(draw, n=[1, 2], narrow=(3, 4))._repr_mimebundle_()["text/html"]
+    with html_page(browser, html) as page:
+        (figure,) = flipbooks(page)
+        expect(figure.picture.locator("text")).to_have_text("wide 1")
+        page.set_viewport_size(PHONE)
+        expect(figure.picture.locator("text")).to_have_text("narrow 1")
+        figure.press("n", "ArrowRight")
+        expect(figure.picture.locator("text")).to_have_text("narrow 2")
+        page.set_viewport_size({"width": 1000, "height": 900})
+        expect(figure.picture.locator("text")).to_have_text("wide 2")
