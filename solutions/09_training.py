@@ -16,10 +16,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 # %% id="imports"
 import math
 from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from checks import trained
 from checks import training as check
 from my_llama import Llama, LlamaConfig, build_vocab, count_parameters, encode, make_batch
 from plots import training as plot
@@ -189,7 +192,7 @@ MILESTONES = plot.milestones(cross_entropy, learn, unseen, len(vocab))
 #
 # with the step s, counted from 0, w steps of warm-up and S in all. GPT-3 ([2005.14165](https://arxiv.org/abs/2005.14165),
 # appendix B) and Llama 1 to 3 ([2302.13971](https://arxiv.org/abs/2302.13971), [2307.09288](https://arxiv.org/abs/2307.09288),
-# [2407.21783](https://arxiv.org/abs/2407.21783)) do both. Section 9.6 measures whether warm-up matters here.
+# [2407.21783](https://arxiv.org/abs/2407.21783)) do both. Section 9.7 measures whether warm-up matters here.
 #
 # **Predict.** Why s + 1 and not s? What would the first step do otherwise?
 #
@@ -514,13 +517,16 @@ check.train(train)
 
 
 # %% id="sixty-seconds"
+history: list[float] = []  # the loss of each step
+
+
 def learn_for(seconds: float) -> str:
     with one_thread():
         steps = plot.steps_in(seconds, train, model, learn)
         watch = plot.watch(steps, lambda: plot.write(model, vocab), MILESTONES)
         every = max(1, steps // 20)
-        losses = train(model, learn, steps, unseen, every=every, watch=watch)
-    read = len(losses) * 8 * 64
+        history[:] = train(model, learn, steps, unseen, every=every, watch=watch)
+    read = len(history) * 8 * 64
     return f"{read:,} characters, {read / len(learn):.2f} of one pass over the text"
 
 
@@ -562,7 +568,170 @@ with one_thread():
 # model has seen 64 characters at a time and has never been told what a line is.
 
 # %% [markdown]
-# ## 9.6 Take something out
+# ## 9.6 Checkpoints
+#
+# Restart the kernel now, and the minute is lost: the weights are numbers in this process, and nowhere else. Training Llama 3 405B
+# was interrupted 466 times in 54 days, mostly by broken hardware ([2407.21783](https://arxiv.org/abs/2407.21783), section 3.3.4).
+# Whoever trains saves a **checkpoint** every so many steps, and goes on from the last one.
+#
+# What must be in it? All that the next step needs and that cannot be computed anew:
+#
+# - the **weights**, with the model's buffers: `model.state_dict()`, a dict of tensors by name;
+# - AdamW's **m and v** of each parameter. That is twice the model again;
+# - the **step**, which both clocks are read from: the learning rate and AdamW's corrections.
+#
+# And what the model is (its sizes, its characters), or in a month nobody can build one that these weights fit.
+#
+# Two things go wrong late. `torch.save` writes byte after byte. A program that is stopped in the middle leaves half a file, and
+# the earlier checkpoint is gone as well if it had the same name
+# ([pytorch-lightning#688](https://github.com/Lightning-AI/pytorch-lightning/issues/688)). So write to another file in the same
+# folder, and when that is complete let `part.replace(path)` put it in the place of the old one, in one move. And `torch.save`
+# takes any Python object. `torch.save(model, path)` stores the *name* of the class, and breaks when that is renamed. A checkpoint
+# holds tensors, numbers, strings, lists and dicts, nothing else.
+
+
+# %%
+# EXERCISE 9.6 · save_checkpoint
+def save_checkpoint(
+    path: Path,
+    model: nn.Module,
+    moments: dict[str, tuple[Tensor, Tensor]],
+    step: int,
+    about: dict | None = None,
+) -> None:
+    """Write to one file what a training needs to go on: a dict that weights_only=True can read.
+
+    "weights": the model's state_dict; "moments": (m, v) of each parameter, by its name; "step":
+    the number of steps done; "about": plain values, such as the model's sizes, or {}. The model
+    stays as it is. If writing fails, the error comes out, and a file that was there before is
+    still whole.
+
+    >>> model, path = nn.Linear(2, 1, bias=False), Path(tempfile.mkdtemp(), "tiny.pt")
+    >>> save_checkpoint(path, model, {}, step=7)
+    >>> sorted(torch.load(path, weights_only=True))
+    ['about', 'moments', 'step', 'weights']
+    """
+    ### BEGIN SOLUTION
+    part = path.with_suffix(".part")
+    state = {"weights": model.state_dict(), "moments": moments, "step": step, "about": about or {}}
+    torch.save(state, part)
+    part.replace(path)
+    ### END SOLUTION
+
+
+# %%
+check.save_checkpoint(save_checkpoint)
+
+# %% [markdown]
+# The minute is still in memory. Keep it, in your own folder `my_llama`, where lab 10 looks for it. There are no moments to keep:
+# `train` has thrown its m and v away. To write, the weights are enough, and a published model is nothing else.
+
+# %% id="keep"
+CHECKPOINT = trained.checkpoint()
+
+
+def kept() -> str:
+    loss = held_out_loss(model, unseen, 64)
+    about = {"config": asdict(CONFIG), "vocab": vocab, "context": 64, "loss": loss}
+    save_checkpoint(CHECKPOINT, model, {}, step=len(history), about=about)
+    return f"{CHECKPOINT.stat().st_size:,} bytes after {len(history):,} steps, loss {loss:.2f}"
+
+
+show(f"{CHECKPOINT.parent.name}/{CHECKPOINT.name}", kept)
+
+# %% [markdown]
+# Now back. `torch.load` returns the dict. Three details:
+#
+# - **`weights_only=True`.** Without it the file may bring code along, which runs while it is read. A checkpoint from the web is
+#   a program then. Since version 2.6 it is torch's default; say it anyway.
+# - **`map_location`.** A tensor comes back to where it lay: a file that was saved on a GPU does not open on a machine without
+#   one. Say where the model lies.
+# - **In place.** `model.load_state_dict` copies the numbers into the parameters that are there. Where names or shapes do not fit
+#   it raises an error, and that is good: with `strict=False` a model runs with random weights, and nobody notices
+#   ([pytorch/examples#1029](https://github.com/pytorch/examples/issues/1029)).
+
+
+# %%
+# EXERCISE 9.7 · load_checkpoint
+def load_checkpoint(path: Path, model: nn.Module) -> tuple[dict[str, tuple[Tensor, Tensor]], int]:
+    """Put a checkpoint's weights into the model and return its moments and its step.
+
+    The weights are copied in place: its parameters stay the same tensors, and its mode stays. The
+    moments lie where the model lies, wherever the file was written. It reads data only, never code
+    (weights_only=True). Weights that do not fit the model are an error, and so is a missing file.
+
+    >>> path = Path(tempfile.mkdtemp(), "tiny.pt")
+    >>> state = {"weights": {"weight": torch.tensor([[1.0, 2.0]])}, "moments": {}, "step": 7, "about": {}}
+    >>> torch.save(state, path)
+    >>> model = nn.Linear(2, 1, bias=False)
+    >>> load_checkpoint(path, model)
+    ({}, 7)
+    >>> model.weight.data
+    tensor([[1., 2.]])
+    """
+    ### BEGIN SOLUTION
+    device = next(model.parameters()).device
+    state = torch.load(path, map_location=device, weights_only=True)
+    model.load_state_dict(state["weights"])
+    return state["moments"], state["step"]
+    ### END SOLUTION
+
+
+# %%
+check.load_checkpoint(load_checkpoint)
+
+# %% [markdown]
+# A new model, as after a restart, before and after it has read your file:
+
+# %% id="again"
+torch.manual_seed(1)
+again = Llama(CONFIG)
+show("new", lambda: plot.write(again, vocab, length=60))
+show("steps done", lambda: load_checkpoint(CHECKPOINT, again)[1])
+show("loaded", lambda: plot.write(again, vocab, length=60))
+
+# %% [markdown]
+# That was writing. Going on with a training asks for more. The cell below has the loop of 9.5 in short, made so that it can
+# begin at any step, with any m and v. Each step draws its batch with its own number as the seed, so that two runs can be
+# compared step by step.
+#
+# One run makes 120 steps. Another is stopped after 60, saved with your `save_checkpoint`, loaded into a new model with your
+# `load_checkpoint`, and goes on. **Predict.** A third one finds the weights in the file, and neither m nor v. What does its loss
+# do in the next steps: nothing special, does it fall faster, or does it jump up?
+
+
+# %% id="part-of-a-run"
+def part_of_a_run(model: nn.Module, moments: dict, first: int, last: int) -> list[float]:
+    """Steps `first` to `last` - 1 of a training of 120; the loss of each."""
+    losses = []
+    for step in range(first, last):
+        seeded = torch.Generator().manual_seed(step)
+        inputs, targets = make_batch(
+            learn, torch.randint(len(learn) - 64, (8,), generator=seeded), 64
+        )
+        loss = cross_entropy(model(inputs), targets)
+        model.zero_grad()
+        loss.backward()
+        clip_grad_norm([p.grad for p in model.parameters()], 1.0)
+        lr = learning_rate(step, 20, 120, 3e-3, 1e-4)
+        for name, p in model.named_parameters():
+            m, v = moments.setdefault(name, (torch.zeros_like(p), torch.zeros_like(p)))
+            adamw_step(p, p.grad, m, v, step + 1, lr)
+        losses.append(loss.item())
+    return losses
+
+
+plot.resumed(save_checkpoint, load_checkpoint, part_of_a_run, Llama, LlamaConfig, len(vocab))
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# RESUME_ANSWER
+#
+# </details>
+
+# %% [markdown]
+# ## 9.7 Take something out
 #
 # Which part of the model, and of the recipe, did it? Take one out and train again, all for the same time: SwiGLU (two ReLU
 # matrices in its place, of as many parameters), the norms, RoPE (all positions look like the first), the warm-up, the cosine
@@ -602,7 +771,7 @@ plot.ablations(Llama, LlamaConfig, learning_rate, learn, unseen, len(vocab))
 # tell you its size, its length and its spread.
 
 # %% [markdown]
-# ## 9.7 Measure: is it the architecture?
+# ## 9.8 Measure: is it the architecture?
 #
 # A well-known first training is nanoGPT's: a small GPT-2 (4 layers, width 128, 0.80 million parameters, learned positions,
 # LayerNorm, GELU; batches of 12 pieces of 64 characters, rate 1e-3, 2,000 steps), on Shakespeare, without a GPU. Its
@@ -648,7 +817,7 @@ plot.against_gpt(Llama, LlamaConfig, learning_rate, learn, unseen, len(vocab))
 # last column was not repeated: do not lean on it.
 
 # %% [markdown]
-# ## 9.8 Where it lives in Llama 3
+# ## 9.9 Where it lives in Llama 3
 #
 # | | here | Llama 3 405B |
 # |---|---|---|
@@ -674,7 +843,7 @@ show(
 # %% [markdown]
 # ## What you built
 #
-# `cross_entropy`, `learning_rate`, `clip_grad_norm`, `adamw_step` and `train`. Three questions to think about:
+# `cross_entropy`, `learning_rate`, `clip_grad_norm`, `adamw_step`, `train`, `save_checkpoint` and `load_checkpoint`. Three questions to think about:
 #
 # 1. All logits of a token are 5 too large. What is the loss, what the gradient?
 # 2. The loss is divided by 1,000 by mistake. What does plain gradient descent do, what AdamW?
