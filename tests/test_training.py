@@ -2,12 +2,14 @@
 
 import doctest
 import math
+import tempfile
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
 from matplotlib.figure import Figure
+from seen_pictures import assert_seen, of
 from torch import Tensor, nn
 
 from checks import training as check
@@ -15,7 +17,7 @@ from plots import training as plot
 from plots.measures import training as measure
 from plots.measures import training_ablations as parts
 from plots.measures import training_race as gpt
-from solutions.my_llama import Llama, LlamaConfig
+from solutions.my_llama import Llama, LlamaConfig, make_batch
 from solutions.my_llama import training as worked
 from tools import bench_training as bench
 
@@ -45,9 +47,67 @@ def mistake(name: str, key: str) -> Callable[..., Any]:
     return found[0]
 
 
+def part_of_a_run(model: nn.Module, moments: dict, first: int, last: int) -> list[float]:
+    """A short training, as the notebook has it."""
+    text, losses = some_text(), []
+    for step in range(first, last):
+        starts = torch.randint(500, (2,), generator=torch.Generator().manual_seed(step))
+        inputs, targets = make_batch(text, starts, 16)
+        loss = worked.cross_entropy(model(inputs), targets)
+        model.zero_grad()
+        loss.backward()
+        for name, p in model.named_parameters():
+            m, v = moments.setdefault(name, (torch.zeros_like(p), torch.zeros_like(p)))
+            worked.adamw_step(p, p.grad, m, v, step + 1, 0.01)
+        losses.append(loss.item())
+    return losses
+
+
+def resumed(save: Any = worked.save_checkpoint, load: Any = worked.load_checkpoint) -> Any:
+    return plot.resumed(save, load, part_of_a_run, Llama, LlamaConfig, len(VOCAB))
+
+
+SEEN = {
+    "cross_entropy": (plot.surprise, ["double_softmax", "detached", "sign", "bits"]),
+    "learning_rate": (
+        plot.schedule,
+        ["nothing_at_step_0", "wrong_end_of_the_cosine", "clock_without_warmup", "half_forgotten"],
+    ),
+    "clip_grad_norm": (
+        plot.clipping,
+        ["each_tensor_by_itself", "always_scaled", "not_in_place", "sum_of_norms", "by_value"],
+    ),
+    "adamw_step": (plot.descent, ["v_ignored", "no_correction", "uphill", "v_of_sizes"]),
+    "save_checkpoint": (
+        resumed,
+        ["no_moments", "m_and_v_swapped", "step_one_behind", "step_not_saved"],
+    ),
+    "load_checkpoint": (
+        lambda load: resumed(load=load),
+        ["not_loaded", "no_moments", "from_step_0", "one_step_ahead"],
+    ),
+}
+
+
+@pytest.mark.parametrize("exercise", SEEN)
+def test_wrong_answers_are_seen_on_the_first_page(exercise: str) -> None:
+    draw, keys = SEEN[exercise]
+    wrong = of(getattr(check, exercise).mistakes, *keys)
+    assert_seen(draw, getattr(worked, exercise), wrong)
+
+
+def test_a_run_from_a_file_is_the_run_that_was_never_stopped() -> None:
+    picture = resumed()
+    assert "every one of the 40 losses after the stop is the same" in picture.caption()
+    assert abs(find(picture.figure(), "apart").get_ydata()).max() == 0
+    assert "higher on average" in picture.caption(finds="no m and v")
+    again = find(picture.figure(finds="step 0"), "again")
+    assert len(again.get_xdata()) == 80
+
+
 def test_worked_examples() -> None:
-    results = doctest.testmod(worked, extraglobs={"torch": torch})
-    assert results.attempted == 10
+    results = doctest.testmod(worked, extraglobs={"torch": torch, "tempfile": tempfile})
+    assert results.attempted == 19
     assert results.failed == 0
 
 
@@ -304,6 +364,8 @@ def test_the_bench_s_gpt_is_causal() -> None:
         lambda f: plot.schedule(f),
         lambda f: plot.clipping(f),
         lambda f: plot.descent(f),
+        lambda f: resumed(f),
+        lambda f: resumed(load=f),
         lambda f: plot.ablations(Llama, LlamaConfig, f, some_text(), some_text(), 9),
         lambda f: plot.against_gpt(Llama, LlamaConfig, f, some_text(), some_text(), 9),
     ],

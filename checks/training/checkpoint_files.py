@@ -1,11 +1,11 @@
 """Lab 09, 9.6 and 9.7: a small model, its checkpoints, and what is found in a file."""
 
+import functools
 import os
 import re
+import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -41,11 +41,17 @@ def moments_of(inputs: Inputs, model: nn.Module) -> Moments:
     }
 
 
-@contextmanager
-def a_path() -> Iterator[Path]:
-    """A place for a file, in a folder that goes away."""
-    with tempfile.TemporaryDirectory(prefix="llama-lab-") as folder:
-        yield Path(folder, NAME)
+def a_path() -> Path:
+    """A place for a file, in a folder that is emptied: a new one for each takes longest."""
+    folder = Path(_folder().name)
+    for old in folder.iterdir():
+        shutil.rmtree(old) if old.is_dir() else old.unlink()
+    return folder / NAME
+
+
+@functools.cache
+def _folder() -> tempfile.TemporaryDirectory:
+    return tempfile.TemporaryDirectory(prefix="llama-lab-")  # gone when the process ends
 
 
 def write(path: Path, model: nn.Module, moments: Moments, step: int, about: Any = None) -> None:

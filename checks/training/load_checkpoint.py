@@ -23,7 +23,7 @@ from checks.training.checkpoint_files import (
 from checks.training.load_checkpoint_wrong import MISTAKES
 
 STAYS = "in place: its parameters stay the same tensors, and its mode stays"
-FITS = "Weights that do not fit the model are an error."
+FITS = "Weights that do not fit the model are an error"
 
 
 def reference(path: Path, model: nn.Module) -> tuple[Moments, int]:
@@ -69,9 +69,9 @@ def _named(moments: dict) -> dict:
 def loaded(answer: Any, inputs: Inputs, step: int = 40) -> tuple[Small, Any, Any]:
     """A model with other weights, into which the answer has loaded a drawn checkpoint."""
     source, model = Small(inputs), Small(inputs)
-    with a_path() as path:
-        write(path, source, moments_of(inputs, source), step, {"loss": 1.75})
-        moments, step = call(answer, path, model)
+    path = a_path()
+    write(path, source, moments_of(inputs, source), step, {"loss": 1.75})
+    moments, step = call(answer, path, model)
     return model, moments, step
 
 
@@ -79,9 +79,9 @@ def example(answer: Any, inputs: Inputs) -> list:
     """A linear layer after seven steps, without moments."""
     source, model = nn.Linear(2, 1, bias=False), nn.Linear(2, 1, bias=False)
     source.weight.data, model.weight.data = inputs.randn(1, 2), inputs.randn(1, 2)
-    with a_path() as path:
-        write(path, source, {}, 7)
-        moments, step = call(answer, path, model)
+    path = a_path()
+    write(path, source, {}, 7)
+    moments, step = call(answer, path, model)
     return [model.weight.detach().clone(), plain_moments(moments), step]
 
 
@@ -106,9 +106,9 @@ def stays(answer: Any, inputs: Inputs) -> list:
     for training in (True, False):
         source, model = Small(inputs), Small(inputs).train(training)
         before = list(model.parameters())
-        with a_path() as path:
-            write(path, source, moments_of(inputs, source), 5)
-            call(answer, path, model)
+        path = a_path()
+        write(path, source, moments_of(inputs, source), 5)
+        call(answer, path, model)
         now = list(model.parameters())
         same = len(before) == len(now) and all(a is b for a, b in zip(before, now, strict=True))
         tied = model.table is model.again
@@ -124,20 +124,20 @@ def other_models(answer: Any, inputs: Inputs) -> list:
         (nn.Linear(2, 2, bias=False), nn.Linear(2, 2)),
         (nn.Linear(2, 2), nn.Linear(2, 2, bias=False)),
     ):
-        with a_path() as path:
-            write(path, source, {}, 5)
-            errors.append(error_of(lambda at=path, into=model: answer(at, into)) is not None)
-    with a_path() as path:
-        errors.append(error_of(lambda: answer(path, Small(inputs))) is not None)
+        path = a_path()
+        write(path, source, {}, 5)
+        errors.append(error_of(lambda at=path, into=model: answer(at, into)) is not None)
+    path = a_path()
+    errors.append(error_of(lambda: answer(path, Small(inputs))) is not None)
     return errors
 
 
 def from_a_gpu(answer: Any, inputs: Inputs) -> list:
     """A file from a machine with a GPU, and a model on the CPU."""
     source, model = Small(inputs), Small(inputs)
-    with a_path() as path:
-        write_as_on_a_gpu(path, source, moments_of(inputs, source), 40)
-        moments, step = call(answer, path, model)
+    path = a_path()
+    write_as_on_a_gpu(path, source, moments_of(inputs, source), 40)
+    moments, step = call(answer, path, model)
     tensors = [value for pair in moments.values() for value in pair]
     there = all(value.device == model.scale.device for value in tensors)
     return [there, step, plain_moments(moments), plain_state(model)]
@@ -146,9 +146,9 @@ def from_a_gpu(answer: Any, inputs: Inputs) -> list:
 def no_code(answer: Any, inputs: Inputs) -> list:
     """A file that brings a call along, to be made by whoever reads it."""
     model = Small(inputs)
-    with a_path() as path:
-        write(path, model, {}, 5, {"notes": Code()})
-        return [error_of(lambda: answer(path, model)) is not None]
+    path = a_path()
+    write(path, model, {}, 5, {"notes": Code()})
+    return [error_of(lambda: answer(path, model)) is not None]
 
 
 load_checkpoint = Check(

@@ -36,18 +36,18 @@ def reference(
 def saved(answer: Any, inputs: Inputs, step: int = 40, about: dict | None = None) -> dict:
     """What stands in the file that the answer writes of a drawn model."""
     model = Small(inputs)
-    with a_path() as path:
-        answer(path, model, moments_of(inputs, model), step, about)
-        return found_in(path)
+    path = a_path()
+    answer(path, model, moments_of(inputs, model), step, about)
+    return found_in(path)
 
 
 def example(answer: Any, inputs: Inputs) -> list:
     """A linear layer after seven steps, without moments."""
     model = nn.Linear(2, 1, bias=False)
     model.weight.data = inputs.randn(1, 2)
-    with a_path() as path:
-        answer(path, model, {}, step=7)
-        found = found_in(path)
+    path = a_path()
+    answer(path, model, {}, step=7)
+    found = found_in(path)
     return [dict(found["weights"]), found["moments"], found["step"], found["about"]]
 
 
@@ -72,14 +72,14 @@ def step_and_about(answer: Any, inputs: Inputs) -> list:
 def twice(answer: Any, inputs: Inputs) -> list:
     """Two trainings and two files; the first file is written a second time."""
     model, other = Small(inputs), Small(inputs)
-    with a_path() as path:
-        beside = path.with_name("other.pt")
-        answer(path, model, moments_of(inputs, model), 10)
-        answer(beside, other, moments_of(inputs, other), 20)
-        with torch.no_grad():
-            model.table.mul_(2)
-        answer(path, model, moments_of(inputs, model), 30)
-        files = [found_in(path), found_in(beside)]
+    path = a_path()
+    beside = path.with_name("other.pt")
+    answer(path, model, moments_of(inputs, model), 10)
+    answer(beside, other, moments_of(inputs, other), 20)
+    with torch.no_grad():
+        model.table.mul_(2)
+    answer(path, model, moments_of(inputs, model), 30)
+    files = [found_in(path), found_in(beside)]
     return [[found["step"], dict(found["weights"])] for found in files]
 
 
@@ -89,8 +89,8 @@ def goes_on(answer: Any, inputs: Inputs) -> list:
     for training in (True, False):
         model = Small(inputs).train(training)
         before: list[Tensor] = list(model.parameters())
-        with a_path() as path:
-            answer(path, model, moments_of(inputs, model), 3)
+        path = a_path()
+        answer(path, model, moments_of(inputs, model), 3)
         now = list(model.parameters())
         same = all(a is b for a, b in zip(before, now, strict=True))
         seen.append([model.training, same, [p.requires_grad for p in now], plain_state(model)])
@@ -101,12 +101,12 @@ def broken_off(answer: Any, inputs: Inputs) -> list:
     """In the middle of the second file writing fails: is there an error, and the first file?"""
     model = Small(inputs)
     kept = moments_of(inputs, model)
-    with a_path() as path:
-        write(path, model, kept, 10)
-        before = path.read_bytes()
-        error = error_of(lambda: answer(path, model, kept, 20, {"notes": Breaks()}))
-        whole = path.exists() and path.read_bytes() == before
-        left = "whole" if whole else "broken" if path.exists() else "gone"
+    path = a_path()
+    write(path, model, kept, 10)
+    before = path.read_bytes()
+    error = error_of(lambda: answer(path, model, kept, 20, {"notes": Breaks()}))
+    whole = path.exists() and path.read_bytes() == before
+    left = "whole" if whole else "broken" if path.exists() else "gone"
     return ["an error" if error else "no error", left]
 
 

@@ -195,9 +195,7 @@ def save_checkpoint(
     part.replace(path)
 
 
-def load_checkpoint(
-    path: Path, model: nn.Module
-) -> tuple[dict[str, tuple[Tensor, Tensor]], int]:
+def load_checkpoint(path: Path, model: nn.Module) -> tuple[dict[str, tuple[Tensor, Tensor]], int]:
     """Put a checkpoint's weights into the model and return its moments and its step.
 
     The weights are copied in place: its parameters stay the same tensors, and its mode stays. The
