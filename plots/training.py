@@ -17,6 +17,7 @@ from plots.flipbook import Flipbook, explore
 from plots.measures.training import milestones, spread, steps_in
 from plots.measures.training_ablations import ablations
 from plots.measures.training_race import against_gpt
+from plots.measures.training_rates import rates
 from plots.measures.training_resume import resumed
 from plots.page import says
 from plots.style import BLUE, FAINT, GREEN, GREY, INK, ORANGE, bars, is_narrow, number
@@ -33,6 +34,7 @@ __all__ = [
     "clipping",
     "descent",
     "milestones",
+    "rates",
     "resumed",
     "schedule",
     "spread",
