@@ -67,8 +67,8 @@ publish: $(TESTER)  ## stamp the address of your copy: make publish REPO=owner/n
 bench-pictures: $(TESTER)  ## milliseconds from a slider's move to the repainted picture
 	$(BIN) -m tools.bench_pictures $(ARGS)
 
-bench-checks: $(TESTER)  ## seconds that each check takes, on a machine that does nothing else
-	LLAMA_LAB_TIMING=1 $(BIN) -m pytest -q -s tests/test_checks.py -k is_fast $(ARGS)
+bench-checks: $(TESTER)  ## seconds that each check takes, scaled by a fixed piece of work
+	$(ONE_THREAD) $(BIN) -m tools.bench_checks $(ARGS)
 
 bench-training: $(TESTER)  ## held-out loss of lab 09's Llama after 60 s beside nanoGPT's CPU recipe; 20 minutes
 	$(BIN) -m tools.bench_training $(ARGS)

@@ -2,7 +2,9 @@
 
 import contextlib
 import dataclasses
+import gc
 import io
+import pathlib
 import random
 import signal
 import subprocess
@@ -305,6 +307,17 @@ def test_an_answer_that_hangs_costs_its_limit(answer: Any, monkeypatch: pytest.M
     assert [row.ok for row in report.rows] == [False, None, None, None]
 
 
+def test_an_answer_that_waits_for_its_turn_is_not_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a machine with other work, a right answer gets a fraction of the time that passes."""
+
+    def starved(x: Tensor, by: float = 2.0) -> Tensor:
+        time.sleep(0.25)
+        return x * by
+
+    monkeypatch.setattr(check_module, "TIME_LIMIT", 0.3)
+    assert CHECK.run(starved).result == "passed"
+
+
 def test_a_megabyte_of_output_becomes_a_note(capsys: pytest.CaptureFixture) -> None:
     def talkative(x: Tensor, by: float = 2.0) -> Tensor:
         print("x" * 1_000_000)
@@ -575,6 +588,40 @@ def test_time_that_goes_into_importing_is_not_the_answer_s(monkeypatch: pytest.M
         assert CHECK.run(imports_first).result == "passed"
     finally:
         sys.modules.pop("a_slow_module", None)
+
+
+def test_a_module_is_not_left_half_loaded(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    """Stopped within an import, an answer would meet the rest of it at its next try."""
+    package = tmp_path / "loads_slowly"
+    package.mkdir()
+    (package / "__init__.py").write_text(
+        "from . import part\nimport time\ntime.sleep(1)\ntwo = 2.0\n"
+    )
+    (package / "part.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(check_module, "TIME_LIMIT", 0.3)
+
+    def imports_first(x: Tensor, by: float = 2.0) -> Tensor:
+        import loads_slowly
+
+        return x * by * loads_slowly.two / 2
+
+    try:
+        assert CHECK.run(imports_first).result == "passed"
+    finally:
+        for name in ("loads_slowly", "loads_slowly.part"):
+            sys.modules.pop(name, None)
+
+
+def test_garbage_is_collected_again_after_a_check() -> None:
+    assert gc.isenabled()
+    CHECK.run(double)
+    assert gc.isenabled()
+    with pytest.raises(RuntimeError):
+        check_of(reference=lambda x: x).run(double)
+    assert gc.isenabled()
 
 
 def test_the_line_of_a_crash_is_the_answer_s_own(tmp_path: Any) -> None:

@@ -1,31 +1,35 @@
-"""How long from a slider's move to the repainted picture: the flipbook beside plain `interact`.
+"""Every picture of the labs, as a reader meets it: how soon it stands there, how fast it turns.
 
-    python -m tools.bench_pictures plots.rope.rotation plots.kv_cache.heatmaps
+    python -m tools.bench_pictures 03_rope 05_kv_cache
 
-Both versions of a picture stand in one notebook in JupyterLab, in headless Chromium, and are moved
-in turn by arrow keys: from the key's time stamp until the browser has painted the frame that shows
-the change. Ends with 1 when a flipbook's 95th percentile is above the limit.
+The worked lab runs in JupyterLab in headless Chromium. Of each picture's cell: seconds until the
+first frame and until all pages are there; milliseconds from an arrow key on its longest slider
+until the browser has painted the frame that shows the change, beside `ipywidgets.interact` around
+the same drawing, moved in turn; and what tools.measure_pictures sees at both widths. Ends with 1
+where a picture is less than 20 times as fast as interact, or stands there too late.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib
-import inspect
 import os
 import shutil
 import statistics
 import sys
 import tempfile
-import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-PICTURES = ["plots.rope.rotation", "plots.kv_cache.heatmaps"]
-MOVES = 40
+import nbformat
+
+from checks.catalogue import ROOT, labs
+from tools.measure_pictures import WIDTHS, look, measuring_page, pictures
+
+MOVES = 20
 WARM_UP = 4  # moves that are not counted: fonts and scripts are seen for the first time
-LIMIT = 25.0  # milliseconds, the 95th percentile of a flipbook
+FASTER = 20.0  # times as fast as interact
+FIRST, COMPLETE = 0.5, 2.0  # seconds
 
 # Measures in the page: the time from the next key to the end of the frame in which the picture has
 # changed and stands complete.
@@ -57,50 +61,39 @@ WATCH = """
   };
 }
 """
+# Runs a cell, and notes when its picture is first seen and when its sliders work.
+FIRST_SEEN = """
+async (index) => {
+  const content = jupyterapp.shell.currentWidget.content;
+  content.activeCellIndex = index;
+  await content.scrollToItem(index);
+  const node = content.widgets[index].outputArea.node;
+  const start = performance.now();
+  const seen = {};
+  const shows = { first: '.llama-picture > *', complete: '.llama-flipbook[data-page]' };
+  const note = () => {
+    for (const [name, sign] of Object.entries(shows)) {
+      if (!seen[name] && node.querySelector(sign)) seen[name] = performance.now() - start;
+    }
+  };
+  content.widgets[index].model.clearExecution();
+  const watch = new MutationObserver(note);
+  watch.observe(node, { childList: true, subtree: true, attributes: true });
+  await jupyterapp.commands.execute('notebook:run-cell');
+  while (!seen.complete && performance.now() - start < 60000) {
+    await new Promise((done) => setTimeout(done, 20));
+    note();
+  }
+  watch.disconnect();
+  return seen;
+}
+"""
 
 
-def demo() -> Any:
-    """A picture to try the measurement with, when no lab is there yet."""
-    import numpy as np
-
-    from plots import style
-    from plots.flipbook import explore
-
-    def draw(fig: Any, position: int, pair: int) -> str:
-        left, right = fig.subplots(1, 2)
-        fig.subplots_adjust(0.03, 0.04, 0.97, 0.88)
-        angle = position * 100.0 ** (-pair / 3)
-        for axes, turn in ((left, 0.0), (right, angle)):
-            style.plane(axes, 1.4, circle=1.0)
-            style.arrow(axes, (np.cos(turn), np.sin(turn)), style.QUERY, "q")
-        return f"At position {position} pair {pair} has turned by {angle:.2f}."
-
-    return explore(draw, position=range(16), pair=[0, 1, 2])
-
-
-def picture(name: str) -> Any:
-    """The flipbook of that name; what its arguments are named after is taken from my_llama."""
-    module, _, function = name.rpartition(".")
-    make = getattr(importlib.import_module(module), function)
-    if str(ROOT / "solutions") not in sys.path:
-        sys.path.insert(0, str(ROOT / "solutions"))
-    needed = [
-        parameter.name
-        for parameter in inspect.signature(make).parameters.values()
-        if parameter.default is parameter.empty
-    ]
-    if not needed:
-        return make()
-    pieces = importlib.import_module("my_llama")
-    return make(*(getattr(pieces, argument) for argument in needed))
-
-
-def interact(name: str) -> None:
+def interact(book: Any) -> None:
     """The same drawing as everybody writes it: `ipywidgets.interact` around matplotlib."""
     import ipywidgets
     import matplotlib.pyplot as plt
-
-    book = picture(name)
 
     def show(**values: Any) -> None:
         figure = plt.figure(figsize=book.size)
@@ -115,65 +108,93 @@ def interact(name: str) -> None:
     ipywidgets.interact(show, **sliders)
 
 
-def measure(names: list[str], moves: int) -> list[dict[str, Any]]:
-    """Open one notebook with both versions of every picture and move them in turn."""
-    import nbformat
-    from nbformat.v4 import new_code_cell, new_notebook
-    from playwright.sync_api import sync_playwright
+def with_rivals(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """The lab, and after each picture's cell one that draws the same with interact."""
+    from nbformat.v4 import new_code_cell
 
+    names = {cell for cell, _ in pictures(notebook)}
+    cells = []
+    for cell in notebook.cells:
+        cells.append(cell)
+        if cell.id in names:
+            rival = "from tools.bench_pictures import interact\n\ninteract(_)"
+            cells.append(new_code_cell(rival, id=f"{cell.id}-rival"))
+        if cell.cell_type == "code":
+            cell.outputs = []
+    notebook.cells = cells
+    return notebook
+
+
+def measure(stem: str, browser: Any, moves: int) -> Iterator[dict[str, Any]]:
+    """A row for each picture of one lab."""
     sys.path.append(str(ROOT / "tests" / "browser"))
-    from jupyter_page import CHROMIUM_OPTIONS, NotebookPage, running_jupyter
+    from jupyter_page import NotebookPage, running_jupyter
 
-    program = shutil.which("chromium")
-    if program is None:
-        sys.exit("The measurement needs Chromium: apt install chromium")
-    setup = (
-        f"import sys\nsys.path.insert(0, {str(ROOT)!r})\n"
-        "from tools.bench_pictures import interact, picture"
-    )
-    cells = [new_code_cell(setup, id="setup")]
-    for place, name in enumerate(names):
-        cells.append(new_code_cell(f"picture({name!r})", id=f"flipbook-{place}"))
-        cells.append(new_code_cell(f"interact({name!r})", id=f"interact-{place}"))
-    python = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    notebook = new_notebook(cells=cells, metadata={"kernelspec": python})
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        nbformat.write(notebook, Path(folder) / "bench.ipynb")
-        chromium = playwright.chromium.launch(
-            executable_path=program, args=CHROMIUM_OPTIONS.split()
-        )
-        window = {"width": 1200, "height": 2000}
+    source = ROOT / "solutions" / f"{stem}.ipynb"
+    found = dict(pictures(nbformat.read(source, as_version=4)))
+    notebook = with_rivals(nbformat.read(source, as_version=4))
+    os.environ["LLAMA_LAB_SHORT"] = "1"
+    with tempfile.TemporaryDirectory() as folder:
+        course = Path(folder)
+        for part in ("checks", "plots", "solutions", "assets", "tools"):
+            shutil.copytree(ROOT / part, course / part)
+        (course / "labs").mkdir()
+        nbformat.write(notebook, course / "labs" / f"{stem}.ipynb")
+        window = {"width": 1400, "height": 2000}
         with (
-            running_jupyter(Path(folder), "lab") as server,
-            NotebookPage(chromium, server, "bench.ipynb", viewport=window) as page,
+            running_jupyter(course, "lab") as server,
+            NotebookPage(browser, server, f"labs/{stem}.ipynb", viewport=window) as page,
         ):
-            page.run_all()
             page.page.evaluate(WATCH)
-            rows = [_measure_one(page, place, name, moves) for place, name in enumerate(names)]
-        chromium.close()
-    return rows
+            for cell in notebook.cells:
+                if cell.cell_type != "code":
+                    continue
+                if cell.id in found:
+                    row = {"name": f"{stem[:2]}-{cell.id}", "kB": len(found[cell.id]) / 1000}
+                    row |= _times_of_cell(page, cell.id)
+                elif cell.id.removesuffix("-rival") in found:
+                    page.run_cell(cell.id)
+                    name = cell.id.removesuffix("-rival")
+                    yield row | _moves(page, name, moves) | _looks(browser, row, found[name])
+                else:
+                    page.run_cell(cell.id)
 
 
-def _measure_one(page: Any, place: int, name: str, moves: int) -> dict[str, Any]:
-    """The times of one picture, both versions in turn, so that they share the machine's moods."""
-    start = time.perf_counter()
-    book = picture(name)
-    _ = book.pages
-    built = time.perf_counter() - start
-    longest = max(book.sliders, key=lambda slider: len(book.sliders[slider]))
-    handles = {
-        "flipbook": f"input[data-name='{longest}']",
-        "interact": f"[role=slider] >> nth={list(book.sliders).index(longest)}",
-    }
+def _times_of_cell(page: Any, cell: str) -> dict[str, float]:
+    index = page._ask("return index", cell)
+    seen = page.page.evaluate(FIRST_SEEN, index)
+    page.wait_idle()
+    return {name: taken / 1000 for name, taken in seen.items()}
+
+
+def _looks(browser: Any, row: dict[str, Any], html: str) -> dict[str, Any]:
+    with measuring_page(browser) as page:
+        return {"seen": {at: look(page, row["name"], html, at, "light") for at in WIDTHS}}
+
+
+def _moves(page: Any, name: str, moves: int) -> dict[str, list[float]]:
+    """Times of both versions in turn, so that they share the machine's moods."""
     times: dict[str, list[float]] = {"flipbook": [], "interact": []}
-    last = len(book.sliders[longest]) - 1
-    at, step = book.sliders[longest].index(book.start[longest]), 1
+    cells = {"flipbook": page.cell(name), "interact": page.cell(f"{name}-rival")}
+    ranges = cells["flipbook"].locator(".llama-controls input[type=range]")
+    widest = ranges.evaluate_all("all => all.map((input) => Number(input.max))")
+    if not widest:
+        return times  # nothing to move, or words to choose from
+    last = max(widest)
+    place = widest.index(last)
+    named = cells["flipbook"].locator(".llama-controls [data-name]")
+    every = named.evaluate_all("all => [...new Set(all.map((input) => input.dataset.name))]")
+    longest = ranges.nth(place).get_attribute("data-name")
+    at, step = int(ranges.nth(place).input_value()), 1
     for move in range(-WARM_UP, moves):
         step = -1 if at == last else 1 if at == 0 else step
         at += step
-        for kind, handle in handles.items():
-            cell = page.cell(f"{kind}-{place}")
-            cell.locator(handle).focus()
+        for kind in times:
+            cell = page.cell(name if kind == "flipbook" else f"{name}-rival")
+            if kind == "flipbook":
+                cell.locator(f"input[data-name='{longest}']").focus()
+            else:
+                cell.locator("[role=slider]").nth(every.index(longest)).focus()
             cell.evaluate(f"(cell) => window.watchPicture({kind!r}, cell)")
             page.wait_idle()
             page.page.wait_for_timeout(100)  # kernel and page are at rest before the key
@@ -181,53 +202,61 @@ def _measure_one(page: Any, place: int, name: str, moves: int) -> dict[str, Any]
             took = page.page.evaluate("() => window.moved")
             if move >= 0:
                 times[kind].append(took)
-    weight = sum(map(len, book._repr_mimebundle_().values()))
-    return {"name": name, "pages": len(book.pages), "kB": weight / 1000, "built": built, **times}
+    return times
 
 
-def percentile(values: list[float], share: float) -> float:
-    """The value below which `share` of them lie: the 38th of 40 for 0.95."""
-    return sorted(values)[max(0, -(-len(values) * round(share * 100) // 100) - 1)]
-
-
-def report(rows: list[dict[str, Any]]) -> str:
-    """A table: milliseconds, median and 95th percentile, and the ratio of the medians."""
-    lines = [
-        f"{'picture':30} {'pages':>5} {'kB':>5} {'built s':>7}   "
-        f"{'flipbook median/p95 ms':>22}   {'interact median/p95 ms':>22}   {'ratio':>5}"
-    ]
-    for row in rows:
-        flipbook, plain = row["flipbook"], row["interact"]
-        ratio = statistics.median(plain) / statistics.median(flipbook)
-        times = [
-            f"{statistics.median(values):12.1f} / {percentile(values, 0.95):7.1f}"
-            for values in (flipbook, plain)
-        ]
-        lines.append(
-            f"{row['name']:30} {row['pages']:5} {row['kB']:5.0f} {row['built']:7.1f}   "
-            f"{times[0]}   {times[1]}   {ratio:4.0f}×"
+def line(row: dict[str, Any]) -> str:
+    """One picture as a line of the table."""
+    text = f"{row['name']:30} {row['kB']:5.0f} {row['first']:6.2f} {row['complete']:6.2f} "
+    if row["flipbook"]:
+        text += (
+            f"{statistics.median(row['flipbook']):6.1f} {statistics.median(row['interact']):7.0f}"
         )
-    return "\n".join(lines)
+        text += f" {ratio(row):5.0f} "
+    else:
+        text += f"{'':21}"
+    for seen in row["seen"].values():
+        text += f" {seen.smallest:6.1f} {seen.height:5}"
+    return text
+
+
+def ratio(row: dict[str, Any]) -> float:
+    """How many times as fast as interact; endless where nothing moves."""
+    if not row["flipbook"]:
+        return float("inf")
+    return statistics.median(row["interact"]) / statistics.median(row["flipbook"])
 
 
 def main() -> int:
-    """Measure the pictures named on the command line, by default those the course promises."""
+    """Measure the pictures of the labs named on the command line, by default of all."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("pictures", nargs="*", default=PICTURES, help="such as plots.rope.rotation")
+    parser.add_argument("labs", nargs="*", help="such as 03_rope; else all")
     parser.add_argument("--moves", type=int, default=MOVES)
-    parser.add_argument(
-        "--limit", type=float, default=LIMIT, help="milliseconds, p95 of a flipbook"
-    )
     options = parser.parse_args()
-    rows = measure(options.pictures, options.moves)
-    print(report(rows))
+    program = shutil.which("chromium")
+    if program is None:
+        sys.exit("The measurement needs Chromium: apt install chromium")
+    from playwright.sync_api import sync_playwright
+
     print(
-        f"{options.moves} moves each, in turn; {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}"
+        f"{'':30} {'kB':>5} {'first':>6} {'all s':>6} {'ms':>6} {'interact':>7} {'ratio':>5}"
+        f"   {'1400: text, high':>12}  {'420: text, high':>12}"
     )
-    slow = [row["name"] for row in rows if percentile(row["flipbook"], 0.95) > options.limit]
-    if slow:
-        print(f"Above the limit of {options.limit:g} ms: {', '.join(slow)}", file=sys.stderr)
-    return 1 if slow else 0
+    late = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        for lab in labs():
+            if options.labs and lab.stem not in options.labs:
+                continue
+            for row in measure(lab.stem, browser, options.moves):
+                print(line(row), flush=True)
+                if ratio(row) < FASTER or row["first"] > FIRST or row["complete"] > COMPLETE:
+                    late.append(row["name"])
+        browser.close()
+    print(f"{options.moves} moves each; {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}")
+    if late:
+        print(f"Too slow: {', '.join(late)}", file=sys.stderr)
+    return 1 if late else 0
 
 
 if __name__ == "__main__":

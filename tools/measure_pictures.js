@@ -117,6 +117,28 @@
     return found;
   };
 
+  // Move the sliders to shares of their ways, and choices likewise.
+  window.turnTo = (figure, places) => {
+    const all = [...figure.querySelectorAll("[data-name]")];
+    [...new Set(all.map((input) => input.dataset.name))].forEach((name, k) => {
+      const inputs = all.filter((input) => input.dataset.name === name);
+      const last = inputs[0].type === "range" ? Number(inputs[0].max) : inputs.length - 1;
+      const place = Math.round(places[k % places.length] * last);
+      if (inputs[0].type === "range") inputs[0].value = place; else inputs[place].checked = true;
+    });
+    figure.dispatchEvent(new Event("input", { bubbles: true }));
+  };
+
+  // The page that is shown first, and each that `places` lead to.
+  window.measureAll = (figure, page, places) => {
+    const found = [measurePicture(figure, page)];
+    for (const shares of places) {
+      turnTo(figure, shares);
+      found.push(measurePicture(figure, page));
+    }
+    return found;
+  };
+
   // How much a text's own transform enlarges it.
   function textScale(text) {
     const own = text.transform.baseVal.consolidate();

@@ -69,9 +69,9 @@ class Seen:
         return [f"{self.name} at {self.window}, {self.theme}: {line}" for line in says]
 
 
-def pictures(notebook: Path) -> Iterator[tuple[str, str]]:
+def pictures(notebook: nbformat.NotebookNode) -> Iterator[tuple[str, str]]:
     """The cell's id and the HTML of each picture with sliders that an executed notebook holds."""
-    for cell in nbformat.read(notebook, as_version=4).cells:
+    for cell in notebook.cells:
         for output in cell.get("outputs", ()):
             html = output.get("data", {}).get("text/html", "")
             if "data-book=" in html:
@@ -79,56 +79,57 @@ def pictures(notebook: Path) -> Iterator[tuple[str, str]]:
 
 
 @contextlib.contextmanager
-def page_of(browser: Browser, html: str, window: int, theme: str) -> Iterator[Page]:
-    """A page that holds one picture, as wide as it is in JupyterLab."""
-    (red, green, blue), ink = THEMES[theme]
-    style = (
-        f"margin:0;background:rgb({red},{green},{blue});--jp-content-font-color1:{ink};color:{ink}"
-    )
-    body = f'<body style="{style}"><div style="width:{WIDTHS[window]}px">{html}</div></body>'
-    page = browser.new_page(viewport={"width": max(window, 420), "height": SCREEN})
+def measuring_page(browser: Browser) -> Iterator[Page]:
+    """A page in which pictures can be shown and measured, one after the other."""
+    page = browser.new_page()
+    page.add_init_script(f"({SCRIPT})()")
     try:
-        page.set_content(f"<!doctype html><html lang=en><title>A picture</title>{body}</html>")
-        page.wait_for_selector(".llama-flipbook[data-page]")
-        page.evaluate(f"({SCRIPT})()")
+        page.goto("about:blank")
         yield page
     finally:
         page.close()
 
 
-TURN = """
-(figure, places) => {
-  const all = [...figure.querySelectorAll("[data-name]")];
-  const names = [...new Set(all.map((input) => input.dataset.name))];
-  names.forEach((name, k) => {
-    const inputs = [...figure.querySelectorAll(`[data-name="${CSS.escape(name)}"]`)];
-    const last = inputs[0].type === "range" ? Number(inputs[0].max) : inputs.length - 1;
-    const place = Math.round(places[k % places.length] * last);
-    if (inputs[0].type === "range") inputs[0].value = place; else inputs[place].checked = true;
-  });
-  figure.dispatchEvent(new Event("input", { bubbles: true }));
-}
-"""
+def show(page: Page, html: str, window: int, theme: str) -> None:
+    """Put pictures on the page, as wide as they are in JupyterLab."""
+    (red, green, blue), ink = THEMES[theme]
+    style = f"margin:0;background:rgb({red},{green},{blue});color:{ink}"
+    body = (
+        f'<body style="{style};--jp-content-font-color1:{ink}">'
+        f'<main style="width:{WIDTHS[window]}px"><h1 style="font-size:1px;margin:0">Pictures</h1>'
+        f"{html}</main></body>"
+    )
+    page.set_viewport_size({"width": window, "height": SCREEN})
+    page.set_content(f"<!doctype html><html lang=en><title>A picture</title>{body}</html>")
+    page.wait_for_selector(".llama-flipbook[data-page]")
+
+
 # Shares of each slider's way: first, middle, last, and the corners between two sliders.
 PLACES = [(0, 0), (0.5, 0.5), (1, 1), (0, 1), (1, 0), (0.25, 0.75), (0.75, 0.25)]
 
 
 def look(
-    browser: Browser, name: str, html: str, window: int, theme: str, shots: Path | None = None
+    page: Page,
+    name: str,
+    html: str,
+    window: int,
+    theme: str,
+    shots: Path | None = None,
+    places: int = len(PLACES),
 ) -> Seen:
     """Turn one picture to several pages and measure what stands there."""
     seen = Seen(name, window, theme)
-    with page_of(browser, html, window, theme) as page:
-        figure = page.locator(".llama-flipbook").first
-        back = list(THEMES[theme][0])
-        seen.add(figure.evaluate("(figure, back) => measurePicture(figure, back)", back))
-        if shots:
-            figure.screenshot(path=shots / f"{name}-{window}-{theme}-start.png")
-        for k, places in enumerate(PLACES):
-            figure.evaluate(TURN, list(places))
-            seen.add(figure.evaluate("(figure, back) => measurePicture(figure, back)", back))
-            if shots and k < 3:
-                figure.screenshot(path=shots / f"{name}-{window}-{theme}-{k}.png")
+    show(page, html, window, theme)
+    figure = page.locator(".llama-flipbook").first
+    arguments = [list(THEMES[theme][0]), PLACES[:places]]
+    for found in figure.evaluate(
+        "(figure, [back, places]) => measureAll(figure, back, places)", arguments
+    ):
+        seen.add(found)
+    if shots:
+        for k, shares in enumerate(PLACES[:3]):
+            figure.evaluate("(figure, places) => turnTo(figure, places)", shares)
+            figure.screenshot(path=shots / f"{name}-{window}-{theme}-{k}.png")
     return seen
 
 
@@ -151,18 +152,20 @@ def main() -> int:
     )
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        for lab in labs():
-            if options.labs and lab.stem not in options.labs:
-                continue
-            for cell, html in pictures(ROOT / "solutions" / f"{lab.stem}.ipynb"):
-                name = f"{lab.stem[:2]}-{cell}"
-                line = f"{name:34} "
-                for window in WIDTHS:
-                    for theme in THEMES:
-                        seen = look(browser, name, html, window, theme, options.shots)
-                        complaints += seen.complaints
-                    line += f"{seen.smallest:13.1f} {seen.height:6}  "
-                print(line, flush=True)
+        with measuring_page(browser) as page:
+            for lab in labs():
+                if options.labs and lab.stem not in options.labs:
+                    continue
+                notebook = nbformat.read(ROOT / "solutions" / f"{lab.stem}.ipynb", as_version=4)
+                for cell, html in pictures(notebook):
+                    name = f"{lab.stem[:2]}-{cell}"
+                    line = f"{name:34} "
+                    for window in WIDTHS:
+                        for theme in THEMES:
+                            seen = look(page, name, html, window, theme, options.shots)
+                            complaints += seen.complaints
+                        line += f"{seen.smallest:13.1f} {seen.height:6}  "
+                    print(line, flush=True)
         browser.close()
     print(*complaints, sep="\n")
     return 1 if complaints else 0

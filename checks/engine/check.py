@@ -20,7 +20,14 @@ from checks.engine.compare import a_kind_of, difference
 from checks.engine.diagnosis import Case, diagnose
 from checks.engine.fingerprints import Fingerprints
 from checks.engine.inputs import Inputs, seed
-from checks.engine.isolation import KEPT_OUTPUT, TIME_LIMIT, Hangs, isolation, seeds_kept
+from checks.engine.isolation import (
+    KEPT_OUTPUT,
+    TIME_LIMIT,
+    Hangs,
+    garbage_kept,
+    isolation,
+    seeds_kept,
+)
 from checks.engine.outcome import Diagnosis, Outcome, counterexample
 from checks.engine.probe import Mistake, Probe
 from checks.engine.promises import INPUTS_STAY
@@ -117,7 +124,7 @@ class Check:
         """Try `answer` on every probe and diagnose it, without showing anything."""
         if says := self._wrong_thing(answer):
             return Report(self.exercise, self.name, "failed", says, kind="wrong_thing")
-        with seeds_kept():
+        with seeds_kept(), garbage_kept():
             return self._tried(answer)
 
     def _tried(self, answer: Any) -> Report:

@@ -188,7 +188,7 @@ class GroupedQueryAttention(nn.Module):
         #  [NeuraLegion/shainet#110]
         #: Keep nothing on `self` but the weights and the numbers of heads.
         #! keeps_state: …; k, v = (k, v) if cache or self.past is None or len(self.past[0]) != len(k) else (torch.cat([self.past[0], k], 2), torch.cat([self.past[1], v], 2)); self.past = self.past if cache else (k.detach(), v.detach())
-        #  Called without a cache, it remembers the last call. [Lightning-AI/litgpt#1595]
+        #  Called without a cache, it remembers the last call. [Lightning-AI/litgpt#1596]
         #! first_cache_for_good: …; self.past = cache if cache and (self.past is None or len(self.past.keys) != len(k)) else self.past; cache = cache and self.past
         #  It keeps the first cache it was given and ignores later ones. [casper-hansen/AutoAWQ#178]
         #: `k, v = cache.update(k, v)`, with the n_kv_heads heads; repeat them afterwards.
@@ -261,7 +261,7 @@ class GroupedQueryAttention(nn.Module):
         #! keys_detached: out = attention(q, k.detach(), v, mask)
         #  The keys are cut off from the gradient: wk would never learn.
         #! tiled: n = q.shape[1] // k.shape[1]; out = attention(q, k.repeat(1, n, 1, 1), v.repeat(1, n, 1, 1), mask)
-        #  Query head h reads kv head h % K: 0, 1, 0, 1. Neighbours share one: 0, 0, 1, 1. [ekzhang/jax-js#180, jxiw/M1#4]
+        #  Query head h reads kv head h % K: 0, 1, 0, 1. Neighbours share one: 0, 0, 1, 1. [ekzhang/jax-js#180, microsoft/onnxscript#2408]
         #! first_kv_head: out = attention(q, k[:, :1], v[:, :1], mask)
         #  All query heads read kv head 0.
         #! mean_query: n = q.shape[1] // k.shape[1]; out = attention(q.unflatten(1, (-1, n)).mean(2).repeat_interleave(n, 1), k, v, mask)
