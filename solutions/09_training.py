@@ -548,7 +548,8 @@ show("it has read", lambda: learn_for(seconds=60))
 # </details>
 #
 # The orange curve, on unseen text, ends above the blue one. That looks like learning by heart, and is not: the model has read
-# at most one pass of the text, so nearly every batch was as new to it. The difference is the plays. When this lab was written,
+# the text about once on a fast machine, and on a slow one a part of it (the line above says how much), so nearly every batch
+# was as new to it. The difference is the plays. When this lab was written,
 # the model was also trained without 40 stretches of 1,024 characters from the nine tenths. On those it ended at 1.64, as on the
 # text that it had read; on the held-out tenth at 1.81. Prospero's island has other names and other words.
 #

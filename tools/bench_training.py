@@ -1,6 +1,6 @@
 """The lab's Llama beside the classic CPU recipe: held-out loss after 30, 60 and 180 seconds.
 
-    python -m tools.bench_training            the whole table, about 20 minutes
+    python -m tools.bench_training            the whole table, half an hour
     python -m tools.bench_training --scale 0.1   a tenth of the time, to see that it runs
 
 All contestants train on the first nine tenths of assets/shakespeare.py, in one process and one
