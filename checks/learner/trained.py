@@ -45,7 +45,7 @@ class Unfit(Exception):
 
 
 def checkpoint() -> Path:
-    """Where lab 09 keeps its checkpoint: in `my_llama`, or where nothing is kept, a passing file."""
+    """Where lab 09 keeps its checkpoint: in `my_llama`, or a passing file where nothing is kept."""
     return (_passing() if pieces.uses_worked() else pieces.folder()) / FILE
 
 
