@@ -680,7 +680,7 @@ show(CHECKPOINT.name, kept)
 #   one. Say where the model lies.
 # - **In place.** `model.load_state_dict` copies the numbers into the parameters that are there. Where names or shapes do not fit
 #   it raises an error, and that is good: with `strict=False` a model runs with random weights, and nobody notices
-#   ([pytorch/examples#1029](https://github.com/pytorch/examples/issues/1029)).
+#   ([pytorch#141256](https://github.com/pytorch/pytorch/issues/141256)).
 
 
 # %%
@@ -887,7 +887,7 @@ show(
 # 2. Plain descent makes steps a thousand times too short. AdamW makes the same ones as before, since m and √v shrink alike (as
 #    long as they are well above eps), only clipping never happens.
 # 3. The model learns the text by heart instead of the language. What helps is that the weights with the lowest held-out loss
-#    were copied and come back at the end. Above, the model reads the text about once: there is nothing yet to know by heart.
+#    were copied and come back at the end. Above, the model reads the text once at most, or a little more: there is nothing yet to know by heart.
 #
 # </details>
 #

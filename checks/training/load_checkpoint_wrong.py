@@ -10,9 +10,7 @@ from torch import Tensor, nn
 from checks.engine import mistakes_of
 
 
-def load_checkpoint(
-    path: Path, model: nn.Module
-) -> tuple[dict[str, tuple[Tensor, Tensor]], int]:
+def load_checkpoint(path: Path, model: nn.Module) -> tuple[dict[str, tuple[Tensor, Tensor]], int]:
     device = next(model.parameters()).device
     #: `map_location=device`, with the device of one of the model's parameters.
     #! device_as_in_the_file: device = None
@@ -53,7 +51,7 @@ def load_checkpoint(
     #|     p = state["weights"][name]
     #  `p = …` binds a name and changes no parameter.
     #! not_strict: model.load_state_dict(state["weights"], strict=False)
-    #  `strict=False` passes over weights that are missing or too many: the model runs, with random ones. [pytorch/examples#1029]
+    #  `strict=False` passes over weights that are missing or too many: the model runs, with random ones. [pytorch/pytorch#141256]
     #! what_fits: own = model.state_dict(); own.update({n: w for n, w in state["weights"].items() if n in own and w.shape == own[n].shape}); model.load_state_dict(own)
     #! what_fits: own = model.state_dict(); model.load_state_dict({n: state["weights"][n] if n in state["weights"] and state["weights"][n].shape == own[n].shape else own[n] for n in own})
     #! what_fits:
