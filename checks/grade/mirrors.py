@@ -62,13 +62,14 @@ def describe(module: nn.Module, tensors: Any) -> list[list[Any]]:
 def state_of(part: nn.Module, tensors: Any) -> list[Any]:
     """What may change in one module: its mode, and which tensors it has."""
     temporary = part._non_persistent_buffers_set
+
+    def number(tensor: Any) -> int | None:
+        return None if tensor is None else tensors.number_of(tensor, kept=True)
+
     return [
         part.training,
-        [[k, v if v is None else tensors.number_of(v)] for k, v in part._parameters.items()],
-        [
-            [k, v if v is None else tensors.number_of(v), k in temporary]
-            for k, v in part._buffers.items()
-        ],
+        [[k, number(v)] for k, v in part._parameters.items()],
+        [[k, number(v), k in temporary] for k, v in part._buffers.items()],
     ]
 
 

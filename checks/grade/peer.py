@@ -140,7 +140,8 @@ class Peer:
     @contextlib.contextmanager
     def _as_asked(self, message: dict[str, Any], answer: dict[str, Any]) -> Iterator[None]:
         """Under the pretended device of the caller, with its warnings put aside."""
-        device = self._devices.get(message.get("device", {}).get("key", -1))
+        said = message.get("device", {})
+        device = self._devices.get(said["key"]) if said.get("active") else None
         inside = device is None or device in _devices_now()
         with contextlib.nullcontext() if inside else device, self._rules.noticing(answer):
             yield
@@ -262,8 +263,8 @@ class Peer:
                 message["luck"] = luck
             if tensors := self.tensors.changes(blobs):
                 message["tensors"] = tensors
-            if devices := _devices_now():
-                message["device"] = self._device(devices[-1])
+            if device := self._device():
+                message["device"] = device
             self._rules.before_sending(message)
         self.tensors.held.clear()
         self._wire.send(message, blobs)
@@ -295,11 +296,17 @@ class Peer:
             raise Broken(f"a message that is none: {error!r}"[:300]) from error
         return message, value
 
-    def _device(self, device: PretendedDevice) -> dict[str, Any]:
+    def _device(self) -> dict[str, Any] | None:
+        """What the pretended device of now, or else the last one, knows of the tensors."""
+        active = _devices_now()
+        if not (active or self._devices):
+            return None
+        device = active[-1] if active else list(self._devices.values())[-1]
         key = next((k for k, known in self._devices.items() if known is device), len(self._devices))
         self._devices[key] = device
         elsewhere = [n for n, tensor in self.tensors.all() if not device.holds(tensor)]
-        return {"key": key, "mixed": device.mixed, "elsewhere": elsewhere}
+        facts = {"key": key, "mixed": device.mixed, "elsewhere": elsewhere}
+        return facts | {"active": bool(active)}
 
     def _take_device(self, said: dict[str, Any]) -> None:
         device = self._devices.setdefault(int(said["key"]), PretendedDevice())

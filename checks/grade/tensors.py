@@ -59,6 +59,7 @@ class Tensors:
         self._known: dict[int, Known] = {}
         self._numbers: dict[int, int] = {}  # id of a tensor → its number
         self._new: list[int] = []
+        self._spoken: set[int] = set()  # of in the next message: the other side may have lost them
         self.held: list[Tensor] = []  # until the message in which they came has been read
         self.ask: Any = None  # (number, sources, gradient) → gradients; the peer's
 
@@ -67,12 +68,15 @@ class Tensors:
         self._known.clear()
         self._numbers.clear()
         self._new.clear()
+        self._spoken.clear()
         self.held.clear()
 
-    def number_of(self, tensor: Tensor) -> int:
-        """The number of a tensor; one that is new goes with the next message."""
+    def number_of(self, tensor: Tensor, *, kept: bool = False) -> int:
+        """The number of a tensor, which goes with the next message, unless it is kept there."""
         number = self._numbers.get(id(tensor))
         if number is not None and (known := self._known.get(number)) and known.tensor is tensor:
+            if not kept:
+                self._spoken.add(number)
             return number
         if len(self._known) >= MOST:
             self._sweep()
@@ -101,7 +105,8 @@ class Tensors:
         """Describe the new tensors and those that changed; their numbers are put into `blobs`."""
         gradients = self._gradients()
         found: list[tuple[dict[str, Any], bytes]] = []
-        new, self._new = set(self._new), []
+        new, self._new = {*self._new, *self._spoken}, []
+        self._spoken.clear()
         for number, tensor in list(self.all()):
             known = self._known[number]
             facts, numbers = self._facts(number, tensor, new), _numbers(tensor)
@@ -114,7 +119,7 @@ class Tensors:
                 entry["n"] = len(numbers)
             if gradient is not None or known.gradient is not None:
                 entry["g"] = gradient
-            known.facts = {key: value for key, value in facts.items() if key != "of"}
+            known.facts = _lasting(facts)
             known.numbers, known.gradient = numbers, gradient
             found.append((entry, numbers))
         found.sort(key=lambda one: "of" in one[0])  # what they were computed of comes first
@@ -124,7 +129,7 @@ class Tensors:
     def _gradients(self) -> dict[int, int]:
         """Number → number of its `.grad`, which may be new to the other side."""
         leaves = [(n, t) for n, t in self.all() if t.is_leaf and t.requires_grad]
-        return {n: self.number_of(t.grad) for n, t in leaves if t.grad is not None}
+        return {n: self.number_of(t.grad, kept=True) for n, t in leaves if t.grad is not None}
 
     def _facts(self, number: int, tensor: Tensor, new: set[int]) -> dict[str, Any]:
         if odd := _oddness(tensor):
@@ -173,15 +178,17 @@ class Tensors:
                 raise Broken("a tensor without its numbers")
             numbers, at = blob[at : at + size], at + size
             facts = {key: entry[key] for key in entry.keys() - {"id", "n", "g"}}
-            if number not in self._known:
-                self._make(number, facts, numbers)
-            elif "n" in entry:
+            known = self._known.get(number)
+            if known is None or known.tensor is None:
+                if "n" in entry:
+                    self._make(number, facts, numbers)
+            elif "n" in entry and (known.numbers != numbers or known.facts != _lasting(facts)):
                 self._change(number, facts, numbers)
             if "g" in entry:
                 gradients.append((number, entry["g"]))
         for number, gradient in gradients:
-            known = self._known[number]
-            if (tensor := known.tensor) is not None:
+            known = self._known.get(number)
+            if known is not None and (tensor := known.tensor) is not None:
                 with contextlib.suppress(RuntimeError):
                     tensor.grad = None if gradient is None else self.find(gradient)
                 known.gradient = gradient
@@ -249,6 +256,10 @@ def gradients_of(result: Tensor, sources: list[Tensor], gradient: Tensor) -> lis
         return list(
             torch.autograd.grad(result, sources, gradient, retain_graph=True, allow_unused=True)
         )
+
+
+def _lasting(facts: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in facts.items() if key != "of"}
 
 
 def _numbers(tensor: Tensor) -> bytes:

@@ -85,8 +85,10 @@ class Wire:
 
 def content(tensor: Tensor) -> bytes:
     """The numbers of an ordinary tensor as bytes, in the order of its indices."""
-    flat = tensor.detach().resolve_conj().resolve_neg().reshape(-1).contiguous()
-    return bytes(flat.view(torch.uint8).numpy()) if flat.numel() else b""
+    plain = tensor.detach().resolve_conj().resolve_neg()
+    if plain.dtype == torch.bfloat16:  # numpy has no such thing
+        plain = plain.view(torch.int16)
+    return plain.numpy().tobytes()
 
 
 def layout(tensor: Tensor) -> dict[str, Any]:
