@@ -9,14 +9,21 @@ import io
 import random
 import signal
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy
 import torch
 
 TIME_LIMIT = 5.0  # seconds for all the calls of one probe
+PATIENCE = 6  # times as long may it take by the clock on the wall, where another clock counts
 KEPT_OUTPUT = 600  # characters of what the answer printed that the panel repeats
+
+
+# By which the limit is measured: where an answer runs in a process of its own, and many of them
+# share a processor, only the time counts in which it had one.
+clock: list[Callable[[], float]] = [time.monotonic]
 
 
 class Hangs(BaseException):
@@ -101,10 +108,13 @@ def _time_limit(seconds: float) -> Iterator[None]:
     if not main or not hasattr(signal, "setitimer"):
         yield
         return
-    over = False
+    over, begin, on_the_wall = False, clock[0](), time.monotonic()
 
     def stop(*_: Any) -> None:
         nonlocal over
+        waited = time.monotonic() - on_the_wall
+        if not over and clock[0]() - begin < 0.99 * seconds and waited < PATIENCE * seconds:
+            return
         over = True
         raise Hangs
 

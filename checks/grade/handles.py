@@ -6,7 +6,7 @@ class that can be called, a module whose parameters are tensors that both sides 
 
 import inspect
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from typing import Any
 
 from torch import nn
@@ -95,10 +95,13 @@ class Handles:
         self._next = 1
         self._theirs: dict[int, Any] = {}
 
-    def forget(self) -> None:
-        """Forget all: what comes is another exercise's."""
-        for known in (self._kept, self._numbers, self._told, self._theirs):
-            known.clear()
+    def forget(self, ours: Container[int], theirs: Container[int]) -> None:
+        """Forget all but these: what comes is another probe's."""
+        for number in [n for n in self._kept if n not in ours]:
+            self._numbers.pop(id(self._kept.pop(number)), None)
+            self._told.discard(number)
+        for number in [n for n in self._theirs if n not in theirs]:
+            del self._theirs[number]
 
     def number_of(self, thing: Any) -> int:
         """The number under which we keep a thing."""
@@ -115,6 +118,11 @@ class Handles:
         if type(number) is not int or number not in self._kept:
             raise Broken("a thing that nobody knows")
         return self._kept[number]
+
+    def theirs(self, thing: Any) -> int | None:
+        """The number of what stands here for a thing of the other side's."""
+        found = _remote_of(thing)
+        return found[1] if found is not None and found[0] is self._peer else None
 
     def mirror(self, number: Any) -> Mirror:
         """The mirror of a module of the other side's."""
@@ -184,13 +192,16 @@ class Handles:
         remote.__name__ = remote.__qualname__ = name
         remote.__signature__ = _signature(said)  # type: ignore[attr-defined]
         remote.remote = peer, number  # type: ignore[attr-defined]
+        remote.begin_probe = lambda: peer.forget(remote)  # type: ignore[attr-defined]
         return remote
 
     def _class(self, number: int, name: str, said: Any, module: Any, forward: Any) -> Any:
         inside = {"_class": (self._peer, number), "__signature__": _signature(said)}
         if module:
             inside["forward"] = _forward(forward)
-        return RemoteClass(name, (Mirror if module else object,), inside)
+        made = RemoteClass(name, (Mirror if module else object,), inside)
+        made.begin_probe = lambda: self._peer.forget(made)
+        return made
 
     def _module(self, number: int, name: str, forward: Any, cls: Any, said: Any) -> Any:
         known = self._theirs.get(cls) if type(cls) is int else None

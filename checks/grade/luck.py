@@ -49,10 +49,12 @@ class Luck:
             if self._states.get(number) != state:
                 self._states[number] = state
                 found.setdefault("torch", []).append([number, base64.b64encode(state).decode()])
-        for name, now in (("python", random.getstate()), ("numpy", _numpy_s())):
-            if self._all[name] != now:
-                self._all[name] = now
-                found[name] = now
+        if self._all["python"] != (now := random.getstate()):
+            self._all["python"] = found["python"] = now
+        if self._all["numpy"] != (state := _numpy_s()):
+            self._all["numpy"] = state
+            name, keys, *rest = numpy.random.get_state()
+            found["numpy"] = [name, keys.tolist(), *rest]
         return found
 
     def take(self, said: dict[str, Any]) -> None:
@@ -74,6 +76,6 @@ class Luck:
             self._all["numpy"] = _numpy_s()
 
 
-def _numpy_s() -> list[Any]:
-    name, keys, *rest = numpy.random.get_state()
-    return [name, keys.tolist(), *rest]
+def _numpy_s() -> tuple:
+    _, keys, *rest = numpy.random.get_state()
+    return (keys.tobytes(), *rest)

@@ -58,16 +58,18 @@ class Peer:
         looked_at = hooked(root) if not path else []
         return self.call(number, args, kwargs, op="forward", path=path, hooks=looked_at)
 
-    def forget(self) -> None:
-        """Forget on both sides what was handed over: what comes is another exercise's."""
-        self.ask("forget")
-        self._forget()
+    def forget(self, *answers: Any) -> None:
+        """Forget on both sides what was handed over, all but these answers."""
+        kept = [number for answer in answers if (number := self.handles.theirs(answer)) is not None]
+        self.ask("forget", kept)
+        self._forget((), kept)
 
-    def _forget(self) -> None:
-        for part in (self.tensors, self.modules, self.luck, self.errors, self.handles):
+    def _forget(self, ours: Any, theirs: Any) -> None:
+        for part in (self.tensors, self.modules, self.luck, self.errors):
             part.forget()
         for known in (self._devices, self._calls, self._watched):
             known.clear()
+        self.handles.forget(ours, theirs)
 
     def _asked(self, op: str, value: Any, fields: dict, containers: list[Any] | None) -> Any:
         if self._depth >= DEEPEST:
@@ -232,7 +234,7 @@ class Peer:
         return gradients_of(self.tensors.find(message["of"]), sources, value)
 
     def _on_forget(self, message: dict[str, Any], value: Any, answer: dict[str, Any]) -> None:
-        self._forget()
+        self._forget(value, ())
 
     def path_for(self, path: Any) -> Any:
         """A path as JSON."""

@@ -43,7 +43,9 @@ class Known:
         # What has gradients is kept: the other side may ask for them when nobody here holds it.
         self._strong = tensor if keep else None
         self._weak = None if keep else weakref.ref(tensor)
-        self.numbers, self.facts, self.gradient = b"", {}, None  # type: bytes, dict, int | None
+        self.numbers, self.gradient = b"", None  # type: bytes, int | None
+        self.facts: dict[str, Any] = {}
+        self.look: tuple = ()  # what the facts were made of, which is quicker to compare
 
     @property
     def tensor(self) -> Tensor | None:
@@ -107,11 +109,16 @@ class Tensors:
         found: list[tuple[dict[str, Any], bytes]] = []
         new, self._new = {*self._new, *self._spoken}, []
         self._spoken.clear()
-        for number, tensor in list(self.all()):
-            known = self._known[number]
-            facts, numbers = self._facts(number, tensor, new), _numbers(tensor)
-            gradient = gradients.get(number)
-            same = known.facts == facts and known.numbers == numbers
+        for number, known in list(self._known.items()):
+            if (tensor := known.tensor) is None:
+                continue
+            numbers, gradient = _numbers(tensor), gradients.get(number)
+            if number in new or known.look != (look := _look(tensor)):
+                look, facts = _look(tensor), self._facts(number, tensor, new)
+                same = known.look == look and known.numbers == numbers
+                known.look = look
+            else:
+                facts, same = known.facts, known.numbers == numbers
             if number not in new and same and known.gradient == gradient:
                 continue
             entry = {"id": number, **facts}
@@ -128,7 +135,8 @@ class Tensors:
 
     def _gradients(self) -> dict[int, int]:
         """Number → number of its `.grad`, which may be new to the other side."""
-        leaves = [(n, t) for n, t in self.all() if t.is_leaf and t.requires_grad]
+        kept = [(n, known._strong) for n, known in self._known.items() if known._strong is not None]
+        leaves = [(n, t) for n, t in kept if t.is_leaf and t.requires_grad]
         return {n: self.number_of(t.grad, kept=True) for n, t in leaves if t.grad is not None}
 
     def _facts(self, number: int, tensor: Tensor, new: set[int]) -> dict[str, Any]:
@@ -239,7 +247,7 @@ class Tensors:
         """Remember what the other side knows, as we would describe it ourselves."""
         known = self._known[number]
         if (tensor := known.tensor) is not None:
-            known.facts = self._facts(number, tensor, set())
+            known.facts, known.look = self._facts(number, tensor, set()), _look(tensor)
             known.numbers = bytes(numbers)
 
     def _sweep(self) -> None:
@@ -262,8 +270,16 @@ def _lasting(facts: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in facts.items() if key != "of"}
 
 
+def _look(tensor: Tensor) -> tuple:
+    """All but the numbers that may change in a tensor."""
+    if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_nested:
+        return (tensor.layout, tensor.shape)
+    facts = tensor.dtype, tensor.shape, tensor.stride(), tensor.requires_grad
+    return *facts, tensor.is_meta
+
+
 def _numbers(tensor: Tensor) -> bytes:
-    if tensor.is_meta or _oddness(tensor):
+    if tensor.is_meta or tensor.layout != torch.strided or _oddness(tensor):
         return b""
     if tensor.numel() * tensor.element_size() > LARGEST // 2:
         raise TooLarge(f"a tensor of more than {LARGEST // 2**21} MB")

@@ -85,7 +85,9 @@ class Wire:
 
 def content(tensor: Tensor) -> bytes:
     """The numbers of an ordinary tensor as bytes, in the order of its indices."""
-    plain = tensor.detach().resolve_conj().resolve_neg()
+    plain = tensor.detach()
+    if plain.is_complex() or plain.is_neg():
+        plain = plain.resolve_conj().resolve_neg()
     if plain.dtype == torch.bfloat16:  # numpy has no such thing
         plain = plain.view(torch.int16)
     return plain.numpy().tobytes()
