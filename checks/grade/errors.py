@@ -35,8 +35,8 @@ class Errors:
         kinds = [kind for kind in type(error).__mro__ if issubclass(kind, BaseException)]
         return {
             "kinds": [[kind.__module__, kind.__name__] for kind in kinds],
-            "args": [one if _is_simple(one) else None for one in error.args][:8],
-            "simple": all(map(_is_simple, error.args)),
+            "args": [_written(one) if _is_simple(one) else None for one in error.args][:8],
+            "simple": len(error.args) <= 8 and all(map(_is_simple, error.args)),
             "text": _text(error)[:LONGEST],
             "found": found,
             "sent": len(self._sent) - 1,
@@ -64,7 +64,7 @@ def _made(said: dict[str, Any]) -> BaseException:
     base, exact = _class_of(kinds)
     if exact and said.get("simple"):
         try:
-            return base(*said["args"])
+            return base(*map(_read, said["args"]))
         except Exception:  # it wants other arguments than it keeps
             exact = False
     if exact and base.__str__ in (BaseException.__str__, Exception.__str__):
@@ -91,10 +91,27 @@ def _class_of(kinds: Any) -> tuple[type[BaseException], bool]:
     return Exception, False
 
 
-def _is_simple(value: Any) -> bool:
-    return value is None or type(value) in (bool, int, float) or (
-        type(value) is str and len(value) <= LONGEST
+def _is_simple(value: Any, depth: int = 0) -> bool:
+    """Tell whether an argument of an exception can be sent: a number, a text, a pair of them."""
+    if type(value) is tuple:
+        return depth < 3 and len(value) <= 8 and all(_is_simple(one, depth + 1) for one in value)
+    return (
+        value is None
+        or type(value) in (bool, int, float)
+        or (type(value) in (str, bytes) and len(value) <= LONGEST)
     )
+
+
+def _written(value: Any) -> Any:
+    if type(value) is bytes:
+        return {"b": value.decode("latin1")}
+    return {"t": [_written(one) for one in value]} if type(value) is tuple else value
+
+
+def _read(said: Any) -> Any:
+    if isinstance(said, dict) and "b" in said:
+        return said["b"].encode("latin1")
+    return tuple(map(_read, said["t"])) if isinstance(said, dict) else said
 
 
 def _text(error: BaseException) -> str:

@@ -26,12 +26,14 @@ class Remote(torch.autograd.Function):
     def forward(ctx: Any, tensors: "Tensors", number: int, value: list, *sources: Tensor) -> Tensor:
         """Hand out the value; `sources` are what it was computed of, as far as we have it."""
         ctx.tensors, ctx.number = tensors, number
-        ctx.sources = [tensors.number_of(source) for source in sources]
+        ctx.sources, ctx.count = value[1], len(sources)
         return value[0]
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple:  # type: ignore[override]
         """Ask the other side for the gradients of the sources."""
+        if not ctx.sources:
+            return (None,) * (3 + ctx.count)
         found = ctx.tensors.ask(ctx.number, ctx.sources, gradients[0])
         return None, None, None, *found
 
@@ -208,16 +210,15 @@ class Tensors:
             tensor = _odd(facts)
         else:
             tensor = tensor_from(facts, numbers)
-            wants = bool(facts.get("grad")) and (
-                tensor.is_floating_point() or tensor.is_complex()
-            )
+            wants = bool(facts.get("grad")) and (tensor.is_floating_point() or tensor.is_complex())
             sources = facts.get("of")
             if facts.get("param"):
                 tensor = nn.Parameter(tensor, requires_grad=wants)
-            elif wants and sources:
+            elif wants and sources is not None:
+                # Computed of nothing that we have, it still is no leaf: it may be changed in place.
+                given = [self.find(one) for one in sources] or [torch.zeros((), requires_grad=True)]
                 with torch.enable_grad():
-                    given = [self.find(source) for source in sources]
-                    tensor = Remote.apply(self, number, [tensor], *given)
+                    tensor = Remote.apply(self, number, [tensor, sources], *given)
             elif wants:
                 tensor.requires_grad_()
         self._enter(number, tensor)

@@ -3,6 +3,7 @@
 Both sides load this module. It knows no checks; it needs the standard library and torch.
 """
 
+import contextlib
 import json
 import socket
 import struct
@@ -55,7 +56,7 @@ class Wire:
         """Wait for one message; return it and the bytes that came with it."""
         n_head, n_blob = HEAD.unpack(self._exactly(HEAD.size))
         if n_head + n_blob > LARGEST:
-            raise Broken("a message that is too large")
+            raise Broken(f"no message: {self._rest(n_head, n_blob)}")
         head, blob = self._exactly(n_head), self._exactly(n_blob)
         try:
             message = json.loads(bytes(head))
@@ -68,6 +69,13 @@ class Wire:
     def close(self) -> None:
         """End the connection."""
         self._connection.close()
+
+    def _rest(self, *read: int) -> str:
+        """What came instead of a message: a process that could not begin says why."""
+        with contextlib.suppress(OSError):
+            rest = HEAD.pack(*read) + self._connection.recv(1000)
+            return " ".join(rest.decode("utf-8", "replace").split()[-30:])
+        return ""
 
     def _exactly(self, size: int) -> memoryview:
         buffer = memoryview(bytearray(size))
