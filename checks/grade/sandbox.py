@@ -23,8 +23,8 @@ from checks.grading import fence
 KINDS = ("namespaces", "landlock")
 COVERS = {
     "namespaces": (
-        "reading anything but Python's libraries, writing outside of a small /tmp, network and Unix "
-        "sockets, other processes, signals, starting programs, memory, files, time, output"
+        "reading anything but Python's libraries, writing outside of a small /tmp, network and "
+        "Unix sockets, other processes, signals, starting programs, memory, files, time, output"
     ),
     "landlock": (
         "reading and writing files outside of Python's libraries, network and Unix sockets, "

@@ -62,7 +62,7 @@ class Values:
         """Which lists and dicts are not what they were: their places and what is in them now."""
         found = []
         for place, (container, was) in enumerate(zip(containers, before, strict=True)):
-            if (now := self._shallow(container)) != was:
+            if self._shallow(container) != was:
                 found.append([place, self.encode(container)])
         return found
 

@@ -132,8 +132,8 @@ def a_folder() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="llama-lab-worker-"))
     folder.chmod(0o777)
     for number in range(SLOTS):
-        (folder / f"{number}.gguf").touch(0o666)
-        (folder / f"{number}.gguf").chmod(0o666)
+        (folder / f"{number}.slot").touch(0o666)
+        (folder / f"{number}.slot").chmod(0o666)
     return folder
 
 
