@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import Module
 
 from checks.engine.isolation import Hangs, Output
-from checks.engine.own_line import home_of, own_line
+from checks.engine.own_line import Found, home_of, own_line
 from checks.engine.plain import allclose, equal, plain
 
 _PLAIN = (Tensor, bool, int, float, complex, str, bytes, type(None), list, tuple, dict, set)
@@ -26,7 +26,7 @@ class Crash(Exception):
     def __init__(self, original: BaseException, home: str = "") -> None:
         super().__init__(str(original))
         self.original = original
-        found = getattr(original, "found", None) or own_line(original, home)
+        found: Found = getattr(original, "found", None) or own_line(original, home)
         self.line, self.number, self.shapes, self.owner = found
 
 

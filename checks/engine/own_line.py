@@ -1,4 +1,4 @@
-"""The learner's own line in an error's traceback. It needs torch only, for the workers that grade."""
+"""The learner's own line in an error's traceback. It needs torch only, for workers that grade."""
 
 import inspect
 import linecache

@@ -1,4 +1,7 @@
-"""Grade a class: `python -m checks.grade SUBMISSIONS --out GRADES`; `merge` puts shards together."""
+"""Grade a class: `python -m checks.grade SUBMISSIONS --out GRADES`.
+
+`python -m checks.grade merge SHARD … --out GRADES` puts what was graded in shards together.
+"""
 
 import argparse
 import hashlib

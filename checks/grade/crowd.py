@@ -52,7 +52,7 @@ def graded(
                 done, _ = wait(under_way, return_when=FIRST_COMPLETED) if under_way else (set(), 0)
                 for future in done:
                     task = under_way.pop(future)
-                    if (error := future.exception()) is None:
+                    if future.exception() is None:
                         yield task, future.result()
                         continue
                     broken = True

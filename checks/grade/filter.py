@@ -1,6 +1,6 @@
 """A filter for system calls, by seccomp: no sockets, no processes, no signals to others.
 
-What is not named here is allowed; the namespaces and Landlock stand behind it. Standard library only.
+What is not named here is allowed; namespaces and Landlock stand behind it. Standard library only.
 """
 
 import ctypes

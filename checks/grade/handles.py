@@ -74,6 +74,7 @@ class RemoteClass(type):
     """The type of classes that stand for one of the other side's."""
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Make an object of it, on the other side."""
         peer, number = vars(cls)["_class"]
         return peer.call(number, args, kwargs)
 
@@ -146,9 +147,9 @@ class Handles:
     def _look(self, thing: Any, number: int) -> list[Any]:
         name = str(getattr(thing, "__name__", type(thing).__name__))[:200]
         if inspect.isclass(thing):
-            module = issubclass(thing, nn.Module)
-            forward = signature(thing.forward) if module else None
-            return ["class", name, signature(thing), module, forward]
+            if issubclass(thing, nn.Module):
+                return ["class", name, signature(thing), True, signature(thing.forward)]
+            return ["class", name, signature(thing), False, None]
         if isinstance(thing, nn.Module):
             cls = self.number_of(type(thing)) if id(type(thing)) in self._numbers else None
             self._peer.modules.add(number, thing)
@@ -171,13 +172,14 @@ class Handles:
         if not look or len(self._theirs) >= MOST:
             raise Broken("a thing that was never shown")
         kind, name, *rest = look
-        maker: Callable[..., Any] | None = {
+        makers: dict[Any, Callable[..., Any]] = {
             "function": self._function,
             "class": self._class,
             "module": self._module,
             "iterator": lambda number, name: RemoteIterator(self._peer, number),
             "object": self._object,
-        }.get(kind)
+        }
+        maker = makers.get(kind) if isinstance(kind, str) else None
         if maker is None or not isinstance(name, str):
             raise Broken("a thing of an unknown kind")
         found = self._theirs[number] = maker(number, name, *rest)
@@ -196,11 +198,11 @@ class Handles:
         return remote
 
     def _class(self, number: int, name: str, said: Any, module: Any, forward: Any) -> Any:
-        inside = {"_class": (self._peer, number), "__signature__": _signature(said)}
+        inside: dict[str, Any] = {"_class": (self._peer, number), "__signature__": _signature(said)}
         if module:
             inside["forward"] = _forward(forward)
+        inside["begin_probe"] = staticmethod(lambda: self._peer.forget(made))
         made = RemoteClass(name, (Mirror if module else object,), inside)
-        made.begin_probe = lambda: self._peer.forget(made)
         return made
 
     def _module(self, number: int, name: str, forward: Any, cls: Any, said: Any) -> Any:

@@ -51,10 +51,10 @@ class Luck:
                 found.setdefault("torch", []).append([number, base64.b64encode(state).decode()])
         if self._all["python"] != (now := random.getstate()):
             self._all["python"] = found["python"] = now
-        if self._all["numpy"] != (state := _numpy_s()):
-            self._all["numpy"] = state
-            name, keys, *rest = numpy.random.get_state()
-            found["numpy"] = [name, keys.tolist(), *rest]
+        if self._all["numpy"] != (numpy_s := _numpy_s()):
+            self._all["numpy"] = numpy_s
+            name, keys, *rest = numpy.random.get_state(legacy=True)
+            found["numpy"] = [name, numpy.asarray(keys).tolist(), *rest]
         return found
 
     def take(self, said: dict[str, Any]) -> None:
@@ -77,5 +77,5 @@ class Luck:
 
 
 def _numpy_s() -> tuple:
-    _, keys, *rest = numpy.random.get_state()
-    return (keys.tobytes(), *rest)
+    _, keys, *rest = numpy.random.get_state(legacy=True)
+    return (numpy.asarray(keys).tobytes(), *rest)

@@ -89,7 +89,7 @@ def set_state(part: nn.Module, said: Any, tensors: Any) -> None:
             part._non_persistent_buffers_set.add(str(name))
 
 
-def mirrored(cls: type, said: Any, peer: Any, number: int) -> Mirror:
+def mirrored(cls: type[Mirror], said: Any, peer: Any, number: int) -> Mirror:
     """A mirror of the tree that was described."""
     parts: dict[str, Mirror] = {}
     if not isinstance(said, list) or not 0 < len(said) <= MOST:
@@ -98,8 +98,9 @@ def mirrored(cls: type, said: Any, peer: Any, number: int) -> Mirror:
         if not state:
             part = parts[name]
         else:
-            kind = type(str(name), (Mirror,), {"forward": _part_forward}) if path else cls
-            part = kind.__new__(kind)
+            made = type(str(name), (Mirror,), {"forward": _part_forward})
+            kind: type[Mirror] = made if path else cls
+            part = object.__new__(kind)
             nn.Module.__init__(part)
             place = {"_remote": (peer, number), "_path": str(path)}
             vars(part).update(place)
@@ -174,7 +175,7 @@ def hooked(module: nn.Module) -> list[str]:
     return [path for path, part in parts if part._forward_hooks or part._forward_pre_hooks]
 
 
-def call_hooks(part: nn.Module, args: tuple, result: Any, before: bool) -> None:
+def call_hooks(part: nn.Module, before: bool, args: tuple, result: Any) -> None:
     """Show what went into a part, or came out of it, to those who want to look."""
     with torch.no_grad():
         if before:

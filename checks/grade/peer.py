@@ -143,9 +143,10 @@ class Peer:
     def _as_asked(self, message: dict[str, Any], answer: dict[str, Any]) -> Iterator[None]:
         """Under the pretended device of the caller, with its warnings put aside."""
         said = message.get("device", {})
-        device = self._devices.get(said["key"]) if said.get("active") else None
-        inside = device is None or device in _devices_now()
-        with contextlib.nullcontext() if inside else device, self._rules.noticing(answer):
+        device: Any = self._devices.get(said["key"]) if said.get("active") else None
+        if device is None or device in _devices_now():
+            device = contextlib.nullcontext()
+        with device, self._rules.noticing(answer):
             yield
 
     def _on_call(self, message: dict[str, Any], value: Any, answer: dict[str, Any]) -> Any:
@@ -177,7 +178,7 @@ class Peer:
 
     def _on_look(self, message: dict[str, Any], value: Any, answer: dict[str, Any]) -> None:
         mirror = self.handles.mirror(message["on"])
-        call_hooks(mirror.get_submodule(message["path"]), *value, before=message["before"])
+        call_hooks(mirror.get_submodule(message["path"]), bool(message["before"]), *value)
 
     def _called(
         self, thing: Any, args: Any, kwargs: Any, message: dict[str, Any], answer: dict[str, Any]

@@ -48,7 +48,7 @@ def sources(notebook: Mapping[str, Any], lab: Lab) -> Sources:
             missing.append(exercise.name)
             continue
         end = _end_of_section(cells, own[0], exercise, exercises)
-        chosen |= {i: exercise for i in own}
+        chosen |= dict.fromkeys(own, exercise)
         # A second try without the title, before the check, is what the check would have seen.
         chosen |= {i: exercise for i in range(own[0] + 1, end) if _defines(cells[i], exercise.name)}
     others = [cell for i, cell in enumerate(cells) if i not in chosen]
@@ -161,9 +161,9 @@ def _may_come_along(node: ast.stmt) -> bool:
         return not any(alias.name.split(".")[0] in COURSE for alias in node.names)
     if isinstance(node, ast.ImportFrom):
         return (node.module or "").split(".")[0] not in COURSE
-    value = getattr(node, "value", None)
-    is_assignment = isinstance(node, ast.Assign | ast.AnnAssign) and value is not None
-    return is_assignment and not any(isinstance(part, CALLS) for part in ast.walk(value))
+    if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
+        return False
+    return not any(isinstance(part, CALLS) for part in ast.walk(node.value))
 
 
 COURSE = {"checks", "plots", "solutions"}

@@ -1,4 +1,4 @@
-"""What was handed in: notebooks in folders and zips, as Moodle, Canvas, nbgrader and people name them.
+"""What was handed in: notebooks in folders and zips, as Moodle, Canvas, nbgrader and people do it.
 
 Nothing is unpacked: a file in a zip is read where it lies. Of each notebook only who wrote it and
 where it is are kept, so that a class of any size fits into memory.

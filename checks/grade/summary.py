@@ -6,8 +6,6 @@ from typing import Any
 
 from checks.grade.tables import Line, counting
 
-SHOWN = 3  # learners of two who are alike, and more
-
 
 @dataclass
 class Exercise:
@@ -50,9 +48,8 @@ def of(lines: list[Line], roster: list[str]) -> Summary:
                 _, where, who = mistakes.setdefault((key, says), (says, set(), set()))
                 where.add(title)
                 who.add(line["learner"])
-            if sign := line["alike"].get(one["number"]):
-                if one["result"] != "todo":
-                    groups[title, sign].append(line["learner"])
+            if (sign := line["alike"].get(one["number"])) and one["result"] != "todo":
+                groups[title, sign].append(line["learner"])
     handed_in = {(line["learner"], line["lab"]) for line in counted}
     attempts: dict[str, Counter] = {lab: Counter() for lab in labs}
     for (_, lab), count in Counter((line["learner"], line["lab"]) for line in lines).items():

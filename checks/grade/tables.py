@@ -47,9 +47,9 @@ def grades(lines: list[Line], roster: Iterable[str]) -> str:
         row: list[Any] = [sum(x["earned"] for x in own.values())]
         row += [sum(x["points"] for x in own.values())]
         for lab, exercises in labs.items():
-            line = own.get(lab)
-            row += [line["earned"], line["points"]] if line else ["", ""]
-            signs = {e["number"]: SIGNS[e["result"]] for e in line["exercises"]} if line else {}
+            one = own.get(lab, {})
+            row += [one.get("earned", ""), one.get("points", "")]
+            signs = {e["number"]: SIGNS[e["result"]] for e in one.get("exercises", [])}
             row += [signs.get(number, "") for number, _ in exercises]
         writer.writerow([_harmless(learner), *row])
     return out.getvalue()
@@ -61,8 +61,9 @@ def junit(lines: list[Line]) -> str:
     for line in counting(lines):
         name = f"{line['learner']} {line['lab']}"
         wrong = [e for e in line["exercises"] if e["result"] not in ("passed", "right")]
-        counts = {"tests": str(len(line["exercises"])), "failures": str(len(wrong))}
-        suite = ElementTree.SubElement(root, "testsuite", name=name, **counts)
+        tests, failures = str(len(line["exercises"])), str(len(wrong))
+        facts = {"name": name, "tests": tests, "failures": failures}
+        suite = ElementTree.SubElement(root, "testsuite", facts)
         for one in line["exercises"]:
             title = f"{one['number']} {one['name']}"
             case = ElementTree.SubElement(suite, "testcase", classname=name, name=title)

@@ -116,9 +116,9 @@ def layout(tensor: Tensor) -> dict[str, Any]:
 
 def tensor_from(facts: dict[str, Any], blob: memoryview) -> Tensor:
     """A new tensor with this layout and these numbers; `Broken` when they do not fit."""
-    dtype, shape = DTYPES.get(facts.get("dtype", "")), facts.get("shape")
+    dtype, shape = DTYPES.get(facts.get("dtype", "")), facts.get("shape", [])
     sizes = isinstance(shape, list) and all(type(n) is int and n >= 0 for n in shape)
-    if dtype is None or not sizes or len(shape) > 32:
+    if dtype is None or not sizes or "shape" not in facts or len(shape) > 32:
         raise Broken("a tensor that is none")
     count = 1
     for size in shape:
