@@ -292,7 +292,6 @@ class Peer:
                     )
                 finally:
                     self.values.containers = None
-                    self.tensors.held.clear()
         except Broken:
             raise
         except Exception as error:

@@ -64,7 +64,7 @@ class Tensors:
         self._numbers: dict[int, int] = {}  # id of a tensor → its number
         self._new: list[int] = []
         self._spoken: set[int] = set()  # of in the next message: the other side may have lost them
-        self.held: list[Tensor] = []  # until the message in which they came has been read
+        self.held: list[Tensor] = []  # until the next message: what happens to them is told in it
         self.ask: Any = None  # (number, sources, gradient) → gradients; the peer's
 
     def forget(self) -> None:
@@ -114,7 +114,11 @@ class Tensors:
         for number, known in list(self._known.items()):
             if (tensor := known.tensor) is None:
                 continue
-            numbers, gradient = _numbers(tensor), gradients.get(number)
+            try:
+                numbers, gradient = _numbers(tensor), gradients.get(number)
+            except TooLarge:  # nothing can be said of it, now or later
+                del self._known[number]
+                raise
             if number in new or known.look != (look := _look(tensor)):
                 look, facts = _look(tensor), self._facts(number, tensor, new)
                 same = known.look == look and known.numbers == numbers

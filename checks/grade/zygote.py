@@ -169,3 +169,4 @@ def warm_up() -> None:
 
 if __name__ == "__main__":
     main(json.loads(sys.argv[1]))
+    os._exit(0)  # to clean up torch would take seconds
