@@ -143,9 +143,8 @@ builtins.print = None
 sys.modules["json"] = None
 open("/tmp/left", "w").write("x")
 """
-    with house.worker() as first:
-        with contextlib.suppress(OSError):  # where it may make no file
-            first.peer.ask("run", ("<cell>", poison))
+    with house.worker() as first, contextlib.suppress(OSError):  # where it may make no file
+        first.peer.ask("run", ("<cell>", poison))
     source = """
 import builtins, os, sys, torch, json
 f = lambda: (torch.equal(torch.zeros(1), torch.ones(1)), print is None, os.path.exists("/tmp/left"))

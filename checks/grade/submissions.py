@@ -121,7 +121,7 @@ def _in_zip(path: Path, above: tuple[str, ...]) -> Iterator[Submission]:
 def _members(archive: zipfile.ZipFile) -> Iterator[tuple[str, float]]:
     for entry in archive.infolist()[:MOST]:
         parts = PurePosixPath(entry.filename).parts
-        hidden = any(part in SKIPPED or part.startswith(".") for part in parts)
+        hidden = any(p in SKIPPED or (p.startswith(".") and p != "..") for p in parts)
         if parts and not hidden and entry.filename.lower().endswith((".ipynb", ".zip")):
             yield entry.filename, _seconds(entry.date_time)
 
@@ -157,7 +157,7 @@ def _who(parts: tuple[str, ...]) -> tuple[str, str, int]:
     lab = LAB.search(stem)
     rest = (stem[: lab.start()] + stem[lab.end() :]) if lab else stem
     name = re.sub(r"^[\s_\-–]+|[\s_\-–]+$|\s*\(\d+\)", "", rest)
-    return _clean(re.sub(r"^Copy of |^Kopie von ", "", name)) or stem, "", again
+    return _clean(re.sub(r"^(Copy of|Kopie von)\b", "", name)) or stem, "", again
 
 
 def _clean(name: str) -> str:
