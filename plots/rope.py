@@ -87,10 +87,10 @@ def rotation(apply_rope: Rotate) -> Flipbook:
             (right, "rotated words", length),
         ):
             plane(axes, 1.75 if narrow and axes is not right else 1.32)
-            if narrow and axes is right:
-                axes.set_xlim(-2.3, 2.3)  # names have room at its sides
             ring(axes, circle)
             axes.set_title(title)
+        if narrow:
+            right.set_xlim(-2.3, 2.3)  # names have room at its sides
         ends = {0, 7} - {position - 1, position + 1}
         spots = range(8) if step > 0.1 else ends  # which numbers have room
         if narrow and step < 0.5:
@@ -134,12 +134,12 @@ def rotation(apply_rope: Rotate) -> Flipbook:
     )
 
 
-def ring(axes: Axes, radius: float, **where: Any) -> None:
+def ring(axes: Axes, radius: float) -> None:
     """Draw a thin circle: what a turn cannot leave."""
     from matplotlib.patches import Circle
 
     look = {"fill": False, "linewidth": 0.8, "edgecolor": INK, "alpha": 2 * FAINT}
-    axes.add_patch(Circle(where.get("center", (0, 0)), radius, **look))
+    axes.add_patch(Circle((0, 0), radius, **look))
 
 
 def faint(axes: Axes, tips: np.ndarray, labels: Sequence[str], color: str) -> None:
@@ -202,10 +202,8 @@ def shift(apply_rope: Rotate, sinusoidal_positions: Table) -> Flipbook:
         positions = torch.arange(last + 1)
         table = sinusoidal_positions(last + 1 + distance, 4, theta**-2)[:, 2:]  # frequency theta
         places = ((q, positions), (k, positions + distance))
-        rotated = [
-            in_model(apply_rope, F.pad(v, (4, 2)).expand(last + 1, 8), torch.outer(m, speeds))
-            for v, m in places
-        ]
+        wide = [(F.pad(v, (4, 2)).expand(last + 1, 8), torch.outer(m, speeds)) for v, m in places]
+        rotated = [in_model(apply_rope, v, angles) for v, angles in wide]
         added = [v + table[m] for v, m in places]
         return {"rotated": tuple(map(numbers, rotated)), "added": tuple(map(numbers, added))}
 
