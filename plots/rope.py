@@ -59,7 +59,7 @@ WORDS = {  # three pairs each, chosen so that no two names lie on one another
 TOY_BASE = 64.0  # with three pairs: 1, 1/4 and 1/16 radian per position, so that all three move
 SAME = 0.01  # lengths and scores that differ by less look the same in the picture
 IN_A_ROW = [(0.01 + 0.333 * i, 0, 0.313, 0.9) for i in range(3)]  # where three planes stand
-IN_TWO_ROWS = [(0, 0.5, 0.49, 0.44), (0.255, 0, 0.49, 0.44), (0.51, 0.5, 0.49, 0.44)]
+IN_TWO_ROWS = [(0, 0.55, 0.49, 0.39), (0.51, 0.55, 0.49, 0.39), (0, 0, 1, 0.47)]
 TURN = PINK  # the colour of an angle: what a position adds to a direction
 BELOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
@@ -86,10 +86,15 @@ def rotation(apply_rope: Rotate) -> Flipbook:
             (middle, "rotations", 1.0),
             (right, "rotated words", length),
         ):
-            plane(axes, 1.8 if narrow else 1.32)
+            plane(axes, 1.75 if narrow and axes is not right else 1.32)
             ring(axes, circle)
             axes.set_title(title)
-        spots = range(8) if step > 0.1 else {0, 7} - {position - 1, position + 1}  # room for all?
+        if narrow:
+            right.set_xlim(-2.3, 2.3)  # names have room at its sides
+        ends = {0, 7} - {position - 1, position + 1}
+        spots = range(8) if step > 0.1 else ends  # which numbers have room
+        if narrow and step < 0.5:
+            spots = {0} if position > 3 else {7}
         others = [m for m in range(8) if m != position]
         once = [m for m in others if SENTENCE[m] != word and SENTENCE.index(SENTENCE[m]) == m]
         numbered = [str(m) if m in spots else "" for m in range(8)]
@@ -99,7 +104,7 @@ def rotation(apply_rope: Rotate) -> Flipbook:
             (middle, hands, numbered, others, TURN),
             (right, after, names, others, BLUE),
         ):
-            kept = [labels[m] if named[m] or axes is middle else "" for m in shown]
+            kept = [labels[m] if named[m] or axes is not left else "" for m in shown]
             faint(axes, tips[shown], kept, color)
         sweep(middle, 0.0, asked, step, 0.5)
         sweep(right, math.atan2(*before[position, ::-1]), asked, step, 0.5 * length)
@@ -110,7 +115,8 @@ def rotation(apply_rope: Rotate) -> Flipbook:
             (right, after[position], BLUE, names[position], "after"),
         ):
             says(arrow(axes, tip, color, gid=gid), f"{label}: ({number(tip[0])}, {number(tip[1])})")
-            name(axes, tip, label, color=color, fontweight="bold", fontsize=11)
+            look = {} if color == TURN else {"color": color}  # pink is too pale for a number
+            name(axes, tip, label, fontweight="bold", fontsize=11, **look)
         return (
             f"Pair {pair}, position {position}: {position} × {step:g} = {asked:g} radians, "
             f"{round(math.degrees(asked))}°. "
@@ -124,16 +130,16 @@ def rotation(apply_rope: Rotate) -> Flipbook:
         start={"position": 3, "pair": 0},
         play="position",
         size=(9.8, 3.55),
-        narrow=(3.25, 3.7),
+        narrow=(3.25, 4.0),
     )
 
 
-def ring(axes: Axes, radius: float, **where: Any) -> None:
+def ring(axes: Axes, radius: float) -> None:
     """Draw a thin circle: what a turn cannot leave."""
     from matplotlib.patches import Circle
 
     look = {"fill": False, "linewidth": 0.8, "edgecolor": INK, "alpha": 2 * FAINT}
-    axes.add_patch(Circle(where.get("center", (0, 0)), radius, **look))
+    axes.add_patch(Circle((0, 0), radius, **look))
 
 
 def faint(axes: Axes, tips: np.ndarray, labels: Sequence[str], color: str) -> None:
@@ -196,10 +202,8 @@ def shift(apply_rope: Rotate, sinusoidal_positions: Table) -> Flipbook:
         positions = torch.arange(last + 1)
         table = sinusoidal_positions(last + 1 + distance, 4, theta**-2)[:, 2:]  # frequency theta
         places = ((q, positions), (k, positions + distance))
-        rotated = [
-            in_model(apply_rope, F.pad(v, (4, 2)).expand(last + 1, 8), torch.outer(m, speeds))
-            for v, m in places
-        ]
+        wide = [(F.pad(v, (4, 2)).expand(last + 1, 8), torch.outer(m, speeds)) for v, m in places]
+        rotated = [in_model(apply_rope, v, angles) for v, angles in wide]
         added = [v + table[m] for v, m in places]
         return {"rotated": tuple(map(numbers, rotated)), "added": tuple(map(numbers, added))}
 

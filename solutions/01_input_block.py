@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 01 · Input block
 #
-# *95 minutes, in two halves: 1.0 to 1.4 take 45, and 1.5 to 1.10 take 50. Half of it is reading and trying, half writing. The longest cell runs for
-# about ten seconds.*
+# *95 minutes, in two halves: 1.0 to 1.4 take 45, and 1.5 to 1.10 take 50. Half of it is reading and trying, half writing. The cells run for about half a
+# minute, five seconds of it in 1.6.*
 #
 # A language model multiplies matrices. Between what you type and the first multiplication stands the input block: it cuts a
 # text into pieces, the **tokens**, gives each token a number, and each number a vector. In this lab you write it, first with single
@@ -427,7 +427,7 @@ def train_bpe(text: str, n_merges: int) -> list[tuple[int, int]]:
 check.train_bpe(train_bpe)
 
 # %% [markdown]
-# Your function learns 256 merges from the first 100,000 characters of the plays. A plain solution takes about ten seconds.
+# Your function learns 256 merges from the first 100,000 characters of the plays. A plain solution takes about five seconds.
 
 # %% id="measure-training"
 plot.training(train_bpe)

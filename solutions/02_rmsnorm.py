@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 02 · RMSNorm
 #
-# *60 minutes: 35 to read and try, 25 to write. The cells run for about 20 seconds, most of them in 2.5 and 2.6.*
+# *60 minutes: 35 to read and try, 25 to write. The cells run for about half a minute, most of it in 2.5 and 2.6.*
 #
 # A token's vector travels through the model in a **residual stream**: 64 times in Llama 3 8B a sub-layer reads it and adds something
 # to it. Nothing ever divides it. So before each sub-layer reads the stream, a small function brings what it reads to size 1.

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 03 · Rotary position embedding
 #
-# *75 minutes without 3.6 to 3.8, which may be skipped: 45 to read and try, 30 to write. With them it takes 100. The cells run for about 20 seconds, most of them
-# to draw.*
+# *75 minutes without 3.6 to 3.8, which may be skipped: 45 to read and try, 30 to write. With them it takes 100. The cells run for about half a
+# minute, most of it to draw.*
 #
 # "dog bites man" is no news, and "man bites dog" is. They contain the same three words, so the difference is where the
 # words stand. There are three ways to tell a model:
