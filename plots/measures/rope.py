@@ -1,20 +1,14 @@
-"""Lab 03: scores against distance, scores under a shift, and the time that a rotation takes."""
+"""Lab 03: how far scores drift when words move, and the time that a rotation takes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from plots.flipbook import Flipbook, explore
 from plots.measure import medians, short
-from plots.show import once_written
-from plots.style import GREY, INK, number, numbers
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from plots.show import missing, once_written
 
 Rotate = Callable[[Tensor, Tensor], Tensor]  # (..., T, d), (T, d/2) → (..., T, d)
 Table = Callable[..., Tensor]  # seq_len, dim, base → (T, D)
@@ -25,34 +19,9 @@ def angles_at(positions: Tensor, pairs: int, base: float) -> Tensor:
     return positions.float()[:, None] * base ** (-torch.arange(pairs) / pairs)
 
 
-def decay(apply_rope: Rotate, dim: int = 128, far: int = 256) -> Flipbook:
-    """Show q·k against the distance of q and k, for equal vectors and for random ones."""
-    random = torch.randn(2, dim, generator=torch.Generator().manual_seed(1))
-
-    def draw(fig: Figure, base: int, vectors: str) -> str:
-        q, k = random if vectors == "random" else torch.ones(2, dim)
-        angles = angles_at(torch.arange(far + 1), dim // 2, float(base))
-        at_zero = apply_rope(q.expand(1, dim), angles[:1])
-        at_distance = apply_rope(k.expand(far + 1, dim), angles)
-        scores = numbers((at_distance * at_zero).sum(-1) / dim)
-        axes = fig.add_axes((0.17, 0.19, 0.8, 0.76))
-        axes.plot(scores, "-", color=INK, linewidth=1.3, gid="scores")
-        axes.axhline(0, color=GREY, linewidth=0.8)
-        axes.set(xlabel="distance of k from q", ylim=(-0.45, 1.05), xlim=(0, far))
-        axes.set_ylabel("q·k / d")
-        return (
-            f"Base {base:,}, {vectors} vectors: q·k/d is {number(scores[0])} at distance 0, "
-            f"{number(scores[16])} at 16, and on average {number(scores[far // 2 :].mean())} from "
-            f"{far // 2} to {far}."
-        )
-
-    return explore(
-        draw,
-        base=[100, 10_000, 500_000],
-        vectors=["equal", "random"],
-        start={"base": 10_000},
-        size=(5, 2.9),
-    )
+def in_model(apply_rope: Rotate, x: Tensor, angles: Tensor) -> Tensor:
+    """Turn x (T, d) as a model does it, in a batch of two with two heads: the last is drawn."""
+    return apply_rope(x.expand(2, 2, *x.shape).clone(), angles)[-1, -1]
 
 
 @once_written
@@ -79,15 +48,23 @@ def drift(apply_rope: Rotate, sinusoidal_positions: Table, dim: int = 128) -> No
         print(f"{name:28}" + "".join(f"{change:10.5f}" for change in changes))
 
 
-@once_written
 def timing(rotations: dict[str, Rotate], positions: int = 512) -> None:
-    """Print how long adding a table and each rotation take, on one layer's queries."""
+    """Print how long adding a table and each rotation take, on one layer's queries.
+
+    What is not written yet is left out, and a line says so.
+    """
     positions = 64 if short() else positions
     x, table = torch.randn(1, 32, positions, 128), torch.randn(positions, 128)
     angles = angles_at(torch.arange(positions), 64, 500_000.0)
-    runs = [lambda: x + table]
-    runs += [lambda rotate=rotate: rotate(x, angles) for rotate in rotations.values()]
-    taken = medians(*runs)
+    written = {}
+    for name, rotate in rotations.items():
+        try:
+            rotate(x, angles)
+        except NotImplementedError as error:
+            print(missing(error))
+        else:
+            written[name] = lambda rotate=rotate: rotate(x, angles)
+    taken = medians(lambda: x + table, *written.values())
     print(f"{f'queries (1, 32, {positions}, 128)':28}     time     ratio")
-    for name, seconds in zip(("adding a table", *rotations), taken, strict=True):
+    for name, seconds in zip(("adding a table", *written), taken, strict=True):
         print(f"{name:28}{seconds * 1e3:6.2f} ms{seconds / taken[0]:10.1f}")
