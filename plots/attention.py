@@ -25,7 +25,6 @@ from plots.style import (
     GREY,
     KEY,
     ORANGE,
-    PINK,
     QUERY,
     VALUE,
     arrow,
@@ -138,7 +137,7 @@ def scale(attention_weights: Weights, n_keys: int = 12) -> Flipbook:
         *both, deviation = drawn(d)
         yours, plain = both
         if is_narrow(fig):
-            grid = fig.add_gridspec(4, 1, hspace=0.75, left=0.15, right=0.98, bottom=0.1, top=0.96)
+            grid = fig.add_gridspec(4, 1, hspace=0.75, left=0.18, right=0.98, bottom=0.1, top=0.96)
             spots = [grid[0], grid[1], grid[2:]]
         else:
             grid = fig.add_gridspec(2, 2, hspace=0.5, wspace=0.2)
@@ -153,7 +152,7 @@ def scale(attention_weights: Weights, n_keys: int = 12) -> Flipbook:
             for key, (bar, weight) in enumerate(zip(bars, both[place][0], strict=True)):
                 says(bar, f"key {key}: weight {number(weight, 3)}, {name}")
             left.set(ylim=(0, 1.02), xticks=[], ylabel="weight", yticks=[0, 0.5, 1])
-            left.set_title(name, loc="left", fontsize=11, color=color, pad=3)
+            left.set_title(name, loc="left", fontsize=11, pad=3)
             mean = [entropy(drawn(size)[place]).mean() for size in sizes]
             right.semilogx(sizes, mean, line, color=color, base=2, gid=f"entropy {name}")
             (dot,) = right.plot([d], [mean[sizes.index(d)]], "o", color=color)
@@ -217,14 +216,13 @@ def softmax_direction(attention_weights: Weights, causal_mask: Mask) -> Flipbook
                 return f"“{LEFT[row]}” → “{LEFT[column]}”: {now if same else change}"
 
             matrix(axes, after, states, rows=LEFT, columns=LEFT, tell=tell, gid=name)
-            axes.get_yticklabels()[token].set(fontweight="bold", color=PINK)
-            axes.get_xticklabels()[token].set(fontweight="bold", color=PINK)
+            axes.get_yticklabels()[token].set_fontweight("bold")
+            axes.get_xticklabels()[token].set_fontweight("bold")
             axes.text(5.0, -0.85, "sum", ha="center", va="bottom", fontsize=10)
             for row, total in enumerate(after.sum(-1)):
                 early = row < token and moved[row].any()
-                look = {"color": PINK, "fontweight": "bold"} if early else {}
                 axes.text(5.0, row, number(total), ha="center", va="center", fontsize=10)
-                axes.text(5.45, row, "◀" if early else "", va="center", fontsize=10, **look)
+                axes.text(5.45, row, "◀" if early else "", va="center", fontsize=10)
             axes.set_title(name, loc="left")
             early = [row for row in range(token) if moved[row].any()]
             said.append(
@@ -263,13 +261,16 @@ def lookup(attention: Weights) -> Flipbook:
         answer = float(numbers(attention(q, k, values))[0, 0])
         below = is_narrow(fig)
         left = fig.add_axes((0.12, 0.47, 0.76, 0.53) if below else (0.01, 0.02, 0.46, 0.96))
-        right = fig.add_axes((0.15, 0.11, 0.83, 0.27) if below else (0.58, 0.17, 0.4, 0.62))
+        right = fig.add_axes((0.18, 0.11, 0.8, 0.27) if below else (0.58, 0.17, 0.4, 0.62))
         plane(left, 8.9)
         scores = numbers(q @ k.mT)[0] / math.sqrt(5)
         for i, name in enumerate(LOOKUP):
-            line = arrow(left, keys[i], KEY, name, linestyle="--", gid=f"key-{name}")
+            line = arrow(left, keys[i], KEY, linestyle="--", gid=f"key-{name}")
+            _name(left, keys[i], name)
             says(line, f"key {name}: its score is {number(scores[i])}, its weight {weights[i]:.3f}")
-        ask = arrow(left, q[0, :2], QUERY, "q" if length else "", gid="query")
+        ask = arrow(left, q[0, :2], QUERY, gid="query")
+        if length:
+            _name(left, q[0, :2], "q")
         says(ask, f"the query: length {length:g}, {direction}°")
         shown = right.bar(stored, weights, 6, color=VALUE, alpha=0.6, gid="weights")
         for name, bar, weight in zip(LOOKUP, shown, weights, strict=True):
@@ -280,7 +281,7 @@ def lookup(attention: Weights) -> Flipbook:
         line = right.axvline(answer, color=BLUE, linestyle=":", linewidth=1.5, gid="answer")
         says(line, f"the answer, {number(answer, 1)}: where the bars would balance")
         spot = (min(max(answer, 14), 46), 1.2)
-        right.text(*spot, f"answer {number(answer, 1)}", color=BLUE, ha="center", weight="bold")
+        right.text(*spot, f"answer {number(answer, 1)}", ha="center", weight="bold")
         names = [f"{name}\n{value}" for name, (_, value) in LOOKUP.items()]
         right.set_xticks(stored, names)
         right.set(ylim=(0, 1.08), xlim=(4, 56), ylabel="weight", yticks=[0, 0.5, 1])
@@ -302,6 +303,13 @@ def lookup(attention: Weights) -> Flipbook:
         size=(9.2, 4.2),
         narrow=(3.5, 5.0),
     )
+
+
+def _name(axes: Axes, tip: Tensor, name: str) -> None:
+    """The name of an arrow, beyond its tip."""
+    x, y = (12 * part / float(tip.norm()) for part in tip.tolist())
+    look = {"ha": "center", "va": "center", "fontweight": "bold"}
+    axes.annotate(name, tip.tolist(), (x, y), textcoords="offset points", **look)
 
 
 def heads(split_heads: Callable[..., Tensor], merge_heads: Callable[..., Tensor]) -> Flipbook:

@@ -187,7 +187,7 @@ def two_heads(attention_weights: Weights, causal_mask: Mask, apply_rope: Weights
     def draw(fig: Figure, word: str) -> str:
         row, said = words.index(word), []
         narrow = is_narrow(fig)
-        axes = fig.add_axes((0.14, 0.24, 0.84, 0.6) if narrow else (0.07, 0.12, 0.91, 0.76))
+        axes = fig.add_axes((0.18, 0.24, 0.8, 0.6) if narrow else (0.07, 0.12, 0.91, 0.76))
         for side, (kind, (color, hatch)) in enumerate(pair.items()):
             head = trained_heads()[kind]
             q, k = turned(head, apply_rope)

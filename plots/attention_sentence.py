@@ -33,6 +33,7 @@ Mask = Callable[[int, int], Tensor]
 MOVED = 1e-3  # a weight that is seen
 SMALL = 0.05  # a weight that is drawn without an outline of its own
 MOST_WORDS = 12
+ROOM = 0.2  # inches that a number in a cell needs
 LONGEST, TURN = 16, 60  # letters of a label, degrees of those above
 SENTENCE = "the dog bit the man and then the dog"
 
@@ -107,6 +108,7 @@ def your_sentence(attention_weights: Weights, causal_mask: Mask, apply_rope: Wei
         mask=True,
         scale=True,
         size=(7.2, 4.4),
+        narrow=(3.5, 3.6),
         labels={"text": "sentence", "mask": "causal mask", "scale": "divide by √d"},
     )
 
@@ -135,6 +137,8 @@ def _draw_head(
     columns = names if with_words else None
     narrow = is_narrow(fig)
     look: dict[str, Any] = {"fontsize": 9, "square": not narrow, "gid": gid}
+    if box[2] * fig.get_figwidth() < ROOM * len(words):
+        look["write"] = lambda _: ""
     matrix(axes, weights, states, rows=names, columns=columns, tell=tell, **look)
     axes.tick_params(axis="x", rotation=TURN)
     for label in axes.get_xticklabels():

@@ -277,7 +277,7 @@ def _boxes(
 ) -> None:
     """A row of named boxes at height `y`, and what each of them says."""
     narrow = is_narrow(axes.figure)
-    look = {"ha": "center", "va": "center", "color": color, "fontsize": 9.5 if narrow else 11}
+    look = {"ha": "center", "va": "center", "fontsize": 9.5 if narrow else 11}
     for head in range(count):
         box = {"boxstyle": "round,pad=0.25", "facecolor": "none", "edgecolor": color}
         x = _place(head, count, width or count)

@@ -89,8 +89,7 @@ def _verdict(fig: Figure, at: Layout, call: Call, verdict: str, heading: Any) ->
     """Whether the new rows are those of the other way: below the matrix, or beside the title."""
     new = call.end - call.start
     line = f"new row{'s' * (new > 1)}: {verdict}"
-    color = INK if verdict == "the same" else PINK
-    look = {"va": "top", "fontsize": at.font + 0.5, "weight": "bold", "color": color}
+    look = {"va": "top", "fontsize": at.font + 0.5, "weight": "bold"}
     x, y = at.left, at.top - N * at.cell[1] - 0.13
     if not at.has_words:
         box = heading.get_window_extent()
@@ -103,7 +102,7 @@ def _columns(axes: Axes, call: Call, name: str, at: Layout) -> None:
     columns = [(*part, float(x)) for x, part in enumerate(PARTS)]
     for part, letter, color, x in [*columns, (*OUTPUTS, WIDTH - 1)]:
         look = {"ha": "center", "va": "bottom", "fontsize": at.font}
-        axes.text(x + 0.5, -0.15, letter, color=color, **look)
+        axes.text(x + 0.5, -0.15, letter, **look)
         cells = Cells(axes)
         for p in range(call.end):
             if p in call.computed.get(part, ()):
@@ -134,7 +133,7 @@ def _matrix(axes: Axes, call: Call, name: str, at: Layout) -> None:
             if formed and not hidden and r >= first:  # a row without an output has no weights
                 look["facecolor"] = shade([weight], 1.0, BLUE if state == NEW else GREY)[0]
                 what = f"weight {number(weight)}, {LABELS[state]}"
-                _write(axes, r, c, weight, state, name, at)
+                _write(axes, r, c, weight, name, at)
             gid = f"{name}-{state}-masked" if masked else f"{name}-{state}"
             cells.add(gid, MATRIX + c, r, f"“{WORDS[r]}” → “{WORDS[c]}”: {what}", look)
             crosses += [(MATRIX + c + 0.5, r + 0.5)] * masked
@@ -144,12 +143,11 @@ def _matrix(axes: Axes, call: Call, name: str, at: Layout) -> None:
         axes.plot(*zip(*crosses, strict=True), "x", gid=f"{name}-dots", **look)
 
 
-def _write(axes: Axes, r: int, c: int, weight: float, state: str, name: str, at: Layout) -> None:
-    """A weight as the number in its cell; what is computed again a little paler."""
+def _write(axes: Axes, r: int, c: int, weight: float, name: str, at: Layout) -> None:
+    """A weight as the number in its cell."""
     shown = number(weight).removeprefix("0") if weight < 0.995 else "1"
     look = {"ha": "center", "va": "center", "fontsize": at.font, "color": INK, "zorder": 3}
-    pale = 1.0 if state == NEW else 0.8
-    axes.text(MATRIX + c + 0.5, r + 0.53, shown, gid=f"{name}-{r}-{c}", alpha=pale, **look)
+    axes.text(MATRIX + c + 0.5, r + 0.53, shown, gid=f"{name}-{r}-{c}", **look)
 
 
 class Cells:
