@@ -161,7 +161,7 @@ def _bytes(axes: Axes, row: list[int], chosen: int, low: list[int], high: list[i
         lower = -0.25 * (place % 2) if narrow else 0.0
         text = axes.text(
             where[place], lower, f"{byte:02x}", ha="center", va="center", family="monospace",
-            fontsize=9, color=color, fontweight="bold" if place == chosen else "normal",
+            fontsize=9, fontweight="bold" if place == chosen else "normal",
         )  # fmt: skip
         parts = {0: "scale, low byte", 1: "scale, high byte", 2: "minimum, low byte"}
         parts[3] = "minimum, high byte"
