@@ -220,7 +220,7 @@ def outlier(dequantize_q4_1: Dequantize) -> Flipbook:
         axes.set(xlim=(-0.7, 31.7), ylim=(-3, 3), xlabel="weight in the block")
         axes.annotate(
             f"{number(true[one], 1)} ↑" if true[one] > 3 else number(true[one], 1),
-            (one, min(2.55, true[one])), ha="center", color=BLUE,
+            (one, min(2.55, true[one])), ha="center",
         )  # fmt: skip
         axes.legend(ncols=2, loc="lower right", bbox_to_anchor=(1, 0.98), fontsize=10)
         errors = [stored(times)[3] for times in TIMES]
