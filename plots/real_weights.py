@@ -161,7 +161,7 @@ def _bytes(axes: Axes, row: list[int], chosen: int, low: list[int], high: list[i
         lower = -0.25 * (place % 2) if narrow else 0.0
         text = axes.text(
             where[place], lower, f"{byte:02x}", ha="center", va="center", family="monospace",
-            fontsize=9, color=color, fontweight="bold" if place == chosen else "normal",
+            fontsize=9, fontweight="bold" if place == chosen else "normal",
         )  # fmt: skip
         parts = {0: "scale, low byte", 1: "scale, high byte", 2: "minimum, low byte"}
         parts[3] = "minimum, high byte"
@@ -220,7 +220,7 @@ def outlier(dequantize_q4_1: Dequantize) -> Flipbook:
         axes.set(xlim=(-0.7, 31.7), ylim=(-3, 3), xlabel="weight in the block")
         axes.annotate(
             f"{number(true[one], 1)} ↑" if true[one] > 3 else number(true[one], 1),
-            (one, min(2.55, true[one])), ha="center", color=BLUE,
+            (one, min(2.55, true[one])), ha="center",
         )  # fmt: skip
         axes.legend(ncols=2, loc="lower right", bbox_to_anchor=(1, 0.98), fontsize=10)
         errors = [stored(times)[3] for times in TIMES]

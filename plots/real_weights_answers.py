@@ -82,7 +82,8 @@ def same_answers(model: nn.Module | None, tokenizer: Any) -> Flipbook:
             (BLUE, "-", 0.6 * share) if same else (ORANGE, "--", 0.0)
             for share, same in zip(shown.shares, shown.same, strict=True)
         ]
-        flow(page, [text_of(token) for token in shown.tokens], looks, inches, hovers=hovers)
+        tokens = [text_of(token) for token in shown.tokens]
+        flow(page, tokens, looks, inches, wrapped=False, hovers=hovers)
         total = sum(len(one.tokens) for one in given)
         agreed = sum(sum(one.same) for one in given)
         doubt = min(shown.shares)

@@ -134,7 +134,7 @@ def _lines(
         says(line, f"{name} → {place}: {'its shape' if fits else 'NOT a place of its shape'}")
         if at is None:
             cut = "…" if narrow else textwrap.shorten(place.replace(".", " "), 16, placeholder="…")
-            axes.text(tip[0], y, f"→{cut.replace(' ', '.')}", color=ORANGE, **mono)
+            axes.text(tip[0], y, f"→{cut.replace(' ', '.')}", **mono)
         axes.plot([begin], [y], "o", color=color, markersize=5)
     for y, name in enumerate(right):
         state = _state(name, mine, filled)
@@ -143,7 +143,7 @@ def _lines(
         axes.plot([end], [y], "s", markerfacecolor=color if state == FILLED else "none", **look)
         shown = name.removesuffix(".weight")
         shown = shown.split(".", 2)[-1] if narrow and shown.startswith("layers") else shown
-        text = axes.text(end + 0.025, y, shown, color=INK if state != EMPTY else ORANGE, **mono)
+        text = axes.text(end + 0.025, y, shown, **mono)
         says(text, f"{name}, {_shape(mine[name])}: {state}")
     axes.set(xlim=(0, 1), ylim=(max(len(left), len(right)) - 0.5, -1.5))
     title = {"fontsize": 10, "va": "center"}

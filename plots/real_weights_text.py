@@ -14,7 +14,7 @@ from plots.measures.real_weights import opened, template_of
 from plots.measures.real_weights_answers import END, next_tokens
 from plots.page import says
 from plots.real_weights_live import waiting
-from plots.style import BLUE, GREY, INK, ORANGE, is_narrow, number
+from plots.style import BLUE, GREY, ORANGE, is_narrow, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -183,7 +183,7 @@ def next_token(chat_prompt: Callable[..., str], model: Any, tokenizer: Any) -> F
         narrow, (width, height) = is_narrow(fig), fig.get_size_inches()
         page = fig.add_axes((0.05 / width, 0, 1 - 0.1 / width, 1 - 0.05 / height))
         looks = [
-            (INK if place == token - 1 else BLUE, "-", 0.6 * steps[place][1][0])
+            (ORANGE if place == token - 1 else BLUE, "-", 0.6 * steps[place][1][0])
             for place in range(len(steps))
         ]
         hovers = [f"“{_shown(t)}”: {number(steps[i][1][0])}" for i, t in enumerate(written)]
