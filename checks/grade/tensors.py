@@ -153,6 +153,8 @@ class Tensors:
             facts["param"] = True
         if tensor.requires_grad:
             facts["grad"] = True
+            if tensor.grad_fn is not None:
+                facts["inner"] = True
             if tensor.grad_fn is not None and number in new:
                 facts["of"] = sorted(self._sources(tensor) - {number})
         return facts
@@ -232,6 +234,9 @@ class Tensors:
         tensor = self._known[number].tensor
         if tensor is not None and "odd" not in facts:
             new = tensor_from(facts, numbers)
+            if facts.get("inner") and not tensor.requires_grad and tensor.is_floating_point():
+                with torch.enable_grad():  # it was written into, and is no leaf any more
+                    tensor.add_(torch.zeros((), dtype=tensor.dtype, requires_grad=True))
             same = (tensor.shape, tensor.dtype) == (new.shape, new.dtype)
             if same and not new.is_meta and not tensor.is_meta:
                 _write(tensor, new)
@@ -280,7 +285,7 @@ def _look(tensor: Tensor) -> tuple:
     if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_nested:
         return (tensor.layout, tensor.shape)
     facts = tensor.dtype, tensor.shape, tensor.stride(), tensor.requires_grad
-    return *facts, tensor.is_meta
+    return *facts, tensor.is_meta, tensor.is_leaf
 
 
 def _numbers(tensor: Tensor) -> bytes:

@@ -129,7 +129,8 @@ def tensor_from(facts: dict[str, Any], blob: memoryview) -> Tensor:
         raise Broken("a tensor whose numbers do not fit its shape")
     if not count:
         return torch.empty(shape, dtype=dtype)
-    flat = torch.frombuffer(bytearray(blob), dtype=dtype).reshape(shape)
+    # A clone, since a view of something else may not be changed in place everywhere.
+    flat = torch.frombuffer(bytearray(blob), dtype=dtype).reshape(shape).clone()
     stride = facts.get("stride")
     if not stride:
         return flat
