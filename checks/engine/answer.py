@@ -27,12 +27,16 @@ _PLAIN = (Tensor, bool, int, float, complex, str, bytes, type(None), list, tuple
 
 
 class Crash(Exception):
-    """An exception inside the answer, with the learner's own line and the shapes found there."""
+    """An exception inside the answer, with the learner's own line and the shapes found there.
+
+    raised: the answer says so itself, in words of its own, by a `raise` or an `assert`.
+    """
 
     def __init__(self, original: BaseException, home: str = "") -> None:
         super().__init__(str(original))
         self.original = original
         self.line, self.number, self.shapes = _own_line(original, home)
+        self.raised = _is_raised(original)
 
 
 class Wrong(Exception):
@@ -214,6 +218,18 @@ def _own_line(error: BaseException, home: str) -> tuple[str, int, str]:
     return line, number, shapes
 
 
+def _is_raised(error: BaseException) -> bool:
+    """Tell whether the innermost line is a `raise` or an `assert`, and none of a library's."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return False
+    file = trace.tb_frame.f_code.co_filename
+    says = linecache.getline(file, trace.tb_lineno, trace.tb_frame.f_globals).strip()
+    return says.startswith(("raise ", "assert ")) and not _is_library(file)
+
+
 def _home(target: Any) -> str:
     """The file, or the cell, in which a function, a method or a module's `forward` is written."""
     called = type(target).forward if isinstance(target, Module) else target
@@ -232,6 +248,10 @@ def _is_stub(crash: Crash) -> bool:
 def _is_own(filename: str) -> bool:
     if filename.startswith("<frozen"):
         return False
-    path = os.path.realpath(filename)
-    folders = (*map(str, _OURS), *_LIBRARIES)
-    return not any(Path(path).is_relative_to(folder) for folder in folders)
+    path = Path(os.path.realpath(filename))
+    return not any(map(path.is_relative_to, _OURS)) and not _is_library(filename)
+
+
+def _is_library(filename: str) -> bool:
+    path = Path(os.path.realpath(filename))
+    return any(map(path.is_relative_to, _LIBRARIES))
