@@ -202,6 +202,11 @@ def masked(x: Tensor, mask: Tensor | None = None) -> Tensor:
     #  It is as wide as it is high.
     #! needs_a_mask: …; mask = mask.bool()
     #  It stops without a mask.
+    #! refuses:
+    #| …
+    #| if mask is not None:
+    #|     raise ValueError("no mask is wanted")
+    #  It refuses a mask.
     #! one_dimension: …; mask = mask if mask is None else mask.reshape(-1)
     #  It lays the mask flat.
     if mask is not None:
@@ -234,6 +239,12 @@ def needs_a_mask_in_other_words(x: Tensor, mask: Tensor | None = None) -> Tensor
     return x * mask.to(x.dtype)
 
 
+def refuses_in_other_words(x: Tensor, mask: Tensor | None = None) -> Tensor:
+    if mask is not None:
+        raise ValueError(f"a mask {tuple(mask.shape)}, and none is wanted")
+    return x * 1
+
+
 def float32_rounded_on_the_way(x: Tensor, mask: Tensor | None = None) -> Tensor:
     third = (x.float() * 3).to(x.dtype).float() / 3
     return third if mask is None else third * mask
@@ -244,6 +255,7 @@ def float32_rounded_on_the_way(x: Tensor, mask: Tensor | None = None) -> Tensor:
     [
         (square_in_other_words, "square"),
         (needs_a_mask_in_other_words, "needs_a_mask"),
+        (refuses_in_other_words, "refuses"),
         (float32_rounded_on_the_way, "float32"),
     ],
 )

@@ -20,6 +20,7 @@ _PLAIN = (Tensor, bool, int, float, complex, str, bytes, type(None), list, tuple
 class Crash(Exception):
     """An exception inside the answer, with the learner's own line and the shapes found there.
 
+    raised: the answer says so itself, in words of its own, by a `raise` or an `assert`.
     One that happened in another process brings what was found there along, as `found`.
     """
 
@@ -27,7 +28,7 @@ class Crash(Exception):
         super().__init__(str(original))
         self.original = original
         found: Found = getattr(original, "found", None) or own_line(original, home)
-        self.line, self.number, self.shapes, self.owner = found
+        self.line, self.number, self.shapes, self.owner, self.raised = found
 
 
 class Wrong(Exception):

@@ -75,7 +75,7 @@ class Outcome:
         """Tell whether two outcomes have the same values, whatever their dtypes and shapes are."""
         if self.crash or other.crash or self.complaint or other.complaint:
             return False
-        return agree(loosened(self.value), loosened(other.value)) and not any(
+        return _agree_loosely(self.value, other.value) and not any(
             differing(self, other, loosely=True)
         )
 
@@ -92,7 +92,10 @@ class Outcome:
         """Tell whether the wrong numbers are so many that nobody gets them by chance."""
         if inexact or self.complaint:
             return False
-        return _are_many(call.result for call, _ in differing(self, right))
+        if any(call.result is not None for call in self.seen.calls):
+            return _are_many(call.result for call, _ in differing(self, right))
+        # What a generator yields, or an object keeps, is in the value only.
+        return not self.crash and not agree(self.value, right.value) and _are_many([self.value])
 
 
 @dataclass(frozen=True)
@@ -169,14 +172,23 @@ def differing(
     stopped = mine.crash or right.crash
     if len(mine.seen.calls) != len(right.seen.calls) and not stopped:
         return
-    change = loosened if loosely else lambda value: value
+    same = _agree_loosely if loosely else agree
     for a, b in zip(mine.seen.calls, right.seen.calls, strict=False):
         if stopped and a.result is None:
             return
-        if b.result is None or b.aside or agree(change(a.result), change(b.result)):
+        if b.result is None or b.aside or same(a.result, b.result):
             continue
         if not rounded or not _agree_rounded(a.result, b.result, [a]):
             yield a, b
+
+
+def _agree_loosely(got: Any, other: Any) -> bool:
+    """Tell whether two results are the same but for dtypes, shapes and kinds of container."""
+    if type(got) in (list, tuple) and type(other) in (list, tuple) and len(got) == len(other):
+        return all(map(_agree_loosely, got, other))
+    one, two = loosened(got), loosened(other)
+    half = got.dtype if isinstance(got, Tensor) and got.dtype in HALF else None
+    return agree(one, two) or (half is not None and agree(_narrow(one, half), _narrow(two, half)))
 
 
 def _agree_rounded(got: Any, other: Any, calls: Iterable[Call]) -> bool:
@@ -202,8 +214,13 @@ def _both_of_none(one: BaseException, other: BaseException) -> bool:
 
 
 def _trouble(crash: Crash) -> Any:
-    """What a crash is about: a None, two sizes that clash and where, or what it says."""
+    """What a crash is about: a None, two sizes that clash and where, or what it says.
+
+    What the answer says by a `raise` of its own it says in its own words.
+    """
     says = str(crash)
+    if crash.raised:
+        return type(crash.original)
     if "'NoneType'" in says:
         return None
     if sizes := CLASH.search(says):

@@ -18,14 +18,15 @@ _LIBRARIES = tuple(
 )
 _OURS = tuple(Path(__file__).resolve().parents[2] / name for name in ("checks", "assets"))
 
-Found = tuple[str, int, str, str]
+Found = tuple[str, int, str, str, bool]
 
 
 def own_line(error: BaseException, home: str) -> Found:
     """Find the deepest line that the learner wrote, and the shapes of the tensors named in it.
 
     home: the file of the answer. A line in it comes before one in a piece of another lab.
-    → the line, its number, the shapes, and the class whose method the error was raised in.
+    → the line, its number, the shapes, the class whose method the error was raised in, and whether
+    the answer says so itself, in words of its own, by a `raise` or an `assert`.
     """
     own, trace, at_home, last = None, error.__traceback__, False, None
     while trace is not None:
@@ -35,8 +36,9 @@ def own_line(error: BaseException, home: str) -> Found:
             own, at_home = trace, at_home or file == home
         trace = trace.tb_next
     owner = type(last.f_locals["self"]).__name__ if last and "self" in last.f_locals else ""
+    raised = _is_raised(error)
     if own is None:
-        return "", 0, "", owner
+        return "", 0, "", owner, raised
     frame, number = own.tb_frame, own.tb_lineno
     line = linecache.getline(frame.f_code.co_filename, number, frame.f_globals).strip()
     tensors = {
@@ -45,7 +47,19 @@ def own_line(error: BaseException, home: str) -> Found:
         if isinstance(value, Tensor) and (name in line or not line)
     }
     shapes = ", ".join(f"{name} {tuple(value.shape)}" for name, value in tensors.items())
-    return line, number, shapes, owner
+    return line, number, shapes, owner, raised
+
+
+def _is_raised(error: BaseException) -> bool:
+    """Tell whether the innermost line is a `raise` or an `assert`, and none of a library's."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return False
+    file = trace.tb_frame.f_code.co_filename
+    says = linecache.getline(file, trace.tb_lineno, trace.tb_frame.f_globals).strip()
+    return says.startswith(("raise ", "assert ")) and not _is_library(file)
 
 
 def home_of(target: Any) -> str:
@@ -60,6 +74,10 @@ def home_of(target: Any) -> str:
 def _is_own(filename: str) -> bool:
     if filename.startswith("<frozen"):
         return False
-    path = os.path.realpath(filename)
-    folders = (*map(str, _OURS), *_LIBRARIES)
-    return not any(Path(path).is_relative_to(folder) for folder in folders)
+    path = Path(os.path.realpath(filename))
+    return not any(map(path.is_relative_to, _OURS)) and not _is_library(filename)
+
+
+def _is_library(filename: str) -> bool:
+    path = Path(os.path.realpath(filename))
+    return any(map(path.is_relative_to, _LIBRARIES))

@@ -27,8 +27,8 @@ class Errors:
 
     def encode(self, error: BaseException, home: str = "") -> dict[str, Any]:
         """Describe an exception."""
-        line, number, shapes, owner = own_line(error, home)
-        found = [line[:LONGEST], number, shapes[:LONGEST], owner[:100]]
+        line, number, shapes, owner, raised = own_line(error, home)
+        found = [line[:LONGEST], number, shapes[:LONGEST], owner[:100], raised]
         if (origin := getattr(error, "origin", None)) is not None:
             return {"origin": origin, "found": found}
         self._sent.append(error)
@@ -54,8 +54,9 @@ class Errors:
             error = self._sent[origin]
         else:
             raise Broken("an exception that nobody sent")
-        line, number, shapes, owner = said["found"]
-        error.found = str(line), int(number), str(shapes), str(owner)  # type: ignore[attr-defined]
+        line, number, shapes, owner, raised = said["found"]
+        found = str(line), int(number), str(shapes), str(owner), bool(raised)
+        error.found = found  # type: ignore[attr-defined]
         return error
 
 
