@@ -231,7 +231,7 @@ class Peer:
                     self._watched[message["on"]] = call, containers, self.values.shallow(containers)
 
     def _on_gradients(self, message: dict[str, Any], value: Any, answer: dict[str, Any]) -> Any:
-        sources = [self.tensors.find(number) for number in message["sources"]]
+        sources = [self.tensors.source(number) for number in message["sources"]]
         return gradients_of(self.tensors.find(message["of"]), sources, value)
 
     def _on_forget(self, message: dict[str, Any], value: Any, answer: dict[str, Any]) -> None:
@@ -269,7 +269,7 @@ class Peer:
             if device := self._device():
                 message["device"] = device
             self._rules.before_sending(message)
-        self.tensors.held.clear()
+        self.tensors.sent()
         self._wire.send(message, blobs)
 
     def _receive(self) -> tuple[dict[str, Any], Any]:
@@ -292,6 +292,7 @@ class Peer:
                     )
                 finally:
                     self.values.containers = None
+                    self.tensors.received()
         except Broken:
             raise
         except Exception as error:

@@ -8,6 +8,7 @@ would be in one process. Gradients flow across: see `Remote`.
 
 import contextlib
 import weakref
+from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 from checks.grade.wire import LARGEST, Broken, TooLarge, content, layout, tensor_from
 
 MOST = 20_000  # tensors that may be known at a time
+RECENT = 16  # tensors that are kept for a while after they came
 
 
 class Remote(torch.autograd.Function):
@@ -47,6 +49,9 @@ class Known:
         self._weak = None if keep else weakref.ref(tensor)
         self.numbers, self.gradient = b"", None  # type: bytes, int | None
         self.facts: dict[str, Any] = {}
+        # Of a tensor that was computed on the other side: where its gradients arrive, even after it
+        # was changed in place.
+        self.edge: Any = None
         self.look: tuple = ()  # what the facts were made of, which is quicker to compare
 
     @property
@@ -64,7 +69,9 @@ class Tensors:
         self._numbers: dict[int, int] = {}  # id of a tensor → its number
         self._new: list[int] = []
         self._spoken: set[int] = set()  # of in the next message: the other side may have lost them
-        self.held: list[Tensor] = []  # until the next message: what happens to them is told in it
+        self._held: list[Tensor] = []  # until the message that speaks of them is read or sent
+        # Nobody may hold what was just asked for, as in `cache.keys[:, :, cache.length] = k`.
+        self._recent: deque[Tensor] = deque(maxlen=RECENT)
         self.ask: Any = None  # (number, sources, gradient) → gradients; the peer's
 
     def forget(self) -> None:
@@ -73,7 +80,17 @@ class Tensors:
         self._numbers.clear()
         self._new.clear()
         self._spoken.clear()
-        self.held.clear()
+        self._held.clear()
+        self._recent.clear()
+
+    def sent(self) -> None:
+        """A message is on its way: the other side holds what it needs."""
+        self._held.clear()
+
+    def received(self) -> None:
+        """A message was read: who asked for it holds what they need, but perhaps not at once."""
+        self._recent.extend(self._held)
+        self._held.clear()
 
     def number_of(self, tensor: Tensor, *, kept: bool = False) -> int:
         """The number of a tensor, which goes with the next message, unless it is kept there."""
@@ -96,6 +113,11 @@ class Tensors:
         if tensor is None:
             raise Broken("a tensor that nobody knows")
         return tensor
+
+    def source(self, number: Any) -> Any:
+        """The tensor of this number, or the place in the graph where it came in."""
+        tensor = self.find(number)
+        return tensor if self._known[number].edge is None else self._known[number].edge
 
     def all(self) -> Iterable[tuple[int, Tensor]]:
         """Number and tensor of all that are still there."""
@@ -228,6 +250,8 @@ class Tensors:
             elif wants:
                 tensor.requires_grad_()
         self._enter(number, tensor)
+        if tensor.grad_fn is not None:
+            self._known[number].edge = torch.autograd.graph.get_gradient_edge(tensor)
         self._note(number, facts, numbers)
 
     def _change(self, number: int, facts: dict[str, Any], numbers: memoryview) -> None:
@@ -250,7 +274,7 @@ class Tensors:
     def _enter(self, number: int, tensor: Tensor) -> None:
         keep = tensor.requires_grad or isinstance(tensor, nn.Parameter)
         self._known[number] = Known(tensor, keep)
-        self.held.append(tensor)
+        self._held.append(tensor)
         self._numbers[id(tensor)] = number
 
     def _note(self, number: int, facts: dict[str, Any], numbers: memoryview) -> None:
@@ -268,7 +292,7 @@ class Tensors:
             raise TooLarge(f"more than {MOST:,} tensors")
 
 
-def gradients_of(result: Tensor, sources: list[Tensor], gradient: Tensor) -> list[Tensor | None]:
+def gradients_of(result: Tensor, sources: list[Any], gradient: Tensor) -> list[Tensor | None]:
     """The gradients of what was computed here, for the other side."""
     with torch.enable_grad():
         return list(
