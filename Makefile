@@ -26,7 +26,7 @@ NO_AMX_FLAGS = -mno-amx-tile -mno-amx-int8 -mno-amx-bf16
 NO_AMX = $(if $(shell grep -m1 -o amx_tile /proc/cpuinfo 2>/dev/null),CFLAGS="$(NO_AMX_FLAGS)" CXXFLAGS="$(NO_AMX_FLAGS)")
 ROOT_USER = $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: lab test test-colab environments grade labs fingerprints mutants named seeds check-labs publish bench-pictures bench-checks bench-training bench-decode lint clean
+.PHONY: lab test test-colab environments grade labs fingerprints mutants named seeds verdicts check-labs publish bench-pictures bench-checks bench-training bench-decode bench-class lint clean
 .DEFAULT_GOAL = lab
 
 lab: $(LEARNER)  ## open the labs in JupyterLab
@@ -58,6 +58,9 @@ named: $(TESTER)  ## which share of the wrong answers from elsewhere is named tr
 seeds: $(TESTER)  ## is a right answer right at every seed? make seeds ARGS="50 03_rope"
 	$(ONE_THREAD) $(BIN) -m tools.seeds $(ARGS)
 
+verdicts: $(TESTER)  ## are the class grader's verdicts nbval's, for all known answers? make verdicts ARGS="-k 3.5"; an hour
+	LLAMA_LAB_ALL_VERDICTS=1 $(ONE_THREAD) $(BIN) -m pytest -n $(JOBS) --dist load tests/test_grade_verdicts.py $(ARGS)
+
 check-labs: $(TESTER)  ## is everything that `make labs` writes up to date?
 	$(BIN) -m tools.build --check
 
@@ -70,11 +73,14 @@ bench-pictures: $(TESTER)  ## milliseconds from a slider's move to the repainted
 bench-checks: $(TESTER)  ## seconds that each check takes, scaled by a fixed piece of work
 	$(ONE_THREAD) $(BIN) -m tools.bench_checks $(ARGS)
 
-bench-training: $(TESTER)  ## held-out loss of lab 09's Llama after 60 s beside nanoGPT's CPU recipe; 20 minutes
+bench-training: $(TESTER)  ## held-out loss of lab 09's Llama after 30, 60 and 180 s beside nanoGPT's CPU recipe; half an hour
 	$(BIN) -m tools.bench_training $(ARGS)
 
 bench-decode: $(DECODER)  ## tokens per second beside transformers and llama.cpp on one file; 10 minutes
 	$(DECODE) -m tools.bench_decode $(ARGS)
+
+bench-class: $(TESTER)  ## submissions an hour of the class grader, sandbox on, beside nbval; 15 minutes
+	$(BIN) -m tools.bench_class $(ARGS)
 
 lint: $(TESTER)
 	$(BIN) -m ruff format --check .

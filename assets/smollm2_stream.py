@@ -13,9 +13,9 @@ FILE = Path(__file__).with_name("smollm2_stream.npz")
 
 
 def stream() -> tuple[list[str], np.ndarray, np.ndarray]:
-    """The words; the size of each one's vector before sub-layer 0, 1, … and after the last, (61, T);
+    """The words, the sizes of their vectors, and the sizes of what is added to them.
 
-    and the size of what each sub-layer adds to it, (60, T).
+    The vectors' before sub-layer 0, 1, … and after the last: (61, T); what each adds: (60, T).
     """
     kept = np.load(FILE)
     return [str(word) for word in kept["words"]], kept["sizes"], kept["added"]

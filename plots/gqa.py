@@ -13,8 +13,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from plots.flipbook import Flipbook, explore
-from plots.measures.gqa import bandwidth, decode_step, intensity, uptraining
-from plots.style import GREEN, GREY, INK, KEY, ORANGE, QUERY, VALUE, number
+from plots.measures.gqa import bandwidth, decode_step, intensity
+from plots.page import says
+from plots.style import GREEN, GREY, INK, KEY, ORANGE, QUERY, VALUE, is_narrow, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,7 +29,6 @@ __all__ = [
     "memory",
     "moves",
     "pooled",
-    "uptraining",
 ]
 
 Function = Callable[..., Tensor]
@@ -49,21 +49,34 @@ def fan(repeat_kv: Function) -> Flipbook:
 
     def draw(fig: Figure, kv_heads: int) -> str:
         reads = _heads_read(repeat_kv, HEADS, kv_heads)
-        axes = fig.add_axes((0.15, 0.02, 0.84, 0.96))
+        narrow = is_narrow(fig)
+        axes = fig.add_axes((0.01, 0.02, 0.98, 0.86) if narrow else (0.12, 0.02, 0.87, 0.96))
         lines = list(enumerate(reads[:HEADS]))
         _fan(axes, HEADS, kv_heads, lines, gid="fan")
-        _boxes(axes, HEADS, 1.0, "q", QUERY)
-        _boxes(axes, kv_heads, 0.0, "k", KEY, HEADS)
-        _boxes(axes, kv_heads, -0.17, "v", VALUE, HEADS)
-        axes.text(-0.75, 1.0, "query\nheads", ha="right", va="center")
-        axes.text(-0.75, -0.085, "key/value\nheads", ha="right", va="center")
+        asks = [f"query head {h} reads kv head {read}" for h, read in lines]
+        readers = [[h for h, read in lines if read == j] for j in range(kv_heads)]
+        told = [f"kv head {j} is read by {_listed(hs, 'q')}" for j, hs in enumerate(readers)]
+        _boxes(axes, HEADS, 1.0, "q", QUERY, tell=asks)
+        _boxes(axes, kv_heads, 0.0, "k", KEY, HEADS, tell=told)
+        _boxes(axes, kv_heads, -0.17, "v", VALUE, HEADS, tell=told)
+        if narrow:
+            fig.text(0.5, 0.99, "query heads q, key/value heads k, v", ha="center", va="top")
+        else:
+            axes.text(-0.75, 1.0, "query\nheads", ha="right", va="center")
+            axes.text(-0.75, -0.085, "key/value\nheads", ha="right", va="center")
         axes.set(xlim=(-0.7, HEADS - 0.3), ylim=(-0.32, 1.15))
         axes.axis("off")
         name = NAMES.get(kv_heads, f"groups of {HEADS // kv_heads}")
         return f"{HEADS} query heads, {_kv(kv_heads)}: {name}. {_reading(reads, kv_heads)}"
 
     return explore(
-        draw, kv_heads=[8, 4, 2, 1], start={"kv_heads": 4}, play="kv_heads", size=(7.2, 2.9)
+        draw,
+        kv_heads=[8, 4, 2, 1],
+        start={"kv_heads": 4},
+        play="kv_heads",
+        labels={"kv_heads": "kv heads"},
+        size=(8.4, 3.2),
+        narrow=(3.5, 2.7),
     )
 
 
@@ -73,11 +86,17 @@ def memory(repeat_kv: Function, kv_cache_bytes: Callable[..., int]) -> Flipbook:
     def draw(fig: Figure, model: str, kv_heads: int) -> str:
         heads, layers = LLAMA[model]
         reads = _heads_read(repeat_kv, heads, kv_heads)
-        left, right = fig.add_axes((0.01, 0.03, 0.47, 0.85)), fig.add_axes((0.6, 0.2, 0.33, 0.68))
+        places = (0.01, 0.03, 0.47, 0.85), (0.6, 0.18, 0.33, 0.7)
+        if is_narrow(fig):
+            places = (0.02, 0.61, 0.96, 0.33), (0.25, 0.11, 0.66, 0.41)
+        left, right = (fig.add_axes(place) for place in places)
         _fan(left, heads, kv_heads, list(enumerate(reads[:heads])), gid="fan", linewidth=0.9)
         left.plot(range(heads), [1] * heads, "s", color=QUERY, markersize=3)
         spots = [_place(j, kv_heads, heads) for j in range(kv_heads)]
-        left.plot(spots, [0] * kv_heads, "s", color=KEY, markersize=4)
+        for j, spot in enumerate(spots):
+            (square,) = left.plot([spot], [0], "s", color=KEY, markersize=5)
+            readers = [h for h, read in enumerate(reads[:heads]) if read == j]
+            says(square, f"kv head {j} is read by {_listed(readers, 'q')}")
         left.set(
             xlim=(-1, heads), ylim=(-0.08, 1.08), title=f"{heads} query heads, {_kv(kv_heads)}"
         )
@@ -88,11 +107,13 @@ def memory(repeat_kv: Function, kv_cache_bytes: Callable[..., int]) -> Flipbook:
         for place, (choice, size) in enumerate(zip(choices, sizes, strict=True)):
             (bar,) = right.barh([place], [size], 0.7, color=ORANGE, edgecolor=ORANGE)
             bar.set(alpha=0.75 if choice == kv_heads else 0.2, gid=f"cache-{choice}")
+            says(bar, f"{_kv(choice)}: {size:.3g} GiB for 8,192 tokens")
             bold = "bold" if choice == kv_heads else "normal"
-            right.text(size, place, f" {size:.3g}", va="center", fontsize=9, fontweight=bold)
+            beside = size + 0.02 * sizes[0]
+            right.text(beside, place, f"{size:.3g}", va="center", fontsize=10, fontweight=bold)
         right.set_yticks(range(len(choices)), [_label(choice, heads) for choice in choices])
         right.invert_yaxis()
-        right.set(xlabel="GiB of cache for 8,192 tokens", title=model, xlim=(0, 1.1 * sizes[0]))
+        right.set(xlabel="GiB of cache for 8,192 tokens", title=model, xlim=(0, 1.15 * sizes[0]))
         here = kv_cache_bytes(layers, kv_heads, HEAD_DIM, 1) / 1024
         full = kv_cache_bytes(layers, heads, HEAD_DIM, 1) / 1024
         said = f"{model} with {_kv(kv_heads)} keeps {here:,.0f} KiB for each token"
@@ -107,7 +128,8 @@ def memory(repeat_kv: Function, kv_cache_bytes: Callable[..., int]) -> Flipbook:
         kv_heads=[32, 16, 8, 4, 2, 1],
         start={"kv_heads": 8},
         labels={"kv_heads": "kv heads"},
-        size=(7.2, 3.2),
+        size=(8.4, 3.8),
+        narrow=(3.5, 4.8),
     )
 
 
@@ -132,8 +154,9 @@ def moves(grouped_query_attention: Function) -> Flipbook:
             axes = fig.add_subplot(1, 2, place + 1)
             lines = [(out, source) for source, outs in enumerate(outputs) for out in outs]
             _fan(axes, HEADS, len(outputs), lines, gid=letter, color=color)
+            said = [f"{letter}{i} moves {_listed(outs)}" for i, outs in enumerate(outputs)]
             _boxes(axes, HEADS, 1.0, "o", INK)
-            _boxes(axes, len(outputs), 0.0, letter, color, HEADS)
+            _boxes(axes, len(outputs), 0.0, letter, color, HEADS, tell=said)
             axes.set(xlim=(-0.6, HEADS - 0.4), ylim=(-0.15, 1.15), title=f"{name} → outputs")
             axes.axis("off")
         own = all(outs == [head] for head, outs in enumerate(by_query))
@@ -144,7 +167,12 @@ def moves(grouped_query_attention: Function) -> Flipbook:
         )
 
     return explore(
-        draw, kv_heads=[8, 4, 2, 1], start={"kv_heads": 2}, play="kv_heads", size=(7.2, 2.7)
+        draw,
+        kv_heads=[8, 4, 2, 1],
+        start={"kv_heads": 2},
+        play="kv_heads",
+        labels={"kv_heads": "kv heads"},
+        size=(7.2, 2.8),
     )
 
 
@@ -175,15 +203,21 @@ def pooled(mean_pool_heads: Function, heads: int = 16, head_dim: int = 8) -> Fli
         return [float((out - full).norm() / full.norm()) for out in found]
 
     def draw(fig: Figure, alike: int) -> str:
-        axes = fig.add_axes((0.11, 0.18, 0.6, 0.76))
-        at = {}
+        narrow, at = is_narrow(fig), {}
+        axes = fig.add_axes((0.19, 0.13, 0.77, 0.55) if narrow else (0.08, 0.15, 0.64, 0.81))
         for name, (color, look, pool) in ways.items():
             at[name] = errors(pool, alike / 100)
             axes.plot(range(len(counts)), at[name], look, color=color, label=name, gid=name)
+            for place, size in enumerate(at[name]):
+                (mark,) = axes.plot([place], [size], look[0], color=color, clip_on=False)
+                says(mark, f"{heads} heads to {counts[place]}, {name}: {number(size)}")
         axes.set_xticks(range(len(counts)), counts)
-        axes.set(xlabel=f"kv heads left of {heads}", ylabel="change of the output", ylim=(0, 2))
+        axes.set(xlabel=f"kv heads left of {heads}", ylabel="change of the output", ylim=(0, 1.8))
         axes.grid(axis="y")
-        axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), title="a group becomes")
+        corner = {"loc": "lower left", "bbox_to_anchor": (-0.05, 1.0)}
+        if not narrow:
+            corner = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}
+        axes.legend(title="a group becomes", alignment="left", **corner)
         mean, first, new = (errors[2] for errors in at.values())
         return (
             f"Heads that are {alike} % alike. {heads} kv heads become {counts[2]}: the output "
@@ -191,7 +225,13 @@ def pooled(mean_pool_heads: Function, heads: int = 16, head_dim: int = 8) -> Fli
             f"{number(first)} with its first head, by {number(new)} with new heads."
         )
 
-    return explore(draw, alike=[0, 25, 50, 75, 90, 100], start={"alike": 50}, size=(7.2, 2.9))
+    return explore(
+        draw,
+        alike=[0, 25, 50, 75, 90, 100],
+        start={"alike": 50},
+        size=(9.0, 3.9),
+        narrow=(3.5, 4.3),
+    )
 
 
 def _kv(count: int) -> str:
@@ -227,13 +267,23 @@ def _fan(
 
 
 def _boxes(
-    axes: Axes, count: int, y: float, letter: str, color: str, width: int | None = None
+    axes: Axes,
+    count: int,
+    y: float,
+    letter: str,
+    color: str,
+    width: int | None = None,
+    tell: list[str] | None = None,
 ) -> None:
-    """A row of named boxes at height `y`."""
+    """A row of named boxes at height `y`, and what each of them says."""
+    narrow = is_narrow(axes.figure)
+    look = {"ha": "center", "va": "center", "fontsize": 9.5 if narrow else 11}
     for head in range(count):
         box = {"boxstyle": "round,pad=0.25", "facecolor": "none", "edgecolor": color}
         x = _place(head, count, width or count)
-        axes.text(x, y, f"{letter}{head}", ha="center", va="center", color=color, bbox=box)
+        text = axes.text(x, y, f"{letter}{head}", bbox=box, **look)
+        if tell and head < len(tell):
+            says(text, tell[head])
 
 
 def _label(kv_heads: int, heads: int) -> str:

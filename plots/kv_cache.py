@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from plots.cells import EMPTY, NEW, REUSED, cells
+from plots.cells import EMPTY, NEW, REUSED
 from plots.flipbook import Flipbook, explore
 from plots.kv_cache_costs import cost, memory
 from plots.kv_cache_steps import heatmaps
+from plots.matrix import matrix
 from plots.measures.kv_cache import seconds_per_token
-from plots.style import KEY, QUERY, VALUE, numbers
+from plots.style import KEY, QUERY, VALUE, is_narrow, number, numbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -64,20 +65,29 @@ def readers(MultiHeadAttention: Layer) -> Flipbook:
         with torch.no_grad():
             layer, x = tagged_layer(MultiHeadAttention), tagged_words()
             before = layer(x, angles_at(0, N))
-            fig.subplots_adjust(left=0.2, right=0.98, top=0.84, bottom=0.06, hspace=0.3)
+            narrow = is_narrow(fig)
+            left, top = (0.21, 0.8) if narrow else (0.12, 0.86)
+            fig.subplots_adjust(left=left, right=0.98, top=top, bottom=0.03, hspace=0.25)
             for row, (part, color) in enumerate(zip(PARTS, (QUERY, KEY, VALUE), strict=True)):
                 other = x.clone()
                 other[0, place, row * N : (row + 1) * N] += 1.5
                 moved = numbers((layer(other, angles_at(0, N)) - before)[0].norm(dim=-1))
                 states = [NEW if size > SAME else EMPTY for size in moved]
                 axes = fig.add_subplot(3, 1, row + 1)
-                name = [f"its {part}"]
-                cells(axes, moved, [states], color=color, write=True, digits=2, rows=name, gid=part)
+
+                def tell(_: int, at: int, part: str = part, moved: Any = moved) -> str:
+                    how = number(moved[at]) if moved[at] > SAME else "not at all"
+                    return f"“{WORDS[place]}” gets another {part}: output “{WORDS[at]}” moves {how}"
+
+                columns = WORDS if row == 0 else None
+                look: dict[str, Any] = {"color": color, "limit": 1.2, "gid": part}
+                rows = [f"its {part}"]
+                matrix(axes, moved, [states], rows=rows, columns=columns, tell=tell, **look)
                 said.append((part, [i for i, state in enumerate(states) if state == NEW]))
                 if row == 0:
-                    axes.set_xticks(range(N), WORDS)
-                    axes.xaxis.tick_top()
                     axes.get_xticklabels()[place].set_fontweight("bold")
+                    if narrow:
+                        axes.tick_params(axis="x", rotation=60)
         early = sorted({i for _, places in said for i in places if i < place})
         counts = ", ".join(f"its {part} moves {len(places)}" for part, places in said)
         still = (
@@ -90,7 +100,14 @@ def readers(MultiHeadAttention: Layer) -> Flipbook:
         )
         return f"Token {token}, “{WORDS[place]}”, is changed. Of 8 outputs {counts}; {still}."
 
-    return explore(draw, token=range(1, N + 1), start={"token": 4}, play="token", size=(6.4, 2.9))
+    return explore(
+        draw,
+        token=range(1, N + 1),
+        start={"token": 4},
+        play="token",
+        size=(8.6, 3.3),
+        narrow=(3.5, 2.3),
+    )
 
 
 UPDATES = ((1, 2, 3), (4,), (5,), (6, 7), (8, 9))  # positions stored by each update; room for 8
@@ -113,12 +130,15 @@ def slots(KVCache: Any) -> Flipbook:
                 refused = f"Refused: {error}" if str(error) else "Refused with a ValueError"
         rows = [cache.keys, cache.values, *returned]
         names = ["keys", "values", "returned keys", "returned values"]
-        fig.subplots_adjust(left=0.25, right=0.98, top=0.93, bottom=0.14, hspace=0.25)
+        narrow = is_narrow(fig)
+        left, top = (0.27, 0.9) if narrow else (0.19, 0.9)
+        fig.subplots_adjust(left=left, right=0.99, top=top, bottom=0.02, hspace=0.2)
         for place, (name, row) in enumerate(zip(names, rows, strict=True)):
             axes = fig.add_subplot(4, 1, place + 1)
-            _slots_row(axes, name, numbers(row.flatten()), before and before[place % 2], place < 2)
-        axes.set_xticks(range(8), range(8))
-        axes.set_xlabel("slot", labelpad=0)
+            shown = name.replace("returned ", "returned\n") if narrow else name
+            _slots_row(axes, shown, numbers(row.flatten()), before and before[place % 2], place < 2)
+            if place == 0:
+                axes.set_xticks(range(8), [f"slot {i}" if i == 0 else str(i) for i in range(8)])
         asked = UPDATES[update - 1] if update else ()
         wanted = [p for positions in UPDATES[: min(update, 4)] for p in positions]
         got = [int(p) for p in numbers(returned[0].flatten())]
@@ -134,10 +154,17 @@ def slots(KVCache: Any) -> Flipbook:
             f"length {cache.length}."
         )
 
-    return explore(draw, update=range(6), start={"update": 3}, play="update", size=(6.4, 2.9))
+    return explore(
+        draw,
+        update=range(6),
+        start={"update": 3},
+        play="update",
+        size=(8.0, 3.6),
+        narrow=(3.5, 2.1),
+    )
 
 
-def _slots_row(axes: Axes, name: str, row: Any, before: Any, is_buffer: bool) -> None:
+def _slots_row(axes: Axes, label: str, row: Any, before: Any, is_buffer: bool) -> None:
     """Eight cells; a value is the negative of its position, shown as that number."""
     shown = [abs(value) for value in row[:8]] + [0.0] * (8 - len(row[:8]))
     states = [
@@ -146,9 +173,17 @@ def _slots_row(axes: Axes, name: str, row: Any, before: Any, is_buffer: bool) ->
     ]
     if not is_buffer:
         states = [NEW if i < len(row) else EMPTY for i in range(8)]
+    name = label.replace("\n", " ")
     color = KEY if "keys" in name else VALUE
-    gid = name.replace(" ", "-")
-    cells(axes, shown, [states], limit=16, color=color, write=True, digits=0, rows=[name], gid=gid)
+
+    def tell(_: int, slot: int) -> str:
+        what = f"of position {shown[slot]:.0f}" if states[slot] != EMPTY else "nothing"
+        new = ", written by this update" if is_buffer and states[slot] == NEW else ""
+        return f"{name}, {'slot' if is_buffer else 'place'} {slot}: {what}{new}"
+
+    look: dict[str, Any] = {"color": color, "limit": 16, "gid": name.replace(" ", "-")}
+    write = "{:.0f}".format
+    matrix(axes, shown, [states], rows=[label], tell=tell, write=write, **look)
 
 
 def _listed(positions: Any) -> str:

@@ -18,7 +18,7 @@ from torch import nn
 
 from plots.blame import blame
 from plots.flipbook import Flipbook, explore
-from plots.kv_cache_halves import SAME, SIZE, TEXT, half
+from plots.kv_cache_halves import NARROW, SAME, WIDE, half
 from plots.measures.kv_cache_watch import DIM, WORDS, Call, N, tagged_layer, watched
 from plots.style import number
 
@@ -90,7 +90,9 @@ def heatmaps(CachedAttention: Layer, KVCache: Any) -> Flipbook:
     def draw(fig: Figure, step: int, prompt: int, chunk: int) -> str:
         seen = steps(prompt, chunk)
         if isinstance(seen, str):
-            fig.text(0.04, 0.9, f"Your layer stopped here:\n\n{seen}", va="top", fontsize=TEXT)
+            fig.text(
+                0.04, 0.9, f"Your layer stopped here:\n\n{seen}", va="top", fontsize=10, wrap=True
+            )
             return f"A prompt of {prompt}, then {chunk} at a time: the layer stops with an error."
         at = seen[min(step, len(seen)) - 1]
         same = at.off < SAME
@@ -106,7 +108,8 @@ def heatmaps(CachedAttention: Layer, KVCache: Any) -> Flipbook:
         chunk=CHUNKS,
         start={"step": 5},
         play="step",
-        size=SIZE,
+        size=WIDE,
+        narrow=NARROW,
         labels={"prompt": "words in the prompt", "chunk": "words a step"},
     )
 

@@ -29,6 +29,12 @@ from plots.turns import SETTLE, Turns, listen_to_interrupts, on_enter
 
 FAILED = "The picture could not be drawn:"
 LATE = 2.0  # seconds after a click in which a text that arrives belongs to it
+# Of a picture that was drawn twice the style sheet shows one: there is no script to choose.
+CHOICE = (
+    ".llama-twice{container-type:inline-size}.llama-twice .llama-small{display:none}"
+    "@container (max-width:600px){.llama-twice .llama-wide{display:none}"
+    ".llama-twice .llama-small{display:block}}"
+)
 RUN_ME = "Run this cell to change the picture."  # where the widgets do not show
 
 
@@ -38,6 +44,7 @@ def live(
     button: str = "Draw",
     again: str | None = None,
     size: tuple[float, float] = style.WIDE,
+    narrow: tuple[float, float] | None = None,
     labels: Mapping[str, str] | None = None,
     **inputs: Any,
 ) -> Live:
@@ -49,6 +56,7 @@ def live(
     button: what the button says that draws anew; a text box is read when it is pressed, or Enter.
         (Leaving the box draws nothing: what was typed is not yet meant.)
     again: what a second button says, which counts the argument `seed` of draw up from 0.
+    narrow: the size at which it is drawn once more for narrow screens, at most 4 inches wide.
     labels: what the inputs are called, where their names do not do.
 
     The first picture is drawn at once, so an error in the learner's function is the cell's own; it
@@ -65,7 +73,7 @@ def live(
             )
     if again and "seed" in inputs:
         raise ValueError("again= makes the argument 'seed' itself; leave it out of the inputs.")
-    return Live(draw, inputs, button, again, size, labels or {})
+    return Live(draw, inputs, button, again, size, narrow, labels or {})
 
 
 class Live:
@@ -78,9 +86,11 @@ class Live:
         button: str,
         again: str | None,
         size: tuple[float, float],
+        narrow: tuple[float, float] | None,
         labels: Mapping[str, str],
     ) -> None:
-        self._draw, self._inputs, self._size, self._labels = draw, inputs, size, labels
+        self._draw, self._inputs, self._labels = draw, inputs, labels
+        self._size, self._narrow = size, narrow
         self._button, self._again = button, again
         self.turns, self._lock, self._pressed = Turns(), threading.Lock(), -LATE
         self.values = {
@@ -89,7 +99,7 @@ class Live:
         }
         if again:
             self.values["seed"] = 0
-        self.page = self._draw_now()
+        self.page, self.narrow_page = self._draw_now()
 
     @property
     def caption(self) -> str:
@@ -161,17 +171,20 @@ class Live:
         if time.monotonic() - self._pressed < LATE:
             self.turns.ask_once(self._redraw)
 
-    def _draw_now(self) -> Page:
+    def _draw_now(self) -> tuple[Page, Page | None]:
         with self._lock:
             values = dict(self.values)
-        return draw_page(self._draw, values, self._size)
+        page = draw_page(self._draw, values, self._size)
+        if self._narrow is None or page.is_placeholder:
+            return page, None
+        return page, draw_page(self._draw, values, self._narrow)
 
     def _redraw(self, stopped: Any = None) -> None:
         """Read the inputs and draw; an error takes the picture's place, no stale one stays."""
         with self._lock:
             self.values |= {name: self.controls[name].value for name in self._inputs}
         try:
-            self.page = self._draw_now()
+            self.page, self.narrow_page = self._draw_now()
             self._picture.value = self._html()
         except Exception as error:
             says = html.escape(blame(error))
@@ -184,12 +197,21 @@ class Live:
         """The picture as it is now: following the theme, or as the `png` given."""
         caption = html.escape(self.page.caption, quote=True)
         width = round(96 * self.page.figure.get_figwidth())  # an inch has 96 pixels in a browser
-        still = f'<img alt="{caption}" src="data:image/png;base64,{png}">'
+        picture = f'<img alt="{caption}" src="data:image/png;base64,{png}">' if png else ""
+        choice = ""
+        if not png:
+            picture = self.page.svg(uuid.uuid4().hex)
+            if self.narrow_page:
+                choice = CHOICE
+                small = self.narrow_page.svg(uuid.uuid4().hex)
+                picture = (
+                    f'<div class="llama-wide">{picture}</div><div class="llama-small">{small}</div>'
+                )
         return (
-            f'<div class="llama-flipbook" style="max-width:{width}px">\n'
-            f"<style>{asset('flipbook.css')}</style>\n"
-            f'<div class="llama-picture" role="img" aria-label="{caption}">'
-            f"{still if png else self.page.svg(uuid.uuid4().hex)}</div>\n"
+            f'<div class="llama-flipbook{" llama-twice" * bool(choice)}" '
+            f'style="max-width:{width}px">\n'
+            f"<style>{asset('flipbook.css')}{choice}</style>\n"
+            f'<div class="llama-picture" role="img" aria-label="{caption}">{picture}</div>\n'
             f'<p class="llama-caption" aria-live="polite">{caption}</p>\n</div>'
         )
 

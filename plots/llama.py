@@ -16,82 +16,24 @@ import torch
 from torch import Tensor, nn
 
 from assets import llama_reference as frozen
-from plots.cells import cell_key, cells
+from plots import style
 from plots.flipbook import Flipbook, explore
+from plots.llama_departures import departures
+from plots.llama_depth import depth
 from plots.llama_map import architecture
-from plots.measures.llama import noise, shares
-from plots.style import BLUE, FAINT, GREEN, GREY, INK, ORANGE, PINK, number
+from plots.llama_time import shares
+from plots.measures.llama import noise
+from plots.page import says
+from plots.style import BLUE, FAINT, GREEN, GREY, INK, PINK, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["architecture", "departures", "noise", "shares", "sizes", "stream"]
+__all__ = ["architecture", "departures", "depth", "noise", "shares", "sizes", "stream"]
 
 Model = Callable[[Any], nn.Module]
 Config = Callable[..., Any]
-
-# name → what is done to the learner's own model before it is compared
-FAULTS = {
-    "nothing": "Your model as it is",
-    "rows as in Hugging Face": "Your model, with wq and wk in the half-split order",
-    "rope_base 10,000": "Your model, told another rope_base",
-    "norm_eps 1e-5": "Your model, told another norm_eps",
-    "one weight of block 1": "Your model, with one number changed in layers.1.attention.wo",
-    "ffn_norms left at 1": "Your model, with the weights of all ffn_norms forgotten",
-}
-
-
-def departures(Llama: Model, LlamaConfig: Config) -> Flipbook:
-    """Compare the learner's model with Hugging Face's, step by step and position by position."""
-
-    def compared(fault: str) -> list[frozen.Step]:
-        config, state = dict(frozen.CONFIGS["untied"]), frozen.weights("untied")
-        if fault.startswith("rope_base"):
-            config["rope_base"] = 10_000.0
-        if fault.startswith("norm_eps"):
-            config["norm_eps"] = 1e-5
-        for name in state:
-            if fault.startswith("rows") and name.endswith(("wq.weight", "wk.weight")):
-                heads = config["n_heads" if "wq" in name else "n_kv_heads"]
-                state[name] = state[name].unflatten(0, (heads, -1, 2)).transpose(1, 2).flatten(0, 2)
-            if fault.startswith("ffn_norms") and name.endswith("ffn_norm.weight"):
-                state[name] = torch.ones_like(state[name])
-        if fault.startswith("one weight"):
-            state["layers.1.attention.wo.weight"][5, 7] += 0.5
-        model = Llama(LlamaConfig(**config))
-        model.load_state_dict(state, strict=False)
-        return frozen.compare(model, "untied")
-
-    def draw(fig: Figure, fault: str) -> str:
-        found = compared(fault)
-        length = frozen.ids("untied").shape[1]
-        far = torch.stack([torch.zeros(length) if s.far is None else s.far for s in found])
-        states = [
-            ["empty" if s.far is None else "new" if x > frozen.TOLERANCE else "reused" for x in row]
-            for s, row in zip(found, far.tolist(), strict=True)
-        ]
-        depth = (far.clamp(1e-7, 10).log10() + 7) / 8  # 1e-7 is pale, 10 is full
-        axes = fig.add_axes((0.28, 0.1, 0.7, 0.81))
-        names, columns = [step.name for step in found], [str(i) for i in range(length)]
-        cells(axes, depth, states, limit=1.0, color=ORANGE, rows=names, columns=columns)
-        axes.set(aspect="auto", title="position")
-        axes.xaxis.tick_top()
-        labels = {"new": "departs", "reused": "the same", "empty": "not seen"}
-        cell_key(axes, "new", "reused", "empty", color=ORANGE, labels=labels)
-        first = next(((i, s) for i, s in enumerate(found) if s.departs), None)
-        if first is None:
-            largest = float(far.max())
-            return f"{FAULTS[fault]}: the same as Hugging Face's, up to {largest:.0e}."
-        row, step = first
-        axes.plot([step.position], [row], "s", markersize=15, color="none", gid="first")
-        axes.lines[-1].set(markeredgecolor=INK, markeredgewidth=2)
-        return f"{FAULTS[fault]}: {frozen.first_departure(found)}."
-
-    return explore(
-        draw, fault=list(FAULTS), start={"fault": "rows as in Hugging Face"}, size=(7.2, 5.4)
-    )
-
 
 LINE = "To be, or not to be"
 NEW = {"dim": 96, "n_layers": 12, "n_heads": 6, "n_kv_heads": 2, "hidden_dim": 256}
@@ -126,27 +68,34 @@ def stream(Llama: Model, LlamaConfig: Config) -> Flipbook:
         parts = ["attention", "feed_forward"] * blocks
         names = [f"layers.{i // 2}.{part}" for i, part in enumerate(parts)]
         added = torch.stack([size.get(name, nan)[position] for name in names])
-        axes = fig.add_axes((0.09, 0.2, 0.89, 0.68))
+        narrow = style.is_narrow(fig)
+        axes = fig.add_axes((0.17, 0.13, 0.81, 0.68) if narrow else (0.06, 0.15, 0.93, 0.75))
         below = axes.get_xaxis_transform()
         for other in lines.T:
             axes.plot(range(len(steps)), other, "-", color=GREY, linewidth=0.8, alpha=FAINT * 1.6)
-        axes.plot(
-            range(len(steps)), lines[:, position], "o-", color=INK, markersize=4, gid="stream"
-        )
+        axes.plot(range(len(steps)), lines[:, position], "-", color=INK, gid="stream")
         axes.lines[-1].set_label("the stream (others pale)")
+        here = lines[:, position].tolist()
+        dots = axes.scatter(range(len(steps)), here, s=16, color=INK, zorder=3)
+        said = zip(steps, here, strict=True)
+        says(dots, [f"{_place(step)}: the stream has size {number(size)}" for step, size in said])
         looks = {"attention": ("attention", PINK, ""), "feed_forward": ("SwiGLU", GREEN, "///")}
         for part, (label, color, hatch) in looks.items():
             places = [i + 1 for i, name in enumerate(parts) if name == part]
             heights = [float(added[i - 1]) for i in places]
             look = {"edgecolor": color, "hatch": hatch, "label": f"added by {label}"}
-            axes.bar(places, heights, 0.6, color="none", gid=part, **look)
+            bars = axes.bar(places, heights, 0.6, color="none", gid=part, **look)
+            for bar, place, height in zip(bars, places, heights, strict=True):
+                says(bar, f"{names[place - 1]} added a vector of size {number(height)}")
         # A block's number stands between its two points.
         axes.set_xticks([0, *range(1, len(steps), 2)], ["table", *[""] * blocks])
-        for block in range(blocks):
-            axes.text(2 * block + 1.5, -0.05, f"{block}", transform=below, ha="center", va="top")
+        crowded = narrow and blocks > 6
+        for block in range(1, blocks, 2) if crowded else range(blocks):
+            axes.text(2 * block + 1.5, -0.03, f"{block}", transform=below, ha="center", va="top")
         axes.set(ylabel="size", ylim=(0, None))
         axes.set_xlabel("block: after attention, after SwiGLU", labelpad=14)
-        axes.legend(ncols=3, loc="lower left", bbox_to_anchor=(0, 1.0), fontsize=9.5)
+        at = {"loc": "lower left", "bbox_to_anchor": (0, 1.0), "fontsize": 10}
+        axes.legend(ncols=1 if narrow else 3, **at)
         begins, ends = (float(lines[i, position]) for i in (0, -1))
         return (
             f"Weights: {weights}. {LINE[position]!r} at position {position}: the stream begins at "
@@ -159,8 +108,17 @@ def stream(Llama: Model, LlamaConfig: Config) -> Flipbook:
         weights=list(STREAMS),
         position=range(0, len(LINE), 3),
         start={"weights": "trained", "position": 3},
-        size=(7.2, 3.2),
+        size=(9.6, 3.8),
+        narrow=(3.4, 4.6),
     )
+
+
+def _place(step: str) -> str:
+    """`after attention of block 1`, for a step of the stream."""
+    if step == "tok_embeddings":
+        return "at the table"
+    block = step.split(".")[1].split(" ")[0]
+    return f"after {'attention' if 'first' in step else 'SwiGLU'} of block {block}"
 
 
 # dim, n_layers, n_heads, n_kv_heads, hidden_dim, vocab_size, tied; how many weights its files hold
@@ -175,7 +133,7 @@ MODELS = {
 }
 FIELDS = ("dim", "n_layers", "n_heads", "n_kv_heads", "hidden_dim", "vocab_size", "tie_embeddings")
 LOOKS = {
-    "embedding and output": (BLUE, ""),
+    "tables": (BLUE, ""),
     "attention": (PINK, "\\\\\\"),  # and the norms of the blocks, too few to be seen
     "SwiGLU": (GREEN, "///"),
     "last norm": (GREY, ""),
@@ -209,17 +167,26 @@ def sizes(count_parameters: Callable[[Any], int], LlamaConfig: Config) -> Flipbo
 
     def draw(fig: Figure, model: str) -> str:
         here, known = counted(model), MODELS[model][1]
-        axes = fig.add_axes((0.2, 0.18, 0.6, 0.64))
-        axes.text(103, -0.9, "blocks", fontsize=10)
+        narrow = style.is_narrow(fig)
+        axes = fig.add_axes((0.03, 0.1, 0.9, 0.78) if narrow else (0.13, 0.13, 0.7, 0.75))
         for row, name in enumerate(MODELS):
-            _shares(axes, row, counted(name), name == model)
+            _shares(axes, row, counted(name), name, name == model)
             layers, each = block(name)
             size = f"{each / 1e9:.2f} B" if each >= 1e9 else f"{each / 1e6:.1f} M"
-            axes.text(103, row, f"{layers} × {size}", va="center", fontsize=10)
-        axes.set_yticks(range(len(MODELS)), list(MODELS))
-        axes.invert_yaxis()
-        axes.set(xlim=(0, 100), xlabel="% of the parameters")
-        axes.legend(*_legend(axes), ncols=3, loc="lower left", bbox_to_anchor=(-0.32, 1.02))
+            if narrow:
+                weight = "bold" if name == model else "normal"
+                title = f"{name}: {layers} blocks of {size}"
+                axes.text(0, row - 0.31, title, fontsize=9.5, va="bottom", fontweight=weight)
+            else:
+                axes.text(102, row, f"{layers} blocks of {size}", va="center", fontsize=10)
+        axes.set_yticks([] if narrow else range(len(MODELS)), [] if narrow else list(MODELS))
+        axes.tick_params(axis="y", length=0)
+        axes.set(xlim=(0, 100), ylim=(len(MODELS) - 0.4, -0.75), xlabel="% of the parameters")
+        at = (0, 1.0) if narrow else (0, 1.01)
+        axes.legend(
+            *_legend(), ncols=3, loc="lower left", bbox_to_anchor=at, columnspacing=1, fontsize=10
+        )
+        axes.legend_.set(gid="legend")
         total = sum(here.values())
         verdict = "as its files hold" if total == known else f"where its files hold {known:,}"
         gigabytes = 2 * total / 1e9
@@ -233,28 +200,34 @@ def sizes(count_parameters: Callable[[Any], int], LlamaConfig: Config) -> Flipbo
         )
 
     return explore(
-        draw, model=list(MODELS), start={"model": "Llama 3 8B"}, play="model", size=(7.2, 3.3)
+        draw,
+        model=list(MODELS),
+        start={"model": "Llama 3 8B"},
+        play="model",
+        size=(9.8, 3.9),
+        narrow=(3.4, 5.0),
     )
 
 
-def _shares(axes: Axes, row: int, parts: dict[str, int], lit: bool) -> None:
+def _shares(axes: Axes, row: int, parts: dict[str, int], model: str, lit: bool) -> None:
     """One model as a bar of 100 %."""
     from matplotlib.colors import to_rgba
 
-    left, total = 0.0, sum(parts.values())
+    left, total, high = 0.0, sum(parts.values()), 0.44
     for name, count in parts.items():
         color, hatch = LOOKS[name]
         width = 100 * count / total
         face = to_rgba(color, 0.55 if lit else 0.12)
-        axes.barh([row], [width], 0.72, left=left, color=[face], edgecolor=color)
+        axes.barh([row], [width], high, left=left, color=[face], edgecolor=color)
         axes.patches[-1].set(gid=f"{name}-{row}", linewidth=1.4 if lit else 0.7)
+        says(axes.patches[-1], f"{model}, {name}: {number(width, 1)} %")
         if hatch:  # by itself: a filled bar loses it in the browser
-            axes.barh([row], [width], 0.72, left=left, color="none", edgecolor=color, hatch=hatch)
+            axes.barh([row], [width], high, left=left, color="none", edgecolor=color, hatch=hatch)
             axes.patches[-1].set(linewidth=0)
         left += width
 
 
-def _legend(axes: Axes) -> tuple[list, list[str]]:
+def _legend() -> tuple[list, list[str]]:
     from matplotlib.patches import Patch
 
     shown = [name for name in LOOKS if name != "last norm"]

@@ -1,21 +1,19 @@
-"""Lab 11, where the input is free: a head's attention on a sentence, and the chat box."""
+"""Lab 11, where the input is free: a head's attention on a sentence."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from plots.cells import cells
-from plots.chat import ChatBox
-from plots.flipbook import Flipbook, explore, person_is_present
+from plots.flipbook import Flipbook, explore
 from plots.live import Live, live
-from plots.measure import short
-from plots.measures.real_weights import WAITS, heads
-from plots.style import GREY, ORANGE, shade
-from plots.turns import listen_to_interrupts
+from plots.measures.real_weights import heads
+from plots.page import says
+from plots.style import GREY, ORANGE, is_narrow, number, shade
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,8 +23,6 @@ SENTENCE = "The dog that chased the cat is tired, and the cat is not."
 START = (16, 0)  # layer and head shown first
 MOST = 18  # tokens of a sentence that are shown
 FROM = 2  # the first row in which the first token is not the one before
-QUESTION = "Why is the sky blue?"
-N_NEW = 24 if short() else 96  # tokens of the answer where nobody asks
 
 
 def attention(
@@ -52,25 +48,29 @@ def attention(
         everywhere = of_all_heads(ids)
         weights = everywhere[layer][head].double()
         states = [["new" if j <= i else "empty" for j in range(len(ids))] for i in range(len(ids))]
-        axes = fig.add_axes((0.2, 0.38, 0.7, 0.5))
+        narrow = is_narrow(fig)
+        axes = fig.add_axes((0.22, 0.46, 0.65, 0.38) if narrow else (0.1, 0.1, 0.36, 0.72))
         cells(axes, weights, states, limit=1.0, rows=names, columns=names, gid="head")
         axes.xaxis.tick_top()
+        axes.tick_params(labelsize=9)
         for label in axes.get_xticklabels():
-            label.set(rotation=60, ha="left", rotation_mode="anchor")
-        axes.set_xlabel("key: the token that is looked at", labelpad=6)
+            label.set(rotation=75 if narrow else 60, ha="left", rotation_mode="anchor")
+        axes.set_xlabel("key: the token that is looked at", labelpad=4, fontsize=10)
         axes.xaxis.set_label_position("bottom")
-        axes.set_ylabel("query: the token that looks")
-        _scale(fig.add_axes((0.92, 0.5, 0.025, 0.25)))
+        if not narrow:
+            axes.set_ylabel("query: the token that looks", fontsize=10)
+        _scale(fig.add_axes((0.9, 0.55, 0.03, 0.2) if narrow else (0.48, 0.35, 0.02, 0.25)))
         first = everywhere[:, :, FROM:, 0].mean(-1) if len(ids) > FROM else everywhere[..., 0, 0]
-        _map(fig.add_axes((0.2, 0.07, 0.7, 0.2)), first, layer, head)
+        side = fig.add_axes((0.12, 0.1, 0.86, 0.25) if narrow else (0.59, 0.3, 0.4, 0.42))
+        _map(side, first, layer, head)
         later = weights[FROM:]
         to_first = float(later[:, 0].mean()) if len(later) else 1.0
         before = float(later[:, FROM - 1 :].diagonal().mean()) if len(later) else 0.0
         itself = float(later[:, FROM:].diagonal().mean()) if len(later) else 1.0
         return (
-            f"Above, layer {layer}, head {head}: from the third token on {100 * to_first:.0f} % of "
-            f"the attention goes to the first token, {100 * before:.0f} % to the one before, "
-            f"{100 * itself:.0f} % to the token itself. Below, what all heads give to the first "
+            f"The square, layer {layer}, head {head}: from the third token on {100 * to_first:.0f} "
+            f"% of the attention goes to the first token, {100 * before:.0f} % to the one before, "
+            f"{100 * itself:.0f} % to the token itself. The map: what all heads give to the first "
             f"token: {int((first > 0.5).sum())} of {first.numel()} more than half."
         )
 
@@ -81,7 +81,8 @@ def attention(
         sentence=SENTENCE,
         layer=[START[0], *(n for n in layers if n != START[0])],
         head=[START[1], *(n for n in numbers if n != START[1])],
-        size=(5.2, 7.2),
+        size=(10.2, 5.0),
+        narrow=(3.3, 5.8),
     )
 
 
@@ -97,7 +98,15 @@ def _map(axes: Axes, first: Tensor, layer: int, head: int) -> None:
     """How much of its attention each head, (layers, H), gives to the first token."""
     from matplotlib.patches import Rectangle
 
-    axes.imshow(shade(first.T, 1.0), aspect="auto", interpolation="none", gid="sinks")
+    image = axes.imshow(shade(first.T, 1.0), aspect="auto", interpolation="none", gid="sinks")
+    heads_, layers = first.T.shape
+    says(
+        image,
+        [
+            [f"layer {i}, head {h}: {number(first[i, h])}" for i in range(layers)]
+            for h in range(heads_)
+        ],
+    )
     box = Rectangle((layer - 0.5, head - 0.5), 1, 1, fill=False, edgecolor=ORANGE, linewidth=1.8)
     axes.add_patch(box)
     axes.set(xlabel="layer", ylabel="head", yticks=[0, first.shape[1] - 1])
@@ -109,30 +118,6 @@ def heads_of(model: nn.Module) -> int:
     """How many query heads a layer has."""
     part = model.layers[0].attention
     return int(part.n_heads) if hasattr(part, "n_heads") else 9
-
-
-def chat_box(chat: Callable[..., Iterator[str]], model: nn.Module | None, tokenizer: Any) -> None:
-    """Print the answer to one question as it comes; for a person, a text box as well."""
-    if model is None:
-        print(WAITS)
-        return
-    try:
-        pieces = chat(model, tokenizer, [{"role": "user", "content": QUESTION}], n_new=N_NEW)
-        print(f"You: {QUESTION}\nSmolLM2: ", end="")
-        try:
-            for piece in pieces:
-                print(piece, end="", flush=True)
-        except KeyboardInterrupt:  # the box below is shown all the same
-            print(" …", end="")
-        print()
-    except NotImplementedError as error:
-        print(f"✎ {error} is not written yet")
-        return
-    if person_is_present():
-        from IPython.display import display
-
-        listen_to_interrupts()
-        display(ChatBox(lambda messages: chat(model, tokenizer, messages)).widget)
 
 
 def waiting() -> Flipbook:

@@ -12,13 +12,15 @@ from torch import Tensor, nn
 from assets.shakespeare_llama import VOCAB
 from plots.boxes import visible
 from plots.measure import short
-from plots.style import BLUE, ORANGE, number
+from plots.page import says
+from plots.style import BLUE, INK, ORANGE, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SHOWN = 22  # tokens with a bar, of 64
+SHOWN = 20  # tokens with a bar, of 64
 FAINTEST = 1e-4  # what was removed and had less gets no bar: it would be a line
+REMOVED = {"fill": False, "edgecolor": ORANGE, "hatch": "////", "linewidth": 0.8}
 
 
 def asked(model: nn.Module) -> Callable[[str], Tensor]:
@@ -59,6 +61,12 @@ def kept_and_removed(
         return f"the result has the shape {tuple(result.shape)}, not (1, {len(logits)})."
     keep = new > 0
     bar_chart(axes, logits, logits.softmax(-1) if before else new, keep, order)
+    return what_stays(logits, new)
+
+
+def what_stays(logits: Tensor, new: Tensor) -> str:
+    """How many tokens a filter's probabilities (V,) leave, and with how much of what was there."""
+    keep = new > 0
     count, mass = int(keep.sum()), float(logits.softmax(-1)[keep].sum())
     if new.isnan().any():
         return "what is left cannot be drawn from: the probabilities are not numbers."
@@ -72,19 +80,54 @@ def bar_chart(
     """Solid bars of what stays, hatched ones of what it was before; the tokens in their order."""
     before, order = logits.softmax(-1), order or by_size(logits)
     for place, i in enumerate(order[:SHOWN]):
+        was = f"{token(i)}: {number(before[i], 3)}"
         if keep[i]:
             (bar,) = axes.bar([place], [float(new[i])], 0.7, color=BLUE, alpha=0.6)
             bar.set_gid(f"kept-{place}")
+            same = abs(float(new[i] - before[i])) < 5e-4
+            says(bar, f"{was} stays" if same else f"{was} becomes {number(new[i], 3)}")
         elif float(before[i]) > FAINTEST:
-            look = {"fill": False, "edgecolor": ORANGE, "hatch": "////", "linewidth": 0.8}
-            (bar,) = axes.bar([place], [float(before[i])], 0.7, **look)
+            (bar,) = axes.bar([place], [float(before[i])], 0.7, **REMOVED)
             bar.set_gid(f"removed-{place}")
-    axes.set_xticks(range(SHOWN), [visible(VOCAB[i]) for i in order[:SHOWN]])
-    axes.set_yscale("function", functions=(lambda y: abs(y) ** 0.5, lambda y: y**2))
-    axes.set(xlim=(-0.7, SHOWN - 0.3), ylim=(0, 1.05), ylabel="probability")
-    axes.set_yticks([0, 0.01, 0.05, 0.1, 0.25, 0.5, 1], ["0", ".01", ".05", ".1", ".25", ".5", "1"])
-    axes.tick_params(axis="x", length=0)
+            says(bar, f"{was} is removed")
+    token_axis(axes, order)
+    root_axis(axes)
     return order
+
+
+def token_axis(axes: Axes, order: list[int]) -> None:
+    """The tokens under their bars."""
+    axes.set_xticks(range(SHOWN), [visible(VOCAB[i]) for i in order[:SHOWN]])
+    axes.tick_params(axis="x", length=0, labelsize=10, pad=2)
+    axes.set_xlim(-0.7, SHOWN - 0.3)
+
+
+def root_axis(axes: Axes) -> None:
+    """Heights by square roots, which the axis says, so that small probabilities are seen."""
+    axes.set_yscale("function", functions=(lambda y: abs(y) ** 0.5, lambda y: y**2))
+    axes.set(ylim=(0, 1.05), ylabel="probability (root scale)")
+    axes.set_yticks([0, 0.01, 0.05, 0.1, 0.25, 0.5, 1], ["0", ".01", ".05", ".1", ".25", ".5", "1"])
+    axes.tick_params(axis="y", labelsize=10)
+
+
+def running_sum(axes: Axes, logits: Tensor, new: Tensor) -> None:
+    """Each token's probability on top of the likelier ones': a staircase; what stays is solid."""
+    before, order = logits.softmax(-1), by_size(logits)
+    below, heights = 0.0, [0.0]
+    for place, i in enumerate(order[:SHOWN]):
+        share = float(before[i])
+        look = {"color": BLUE, "alpha": 0.6} if new[i] > 0 else REMOVED
+        if share > FAINTEST:
+            (bar,) = axes.bar([place], [share], 0.86, bottom=below, **look)
+            bar.set_gid(f"sum-{'kept' if new[i] > 0 else 'removed'}-{place}")
+            says(bar, f"up to {token(i)}: {number(below + share, 3)} together")
+        below += share
+        heights.append(below)
+    edges = [place - 0.5 for place in range(len(heights))]
+    axes.step(edges, heights, where="pre", color=INK, linewidth=1, linestyle="-", gid="sum")
+    token_axis(axes, order)
+    axes.set(ylim=(0, 1.05), ylabel="together, the likeliest first")
+    axes.tick_params(axis="y", labelsize=10)
 
 
 def probabilities(result: Any, logits: Tensor) -> Any:

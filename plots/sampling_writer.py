@@ -32,8 +32,8 @@ PAGE = (
 class Writer:
     """A box for the beginning, menus for the settings, and the text as it comes."""
 
-    def __init__(self, generate: Generate, model: nn.Module) -> None:
-        self._generate, self._model = generate, model
+    def __init__(self, generate: Generate, model: nn.Module, context: int = CONTEXT) -> None:
+        self._generate, self._model, self._context = generate, model, context
         self.seed = 0
         self.turns = Turns()
 
@@ -41,7 +41,7 @@ class Writer:
         """What follows the prompt, letter by letter, up to the model's context."""
         ids = torch.tensor([[VOCAB.index(c) for c in prompt]])
         generator = torch.Generator().manual_seed(self.seed)
-        room = CONTEXT - ids.shape[1]
+        room = self._context - ids.shape[1]
         for token in self._generate(self._model, ids, room, **settings, generator=generator):
             yield VOCAB[int(token)]
 
@@ -90,8 +90,8 @@ class Writer:
         """Write once more, with other luck; what goes wrong is said on the page."""
         prompt = self.prompt.value.replace(BREAK, "\n").replace("⏎", "\n")
         strange = sorted({c for c in prompt if c not in VOCAB})
-        if strange or not prompt or len(prompt) >= CONTEXT:
-            self.page.value = PAGE.format("", html.escape(_no(prompt, strange)))
+        if strange or not prompt or len(prompt) >= self._context:
+            self.page.value = PAGE.format("", html.escape(_no(prompt, strange, self._context)))
             return
         self.seed += 1
         text = ""
@@ -110,9 +110,12 @@ class Writer:
 
 
 @once_written
-def writer(generate: Generate, model: nn.Module) -> None:
-    """Show the desk; where nobody sits at it, print one text instead."""
-    desk = Writer(generate, model)
+def writer(generate: Generate, model: nn.Module, context: int = CONTEXT) -> None:
+    """Show the desk; where nobody sits at it, print one text instead.
+
+    context: how many characters the model saw at once in its training; the text ends there.
+    """
+    desk = Writer(generate, model, context)
     if person_is_present():
         next(desk.tokens(PROMPT), None)  # an unwritten exercise says so now
         from IPython.display import display
@@ -124,9 +127,9 @@ def writer(generate: Generate, model: nn.Module) -> None:
     print(PROMPT + "".join(desk.tokens(PROMPT, temperature=0.8)))
 
 
-def _no(prompt: str, strange: list[str]) -> str:
+def _no(prompt: str, strange: list[str], context: int) -> str:
     if strange:
         return f"The model does not know {' '.join(strange)}. It reads: {''.join(VOCAB).strip()}"
     if not prompt:
         return "It needs a beginning, if only one letter."
-    return f"It reads {CONTEXT} characters at most, and this beginning has {len(prompt)}."
+    return f"It reads {context} characters at most, and this beginning has {len(prompt)}."

@@ -1,7 +1,7 @@
-"""Lab 09: what a loss sees, a schedule, a clipped gradient, and how AdamW walks.
+"""Lab 09: what a loss sees, and a schedule; all pictures of the lab, by their names.
 
-The live curve stands in plots/training_watch.py; what is measured by training stands in
-plots/measures/training.py, training_ablations.py and training_race.py.
+Clipping and AdamW's walk stand in plots/training_steps.py, the live curve in training_watch.py;
+what is measured by training stands in plots/measures/training*.py.
 """
 
 from __future__ import annotations
@@ -17,7 +17,11 @@ from plots.flipbook import Flipbook, explore
 from plots.measures.training import milestones, spread, steps_in
 from plots.measures.training_ablations import ablations
 from plots.measures.training_race import against_gpt
-from plots.style import BLUE, FAINT, GREEN, GREY, INK, ORANGE, PINK, arrow, bars, number, numbers
+from plots.measures.training_rates import rates
+from plots.measures.training_resume import resumed
+from plots.page import says
+from plots.style import BLUE, FAINT, GREEN, GREY, INK, ORANGE, bars, is_narrow, number
+from plots.training_steps import clipping, descent
 from plots.training_watch import watch, write
 
 if TYPE_CHECKING:
@@ -30,6 +34,8 @@ __all__ = [
     "clipping",
     "descent",
     "milestones",
+    "rates",
+    "resumed",
     "schedule",
     "spread",
     "steps_in",
@@ -38,7 +44,6 @@ __all__ = [
     "write",
 ]
 
-Grads = list[Tensor]
 LETTERS = ["e", "o", "h", "t", "z"]  # what may follow "th"; h is no good idea
 OTHERS = torch.tensor([0.0, 1.0, -1.0, 0.5, -2.0])
 GAPS = [-20.0, -8.0, -4.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0]
@@ -48,10 +53,13 @@ def surprise(cross_entropy: Callable[[Tensor, Tensor], Tensor]) -> Flipbook:
     """Draw the loss against the target's logit, and the gradient that each logit gets."""
     wide = torch.linspace(-20, 8, 57)
 
-    def loss_at(logit: Tensor | float) -> tuple[Tensor, Tensor]:
+    def logits_at(logit: Tensor | float) -> Tensor:
         logits = OTHERS.clone()
         logits[0] = logit
-        logits = logits.reshape(1, 1, -1).requires_grad_()
+        return logits
+
+    def loss_at(logit: Tensor | float) -> tuple[Tensor, Tensor]:
+        logits = logits_at(logit).reshape(1, 1, -1).requires_grad_()
         loss = cross_entropy(logits, torch.zeros(1, 1, dtype=torch.long))
         if not loss.requires_grad:
             return loss.detach(), torch.zeros(5)
@@ -59,17 +67,17 @@ def surprise(cross_entropy: Callable[[Tensor, Tensor], Tensor]) -> Flipbook:
         return loss.detach(), slope.flatten()
 
     def draw(fig: Figure, logit: float) -> str:
-        left, right = fig.subplots(1, 2)
-        fig.subplots_adjust(left=0.07, right=0.98, bottom=0.17, top=0.88, wspace=0.22)
+        shape = (2, 1) if is_narrow(fig) else (1, 2)
+        left, right = fig.subplots(*shape)
+        room = (0.15, 0.1, 0.93, 0.5) if is_narrow(fig) else (0.06, 0.16, 0.9, 0.16)
+        fig.subplots_adjust(left=room[0], right=0.98, bottom=room[1], top=room[2], hspace=room[3])
         curve = [float(loss_at(x)[0]) for x in wide]
         loss, slope = loss_at(logit)
         left.plot(wide.tolist(), curve, "-", color=BLUE, gid="loss")
-        left.plot([logit], [float(loss)], "o", color=ORANGE, markersize=8, gid="here")
+        _tangent(left, logit, float(loss), float(slope[0]))
         left.set(xlabel="logit of the target, e", ylim=(-0.8, 23), xlim=(-21, 9))
-        left.set_title(f"the loss: {number(loss)}")
-        bars(right, slope, color=GREEN, limit=1.0, gid="slope")
-        right.set_xticks(range(5), LETTERS)
-        right.set_title("its gradient, logit by logit")
+        left.set_title(f"loss {number(loss)}, slope {number(slope[0])}")
+        _pushes(right, slope, logits_at(logit).softmax(0))
         p = math.exp(-float(loss)) if float(loss) < 700 else 0.0
         return (
             f"Loss {number(loss)}, so the target has probability {p:.3g}. A step against the "
@@ -78,150 +86,107 @@ def surprise(cross_entropy: Callable[[Tensor, Tensor], Tensor]) -> Flipbook:
         )
 
     return explore(
-        draw, logit=GAPS, start={"logit": -2.0}, play="logit", labels={"logit": "logit of e"}
+        draw,
+        logit=GAPS,
+        start={"logit": -2.0},
+        play="logit",
+        labels={"logit": "logit of e"},
+        size=(9.6, 3.4),
+        narrow=(3.5, 5.2),
     )
+
+
+def _tangent(axes: Axes, x: float, y: float, slope: float) -> None:
+    """The point, and the line along which a small step would go."""
+    ends = torch.tensor([-4.0, 4.0])
+    axes.plot((x + ends).tolist(), (y + slope * ends).tolist(), "--", color=ORANGE, linewidth=1.3)
+    axes.lines[-1].set_gid("slope line")
+    axes.plot([x], [y], "o", color=ORANGE, markersize=8, gid="here")
+    says(axes.lines[-1], f"logit {number(x, 0)}: loss {number(y)}, slope {number(slope)}")
+
+
+def _pushes(axes: Axes, slope: Tensor, p: Tensor) -> None:
+    """The gradient as bars; hollow behind it, the probability minus 1 for the right one."""
+    bars(axes, slope, color=GREEN, limit=1.0, gid="slope")
+    wanted = p - torch.eye(len(p))[0]
+    axes.bar(range(len(p)), wanted.tolist(), width=0.86, fill=False, edgecolor=GREY, linestyle=":")
+    for i, letter in enumerate(LETTERS):
+        words = f"{letter}: gradient {number(slope[i])}; probability {number(p[i])}"
+        says(axes.patches[i], words + ", minus 1" * (i == 0))
+    axes.set_xticks(
+        range(len(p)), [f"{letter}\n{number(p[i])}" for i, letter in enumerate(LETTERS)]
+    )
+    axes.set_yticks([-1, -0.5, 0, 0.5, 1])
+    axes.set_title("gradient · dotted: p, for e p − 1")
 
 
 WARMUPS = [0, 10, 50, 100, 300, 1000]
 TOTAL, PEAK, FLOOR = 1000, 3e-3, 1e-4
+FIRST = 12  # steps that are shown one by one
 
 
 def schedule(learning_rate: Callable[..., float]) -> Flipbook:
-    """Draw the learning rate of a thousand steps, and of some beyond."""
+    """Draw the learning rate of a thousand steps and of some beyond, and the first ones alone."""
 
     def draw(fig: Figure, warmup: int) -> str:
-        axes = fig.add_axes((0.11, 0.17, 0.86, 0.7))
-        steps = [*range(0, 30), *range(30, 1201, 10)]
-        rates = [1e3 * learning_rate(step, warmup, TOTAL, PEAK, FLOOR) for step in steps]
-        axes.plot(steps, rates, "-", color=BLUE, gid="rate")
-        for level, name in ((PEAK, "peak"), (FLOOR, "floor")):
-            axes.axhline(1e3 * level, color=GREY, linewidth=0.8)
-            axes.annotate(name, (1195, 1e3 * level), (0, 3), textcoords="offset points", ha="right")
-        axes.axvline(TOTAL, color=GREY, linewidth=0.8, linestyle=":")
-        axes.set(xlim=(-5, 1200), ylim=(0, 3.5), xlabel="step", ylabel="learning rate · 1000")
-        all_rates = [learning_rate(step, warmup, TOTAL, PEAK, FLOOR) for step in range(TOTAL + 1)]
-        said = f"{all_rates[0]:.2g} at step 0, "
-        said += f"{all_rates[warmup - 1]:.2g} at step {warmup - 1}, " if warmup else ""
-        way = sum(all_rates[:TOTAL])
-        last = 100 * sum(all_rates[TOTAL * 9 // 10 : TOTAL]) / way if way else math.nan
-        return (
-            f"Warm-up {warmup}: {said}{all_rates[TOTAL]:.2g} at step {TOTAL}. On average "
-            f"{number(100 * way / TOTAL / PEAK, 0)} % of the peak; the last tenth of the steps "
-            f"gets {number(last, 1)} % of the total way."
-        )
-
-    return explore(draw, warmup=WARMUPS, start={"warmup": 100}, size=(7.2, 2.8))
-
-
-LENGTHS = [0.25, 0.5, 0.8, 1.0, 1.5, 2.0, 3.0, 4.0]
-
-
-def clipping(clip_grad_norm: Callable[[Grads, float], float]) -> Flipbook:
-    """Draw two gradients of one number each as an arrow, before and after clipping to 1."""
-
-    def draw(fig: Figure, length: float, angle: int) -> str:
-        from plots.style import plane
-
-        axes = fig.add_axes((0.03, 0.03, 0.94, 0.94))
-        plane(axes, 4.3, circle=1.0)
-        axes.set(xlim=(-1.4, 4.3), ylim=(-1.4, 4.3))
-        turn = math.radians(angle)
-        x, y = length * math.cos(turn), length * math.sin(turn)
-        grads = [torch.tensor([x]), torch.tensor([[y]])]
-        before = [grad.item() for grad in grads]
-        returned = clip_grad_norm(grads, 1.0)
-        after = [grad.item() for grad in grads]
-        alone = [min(number, 1.0) for number in before]  # each tensor cut by itself
-        if math.dist(before, after) < 1e-3:
-            arrow(axes, after, GREEN, "unchanged", gid="after")
+        rates = [1e3 * learning_rate(step, warmup, TOTAL, PEAK, FLOOR) for step in range(1201)]
+        if is_narrow(fig):
+            axes, begin = fig.subplots(2, 1, height_ratios=(3, 2))
+            fig.subplots_adjust(left=0.16, right=0.97, bottom=0.11, top=0.93, hspace=0.55)
         else:
-            arrow(axes, before, GREY, "before", linestyle="--", gid="before")
-            arrow(axes, after, GREEN, gid="after")
-            place = {"xytext": (-7, -9), "ha": "right"} if angle > 45 else {"xytext": (7, -13)}
-            axes.annotate("after", after, textcoords="offset points", color=GREEN, **place)
-        if math.dist(before, alone) > 0.1:
-            arrow(axes, alone, GREY, linestyle=":", gid="alone")
-            side = "left" if angle > 45 else "right"  # away from the arrow "before"
-            points = {"textcoords": "offset points", "fontsize": 9}
-            axes.annotate("each by itself", alone, (4, 9), ha=side, **points)
-        axes.text(0.8, -0.8, "max_norm = 1", color=INK, fontsize=9)
-        axes.text(4.3, -0.3, "first tensor →", ha="right", fontsize=9)
-        axes.text(-0.15, 4.0, "second\ntensor ↑", ha="right", va="top", fontsize=9)
-        size = math.hypot(*after)
-        turned = abs(math.degrees(math.atan2(after[1], after[0])) - angle) if size else 0.0
-        way = "The direction is the same." if turned < 0.5 else f"It turned by {turned:.0f}°."
+            axes, begin = fig.subplots(1, 2, width_ratios=(5, 2))
+            fig.subplots_adjust(left=0.07, right=0.985, bottom=0.17, top=0.88, wspace=0.16)
+        way = sum(rates[:TOTAL])
+        _tenths(axes, rates, way)
+        axes.plot(range(0, 1201, 2), rates[::2], "-", color=BLUE, gid="rate")
+        axes.axhline(1e3 * PEAK, color=GREY, linewidth=0.8)
+        axes.annotate("peak", (1195, 1e3 * PEAK), (0, 3), textcoords="offset points", ha="right")
+        axes.axhline(1e3 * FLOOR, color=GREY, linewidth=0.8)
+        axes.annotate("floor", (1195, 1e3 * FLOOR), (0, 4), textcoords="offset points", ha="right")
+        axes.set(xlim=(-5, 1200), ylim=(0, 3.5), xlabel="step", ylabel="rate · 1000")
+        axes.set_title("% of the way, tenth by tenth")
+        _first_steps(begin, rates, warmup)
+        said = f"{rates[0] / 1e3:.2g} at step 0, "
+        said += f"{rates[warmup - 1] / 1e3:.2g} at step {warmup - 1}, " if warmup else ""
+        last = 100 * sum(rates[TOTAL * 9 // 10 : TOTAL]) / way if way else math.nan
         return (
-            f"({number(before[0])}, {number(before[1])}) of length {number(length)} becomes "
-            f"({number(after[0])}, {number(after[1])}) of length {number(size)}. {way} Returned: "
-            f"{_value(returned)}."
+            f"Warm-up {warmup}: {said}{rates[TOTAL] / 1e3:.2g} at step {TOTAL}. On average "
+            f"{number(100 * way / TOTAL / PEAK / 1e3, 0)} % of the peak; the last tenth of the "
+            f"steps gets {number(last, 1)} % of the total way."
         )
 
     return explore(
         draw,
-        length=LENGTHS,
-        angle=[10, 35, 60, 80],
-        start={"length": 3.0, "angle": 35},
-        play="length",
-        size=(4.4, 4.4),
-        labels={"angle": "direction"},
+        warmup=WARMUPS,
+        start={"warmup": 100},
+        play="warmup",
+        size=(9.6, 3.2),
+        narrow=(3.5, 4.6),
     )
 
 
-def _value(returned: object) -> str:
-    return number(returned) if isinstance(returned, float | int) else type(returned).__name__
+def _tenths(axes: Axes, rates: list[float], way: float) -> None:
+    """Fill the area under the curve by tenths of the steps; its size is how far one gets in it."""
+    for i in range(10):
+        steps = range(i * TOTAL // 10, (i + 1) * TOTAL // 10 + 1)
+        heights = [rates[step] for step in steps]
+        area = axes.fill_between(steps, heights, color=BLUE, alpha=FAINT / (1 + i % 2), linewidth=0)
+        share = 100 * sum(heights[:-1]) / way if way else math.nan
+        says(area, [f"steps {steps[0]} to {steps[-1] - 1}: {number(share, 1)} % of the way"])
+        words = number(share, 0 if share >= 1 else 1)
+        low = heights[len(heights) // 2] < 0.7  # the number has no room under the curve
+        axes.text(steps[len(steps) // 2], max(heights) + 0.08 if low else 0.22, words, ha="center")
+        axes.texts[-1].set(fontsize=9, gid=f"share-{i}")
 
 
-STEPNESS = [1, 10, 100]
-WALK = [0, 1, 2, 3, 5, 8, 12, 16, 20, 25, 30, 40]
-START = (-2.0, 1.0)
-
-
-def descent(adamw_step: Callable[..., None]) -> Flipbook:
-    """Walk down a valley, steep across and flat along: plain gradient descent beside AdamW."""
-
-    def walks(steep: int) -> dict[str, Tensor]:
-        slope = torch.tensor([1.0, float(steep)])
-        own = torch.tensor(START)
-        m, v = torch.zeros(2), torch.zeros(2)
-        plain, paths = own.clone(), {"AdamW (yours)": [own.clone()], "gradient": [own.clone()]}
-        for step in range(1, WALK[-1] + 1):
-            adamw_step(own, slope * own, m, v, step, lr=0.15, weight_decay=0.0)
-            plain = plain - 1.9 / steep * slope * plain if steep > 1 else plain - 0.15 * plain
-            paths["AdamW (yours)"].append(own.clone())
-            paths["gradient"].append(plain.clone())
-        return {name: torch.stack(path) for name, path in paths.items()}
-
-    def draw(fig: Figure, steep: int, step: int) -> str:
-        axes = fig.add_axes((0.02, 0.04, 0.96, 0.92))
-        _valley(axes, steep)
-        said = []
-        looks = {"gradient": (ORANGE, "s--"), "AdamW (yours)": (GREEN, "o-")}
-        for name, path in walks(steep).items():
-            color, line = looks[name]
-            x, y = numbers(path[: step + 1]).T
-            axes.plot(x, y, line, color=color, markersize=4, linewidth=1.3, label=name, gid=name)
-            said.append(f"{name} is {number(path[step].norm())} from the goal")
-        axes.plot([0], [0], "*", color=PINK, markersize=13)
-        axes.legend(loc="lower right", fontsize=10)
-        return f"A valley {steep} times as steep across as along, step {step}: {', '.join(said)}."
-
-    return explore(
-        draw,
-        steep=STEPNESS,
-        step=WALK,
-        start={"steep": 100, "step": 16},
-        play="step",
-        size=(6.4, 3.2),
-        labels={"steep": "times as steep"},
-    )
-
-
-def _valley(axes: Axes, steep: int) -> None:
-    """Lines of equal height, at 1/32 to 2 times the start's flat part."""
-    turn = torch.linspace(0, 2 * math.pi, 61)
-    for height in (0.1, 0.5, 1.2, 2.2):
-        wide, high = math.sqrt(2 * height), math.sqrt(2 * height / steep)
-        x, y = (wide * turn.cos()).tolist(), (high * turn.sin()).tolist()
-        axes.plot(x, y, "-", color=INK, linewidth=0.8, alpha=FAINT)
-    axes.set(xlim=(-2.4, 1.2), ylim=(-1.25, 1.25))
-    axes.axis("off")
+def _first_steps(axes: Axes, rates: list[float], warmup: int) -> None:
+    """The rates of the first steps, one dot each: the very first one is above 0."""
+    axes.vlines(range(FIRST), 0, rates[:FIRST], color=BLUE, linewidth=1.2, alpha=2 * FAINT)
+    axes.plot(range(FIRST), rates[:FIRST], "o", color=BLUE, markersize=5, gid="first steps")
+    dots = axes.scatter(range(FIRST), rates[:FIRST], s=90, color="none", edgecolor="none")
+    says(dots, [f"step {i}: {rate / 1e3:.2g}" for i, rate in enumerate(rates[:FIRST])])
+    axes.axhline(0, color=INK, linewidth=0.8)
+    top = max(*rates[:FIRST], 1e-9)
+    axes.set(xlim=(-0.8, FIRST - 0.2), ylim=(-0.06 * top, 1.15 * top), xlabel="step")
+    axes.set_xticks(range(0, FIRST, 2))
+    axes.set_title(f"the first {FIRST} steps")

@@ -13,8 +13,8 @@ from torch import nn
 
 from plots.flipbook import asset, person_is_present
 from plots.measure import one_thread
-from plots.page import draw_page
-from plots.style import BLUE, GREY, ORANGE, number
+from plots.page import draw_page, says
+from plots.style import BLUE, GREY, ORANGE, is_narrow, number
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,7 +23,14 @@ PAUSE = 1.5  # seconds between two drawings: to draw takes 0.1 s
 POINTS = 150  # of the curve; each is the mean of a few steps
 LETTERS = 160  # of a sample
 CONTEXT = 64  # characters that a model sees when it writes
-SIZE = (7.2, 3.0)
+SIZE, NARROW = (9.6, 3.2), (3.5, 3.0)
+# The page has no script while it learns: the style sheet says which of the two drawings is shown.
+SWITCH = """.llama-watch { container-type: inline-size; }
+.llama-watch .llama-small { display: none; }
+@container (max-width: 600px) {
+  .llama-watch .llama-wide { display: none; }
+  .llama-watch .llama-small { display: block; }
+}"""
 
 
 def write(
@@ -108,7 +115,10 @@ class Watch:
 
     def draw(self, fig: Figure) -> str:
         """The curve: the mean of neighbouring steps, and what was measured on unseen text."""
-        axes = fig.add_axes((0.09, 0.17, 0.88, 0.79))
+        from matplotlib.ticker import MaxNLocator
+
+        narrow = is_narrow(fig)
+        axes = fig.add_axes((0.14, 0.17, 0.8, 0.8) if narrow else (0.06, 0.17, 0.91, 0.79))
         width = max(1, self.steps // POINTS)
         groups = [self.losses[i : i + width] for i in range(0, len(self.losses), width)]
         x = [min(len(self.losses), (i + 1) * width) for i in range(len(groups))]
@@ -117,13 +127,20 @@ class Watch:
         if self.held_out:
             at, values = list(self.held_out), list(self.held_out.values())
             axes.plot(at, values, "o-", color=ORANGE, markersize=4, label="unseen text", gid="held")
+            dots = axes.scatter(at, values, s=60, color="none", edgecolor="none")
+            says(dots, [f"step {i:,}: {number(y)}" for i, y in self.held_out.items()])
         for name, height in self.milestones.items():
             axes.axhline(height, color=GREY, linewidth=0.8, linestyle=":")
             axes.text(self.steps, height, name, ha="right", va="bottom", fontsize=9)
         top = max([*self.milestones.values(), *y[:1], 2.0])
-        axes.set(xlim=(0, self.steps), ylim=(1.2, min(top, 5.0) + 0.25))
+        low = min([1.2, *y, *self.held_out.values()])
+        axes.set(xlim=(0, self.steps), ylim=(low - 0.1 * (low < 1.2), min(top, 5.0) + 0.25))
         axes.set(xlabel="step", ylabel="loss")
-        axes.legend(loc="upper left", bbox_to_anchor=(0.3, 0.86), fontsize=9)
+        axes.xaxis.set_major_locator(MaxNLocator(4 if narrow else 9, integer=True))
+        lines = sorted(self.milestones.values())
+        high = lines[1] if len(lines) > 1 else 4.0  # the legend hangs below this line
+        axes.legend(loc="upper left", fontsize=9, ncols=2, columnspacing=1.2)
+        axes.get_legend().set_bbox_to_anchor((0.2, high), axes.get_yaxis_transform())
         return self.caption
 
     def show(self) -> None:
@@ -136,9 +153,12 @@ class Watch:
             print(page.caption)
             return
         png = page.png()
-        svg = page.svg(uuid.uuid4().hex) if person_is_present() else None
+        svgs = None
+        if person_is_present():
+            small = draw_page(self.draw, {}, NARROW)
+            svgs = page.svg(uuid.uuid4().hex), small.svg(uuid.uuid4().hex)
         bundle = {
-            "text/html": self._html(svg, png),
+            "text/html": self._html(svgs, png),
             "image/png": png,
             "text/plain": "\n\n".join([page.caption, *map("{0[0]}: {0[1]}".format, self._said())]),
         }
@@ -150,11 +170,14 @@ class Watch:
     def _said(self) -> list[tuple[str, str]]:
         return [(f"after step {step:,}", text) for step, text in self.texts.items()]
 
-    def _html(self, svg: str | None, png: str) -> str:
+    def _html(self, svgs: tuple[str, str] | None, png: str) -> str:
         """Progress over curve over texts."""
         caption = html.escape(self.caption, quote=True)
         done = len(self.losses) / self.steps
-        picture = svg or f'<img alt="{caption}" src="data:image/png;base64,{png}">'
+        picture = f'<img alt="{caption}" src="data:image/png;base64,{png}">'
+        if svgs:
+            parts = zip(("wide", "small"), svgs, strict=True)
+            picture = "".join(f'<div class="llama-{name}">{svg}</div>' for name, svg in parts)
         texts = "".join(
             '<div style="flex:1 1 13em;min-width:12em">'
             f'<b>{title}</b><pre style="white-space:pre-wrap;margin:.3em 0 0">'
@@ -162,8 +185,8 @@ class Watch:
             for title, text in self._said()
         )
         return (
-            f'<div class="llama-flipbook" style="max-width:{round(96 * SIZE[0])}px">\n'
-            f"<style>{asset('flipbook.css')}</style>\n"
+            f'<div class="llama-flipbook llama-watch" style="max-width:{round(96 * SIZE[0])}px">\n'
+            f"<style>{asset('flipbook.css')}\n{SWITCH}</style>\n"
             f'<progress value="{done:.3f}" max="1" style="width:100%">{done:.0%}</progress>\n'
             f'<div class="llama-picture" role="img" aria-label="{caption}">{picture}</div>\n'
             f'<p class="llama-caption" aria-live="off">{caption}</p>\n'

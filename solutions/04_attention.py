@@ -1,9 +1,11 @@
 # %% [markdown]
 # # 04 · Attention
 #
+# *75 minutes: 40 to read and try, 35 to write. The cells compute for about 20 seconds.*
+#
 # Lab 03 turned queries and keys by their positions. They were made to be compared, and nobody has compared them yet.
-# Attention does: it is the only place in Llama 3 where one token learns anything about another. In this lab you write it
-# whole, from the mask to the layer, and then you try to catch it cheating.
+# Attention compares them. It is the only place in Llama 3 where one token learns anything about another. You write all of it,
+# from one query to the layer, and then you try to catch it cheating.
 
 # %% id="setup"
 import sys
@@ -49,26 +51,52 @@ for sentence in sentences:
 #
 # </details>
 #
-# So a token must be able to ask the others. In attention each token makes three vectors from its own:
+# So a token must be able to ask the others. From its own vector each token makes three:
 #
 # - a **query** q: what am I looking for?
 # - a **key** k: what do I have to offer?
 # - a **value** v: what do I say, if I am chosen?
 #
-# A query is compared with every key by a dot product. The larger it is, the more of that key's value comes back. Vaswani
-# et al. ([1706.03762](https://arxiv.org/abs/1706.03762), eq. 1) write all of it in one line:
+# The query is compared with every key by a dot product, which gives a **score**. The softmax turns the scores into **weights**, all
+# positive and together 1. What comes back is the average of the values with these weights. Here "bank" asks, with
+# vectors made by hand: its query looks for places, and "river" offers one.
+#
+# **Predict.** Whose value will be the largest part of the answer? And if "river" were not in the sentence?
+
+# %% id="one-query-asks"
+words = ["the", "river", "left", "its", "bank"]
+query = torch.tensor([3.0, 0.0])  # of "bank": places, please, and no verbs
+keys = torch.tensor([[0.0, 0.0], [2.0, 0.0], [0.0, 2.0], [0.0, 0.0], [1.0, 0.0]])
+values = torch.tensor([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0], [0.0, 0.0], [1.0, 1.0]])
+
+scores = keys @ query / math.sqrt(2)  # one for each word; 4.2 says why the root
+weights = scores.softmax(0)
+answer = weights @ values
+for word, score, weight in zip(words, scores.tolist(), weights.tolist(), strict=True):
+    print(f"{word:6} score {score:5.2f}   weight {weight:.2f}")
+print("what comes back:", [round(number, 2) for number in answer.tolist()])
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# The river's: weight 0.86. What comes back is mostly *its* value, so the vector of "bank" now knows of the river. Without "river"
+# the query would find only "bank" itself: in the other sentence the answer is another one, and that was missing.
+#
+# </details>
+#
+# That is attention, for one query. All queries at once, as rows of a matrix Q, with the keys in K and the values in V, are one line
+# (Vaswani et al., [1706.03762](https://arxiv.org/abs/1706.03762), eq. 1):
 #
 # $$\mathrm{Attention}(Q, K, V) = \mathrm{softmax}\!\left(\frac{QK^T}{\sqrt{d}}\right)V$$
 #
-# Q holds one query per row (T of them), K and V one key and one value per row (S of them), and d is the number of components of a query (the
-# paper's d_k).
-# You write it from the inside out: who may look, how much, and what comes back.
+# Q has T rows, K and V have S, and d is the number of components of a query (the paper's d_k). You write it in three steps:
+# who may look (4.1), how much (4.2), and what comes back (4.3).
 
 # %% [markdown]
 # ## 4.1 Who may look at whom
 #
 # Llama writes from left to right. In training all positions of a text are computed at once, and each predicts the token
-# after it. So a position must not see what comes later, or it would read off the answer. A **causal mask** says so: a
+# after it. So no position may see what comes later, or it would read off the answer. A **causal mask** says so: a
 # matrix with one row per query and one column per key, True where the query may look.
 #
 # Often there are fewer queries than keys. When a model writes, one new token asks, and all the earlier ones answer. The T
@@ -102,7 +130,7 @@ def causal_mask(n_queries: int, n_keys: int) -> Tensor:
 check.causal_mask(causal_mask)
 
 # %% [markdown]
-# torch has a mask of its own, `is_causal=True`. Below, every score is 0 and the values are 0, 1, 2, 3, 4, so what comes back
+# torch has a mask of its own, `is_causal=True`. Below, every score is 0 and the values are 0, 1, 2, 3, 4. So what comes back
 # is the average of the positions that may be seen.
 
 # %% id="measure-mask"
@@ -116,8 +144,8 @@ show("your mask     ", lambda: attend(q, k, v, attn_mask=causal_mask(1, 5))[0, 0
 # <details><summary>Answer</summary>
 #
 # All 5: the query is the last position, and nothing comes after it. Your mask averages 0 to 4, which is 2. torch's answer
-# is 0. It takes the queries for the *first* positions, so that a single new token sees key 0 only. For a square mask the two
-# agree, and therefore the mistake is found late: training is fine, and then the model repeats itself when it writes
+# is 0. It takes the queries for the *first* positions, so a single new token sees key 0 only. For a square mask the two
+# agree. That is why the mistake is found late: training goes well, and then the model repeats itself when it writes
 # ([pytorch#108108](https://github.com/pytorch/pytorch/issues/108108)).
 #
 # </details>
@@ -128,14 +156,11 @@ plot.masks(causal_mask)
 # %% [markdown]
 # ## 4.2 How much: scores, scale, softmax
 #
-# A query and a key give a score, q·k. The softmax turns a row of scores into weights: all positive, and together 1.
-#
 # $$w_{ts} = \frac{e^{z_{ts}}}{\sum_{s'} e^{z_{ts'}}}, \qquad z_{ts} = \frac{q_t \cdot k_s}{\sqrt d}$$
 #
 # q_t is the query at position t, k_s the key at position s, z_ts their score after the division, and w_ts the weight that query t
-# gives to key s. The sum runs over the keys s′ of *one* query t. But why the √d? The paper's argument (section 3.2.1, footnote 4): if the
-# components of q and k are independent with mean 0 and variance 1, then q·k is a sum of d such products, and its variance
-# is d.
+# gives to key s. The sum runs over the keys s′ of *one* query t. Why the √d? If the components of q and k are independent with mean 0
+# and variance 1, then q·k is a sum of d such products, and its variance is d (section 3.2.1 of the paper, footnote 4).
 #
 # **Predict.** Llama 3's heads have d = 128. How large is a typical q·k of random vectors: 1, 11, or 128?
 
@@ -148,7 +173,7 @@ for d in (4, 64, 128, 1024):
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# About 11.3, the root of 128. And two scores that differ by 11 have weights that differ by the factor e¹¹ ≈ 60,000.
+# About 11.3, the root of 128. And two scores that differ by 11 have weights that differ by a factor of e¹¹ ≈ 60,000.
 #
 # </details>
 #
@@ -165,11 +190,12 @@ for filling in (0.0, -torch.inf):
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# 9 %: e⁰ is 1, and 1 / (e² + e¹ + 1) = 0.09. The hidden key speaks on, quietly.
+# 9 %: e⁰ is 1, and 1 / (e² + e¹ + 1) = 0.09. The hidden key still speaks, quietly.
 #
 # </details>
 #
-# Compute in float32 when the input is float16 or bfloat16, and go back at the end: in float16 e¹² is infinite already.
+# When the input is float16 or bfloat16, compute in float32 and go back at the end. bfloat16 keeps 8 bits of a number: near 11 its
+# neighbours are 0.06 apart, so rounding moves a score by up to 0.03 and its weight by 3 %.
 
 
 # %%
@@ -197,23 +223,24 @@ def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None = None) -> Tenso
 check.attention_weights(attention_weights)
 
 # %% [markdown]
-# Here is what the root is good for. The slider changes d; the vectors stay random.
+# Here is what the root is good for. The slider changes d; the vectors stay random. On the right stands the **entropy** of a row
+# of weights, −Σ w log₂ w, in bits. It says between how many keys a query wavers: 0 bits is one key, 1 bit is two keys alike, and
+# 3.6 bits are all twelve alike.
 
 # %%
 plot.scale(attention_weights)
 
 # %% [markdown]
-# Without the root the softmax hardens into a choice: one key takes everything, and the entropy falls towards 0. (Entropy, in
-# bits, says between how many keys a query wavers: 1 bit is two keys alike, 0 bits is one key.) The last two numbers of the
-# caption are the reason why that is bad. A weight w changes with its score by w·(1 − w). At w = 1 that is 0: nothing
+# Without the root the softmax hardens into a choice: one key takes everything, and the entropy falls towards 0. The last two
+# numbers of the caption say why that is bad. A weight w changes with its score by w·(1 − w). At w = 1 that is 0: no gradient
 # flows back, and the head cannot learn to look elsewhere.
 #
 # ### Which way does the softmax run?
 #
-# Over the keys, the last dimension. Over the queries, the shape is the same, training goes on, and the mask seems to
-# hide the future as before. Change a token and watch.
+# Along the keys, the last dimension. Along the queries the shape is the same, nothing crashes, and the mask still seems to
+# hide the future. Change a word and watch.
 #
-# **Predict.** The last token is changed. With the softmax over the queries, do the rows above it move?
+# **Predict.** The last word is changed. With the softmax over the queries, do the rows above it move?
 
 # %% id="plot-4-2-direction"
 plot.softmax_direction(attention_weights, causal_mask)
@@ -221,8 +248,8 @@ plot.softmax_direction(attention_weights, causal_mask)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# All four move. A column's sum contains the later queries, so that each weight depends on the future, although the mask is
-# right. And the rows do not sum to 1. Nothing crashes, and it has been found in public code more than once
+# All four move. A column's sum contains the later queries, so each weight depends on the future, although the mask is
+# right. And the rows do not sum to 1. It has been found in public code
 # ([labmlai#146](https://github.com/labmlai/annotated_deep_learning_paper_implementations/issues/146)).
 #
 # </details>
@@ -242,17 +269,17 @@ print("torch's fused attention: ", attend(q, k, v, attn_mask=nothing)[0, 0])
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# NaN: it is 0/0. With −1e9 in place of −∞ the row pretends to see everything alike, and torch's
-# own function returns zeros today and returned NaN until 2024 ([pytorch#103749](https://github.com/pytorch/pytorch/issues/103749)). A row that sees
-# nothing has no right weights, so do not make one: that is why your `causal_mask` refuses T > S. The check does not test
-# such rows.
+# NaN: it is 0/0. With −1e9 in place of −∞ the row pretends to see everything alike. What torch's own function returns depends on its
+# version and on the path it takes: NaN in 2023 ([pytorch#103749](https://github.com/pytorch/pytorch/issues/103749)), zeros in the cell above,
+# NaN again for somebody with torch 2.8 ([pytorch#163997](https://github.com/pytorch/pytorch/issues/163997)). A row that sees
+# nothing has no right weights, so do not make one: that is why your `causal_mask` refuses T > S.
 #
 # </details>
 
 # %% [markdown]
 # ## 4.3 What comes back: attention
 #
-# Each query takes the average of the values, weighted by its row. As a matrix product, (T, S) times (S, d).
+# Each query takes the average of the values, weighted by its row: a matrix product, (T, S) times (S, d).
 
 
 # %%
@@ -277,8 +304,25 @@ def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Te
 check.attention(attention)
 
 # %% [markdown]
-# Think of a dictionary: keys a to e, values 10 to 50. Python's `d["b"]` wants the exact key. Attention takes a query that
-# points anywhere, and answers with a mixture.
+# The whole way in one picture, for five words. Press Play: x, its queries, keys and values, the scores, your mask, your
+# weights, your mixture. Each matrix has its shape beside its name. Follow one word, the outlined row.
+#
+# **Predict.** "left" stands third. How many of the five values are part of its new vector?
+
+# %% id="plot-4-3-flow"
+plot.flow(attention_weights, causal_mask, attention)
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# Three: "the", "river" and itself. "bank" has the largest score of all, 3.53, and the mask hides it.
+#
+# </details>
+#
+# ### A dictionary that answers with a mixture
+#
+# Keys a to e, values 10 to 50. Python's `d["b"]` wants the exact key. Attention takes a query that points anywhere, of any length,
+# and answers with a mixture.
 #
 # **Predict.** Set the length of the query to 0. What is the answer: 0, 10, or 30?
 
@@ -288,18 +332,33 @@ plot.lookup(attention)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# 30, the plain average: all scores are 0, so that all weights are 1/5. A longer query is a more decided one. At length 30 it is
-# nearly Python's dictionary, and the nearest key gets everything.
+# 30, the plain average: all scores are 0, so all weights are 1/5. A longer query is a more decided one: the blue arrow grows, the
+# bars gather on the nearest key. At length 8 it is nearly Python's dictionary. The answer is where the bars would balance.
 #
 # </details>
 
 # %% [markdown]
 # ## 4.4 Many heads: split
 #
-# One softmax per token means one mixture per token. But "left" in "the river left its bank" wants to know *who* left and
-# *what* was left, and the average of two answers is neither. So the D features are cut into H **heads** of d = D / H, and each
-# head compares and averages by itself (section 3.2.2 of the paper). The work is the same: H dot products of length d instead
-# of one of length D.
+# One softmax per token means one mixture per token. But "it" in "The cat sat down because it was tired" has two questions: *who* is
+# it, and *why* are we told? The average of two answers is neither. So a layer has several **heads**, and each compares and averages by
+# itself. Here are two heads of one layer of SmolLM2, the trained model that you run in lab 11. The weights are those of your functions.
+#
+# **Predict.** One head finds "cat" for "it". What does the other one find?
+
+# %% id="plot-4-4-two-heads"
+plot.two_heads(attention_weights, causal_mask, apply_rope)
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# "because", with weight 0.63. Two heads, two mixtures of the same eight values; the layer keeps both. (We chose these two among the nine of
+# the layer. Most of the others look at the first word here.)
+#
+# </details>
+#
+# To have H heads, cut the D features into H pieces of d = D / H (section 3.2.2 of the paper). The work is the same: H dot products
+# of length d instead of one of length D.
 #
 # In memory the features of one token are neighbours. Attention wants (B, H, T, d): for each head, a table of positions.
 #
@@ -313,7 +372,7 @@ print("head 0 by view alone:", x.view(1, 2, 2, 2)[0, 0].tolist())
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# `[[0, 1], [2, 3]]`: both rows are of token 0. `view` cuts in the order of memory. The shape is right, no error appears, and the
+# `[[0, 1], [2, 3]]`: both rows are of token 0. `view` cuts in the order of memory. The shape is right, there is no error, and the
 # heads mix up tokens ([FuxiCTR#30](https://github.com/reczoo/FuxiCTR/issues/30)).
 #
 # </details>
@@ -376,13 +435,13 @@ check.merge_heads(merge_heads)
 plot.heads(split_heads, merge_heads)
 
 # %% [markdown]
-# The outlined numbers on the left are those that your `split_heads` gave to the head: whole columns. With `view` alone they would
-# be whole rows.
+# Outlined on the left is what your `split_heads` gave to the head: whole columns. With `view` alone they would be whole rows. On
+# the right everything is back in its place.
 
 # %% [markdown]
 # ## 4.6 The layer
 #
-# Four matrices make it a layer. $W_q$, $W_k$ and $W_v$ make queries, keys and values of all heads at once. $W_o$ mixes what the heads
+# Four matrices make it a layer. $W_q$, $W_k$ and $W_v$ make the queries, keys and values of all heads at once. $W_o$ mixes what the heads
 # found: without it, head 3 could never tell anything to the features of head 5.
 #
 # $$\mathrm{MultiHead}(x) = \mathrm{Concat}(\mathrm{head}_1, \dots, \mathrm{head}_H)\,W_o, \qquad
@@ -391,9 +450,8 @@ plot.heads(split_heads, merge_heads)
 # Q_h, K_h and V_h are the h-th pieces, d columns each, of $xW_q$, $xW_k$ and $xW_v$; Concat puts the heads side by side again. (`nn.Linear`
 # keeps each matrix transposed, and computes the same product.)
 #
-# And here lab 03 comes in. Attention itself does not know any order; a score is a dot product, wherever the two tokens stand. So
-# queries and keys are rotated by their positions, in every head, after the split. Values are not: *where* a token stands decides
-# who listens to it, not what it says.
+# And here lab 03 comes in. A score is a dot product, wherever the two tokens stand. So queries and keys are rotated by their
+# positions, in every head, after the split. Values are not: *where* a token stands decides who listens to it, not what it says.
 
 
 # %%
@@ -457,8 +515,8 @@ show("8 heads", lambda: parameters(8))
 # %% [markdown]
 # ## 4.7 Look: what heads find
 #
-# Here are four heads. Their queries and keys are made by hand, so that you can know what to expect; the weights come from your
-# functions. Heads of these kinds have been found in trained models as well. "word before" and "what came next" work together:
+# Here are four heads twice: made by hand, so that you know what to expect, and trained. The trained ones are those of SmolLM2, the
+# model of lab 11, which has 270 heads; four were picked that do the same. All weights come from your functions. "word before" and "what came next" work together:
 # the first fetches each word's predecessor, the second asks "what followed the last time I was here?". Olsson et al. call
 # them induction heads ([2209.11895](https://arxiv.org/abs/2209.11895)) and give evidence that much of what a model learns from its
 # prompt comes from them.
@@ -472,13 +530,13 @@ plot.sentence(attention_weights, causal_mask, apply_rope)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# At "bit": the last time there was a dog, "bit" came next. (A word that comes for the first time finds
-# nothing to repeat, and its row is spread out.)
+# At "bit", in both: the last time there was a dog, "bit" came next. A word that comes for the first time finds nothing to repeat.
+# The head made by hand then spreads its weight, up to 2.6 bits. The trained one puts 93 % or more on the first word: a place to park.
 #
 # </details>
 #
 # Two things to try. Take the mask away: each "the" now looks at whatever follows any "the", ahead as well as back. Then put it back,
-# choose "near words", and take the division by √d away: each word wavered between its neighbours, and now it looks at itself. The bars
+# choose "near words", and take the division by √d away: each word wavered between its neighbours, and now it looks at itself. The numbers
 # on the right are the entropies, row by row.
 #
 # Type a sentence of your own, with words that repeat:
@@ -492,11 +550,12 @@ plot.your_sentence(attention_weights, causal_mask, apply_rope)
 # Does the layer really see nothing of the future? There are two ways to find out, and you should keep both for life.
 #
 # - **Gradients.** ∂(output t) / ∂(input s) must be 0 for every s > t. One backward pass per row draws the whole matrix.
-# - **Random tokens.** Train on text that has no pattern at all. The next token cannot be known, so the loss must stay at
-#   ln V, the loss of guessing. If it falls, the model has seen the answer. A public refactoring once removed the mask, and was
-#   found out like this ([transformers#48745](https://github.com/huggingface/transformers/issues/48745)).
+# - **Random tokens.** Train on text that has no pattern at all, and watch the **loss**: −ln p, where p is the probability that the model
+#   gave to the token that came. Sure and right is 0; who guesses among V tokens has p = 1/V and the loss ln V. Here
+#   nobody can know the next token, so the loss must stay at ln V. If it falls, the model has seen the answer. A public refactoring once
+#   removed the mask, and was found out like this ([transformers#48745](https://github.com/huggingface/transformers/issues/48745)).
 #
-# Your layer is trained for 200 steps on random texts over a vocabulary of 16 tokens, beside four layers that leak. On the left stands who
+# Your layer is trained for 200 steps on random texts of 16 different tokens, beside four layers that leak. On the left is who
 # sees whom (orange: what must not be seen), on the right the loss.
 #
 # **Predict.** With the softmax over the queries, and a right mask: does the loss stay at ln 16 = 2.77?
@@ -507,8 +566,9 @@ plot.leak_detector(MultiHeadAttention)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# No: choose "queries" above the picture. It falls slowly, to about 2.6 in 200 steps, since the future is only in the normalisation. Training finds it nevertheless. The
-# mask that is off by one leaks a single diagonal, and it is as bad as no mask: the one token too many is the answer.
+# No: choose "queries" above the picture. It falls slowly, to about 2.6 in 200 steps: the future is only in the normalisation, and training
+# finds it all the same. The mask that is off by one leaks a single diagonal, and that is as bad as no mask: the one token too many
+# is the answer.
 #
 # </details>
 
@@ -517,7 +577,7 @@ plot.leak_detector(MultiHeadAttention)
 #
 # Every query meets every key: T² scores per head.
 #
-# **Predict.** A text is twice as long. How many times as much has attention to compute: 2, 4 or 8 times? In brackets the cell prints how
+# **Predict.** A text becomes twice as long. How much more does attention compute: 2, 4 or 8 times as much? In brackets the cell prints how
 # your time grew.
 
 # %% id="measure-timing"
@@ -526,11 +586,10 @@ plot.timing(attention, causal_mask)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# 4 times, since there are 4 times as many scores. The time of short texts grows by less, since every call has a fixed cost, and that of
-# long ones by more: when the weights no longer fit
-# into the processor's cache, it waits for the memory. The column "weights" is the matrix that your function builds. torch's fused
-# function never builds it: it walks over the keys in blocks and keeps a running maximum and sum, as FlashAttention does
-# ([2205.14135](https://arxiv.org/abs/2205.14135)). The result and the arithmetic are the same; the traffic is not.
+# 4 times: there are 4 times as many scores. Short texts grow by less, since every call has a fixed cost. Long ones may grow by more:
+# the weights no longer fit into the processor's cache, and it waits for memory. The column "weights" is the matrix that your function
+# builds. torch's fused function never builds it. It walks over the keys in blocks and keeps a running maximum and sum, as FlashAttention
+# does ([2205.14135](https://arxiv.org/abs/2205.14135)): the same result, less traffic.
 #
 # </details>
 
@@ -568,14 +627,14 @@ plot.timing(attention, causal_mask)
 #
 # 1. It is shuffled the same way, and otherwise unchanged: that is the bag of vectors. 2. A single 1. Weights must sum to 1, so a
 # head cannot say "nothing"; trained models park their weight on the first token, an *attention sink*
-# ([2309.17453](https://arxiv.org/abs/2309.17453)). 3. All scores double, and the weights get more decided, as with half the
-# temperature; 2√d in place of √d undoes it.
+# ([2309.17453](https://arxiv.org/abs/2309.17453)): you saw it in 4.7. 3. All scores double, and the weights get more decided, as with half
+# the temperature; 2√d in place of √d undoes it.
 #
 # </details>
 #
 # ### The next problem
 #
-# Now let the model write. Each new token needs a row of attention over all earlier ones. The simplest way is to run the layer on the
+# Now let the model write. Each new token needs one row of attention over all earlier ones. The simplest way is to run the layer on the
 # whole text again. But look at what your layer does to the first six tokens when four more are added:
 
 
@@ -591,8 +650,8 @@ print(f"scores for 1000 tokens, all again at each step: {sum(t * t for t in rang
 print(f"scores for 1000 tokens, one new row at a time:  {sum(range(1, 1001)):,}")
 
 # %% [markdown]
-# Nothing changes, because of the mask. Everything that was computed for the past is computed again, and thrown away again: 667
-# times as many scores as are needed. What would have to be kept? That is **05 · KV cache**.
+# Nothing changes, because of the mask. Everything about the past is computed again, and thrown away again: for 1,000 tokens 667
+# times as many scores as are needed. What would have to be kept? That is **05 · The KV cache**.
 
 # %% id="save"
 from checks import pieces

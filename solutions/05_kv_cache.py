@@ -1,6 +1,8 @@
 # %% [markdown]
 # # 05 · The KV cache
 #
+# *70 minutes: 35 to read and try, 35 to write. The cells compute for about 20 seconds, most of them in 5.2 and 5.4.*
+#
 # A language model writes one token, appends it to the text, and then reads the text again to write the next one. All of it,
 # from the first word. In this lab you make it remember what it has read. Its answers stay the same, token for token. What
 # changes is the work behind each of them, and the memory that it takes.
@@ -68,17 +70,17 @@ show("largest change in rows 0, 1 and 2", change_of_each_row)
 # <details><summary>Answer</summary>
 #
 # None. A token sees itself and what stands before it, and nothing that comes later can reach it. So the first three rows
-# are work that was done before. In a stack of layers it is the same: what the second layer sees of the first three tokens
+# are work done twice. In a stack of layers it is the same: what the second layer sees of the first three tokens
 # has not changed either, so it computes the same again, and so does every layer above.
 #
 # </details>
 #
-# Only the new row is news. Written out for the newest token *t*:
+# Only the last row is new. Written out for the newest token *t*:
 #
 # $$o_t = \sum_{j \le t} \mathrm{softmax}_j\!\left(\frac{q_t \cdot k_j}{\sqrt d}\right) v_j$$
 #
 # $o_t$ is its output, $q_t$ its query, $k_j$ and $v_j$ are the keys and values of all tokens up to it, and *d* is the head size.
-# Look at which letters carry the index *t* only, and which ones run over *j*.
+# Look which letters have the index *t*, and which ones run over *j*.
 #
 # In the picture one token is changed: first what its query is made of, then its key, then its value. Your layer of
 # lab 04 computes all eight outputs each time. A filled cell is an output that moved, and the number says how far.
@@ -104,9 +106,9 @@ plot.readers(MultiHeadAttention)
 # ## 5.1 Slots
 #
 # Where to keep them? The obvious way is `torch.cat`: old keys and the new one. But it copies all the old keys for each
-# new token, and for 1,000 tokens that makes 499,500 copies of a position. So the memory is taken once, with room for `max_len`
-# positions, and filled slot by slot. A number, `length`, says how many slots are written. What lies in the others is
-# nobody's business: it may be zeros, or whatever was in that memory before.
+# new token, and for 1,000 tokens that makes 499,500 copies of a position. So take the memory once, with room for `max_len`
+# positions, and fill it slot by slot. A number, `length`, says how many slots are written. The others may hold zeros, or whatever
+# was in that memory before.
 #
 # The prompt arrives as many positions at once, later tokens one at a time. `update` must take both.
 
@@ -170,8 +172,8 @@ class KVCache:
 check.KVCache(KVCache)
 
 # %% [markdown]
-# Here your cache has eight slots, and the keys that it is given are just numbers, 1 for the first position, 2 for the second.
-# Outlined: what the last update wrote, and what it returned. The last update does not fit.
+# Here your cache has eight slots, and its keys are just numbers: 1 for the first position, 2 for the second.
+# Outlined: what the last update wrote, and what it returned. The fifth update does not fit.
 
 # %%
 plot.slots(KVCache)
@@ -190,8 +192,8 @@ plot.slots(KVCache)
 # | one new token | 1 | all so far | decode |
 # | a few new tokens | a few | all so far | a chunk |
 #
-# With T = 1 the mask hides nothing. With a chunk it is needed again: leaving it out as soon as there is a cache is a well-known
-# mistake, and with one token at a time nobody sees it.
+# With T = 1 the mask hides nothing. With a chunk it is needed again. To leave it out as soon as there is a cache is a common
+# mistake, and with one token at a time nobody notices.
 #
 # **Predict.** RoPE turns a key by its position, and the cache keeps the turned key. Four more tokens come. Must the old keys be
 # turned on by four positions, too?
@@ -215,8 +217,8 @@ show("query at 9, key turned on to 6             ", lambda: score(9, 6))
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# No. A key is turned once, by its own position, and that never changes. The new query is turned further, and the score sees the
-# difference of the two angles: the distance, now 7. Turn the old key on, and the score is that of the distance 3 again, as if
+# No. A key is turned once, by its own position, and that never changes. The new query is turned further, and the score depends on the
+# difference of the two angles: the distance, now 7. Turn the old key as well, and the score is that of distance 3 again, as if
 # the key had moved along with the query.
 #
 # </details>
@@ -268,11 +270,11 @@ check.CachedAttention(CachedAttention)
 
 # %% [markdown]
 # Your layer reads a sentence word by word: on the left without a cache, on the right with yours. The queries and keys are those of
-# a real head, SmolLM2's layer 13, head 8; the attention weights, in the cells, are what your layer makes of them. The picture has
-# watched your layer at work. *Computed* means that it computed this query, key, value or score in this step, *read* that it used
-# one which it had not computed. Each score is one square in the heap.
+# a real head, SmolLM2's layer 13, head 8; the weights in the cells are what your layer makes of them. The picture
+# watched your layer at work. *Computed*: it made this query, key, value or score in this step. *Read*: it used
+# one that it had not computed. Each score is one square in the heap.
 #
-# Look at row "it", and at the rows that are hatched: on the left the same numbers come out again, step after step. And look at Q:
+# Look at row "it", and at the hatched rows: on the left the same numbers come out again, step after step. And look at Q:
 # on the right it is never read. That is why no cache keeps it.
 #
 # **Predict.** At step 8: how many scores on the left, how many on the right, and how many so far, all steps together? And if the
@@ -290,33 +292,13 @@ plot.heatmaps(CachedAttention, KVCache)
 #
 # </details>
 #
-# Break it, to see what forgetting looks like: let your layer call `cache.update(k, v)` and ignore what it returns. Run the cell
-# of the exercise and the picture once more. The new token then sees only itself, and the picture says so. (Then mend it.)
-#
-# The same weights in `MultiHeadAttention` and in your new layer, and the four tokens in chunks of several sizes:
-
-
-# %% id="same-as-lab-04"
-def difference_from_lab_04(chunks: tuple[int, ...]) -> float:
-    old, new, cache = MultiHeadAttention(64, 4), CachedAttention(64, 4), KVCache.empty(1, 4, 4, 16)
-    new.load_state_dict(old.state_dict())
-    rows, start = [], 0
-    for length in chunks:
-        angles = rope_angles(torch.arange(start, start + length), frequencies)
-        rows.append(new(text[:, start : start + length], angles, cache))
-        start += length
-    return float((torch.cat(rows, dim=1) - read(old, 4)).abs().max().detach())
-
-
-for chunks in ((1, 1, 1, 1), (2, 2), (3, 1), (4,)):
-    show(
-        f"chunks {chunks}, largest difference", lambda c=chunks: f"{difference_from_lab_04(c):.1e}"
-    )
+# Break it, to see what forgetting looks like: let your layer call `cache.update(k, v)` and ignore what it returns. Run the
+# exercise's cell and the picture once more. The new token then sees only itself, and the picture says so. (Then mend it.)
 
 # %% [markdown]
 # ## 5.3 Generate, the slow way
 #
-# Generation is a loop around a model. `step` is the model here: it takes token ids, (1, T), and returns for each of them
+# Generation is a loop around a model. Here `step` is the model: it takes token ids, (1, T), and returns for each of them
 # the logits of the token that comes next, (1, T, V). Logits are scores before the softmax, one for each of the V tokens of the
 # vocabulary. *Greedy* means: always take the token with the largest logit. (Lab 10 draws at random instead.)
 #
@@ -348,7 +330,7 @@ check.generate_greedy(generate_greedy)
 
 # %% [markdown]
 # Now a model to try it on: embedding, six layers of your attention and a small feed-forward network, logits. Its weights are
-# random, so it says nothing sensible, but it says it reproducibly. Each layer has a cache of its own. The new tokens'
+# random, so it writes nonsense, but the same nonsense each time. Each layer has a cache of its own. The new tokens'
 # positions begin where the caches end.
 
 
@@ -387,9 +369,9 @@ with torch.no_grad(), one_thread():
 # %% [markdown]
 # ## 5.4 Prefill and decode
 #
-# With caches `step` remembers, so it must be told only what it does not know. At first that is the whole prompt, in one
-# call: **prefill**. Afterwards it is a single token, the one that was just chosen: **decode**. The last new token is never fed
-# back, since nobody asks what would follow it.
+# With caches `step` remembers, so tell it only what it does not know. At first that is the whole prompt, in one
+# call: **prefill**. Afterwards it is a single token, the one just chosen: **decode**. The last new token is never fed
+# back, since nobody asks what follows it.
 #
 # **Predict.** A prompt of 4 tokens, 12 new ones. How often is `step` called, and how many tokens has it seen in the end?
 
@@ -443,7 +425,7 @@ show("without a cache", lambda: asked(generate_greedy))
 #
 # </details>
 #
-# Both ways, one model. Do they say the same, and how far apart are their logits?
+# Both ways, one model. Do they write the same, and how far apart are their logits?
 
 
 # %% id="agreement"
@@ -463,7 +445,7 @@ def both_ways(n_new: int = 48) -> str:
 show("with and without caches", both_ways)
 
 # %% [markdown]
-# The logits agree up to the rounding of float32: the same sums in another order. (If two logits are that close, the ways may
+# The logits agree up to the rounding of float32: the same sums in another order. (Where two logits are that close, the two ways may
 # choose differently, and both are right.)
 #
 # Now the clock. The same model, on your machine: milliseconds for one token, at each position of the text.
@@ -478,7 +460,7 @@ plot.seconds_per_token(Stack)
 # <details><summary>Answer</summary>
 #
 # With the cache hardly at all. A single token costs six layers of small matrix products, wherever it stands; a score for each old
-# token is little beside them.
+# token adds little.
 #
 # Without the cache more than 8 times: 14 times on one core of the machine this was written on, from 12 to 170 ms. All 512 tokens go
 # through all the layers again, which is 8 times the work. And the scores grow with the square: with softmax and values they took 0.8
@@ -486,19 +468,18 @@ plot.seconds_per_token(Stack)
 #
 # </details>
 #
-# **Why only here, and not in training?** In training the whole text is known. One call computes all rows at once, every row is
-# wanted, since each one predicts its next token, and nothing is computed twice. And after a step of the optimizer all keys
-# would be out of date. The cache is a thing of inference: of texts that grow.
+# **Why not in training?** In training the whole text is known. One call computes all rows at once, every row is
+# needed, since each predicts its next token, and nothing is computed twice. The cache is for texts that grow.
 
 # %% [markdown]
 # ## 5.5 Two thirds?
 #
 # Explanations of the cache often show the third token. Without a cache 3 × 3 = 9 scores, with it 1 × 3: a saving of two thirds.
-# The arithmetic is right. But it is the case of three tokens, and of one step.
+# The arithmetic is right, for three tokens and one step.
 #
 # **Predict.** What does the cache save in the step for token 4,096: 66 % again, 90 %, or more than 99.9 %?
 #
-# Count it: the scores of one head for a whole generation. Each call computes its full rectangle, T queries times S keys. The
+# Count them: the scores of one head for a whole generation. Each call computes its full rectangle, T queries times S keys. The
 # masked ones are computed too, and then thrown away.
 
 
@@ -540,10 +521,13 @@ plot.cost(count_scores)
 #
 # </details>
 #
+# In the picture the square is the last step, drawn to scale: all scores, and in blue those of the new token. The next panel has all steps on
+# a linear axis, the last one the same on a logarithmic axis, where a third power is only a steeper line.
+#
 # Scores are not seconds. Your clock showed a smaller factor, since there is more to a token than its scores. And there is a price
-# that this count does not show: in each step the whole cache has to be *read* from memory. Shazeer
-# ([1911.02150](https://arxiv.org/abs/1911.02150)) worked out in 2019 that this reading, not the arithmetic, is what incremental
-# decoding waits for. How much is there to read?
+# that this count does not show: each step has to *read* the whole cache from memory. Shazeer
+# ([1911.02150](https://arxiv.org/abs/1911.02150)) worked out in 2019 that incremental decoding waits for this reading, not for the
+# arithmetic. How much is there to read?
 
 # %% [markdown]
 # ## 5.6 What it eats
@@ -589,9 +573,11 @@ show("8,192 tokens, GiB", lambda: kv_cache_bytes(32, 8, 128, 8192) / 2**30)
 #
 # </details>
 #
-# And that is one text. A server works on many at once, all with the same weights, and each with a cache of its own.
+# And that is one text. A server works on many conversations at once, all with the same weights, and each with a cache of its own.
+# Each bar below is a card of 80 GB: the weights, then a block for each conversation. (Such a card holds about 80 GiB, 86 billion bytes:
+# an A100 reports 81,920 MiB, an H100 81,559: [modal-client#2797](https://github.com/modal-labs/modal-client/pull/2797).)
 #
-# **Predict.** From how many texts of 8,192 tokens on do the caches of Llama 3 8B take more memory than its weights: about 2, 15 or
+# **Predict.** From how many conversations of 8,192 tokens on do the caches of Llama 3 8B take more memory than its weights: about 2, 15 or
 # 200?
 
 # %%
@@ -600,8 +586,8 @@ plot.memory(kv_cache_bytes)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# From 15 on: the weights take 14.96 GiB in bfloat16. Llama 2 7B, a model of about the same size, needs four times as much for each
-# token, because it has a key and a value for each of its 32 heads. That difference is the next lab.
+# From 15 on: the weights take 14.96 GiB in bfloat16. Beside them an A100 has room for 65, an H100 for 64. Llama 2 7B is about as large and leaves
+# room for 16: it keeps a key and a value for each of its 32 heads, four times as much for each token. That difference is the next lab.
 #
 # </details>
 
@@ -620,17 +606,15 @@ plot.memory(kv_cache_bytes)
 #
 # Meta's [model.py](https://github.com/meta-llama/llama3/blob/main/llama/model.py) keeps two buffers in every attention layer, `cache_k` and
 # `cache_v`, (max_batch_size, max_seq_len, K, d), positions before heads, and writes new keys at `start_pos : start_pos + seqlen`:
-# your slots, hidden inside the layer. Yours come with the call, so that two texts cannot get into each other's memory. Forgetting
-# to reset a hidden cache between two prompts is a bug that was made in public more than once
-# ([litgpt#1595](https://github.com/Lightning-AI/litgpt/issues/1595), [AutoAWQ#178](https://github.com/casper-hansen/AutoAWQ/issues/178)).
+# your slots, hidden inside the layer. Yours come with the call, so two texts cannot get into each other's memory. A hidden cache that is not
+# cleared, or cleared incompletely, between two prompts is a public bug
+# ([litgpt#1596](https://github.com/Lightning-AI/litgpt/pull/1596), [AutoAWQ#178](https://github.com/casper-hansen/AutoAWQ/issues/178)).
 #
 # **Whose idea?** Nobody's paper. Translation programs had it within months of the transformer: Tensor2Tensor released "fast
 # decoding" by October 2017 ([#70](https://github.com/tensorflow/tensor2tensor/issues/70)), Sockeye cached keys and values in November
-# ([#226](https://github.com/awslabs/sockeye/pull/226)). Shazeer's paper of 2019 analyses what was by then common practice: his
-# `MultiheadSelfAttentionIncremental` (section 2.4) is your layer with T = 1. FlashAttention
-# ([2205.14135](https://arxiv.org/abs/2205.14135)), sometimes named as the source, is about something else, how to compute attention
-# without writing the scores to memory. And PagedAttention ([2309.06180](https://arxiv.org/abs/2309.06180)) is about where the
-# slots of many texts lie, in pages as in an operating system, so that no `max_len` has to be set aside for each.
+# ([#226](https://github.com/awslabs/sockeye/pull/226)). Shazeer's paper of 2019 analyses what was common practice by then.
+# PagedAttention ([2309.06180](https://arxiv.org/abs/2309.06180)) is about where the slots of many texts lie: in pages, as in an operating
+# system, so that no `max_len` has to be set aside for each.
 
 # %% [markdown]
 # ## What you built
@@ -648,15 +632,15 @@ plot.memory(kv_cache_bytes)
 # 1. The first two positions. In the first layer the keys of the later tokens would still be right, since a key there depends on its own
 # token alone. In all layers above, they have seen the third token through attention. (Servers use this: conversations with the same
 # beginning share that part of the cache.) 2. The first layer's `update` moves `caches[0].length`, so all later layers would turn
-# their queries and keys by angles that are T positions too far. Each layer would agree with itself, since only distances count: and
-# yet everything goes wrong as soon as chunks have different sizes, for then the gaps differ. 3. Sums in another order are rounded
+# their queries and keys T positions too far. While all chunks have one size nobody notices, since only distances count. With chunks of
+# different sizes the gaps differ, and it goes wrong. 3. Sums in another order are rounded
 # differently, by about one part in a million. Where two logits are closer than that, the choice is a matter of luck, and from the
-# first different token on the texts go apart.
+# first different token on the texts part.
 #
 # </details>
 #
-# The cache has turned a problem of time into one of memory. Keys and values take 2 · L · K · d numbers for each token, and of these four factors one looks as if it
-# could be made smaller: K, the number of key/value heads. Do 32 query heads need 32 keys? The next lab, **06 · Grouped-query attention**,
+# The cache has turned a problem of time into one of memory. Keys and values take 2 · L · K · d numbers for each token, and one of these factors looks as if it
+# could be smaller: K, the number of key/value heads. Do 32 query heads need 32 keys? The next lab, **06 · Grouped-query attention**,
 # finds out how few will do.
 
 # %% id="save"

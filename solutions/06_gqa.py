@@ -1,9 +1,11 @@
 # %% [markdown]
 # # 06 · Grouped-query attention
 #
+# *60 minutes: 30 to read and try, 30 to write. The cells compute for about 10 seconds.*
+#
 # A language model that writes keeps a key and a value for everything it has read, in every layer and every head. Lab 05 ended on what
-# that costs. In this lab the heads share: 32 that ask, 8 that answer. You write the sharing, a layer that does it, and the surgery that turns an older model
-# into one that shares. And you find out why it was invented, which is not to save memory.
+# that costs. In this lab heads share: 32 ask, 8 answer. You write the sharing, a layer that does it, and the surgery that turns an older
+# model into one that shares. And you find out why sharing was invented, which is not to save memory.
 
 # %% id="setup"
 import sys
@@ -37,16 +39,16 @@ from plots.show import show
 # ## 6.0 The problem: a card full of keys
 #
 # Multi-head attention (MHA) gives each of its H heads a query, a key and a value of its own: 8 heads, 8 keys, 8 values. Suppose Llama 3 8B
-# were built that way, with 32 heads of everything. Its weights fit on a card with 80 GB of memory, and the rest of the card is for the
-# caches of those who talk to it.
+# were built that way, with 32 heads of everything. Its weights fit on a card of 80 GB (as in lab 05, that is about 80 GiB), and the rest
+# of the card is for the caches of those who talk to it.
 #
-# **Predict.** Each conversation is 8,192 tokens long. How many of them fit beside the weights: about 14, 140, or 1,400?
+# **Predict.** Each conversation is 8,192 tokens long. How many of them fit beside the weights: about 15, 150, or 1,500?
 
 
 # %% id="how-many-fit"
 def conversations(n_kv_heads: int) -> int:
     weights = 8_030_261_248 + 2 * 32 * 4096 * 128 * (n_kv_heads - 8)  # wk and wv grow with K
-    return int((80e9 - 2 * weights) // kv_cache_bytes(32, n_kv_heads, 128, 8192))
+    return int((80 * 2**30 - 2 * weights) // kv_cache_bytes(32, n_kv_heads, 128, 8192))
 
 
 show("with 32 key/value heads", lambda: conversations(32))
@@ -56,27 +58,26 @@ show("with 1", lambda: conversations(1))
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# 14. With the 8 key/value heads that Llama 3 8B really has there is room for 59, and with a single one for 479.
+# 15. With the 8 key/value heads that Llama 3 8B really has there is room for 65, and with a single one for 523.
 #
 # </details>
 #
 # The cache has 2 · L · K · d numbers for each token: L layers, K key/value heads, d numbers in each. The queries are not in it. So nothing
-# forces K to be as large as H, the number of query heads. In 2019 Shazeer ([1911.02150](https://arxiv.org/abs/1911.02150)) set K = 1: all heads keep their
-# own question and read from one and the same key and value, **multi-query attention** (MQA). With 32 heads the cache shrinks to 1/32. In 2023 Ainslie and
-# others ([2305.13245](https://arxiv.org/abs/2305.13245)) went back half the way: **grouped-query attention** (GQA), K groups of H / K query heads, each group
-# with a key and a value of its own. MHA and MQA are its two ends, K = H and K = 1.
+# forces K to be as large as H, the number of query heads. In 2019 Shazeer ([1911.02150](https://arxiv.org/abs/1911.02150)) set K = 1: every head
+# asks its own question, and all read the same key and value. This is **multi-query attention** (MQA); with 32 heads the cache shrinks to 1/32. In 2023
+# Ainslie and others ([2305.13245](https://arxiv.org/abs/2305.13245)) went half the way back: **grouped-query attention** (GQA) has K groups of H / K query
+# heads, each group with a key and a value of its own. MHA and MQA are its two ends, K = H and K = 1.
 
 # %% [markdown]
 # ## 6.1 Sharing, the simple way
 #
-# Attention from lab 04 wants as many keys as queries. So give it copies: each kv head is repeated n_rep = H / K times. With 4 query
+# Attention from lab 04 wants as many key heads as query heads. So give it copies: each kv head is repeated n_rep = H / K times. With 4 query
 # heads and 2 kv heads, head 0 and head 1, two orders are possible: 0, 0, 1, 1 or 0, 1, 0, 1.
 #
-# A model that is trained from scratch can live with either. Llama's weights are given, and they were trained with neighbours together:
-# 0, 0, 1, 1.
+# A model trained from scratch can live with either. Llama's weights were trained with neighbours together: 0, 0, 1, 1.
 #
-# **Predict.** Llama 3 8B has 32 query heads and 8 kv heads. Somebody takes turns instead, and all the shapes are right. How many of the
-# 32 query heads still find their own kv head: 16, 8, 4, or none?
+# **Predict.** Llama 3 8B has 32 query heads and 8 kv heads. Somebody repeats them in turns instead, 0 to 7 and again 0 to 7, and all the shapes are
+# right. How many of the 32 query heads still find their own kv head: 16, 8, 4, or none?
 
 
 # %%
@@ -112,14 +113,14 @@ show("taking turns", lambda: at_home(torch.cat([kv] * 4, dim=1)))
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# 4: heads 0, 10, 21 and 31, by chance. The other 28 ask their questions of a stranger, and a real model writes noise. The right rule is: query
-# head h reads kv head h // n_rep. Torch has both orders, `repeat_interleave` and `repeat`, and the mix-up has been made in public at least
-# five times ([axlearn#842](https://github.com/apple/axlearn/issues/842), [onnx#7274](https://github.com/onnx/onnx/issues/7274), …).
+# 4: heads 0, 10, 21 and 31, by chance. The other 28 ask a stranger, and a real model writes noise. The right rule: query
+# head h reads kv head h // n_rep. Torch has both orders, `repeat_interleave` and `repeat`, and people have mixed them up in public
+# ([axlearn#842](https://github.com/apple/axlearn/issues/842), [onnx#7274](https://github.com/onnx/onnx/issues/7274)).
 #
 # </details>
 #
-# Here your function is given heads that consist of their own number. The lines show what came out: which query head was handed which
-# key and value. Eight kv heads are MHA, one is MQA, 4 and 2 are GQA with groups of two and of four. If the lines cross, heads take turns.
+# Here your function gets heads that consist of their own number. The lines show what came out: which key and value each query head
+# received. Eight kv heads are MHA, one is MQA, 4 and 2 are GQA with groups of two and of four. If lines cross, heads were repeated in turns.
 
 # %%
 plot.fan(repeat_kv)
@@ -131,12 +132,12 @@ plot.fan(repeat_kv)
 plot.memory(repeat_kv, kv_cache_bytes)
 
 # %% [markdown]
-# Halving K halves the cache. But look where the steps are: from 32 to 8 kv heads 3 GiB are saved, from 8 to 1 less than one more.
+# Halving K halves the cache. But look at the steps: from 32 to 8 kv heads saves 3 GiB, from 8 to 1 less than one more.
 
 # %% [markdown]
 # ## 6.2 Attention with groups
 #
-# Write it with your `repeat_kv` first: two lines. It passes the check. Afterwards you will measure it, and perhaps want to write it again.
+# Write it with your `repeat_kv` first: two lines. It passes the check. Afterwards you measure it, and may want to write it again.
 #
 # In symbols, with g(h) = ⌊h / n_rep⌋ for the kv head of query head h:
 #
@@ -173,8 +174,8 @@ def grouped_query_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None
 check.grouped_query_attention(grouped_query_attention)
 
 # %% [markdown]
-# The fan again, found in another way. Now one query head after the other is changed, then one kv head after the other, and a line is
-# drawn to every output that moves.
+# The fan again, found in another way. The picture changes one query head after another, then one kv head after another, and draws
+# a line to every output that moves.
 #
 # **Predict.** With 2 kv heads: how many outputs does one query head move, and how many one kv head?
 
@@ -184,13 +185,13 @@ plot.moves(grouped_query_attention)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# One, and four. Sharing keys and values does not make heads equal: each still asks its own question of the common memory.
+# One, and four. Heads that share keys and values are not equal: each still asks its own question.
 #
 # </details>
 #
 # ### What it costs to repeat
 #
-# One token is to be written, 2,048 are in the cache. The next cell times its attention in two ways: with keys and values
+# One new token, 2,048 in the cache. The next cell times its attention in two ways: with keys and values
 # repeated by your `repeat_kv`, and by your `grouped_query_attention` as it stands.
 #
 # **Predict.** From 32 kv heads to 8 the cache becomes four times smaller. Does the step with `repeat_kv` become about four times faster, or
@@ -202,24 +203,23 @@ plot.decode_step(grouped_query_attention, repeat_kv)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# It does not get faster. The small cache is read, copied into a large one in memory, and the large one is read again: as much
-# as with 32 heads, and the writing comes on top.
+# It does not get faster. The small cache is read and copied into a large one, and the large one is read again: as much reading
+# as with 32 heads, and the writing on top.
 #
 # </details>
 #
-# If the two columns of times are about equal, your own function repeats as well. The way out is to move the queries instead. The n_rep queries of a
+# If the two columns of times are about equal, your own function repeats as well. Move the queries instead. The n_rep query heads of a
 # group all meet the same S keys, so they can stand under one another as one matrix:
 #
 # `q.reshape(B, K, n_rep * T, d)`
 #
-# Then there are as many heads of queries as of keys, and `attention` does the rest, without a copy. A mask (T × S) has to follow: once for each query of the
-# group. Try it in the cell of exercise 6.2; the check takes both, and the lab goes on with yours. (Torch's `F.scaled_dot_product_attention(…, enable_gqa=True)` and
-# the kernels on a GPU do the same inside.)
+# Then there are as many heads of queries as of keys, and `attention` does the rest, without a copy. The mask (T × S) must be stacked in the same way,
+# n_rep times. Try it in the cell of exercise 6.2; the check takes both, and the lab goes on with yours.
 
 # %% [markdown]
 # ## 6.3 The layer
 #
-# Compared with lab 05 the layer has one number more, n_kv_heads. wk and wv become narrower: they make K heads, K · d features. wq and wo stay as they were.
+# The layer of lab 05 gets one number more, n_kv_heads. wk and wv become narrower: they make K heads, K · d features. wq and wo stay as they were.
 #
 # **Predict.** What goes into the cache: the keys before they are shared out to the query heads, or after? And before RoPE, or after?
 
@@ -277,12 +277,12 @@ check.GroupedQueryAttention(GroupedQueryAttention)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Before they are shared out, or the cache is as large as with MHA and the whole point is lost; the numbers would still be right, so
-# only someone who looks into the cache notices. After RoPE, as in lab 05: a key is turned once, by its own position.
+# Before: otherwise the cache is as large as with MHA, and nothing is saved. The numbers would still be right, so
+# only someone who looks into the cache notices. And after RoPE, as in lab 05: a key is turned once, by its own position.
 #
 # </details>
 #
-# A text of six tokens, written one by one, in three layers of the same width:
+# A text of six tokens, one by one, in three layers of the same width:
 
 # %% id="three-layers"
 angles = rope_angles(torch.arange(6), rope_frequencies(8))
@@ -302,15 +302,14 @@ show("GQA, 2 kv heads", lambda: numbers(2))
 show("MQA, 1 kv head ", lambda: numbers(1))
 
 # %% [markdown]
-# The weights become fewer as well: Llama 3 8B has 0.8 billion fewer than it would have with 32 kv heads. (The authors of Llama 2 spent
-# what they saved on a wider feed-forward layer: [2307.09288](https://arxiv.org/abs/2307.09288), appendix A.2.1.)
+# There are fewer weights as well: Llama 3 8B has 0.8 billion fewer than it would have with 32 kv heads.
 
 # %% [markdown]
 # ## 6.4 From an old model to a new one
 #
-# Training a large model again because its cache is too big would be a waste. Ainslie and others take a finished MHA model and operate on it:
+# Nobody wants to train a large model again because its cache is too big. Ainslie and others operate on a finished MHA model:
 # wq and wo stay, and the H / K key heads of each group become one, **their mean**. The same for the values. `nn.Linear` keeps its weight as (out, in), so
-# that head h of wk is the rows h · d to (h + 1) · d − 1.
+# head h of wk is the rows h · d to (h + 1) · d − 1.
 
 
 # %%
@@ -335,8 +334,8 @@ def mean_pool_heads(weight: Tensor, n_heads: int, n_kv_heads: int) -> Tensor:
 check.mean_pool_heads(mean_pool_heads)
 
 # %% [markdown]
-# How much is lost? That depends on how much the heads of a group have in common. Below is a made-up layer with 16 heads, in which a share of
-# every head's weights is common to all. How alike the heads of a real model are, nobody has set by a slider.
+# How much is lost? That depends on how much the heads of a group have in common. Below is a made-up layer with 16 heads: the slider sets which share of
+# each head's weights is common to all. (A real model has no such slider.)
 #
 # **Predict.** Half alike (50 %), and 16 kv heads become 4. By how much does the output change, compared with its size: 5 %, 25 %, or more than 50 %?
 
@@ -346,20 +345,13 @@ plot.pooled(mean_pool_heads)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# More than 50 %. The mean is the best of the three ways at every point, and new heads are the worst. The paper finds the same order after
-# further training (figure 4). But by itself the mean does not make a good model.
+# More than 50 %: 78 %. The mean is the best of the three ways at every point, and new heads are the worst. The paper finds the same order after
+# further training (figure 4). But the mean alone does not make a good model.
 #
 # </details>
 #
-# So the operated model is trained a little more: *uptraining*, with 5 % of the compute of the original training. T5-XXL with 8 kv heads was usable
-# before it, with one only after it, and beyond 10 % little was gained (figure 5). The next picture does it in small. A layer with fewer kv heads learns to give what the full layer gives, once from pooled heads and once from new ones; everything else is taken over.
-
-# %% id="plot-6-4-uptraining"
-plot.uptraining(GroupedQueryAttention, mean_pool_heads)
-
-# %% [markdown]
-# The pooled layer starts about half as far away, and the other one has not caught up at the end. What remains is what fewer kv heads cannot say. For whole
-# models, two papers have measured that.
+# So the authors train the pooled model a little more, with 5 % of the compute of its original training (*uptraining*). What
+# then remains is what fewer kv heads cannot say. For whole models, two papers have measured it.
 #
 # T5-XXL, uptrained with 5 % ([2305.13245](https://arxiv.org/abs/2305.13245), table 1; seconds a sample, mean score over seven tasks):
 #
@@ -369,18 +361,18 @@ plot.uptraining(GroupedQueryAttention, mean_pool_heads)
 # | GQA | 8 | 0.28 | 47.1 |
 # | MQA | 1 | 0.24 | 46.6 |
 #
-# "Quality close to MHA", says the paper, and here it is: 0.1 points lost, and 5.4 times faster. But it is no law. DeepSeek-V2
-# ([2405.04434](https://arxiv.org/abs/2405.04434), table 8) trained three models of 7 billion weights from scratch. On MMLU, a set of exam questions, they answer 45.2 % (MHA), 41.2 % (GQA with
-# 8 groups) and 37.9 % (MQA). Whoever can afford the cache may want MHA back.
+# "Quality close to MHA", says the paper, and here it is: 0.1 points lost, and 5.4 times faster. But that is no law. DeepSeek-V2
+# ([2405.04434](https://arxiv.org/abs/2405.04434), table 8) trained three models of 7 billion weights from scratch. On MMLU, a set of exam questions, they
+# answer 45.2 % (MHA), 41.2 % (GQA with 8 groups) and 37.9 % (MQA). Who can afford the cache may want MHA back.
 
 # %% [markdown]
 # ## 6.5 Why it was invented: memory is slow
 #
-# A processor computes much faster than it can fetch numbers. An H100 does 989 · 10¹² operations a second (bfloat16) and reads 3.35 · 10¹²
-# bytes: 295 operations in the time of one byte. Whoever does less with each byte waits.
+# A processor computes much faster than it fetches numbers. An H100 does 989 · 10¹² operations a second (bfloat16) and reads 3.35 · 10¹²
+# bytes: 295 operations in the time of one byte. Who does less with each byte waits.
 #
-# The attention of one new token, in one layer: each of H query heads takes a dot product with S keys, and then averages S values. That is 2·H·d·S
-# floating-point operations, or FLOPs (a multiplication and an addition for each number), twice. What it has to read are K heads of S keys and S values, two bytes for each number.
+# The attention of one new token, in one layer: each of H query heads takes a dot product with S keys, and then averages S values. That is twice 2·H·d·S
+# floating-point operations, or FLOPs (a multiplication and an addition for each number). It must read K heads of S keys and S values, two bytes for each number.
 #
 # **Predict.** A text of 131,072 tokens instead of 8,192 is 16 times as long. What happens to the FLOPs per byte: 16 times more, the same, or
 # 16 times fewer?
@@ -412,7 +404,7 @@ plot.intensity(decode_intensity)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Nothing happens. d and S are in both and cancel: what is left is H / K. With MHA each byte read is used for one FLOP, in Llama 3 8B for four.
+# Nothing. d and S are in both and cancel: what is left is H / K. With MHA each byte read is used for one FLOP, in Llama 3 8B for four.
 #
 # </details>
 #
@@ -422,12 +414,13 @@ plot.intensity(decode_intensity)
 #
 # $$\Theta\left(\frac nd + \frac 1b\right)$$
 #
-# (section 2.4.1; Θ leaves constants out). 1/b are the weights, n/d is the cache. When n comes near d, the ratio is near 1, and the arithmetic waits. With
-# one key/value head for h query heads it is Θ(1/d + n/(d·h) + 1/b): the cache's part becomes h times smaller (section 3.1). His translation model then
-# wrote a token in 3.8 µs of decoder time instead of 46 (table 2).
+# (section 2.4.1; Θ leaves constants out). 1/b are the weights, n/d is the cache. With one key/value head for h query heads the cache's part becomes h times
+# smaller (section 3.1). His translation model then wrote a token in 3.8 µs of decoder time instead of 46 (table 2).
 #
-# **Predict.** Below are the numbers that your layer has to read, as lines, and the time that it takes, as marks. With batch 4 instead of 1, which part of
-# the lines comes down: the flat part at the left, or the rising part at the right?
+# Below, a line is the time that reading alone takes on your machine: numbers to be read, times what reading one number takes. The marks are your layer. Both
+# are milliseconds for one new token.
+#
+# **Predict.** With batch 4 instead of 1: does a line begin lower, or does it rise less steeply?
 
 # %% id="plot-6-5-bandwidth"
 plot.bandwidth(GroupedQueryAttention, KVCache)
@@ -435,11 +428,12 @@ plot.bandwidth(GroupedQueryAttention, KVCache)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The flat part: the weights. The rising part is the cache, and there only fewer kv heads help.
+# It begins lower: four texts share one reading of the weights. It rises as steeply as before, since every text has its own cache. Only fewer kv heads make
+# it flatter. (Thin lines: batch 1.)
 #
 # </details>
 #
-# The marks lie above the lines, since other things take time as well, and they bend where the lines bend. If yours lie far above at the right, all on one height, your
+# The marks lie above the lines, since other things take time as well. If yours for 4 kv heads and for 1 rise as steeply as those for 16, your
 # `grouped_query_attention` repeats keys and values.
 
 # %% [markdown]
@@ -456,18 +450,27 @@ plot.bandwidth(GroupedQueryAttention, KVCache)
 # | cache for one token | 128 KiB; with MHA 512 KiB | 320 KiB; with MHA 2,560 KiB |
 # | FLOPs per byte in a decode step's attention | 4 | 8 |
 #
-# Why 8, in both? Large models are spread over several cards, often eight, and then each card holds one kv head. With MQA the single
-# one would have to lie on all of them, so that a part of the saving is lost again (2305.13245, section 2.2).
+# Why 8? The authors of Llama 3 name the effect, faster decoding and a smaller cache, and not the reason for the number ([2407.21783](https://arxiv.org/abs/2407.21783),
+# section 3.2). Llama 2 ([2307.09288](https://arxiv.org/abs/2307.09288), appendix A.2.1), which has GQA in its larger models only, ran its comparison on 8 cards: with MQA they
+# copied the single kv head to all of them, and the cache was as large as with 8. One kv head for each card is a good guess, and only a guess.
 #
-# Meta's [model.py](https://github.com/meta-llama/llama3/blob/main/llama/model.py) has a `repeat_kv` like yours and calls it after the cache; so does Hugging Face's. Llama 2
-# ([2307.09288](https://arxiv.org/abs/2307.09288)) used GQA in its two largest models only, Llama 3 ([2407.21783](https://arxiv.org/abs/2407.21783)) in all. DeepSeek's models go another way: they keep one short
-# vector for each token, from which the keys and values of all heads are made again.
+# Meta's [model.py](https://github.com/meta-llama/llama3/blob/main/llama/model.py) has a `repeat_kv` like yours and calls it after the cache.
+#
+# **Beyond sharing.** DeepSeek-V2 ([2405.04434](https://arxiv.org/abs/2405.04434), section 2.1) keeps one short vector per token and layer, 512 numbers, from which the keys
+# and values of all 128 heads are made again: *multi-head latent attention*, MLA. Positions would spoil this, so 64 numbers with RoPE are kept beside it.
+#
+# | numbers in the cache, per token and layer, d = 128 | formula | 32 heads | 128 heads |
+# |---|---|---|---|
+# | MHA | 2 · H · d | 8,192 | 32,768 |
+# | GQA, 8 kv heads | 2 · K · d | 2,048 | 2,048 |
+# | MQA | 2 · d | 256 | 256 |
+# | MLA | 512 + 64 | | 576, as much as GQA with 2.25 kv heads |
 
 # %% [markdown]
 # ## What you built
 #
-# `repeat_kv`, `grouped_query_attention`, `GroupedQueryAttention`, `mean_pool_heads` and `decode_intensity`. The layer is Llama 3's attention, complete: with
-# rotary positions, causal, grouped, with a cache. Three questions to think about:
+# `repeat_kv`, `grouped_query_attention`, `GroupedQueryAttention`, `mean_pool_heads` and `decode_intensity`. The layer is Llama 3's attention, complete:
+# rotary, causal, grouped, with a cache. Three questions to think about:
 #
 # 1. While a prompt is read, all T queries look at the same keys at once. How many FLOPs per byte is that, and does GQA make the reading of a prompt faster?
 # 2. Why share keys and values, and not queries? What would K query heads and H key/value heads save?
@@ -475,14 +478,14 @@ plot.bandwidth(GroupedQueryAttention, KVCache)
 #
 # <details><summary>Answers</summary>
 #
-# 1. T times as many, T · H / K: for T = 1,000 and Llama 3 8B 4,000, far above the 295 of the card. Reading a prompt is limited by arithmetic, and GQA leaves the arithmetic of
-# the scores as it is. 2. Nothing in the cache: the queries of earlier tokens are not kept, their keys and values are. 3. Zero. What one head adds, the other takes away, and the mean of
-# v and −v is nothing. No wq can bring it back; training has to.
+# 1. T times as many, T · H / K: for T = 1,000 and Llama 3 8B 4,000, far above the 295 of the card. Arithmetic limits the reading of a prompt, and GQA does not change the
+# arithmetic of the scores. 2. Nothing in the cache: the queries of earlier tokens are not kept, their keys and values are. 3. Zero: the mean of v and −v. No wq can bring it back;
+# training has to.
 #
 # </details>
 #
 # Attention is done. It lets tokens exchange what they know, by weighted averages. But an average makes nothing new: between two attention layers something has to work on each
-# token by itself, and this other half of the block holds most of the model's weights, 70 % in Llama 3 8B. The next lab, **07 · SwiGLU**, builds it.
+# token by itself. This other half of the block holds most of the model's weights, 70 % in Llama 3 8B. The next lab, **07 · SwiGLU**, builds it.
 
 # %% id="save"
 from checks import pieces

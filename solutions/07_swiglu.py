@@ -1,11 +1,12 @@
 # %% [markdown]
 # # 07 · SwiGLU
 #
-# Attention carries information from token to token; that is done. What remains is to work with it, each token by itself.
-# That is the task of the feed-forward layer. It knows nothing of positions, heads or caches, it is two lines of code, and
-# 70 % of the parameters of Llama 3 8B are in it.
+# *60 minutes: 35 to read and try, 25 to write. The cells run for about half a minute, most of it the race of 7.6.*
 #
-# For years it was two matrices with a ReLU in between. In this lab you rebuild it step by step:
+# Attention carries information from token to token. The feed-forward layer works on what has arrived, each token by itself. It knows
+# nothing of positions, heads or caches. It is two lines of code, and 70 % of the parameters of Llama 3 8B are in it.
+#
+# For years it was two matrices with a ReLU between them. In this lab you rebuild it step by step:
 #
 # ReLU → Swish (2017), and the gate of GLU (2016) → **SwiGLU** (2020).
 
@@ -27,36 +28,45 @@ from plots.show import show
 # House rules, as in every lab: inputs stay as they are; what you make lies where the inputs lie; half precision is computed in float32 and
 # given back in its dtype; gradients flow.
 #
-# ## 7.0 The problem: units that stop learning
+# ## 7.0 What the layer is for
 #
-# The classic layer widens a token's vector x from D to F numbers, bends them, and goes back to D. In the Transformer of 2017
-# ([1706.03762](https://arxiv.org/abs/1706.03762), section 3.3), without its biases:
+# What attention writes into a token is a weighted mean of other tokens' values. A mean can gather: after "the dog bites", the vector of
+# "bites" can hold that an animal is there and that somebody is bitten. It cannot conclude anything from the two *together*.
 #
-# $$\mathrm{FFN}(x) = \mathrm{ReLU}(x W_1)\, W_2, \qquad \mathrm{ReLU}(z) = \max(0, z)$$
-#
-# The F numbers in the middle are called hidden units. Without the bend two matrices would be one. ReLU bends in the simplest
-# way there is, and that has a price: below zero it is flat. (It is monotonic, but not strictly increasing.) Its output is never
-# negative. And at 0 it has a kink, where it has no slope at all.
-#
-# **Predict.** Learning follows the slope. What does torch say the slope of ReLU is at exactly 0: 0, 1/2, 1, or an error?
+# **Predict.** Two numbers of a vector say whether there is an animal (1 or 0) and a bite (1 or 0). One number shall come out: 1 if both
+# are there, else 0. Can a matrix do that, with a constant added? *Yes*, or *no*?
 
-# %%
-x = torch.tensor([-2.0, 0.0, 2.0], requires_grad=True)
-torch.relu(x).sum().backward()
-show("slope at -2, 0 and 2", lambda: x.grad)
+# %% id="both-together"
+facts = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])  # an animal? a bite?
+total = facts @ torch.tensor([1.0, 1.0]) - 1
+show("a sum and a constant", lambda: total.tolist())
+show("bent              ", lambda: torch.relu(total).tolist())
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# 0. Mathematics gives no answer there, so a convention has to.
+# No. A matrix gives the last row the sum of the two before it, less the first: with 0, 0 and 0 there, it is 0. The bend makes the
+# difference: ReLU(z) = max(0, z) leaves only the row in which both are there.
 #
 # </details>
 #
-# So a unit whose input is negative for every text there is gets no gradient from any of them. It is called dead. Here are the 192
-# units of a small network that learns to continue Shakespeare from eight characters, at a learning rate that is too high.
+# That is one **hidden unit**. It asks the vector a question (a row of a matrix), it **fires** if the answer is large enough, and then adds
+# what follows (a column of a second matrix). The classic layer has F of them and goes from D numbers to F and back. In the Transformer
+# of 2017 ([1706.03762](https://arxiv.org/abs/1706.03762), section 3.3), without its biases:
 #
-# **Predict.** A unit is dead: its weights get no gradient from any text. Can it come back to life? *Never*, or *yes*?
-# Press play.
+# $$\mathrm{FFN}(x) = \mathrm{ReLU}(x W_1)\, W_2$$
+#
+# Geva and others ([2012.14913](https://arxiv.org/abs/2012.14913)) looked at what makes the units of a trained model fire. Most units of the
+# lower layers answer to shallow patterns, such as texts that end in the same word, those of the upper layers more often to meaning. What a
+# unit of the upper layers adds favours words that follow its pattern. Each block of Llama 3 8B has 14,336 units, for vectors of 4,096 numbers.
+#
+# ### The bend has a price
+#
+# Learning follows the slope, and below zero ReLU is flat. A unit that is below zero for every text gets no gradient from any of them. It
+# is called **dead**. Here are the 192 units of a small network that learns to continue Shakespeare from eight characters, at a learning
+# rate that is too high.
+#
+# **Predict.** A unit is dead. Can it come back to life? *Never*, or *yes*? Press play, and follow A and B.
 
 # %% id="plot-7-0"
 plot.dead_units()
@@ -64,17 +74,16 @@ plot.dead_units()
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Yes. When this lab was written, 153 units were dead after 90 steps, 29 after 120, and 159 after 150. The dead unit's own weights
-# stand still, but the layer *below* goes on moving, and with it what the unit gets to see. "Dead for ever" holds
-# only where nothing below is learning.
+# Yes. When this lab was written, A died at step 90 and stayed dead, and B died for the last time at 220 and was back at 280. Its own
+# weights hardly mattered: the dotted line, with the weights it died with, goes up with it. The layer *below* went on learning, and so B was
+# given other numbers. Of the 192 units 153 were dead after 90 steps, 29 after 120, and 159 after 150.
 #
-# Now choose "with RMSNorm". With the norm of lab 02 in front, not one unit died, at the same learning rate. Dead units are
-# real; in a network that is normalised like Llama they are rare.
+# Now choose "with RMSNorm". With the norm of lab 02 in front not one unit dies at the same learning rate.
 #
 # </details>
 #
-# You will read that ReLU units die and that therefore SwiGLU is better. You have just seen that it is not so simple. Remember
-# it for the end of the lab, where we measure what SwiGLU is really worth.
+# You will read that ReLU units die and that SwiGLU is better for that reason. In a network that is normed like Llama they are rare. What
+# SwiGLU is really worth is measured in 7.6.
 
 # %% [markdown]
 # ## 7.1 Swish: a gate that x opens for itself
@@ -84,9 +93,9 @@ plot.dead_units()
 # $$\mathrm{Swish}_\beta(x) = x \cdot \sigma(\beta x), \qquad \sigma(z) = \frac{1}{1 + e^{-z}}$$
 #
 # σ is the sigmoid, β (beta) says how steep the gate is. Ramachandran, Zoph and Le
-# ([1710.05941](https://arxiv.org/abs/1710.05941)) did not think it up: they let a computer search through many
-# formulas, and this one came out best. With β = 1 it had been proposed before as SiLU
-# ([1606.08415](https://arxiv.org/abs/1606.08415), [1702.03118](https://arxiv.org/abs/1702.03118)), and that is what it is called in torch.
+# ([1710.05941](https://arxiv.org/abs/1710.05941)) let a computer search through many formulas, and this one came out best. With β = 1 it
+# had been proposed before as SiLU ([1606.08415](https://arxiv.org/abs/1606.08415), [1702.03118](https://arxiv.org/abs/1702.03118)), its
+# name in torch.
 #
 # **Predict.** With β = 1, which is larger: swish(−1) or swish(−5)? Or are both 0?
 
@@ -120,20 +129,20 @@ plot.curves(swish)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# swish(−5) is larger: −0.03 against −0.27. Far on the left the gate is shut, and nothing is left. In between there is a dip, lowest at
-# x ≈ −1.28 with −0.28. So swish is not monotonic, it has negative values, and its slope is 0 in one point only and not on half of
-# the line.
+# swish(−5) is larger: −0.03 against −0.27. At −5 the gate is shut (left panel), and almost nothing passes. Between −5 and 0 the curve
+# dips; it is lowest at x ≈ −1.28, with −0.28. So swish falls before it rises, has negative values, and its slope is 0 in one point only
+# where ReLU's is 0 on half of the line.
 #
 # </details>
 #
-# Move β. At 0 the gate stands half open for everything: swish is x/2, a straight line. At 30 it is nearly a switch: ReLU. GELU
-# ([1606.08415](https://arxiv.org/abs/1606.08415)), the bend of GPT-2, lies in between: with β ≈ 1.7 you can hardly tell them
-# apart. Llama leaves β at 1 for good.
+# Move β and watch the gate. At 0 it stands half open for everything: swish is x/2, a straight line. At 30 it is nearly a switch, and swish
+# nearly ReLU: the dip is at −0.04, and only 0.009 deep. GELU ([1606.08415](https://arxiv.org/abs/1606.08415)), the bend of GPT-2, lies in
+# between: with β ≈ 1.7 you can hardly tell them apart. Llama keeps β at 1.
 
 # %% [markdown]
 # ### The formula on paper is not the formula in the machine
 #
-# It is tempting to write the sigmoid out. In float16 and backwards, that goes wrong:
+# It is tempting to write the sigmoid out. In float16, and in the backward pass, that goes wrong:
 
 # %%
 low = torch.tensor([-11.0, -11.5, -12.0], dtype=torch.float16)
@@ -145,23 +154,23 @@ far = torch.tensor([-100.0], requires_grad=True)
 show("slope at -100, written out", lambda: far.grad)
 
 # %% [markdown]
-# e¹¹·⁵ is 98,716 and float16 ends at 65,504: the sum becomes infinite, and the tail collapses to 0. Backwards it is worse, even in
-# float32: infinity times zero is NaN, and one NaN among the gradients is the end of a training run. `torch.sigmoid` avoids both. Your check has
-# tried it.
+# e¹¹·⁵ is 98,716 and float16 ends at 65,504: the sum becomes infinite, and the tail collapses to 0. The backward pass is worse, even in
+# float32: infinity times zero is NaN, and one NaN among the gradients ends a training run. `torch.sigmoid` avoids both, and the check
+# tries both.
 
 # %% [markdown]
 # ## 7.2 GLU: somebody else holds the gate
 #
-# In swish x opens the gate for itself. Dauphin, Fan, Auli and Grangier ([1612.08083](https://arxiv.org/abs/1612.08083)) give the two jobs to two
-# numbers. One is the **value**: what there is to say. The other one is the **gate**: how much of it shall pass.
+# In swish x opens the gate for itself. Dauphin, Fan, Auli and Grangier ([1612.08083](https://arxiv.org/abs/1612.08083)) give the two jobs to
+# two numbers. One is the **value**: what there is to say. The other is the **gate**: how much of it passes.
 #
 # $$\mathrm{GLU}(g, v) = \sigma(g) \odot v$$
 #
-# ⊙ multiplies number by number. In their layer both come from the same input by two matrices, g = xW and v = xV. Note what is *not* bent:
-# v goes straight through. Their argument was about learning: where the gate is open, the gradient reaches v undamped, layer after layer
-# (section 3 of the paper).
+# ⊙ multiplies number by number. In their layer both come from the same input through two matrices, g = xW and v = xV. Note what is *not*
+# bent: v goes straight through. Their argument was about learning: where the gate is open, the gradient reaches v undamped, layer after
+# layer (section 3 of the paper).
 #
-# **Predict.** The gate is −4, and the value 10. What passes: 0, about 0.2, or −40?
+# **Predict.** The gate is −4 and the value is 10. What passes: 0, about 0.2, or −40?
 
 
 # %%
@@ -196,8 +205,8 @@ show("gate -4, value 10", lambda: glu(torch.tensor([-4.0]), torch.tensor([10.0])
 # %% [markdown]
 # ## 7.3 SwiGLU: the two together
 #
-# Shazeer ([2002.05202](https://arxiv.org/abs/2002.05202)) put the gate into the feed-forward layer of a Transformer and
-# tried what to bend it with: the sigmoid, ReLU, GELU, Swish, or nothing at all. With Swish:
+# Shazeer ([2002.05202](https://arxiv.org/abs/2002.05202)) put the gate into the feed-forward layer of a Transformer and tried five bends
+# for it: the sigmoid, ReLU, GELU, Swish, and none. With Swish:
 #
 # $$\mathrm{FFN}_{\mathrm{SwiGLU}}(x) = \big(\mathrm{Swish}_1(x W) \odot x V\big)\, W_2$$
 #
@@ -205,8 +214,8 @@ show("gate -4, value 10", lambda: glu(torch.tensor([-4.0]), torch.tensor([10.0])
 # as (out, in), and we call them `w_gate` (F, D), `w_up` (F, D) and `w_down` (D, F). (Meta's code says w1, w3 and w2, Hugging Face's
 # `gate_proj`, `up_proj` and `down_proj`.)
 #
-# **Predict.** In one hidden unit the gate is −1 and the value −3. With ReLU instead of Swish the unit would be 0. What
-# is it with Swish: 0, negative, or positive?
+# **Predict.** In one hidden unit the gate is −1 and the value is −3. With ReLU the unit would be 0. What is it with Swish: 0, negative, or
+# positive?
 
 
 # %%
@@ -236,7 +245,14 @@ def swiglu(x: Tensor, w_gate: Tensor, w_up: Tensor, w_down: Tensor) -> Tensor:
 check.swiglu(swiglu)
 
 # %% [markdown]
-# One hidden unit, drawn by your functions: on the left for all gates and values, on the right the cut at one gate. Choose GLU, then SwiGLU.
+# One token on its way through your layer. Three numbers fan out to eight gates and eight values, and come back as three: D, F and D, which are
+# 4,096, 14,336 and 4,096 in Llama 3 8B. Let it play; then choose another token: it opens other gates.
+
+# %% id="plot-7-3-flow"
+plot.flow(swish, swiglu)
+
+# %% [markdown]
+# Now one hidden unit by itself: on the left for all gates and values, on the right the cut at one gate. Choose GLU, then SwiGLU.
 
 # %%
 plot.gate(glu, swiglu)
@@ -250,32 +266,19 @@ plot.gate(glu, swiglu)
 # </details>
 #
 # Every cut is a straight line: with the gate fixed, the unit is linear in its value, and the gate sets the slope. If in your
-# picture the line is bent, swish sits on the wrong branch. That has happened to others
+# picture the line is bent, swish is on the wrong branch. That has happened to others
 # ([ml-explore/mlx-lm#767](https://github.com/ml-explore/mlx-lm/pull/767)), and with real weights it is fatal.
-#
-# And the dead units? The network of section 7.0 once more, with your functions in it: as many parameters, the same texts,
-# the same learning rate.
-
-# %% id="plot-7-3-dead"
-plot.dead_units(swish, swiglu)
-
-# %% [markdown]
-# No unit of Swish or SwiGLU is ever without a gradient. But look at the circles: without the norm most of the units fall silent all the
-# same, their gates below zero for every text. And look at the losses in the caption. When this lab was written, half of the ReLUs were
-# dead in the end, and the losses of ReLU, Swish and SwiGLU were 2.49, 2.50 and 2.50 after 240 steps, and 2.48, 2.58 and 2.75 after 300.
-# At this learning rate they jump from one mark to the next, and there is one run of each, so that the last three prove nothing against
-# SwiGLU. They prove nothing for it either: not dying is not what SwiGLU wins by.
 
 # %% [markdown]
 # ## 7.4 Three matrices for the price of two
 #
-# The classic layer was F = 4D wide and had 2 · 4D · D = 8D² parameters. With three matrices of that width it would be 12D², and to compare the
+# The classic layer was F = 4D wide and had 2 · 4D · D = 8D² parameters. Three matrices of that width would have 12D², and a comparison of the
 # two would be unfair. So the width is cut to two thirds:
 #
 # $$3 \cdot F \cdot D = 8 D^2 \quad\Rightarrow\quad F = \tfrac{2}{3} \cdot 4D = \tfrac{8}{3} D$$
 #
-# Llama's code does that in whole numbers, multiplies by a factor if the model has one, and rounds **up** to a multiple of 256
-# or more, since hardware likes round sizes.
+# Llama's code does that in whole numbers, multiplies by a factor if the model has one, and rounds **up** to a multiple of 256 or more,
+# since hardware likes round sizes.
 #
 # **Predict.** Llama 2 7B: D = 4096, multiples of 256, no factor. 8/3 of 4096 is 10,922.67. Is F = 10,752, 10,922 or 11,008?
 
@@ -313,18 +316,18 @@ plot.parameters(ffn_hidden_dim)
 #
 # </details>
 #
-# In Llama 3 8B they are not, on account of the factor 1.3. The last lab tells why it is there. Grouped-query attention made the attention
-# layers smaller; to keep the size of the whole model, Llama 2 gave what was saved to the feed-forward layers: a factor of 1.3 with
-# GQA, of 1.33 with MQA ([2307.09288](https://arxiv.org/abs/2307.09288), appendix A.2.1).
+# In Llama 3 8B they are not, because of the factor 1.3. Lab 06 explains it. Grouped-query attention made the attention layers smaller. To
+# keep the size of the whole model, Llama 2 gave what was saved to the feed-forward layers: a factor of 1.3 with GQA, of 1.33 with MQA
+# ([2307.09288](https://arxiv.org/abs/2307.09288), appendix A.2.1).
 #
-# Do not trust tables, by the way. The paper on Llama 3 ([2407.21783](https://arxiv.org/abs/2407.21783)) appeared with 6,144, 12,288 and 20,480 as
-# the hidden sizes of 8B, 70B and 405B. The weights have 14,336, 28,672 and 53,248
-# ([meta-llama/llama3#283](https://github.com/meta-llama/llama3/issues/283)): what your function says.
+# The paper on Llama 3 ([2407.21783](https://arxiv.org/abs/2407.21783)) appeared with 6,144, 12,288 and 20,480 as the hidden sizes of 8B, 70B
+# and 405B. The weights have 14,336, 28,672 and 53,248, as your function says
+# ([meta-llama/llama3#283](https://github.com/meta-llama/llama3/issues/283)).
 
 # %% [markdown]
 # ## 7.5 The layer
 #
-# No biases, as everywhere in Llama. The names matter: in lab 11 real weights come in by them.
+# No biases, as everywhere in Llama. The names matter: lab 11 loads real weights by them.
 
 
 # %%
@@ -361,10 +364,9 @@ check.SwiGLU(SwiGLU)
 # %% [markdown]
 # ## 7.6 Measure: is it better?
 #
-# A race on Shakespeare. Three networks of the same size learn to predict the next character from the last eight. They
-# differ in their two feed-forward layers only: ReLU or GELU with 192 hidden units, or your `swiglu` with 128, which is 18,432
-# parameters in each case. All see the same texts in the same order. And each runs three times, from three random starts: one run
-# alone could be luck.
+# A race on Shakespeare. Three networks of the same size learn to predict the next character from the last eight. Only their two
+# feed-forward layers differ: ReLU or GELU with 192 hidden units, or your `swiglu` with 128, which makes 18,432 parameters in each case. All
+# see the same texts in the same order. Each runs three times, from three random starts: one run alone could be luck.
 #
 # **Predict.** Is the difference between the layers larger than the difference between the three starts of one layer? The race takes
 # about 10 seconds.
@@ -376,16 +378,16 @@ plot.race(swiglu)
 # <details><summary>Answer</summary>
 #
 # Yes, in the end. When this lab was written: ReLU 2.19, GELU 2.14, SwiGLU 2.02, with 0.01 to 0.03 between the best and the worst start
-# of one layer. After 80 of the 400 steps the starts still overlapped, and nothing could have been said. We tried learning
-# rates of half and twice the size as well, each over 300 steps: SwiGLU was ahead of GELU by 0.12 to 0.16 every time.
+# of one layer. After 80 of the 400 steps the starts still overlapped, and nothing could have been said. We tried half and twice the
+# learning rate as well, each over 300 steps: SwiGLU was ahead of GELU by 0.12 to 0.16 every time.
 #
-# What this does not show: this network has no attention, and it learns for seconds. What holds for it need not hold for a large model. So
-# compare with Shazeer's table below.
+# What this does not show: this network has no attention, and it learns for seconds. What holds for it need not hold for a large model.
+# Shazeer's table below does.
 #
 # </details>
 #
 # Shazeer's own race: an encoder-decoder Transformer (T5, base size), all layers with the same number of parameters, log-perplexity on
-# held-out text (table 1; in brackets the standard deviation between runs, which was measured for the short training only):
+# held-out text (table 1; in brackets the standard deviation between runs, measured for the short training only):
 #
 # | feed-forward layer | gate | after 65,536 steps | after 524,288 steps |
 # |---|---|---|---|
@@ -398,19 +400,19 @@ plot.race(swiglu)
 # | SwiGLU | Swish | 1.944 (0.010) | 1.636 |
 # | GEGLU | GELU | 1.942 (0.004) | 1.633 |
 #
-# Read the last column from top to bottom. Without a gate it hardly matters how one bends. With a gate every layer is better than all of
-# the former, even the one that bends nothing: the product does it. (After the short training GLU and GELU were still level.) SwiGLU and
-# GEGLU are closer than one standard deviation of the short training. Why does it work? The paper's last sentence says: "We offer no explanation as to why these architectures seem to work; we
-# attribute their success, as all else, to divine benevolence."
+# Read the last column from top to bottom. Without a gate the bend hardly matters. With a gate every layer is better than all of the
+# former, even the one that bends nothing: it is the product that helps. (After the short training GLU and GELU were still level.) SwiGLU
+# and GEGLU are closer than one standard deviation of the short training. Why does it work? The paper ends: "We offer no explanation as to
+# why these architectures seem to work; we attribute their success, as all else, to divine benevolence."
 #
-# And what does it cost in time? As many parameters, as many multiplications:
+# And what does it cost in time? It has as many parameters, and as many multiplications:
 
 # %% id="measure-timing"
 plot.timing(swiglu)
 
 # %% [markdown]
-# Look at the ratio in the last column. It is near 1, above or below it according to the machine: the three products cost what the two did, and
-# swish costs more than ReLU but works on fewer units.
+# Look at the ratio in the last column. It is near 1, above or below it depending on the machine: three narrow matrix products cost what
+# two wide ones did, and swish costs more than ReLU but has fewer units to bend.
 
 # %% [markdown]
 # ## 7.7 Where it lives in Llama 3
@@ -425,10 +427,10 @@ plot.timing(swiglu)
 # | place | after attention: x + SwiGLU(norm(x)) |
 #
 # PaLM had it before ([2204.02311](https://arxiv.org/abs/2204.02311), section 2), LLaMA took it from there
-# ([2302.13971](https://arxiv.org/abs/2302.13971), section 2.2), and Qwen ([2309.16609](https://arxiv.org/abs/2309.16609)) has it as well. Mistral
-# 7B kept Llama's layer, with 14,336 hidden units ([2310.06825](https://arxiv.org/abs/2310.06825), table 1), as many as Llama 3 8B has. In
-# a batch of tokens it is the largest matrix product of each block: when people say that a language model multiplies matrices, this is
-# mostly what they mean.
+# ([2302.13971](https://arxiv.org/abs/2302.13971), section 2.2), and Qwen ([2309.16609](https://arxiv.org/abs/2309.16609)) has it too. Mistral
+# 7B kept Llama's layer with 14,336 hidden units ([2310.06825](https://arxiv.org/abs/2310.06825), table 1), as many as Llama 3 8B has. When
+# people say that a language model multiplies matrices, these three are most of what they mean: how much of a block's work they are is
+# counted in lab 08.
 
 # %% [markdown]
 # ## What you built
@@ -442,16 +444,16 @@ plot.timing(swiglu)
 #
 # <details><summary>Answers</summary>
 #
-# 1. Nothing, since the unit is linear in its value. With w_gate it is another function, because swish(2g) is not 2 · swish(g); only for gates far from zero it is
-#    nearly the same. 2. It is quadratic in x: double x, and the output is four times as large. A product of two linear functions is not
-#    linear. 3. Not exactly. With w_up = w_gate a unit is swish(g) · g, nearly 0 for g well below zero and nearly g² above: a squared
-#    ReLU. For a plain ReLU the value would have to be constant, and without a bias there is no constant.
+# 1. Nothing, since the unit is linear in its value. With w_gate it is another function, because swish(2g) is not 2 · swish(g); only for
+#    gates far from zero is it nearly the same. 2. It is quadratic in x: double x, and the output is four times as large. A product of two
+#    linear functions is not linear. 3. Not exactly. With w_up = w_gate a unit is swish(g) · g, nearly 0 for g well below zero and nearly g²
+#    above: a squared ReLU. For a plain ReLU the value would have to be constant, and without a bias there is no constant.
 #
 # </details>
 #
-# Look at the shelf: a norm, rotated queries and keys, attention with grouped heads, a cache, and now the layer that holds most of the
-# parameters. All the pieces are there, and none of them has ever seen another one. The next lab, **08 · Llama**, puts them together, and the question is
-# whether what comes out is the same, digit by digit, as the model that the rest of the world calls Llama.
+# You have a norm, rotated queries and keys, attention with grouped heads, a cache, and now the layer that holds most of the parameters. The
+# next lab, **08 · Llama**, puts them together. The question there is whether what comes out is, digit by digit, the model that the rest
+# of the world calls Llama.
 
 # %% id="save"
 from checks import pieces

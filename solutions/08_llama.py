@@ -1,9 +1,11 @@
 # %% [markdown]
 # # 08 · Llama
 #
-# A norm, rotated queries and keys, grouped heads, a cache, a gate: you have written all the pieces, but not yet the model they make. In this lab
-# they become one. It takes about fifty lines. The question is then whether it is *the* model, the one that the rest of the world calls Llama, and that is settled by
-# numbers: the same weights have to give the same logits as in Hugging Face's library, to within 0.0001.
+# *70 minutes: 40 to read and try, 30 to write. The cells run for about 20 seconds.*
+#
+# A norm, rotated queries and keys, grouped heads, a cache, a gate: you have written all the pieces. In this lab they become one model, in
+# about fifty lines. Is it *the* model, the one that the rest of the world calls Llama? Numbers settle that: the same weights have to give
+# the same logits as in Hugging Face's library, to within 0.0001.
 
 # %% id="setup"
 import sys
@@ -37,75 +39,80 @@ from plots.show import show
 #
 # ## 8.0 The problem: 32 pairs in a row
 #
-# Llama 3 8B has 32 pairs of attention and SwiGLU. The simplest way to put them together is one after the other: what attention gives goes into SwiGLU, what SwiGLU gives goes into the next attention.
-# Two ideas are on offer to make that better. **Norm**: each part reads its input through an RMSNorm. **Sum**: what a part gives is added to its input instead of replacing it.
+# Llama 3 8B has 32 pairs of attention and SwiGLU. The simplest way to put them together is one after the other: what attention gives goes
+# into SwiGLU, what SwiGLU gives goes into the next attention. Two ideas make that better. **Norm**: each part reads its input through an
+# RMSNorm. **Sum**: what a part gives is added to its input and does not replace it.
 #
-# The cell tries all four combinations, with layers of yours with fresh random weights. It prints two numbers. One is the size of what comes out, its root mean square, when what goes in has size 1. The other is how
-# a gradient of size 1 at the output arrives at the input: it has to get there, or the first layers cannot learn.
+# The cell tries all four combinations of your own layers, freshly made with random weights. The picture shows two sizes (root mean squares)
+# over the number of pairs. On the left: how large is what comes out, if what goes in has size 1? On the right: a gradient of size 1 starts
+# at the output; how large is it when it comes back to the input? It has to get there, or the first layers cannot learn.
 #
-# **Predict.** In how many of the four are both numbers between 1/100 and 100: in one, two or three?
+# **Predict.** With 32 pairs, in how many of the four are both sizes between 1/100 and 100, the shaded band: in one, two or three?
 
 
-# %% id="in-a-row"
-def size(x: Tensor) -> float:
-    return x.detach().double().square().mean().sqrt().item()
-
-
-def in_a_row(norm: bool, add: bool) -> str:
+# %% id="plot-8-0"
+def in_a_row(norm: bool, add: bool) -> list[Tensor]:
+    """The vectors at the start, and after each of 32 pairs of attention and SwiGLU."""
     torch.manual_seed(0)
     angles = rope_angles(torch.arange(8), rope_frequencies(8))
-    start = x = torch.randn(1, 8, 64, requires_grad=True)
+    stream = [torch.randn(1, 8, 64, requires_grad=True)]
     for _ in range(32):
-        read = RMSNorm(64)(x) if norm else x
-        found = GroupedQueryAttention(64, 8, 2)(read, angles)
+        x = stream[-1]
+        found = GroupedQueryAttention(64, 8, 2)(RMSNorm(64)(x) if norm else x, angles)
         x = x + found if add else found
-        read = RMSNorm(64)(x) if norm else x
-        found = SwiGLU(64, 176)(read)
-        x = x + found if add else found
-    x.backward(torch.randn(1, 8, 64))
-    return f"output {size(x):.3g}, gradient at the input {size(start.grad):.3g}"
+        found = SwiGLU(64, 176)(RMSNorm(64)(x) if norm else x)
+        stream.append(x + found if add else found)
+    return stream
 
 
-show("neither norm nor sum", lambda: in_a_row(norm=False, add=False))
-show("norm               ", lambda: in_a_row(norm=True, add=False))
-show("sum                ", lambda: in_a_row(norm=False, add=True))
-show("norm and sum       ", lambda: in_a_row(norm=True, add=True))
+plot.depth(in_a_row)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
 # In one: only both ideas together.
 #
-# *Neither*: SwiGLU multiplies two numbers that both come from its input, so half the input gives about a quarter of the output. Small becomes smaller from pair to pair; after eight, float32 has no number for it.
-# *Norm alone*: the output is saved, the gradient is not. On its way back every part makes it smaller and every norm larger, no sum leads around them, and what does not quite cancel multiplies up 64 times: to hundreds or thousands.
-# *Sum alone*: the stream grows, SwiGLU adds the more the larger it is, and in the end it is no number any more. With 16 pairs all is well still, with 24 it can be in the millions.
+# *Neither*: SwiGLU multiplies two numbers that both come from its input, so half the input gives about a quarter of the output. Small
+# becomes smaller from pair to pair; after eight, float32 has no number for it.
+#
+# *Norm alone*: the output is saved, the gradient is not. On its way back every part makes it smaller and every norm makes it larger. No sum
+# leads around them, and what does not quite cancel multiplies up 64 times: to hundreds or thousands. The bars show what the axis above
+# them, on which a tick is ×1,000, makes look gentle.
+#
+# *Sum alone*: the stream grows. The larger it is, the more SwiGLU adds, and in the end it is no number any more. With 16 pairs all is still
+# well, with 24 it can be in the millions.
 #
 # </details>
 #
 # A block of Llama is these two ideas.
 #
-# **Residual connections** (He and others, [1512.03385](https://arxiv.org/abs/1512.03385)). A part does not replace its input. What it found is *added* to it:
+# **Residual connections** (He and others, [1512.03385](https://arxiv.org/abs/1512.03385)). A part does not replace its input. What it found
+# is *added* to it:
 #
 # $$x \leftarrow x + \mathrm{part}(x)$$
 #
-# So the vectors x run through the whole model, from the embedding to the output, and the parts read from them and write to them. Think of it as a stream, the **residual stream**. A gradient comes back on the same way, through the sums,
-# without being multiplied by anything.
+# So the vectors x run through the whole model, from the embedding to the output, and the parts read from them and write to them. That is
+# called the **residual stream**. A gradient comes back the same way, through the sums, and nothing multiplies it.
 #
 # **Pre-norm.** A part reads the stream through an RMSNorm, so it sees numbers of one size however large the stream has become. The
-# Transformer of 2017 normed after the sum, norm(x + part(x)): the stream itself. GPT-2 moved the norm to the front, and Llama does as it does. Both numbers above would be about 1 in the old order, too. What is wrong with it shows in training: Xiong and others
-# ([2002.04745](https://arxiv.org/abs/2002.04745)) proved that the gradients of the last layers' weights are large at the start, so that a large learning rate breaks the training unless it is begun very slowly.
+# Transformer of 2017 normed after the sum, norm(x + part(x)): the stream itself. GPT-2 moved the norm to the front, and Llama does the same.
+# Both sizes above would be about 1 in the old order, too. Its fault shows in training: Xiong and others
+# ([2002.04745](https://arxiv.org/abs/2002.04745)) proved that the gradients of the last layers' weights are large at the start, so that a
+# large learning rate breaks the training unless it begins very slowly.
 
 # %% [markdown]
 # ## 8.1 The block
 #
-# It is called a **decoder block** for a historical reason. The Transformer of 2017, made for translation, had two halves. Its encoder read the whole sentence, each word seeing all others. Its decoder wrote the translation, each word seeing only those
-# before it. Llama is such a decoder alone, and so is GPT.
+# It is called a **decoder block** for a historical reason. The Transformer of 2017, made for translation, had two halves. Its encoder read
+# the whole sentence, each word seeing all others. Its decoder wrote the translation, each word seeing only those before it. Llama is such
+# a decoder alone, and so is GPT.
 #
 # With h for what lies between the two parts, a block computes
 #
 # $$h = x + \mathrm{attention}(\mathrm{norm}_1(x)), \qquad \mathrm{out} = h + \mathrm{SwiGLU}(\mathrm{norm}_2(h))$$
 #
-# Each norm has a weight of its own. The sizes come from a `LlamaConfig`, which is given: run the next cell and leave it as it is. It goes into your `my_llama` too.
+# Each norm has a weight of its own. The sizes come from a `LlamaConfig`, which is given: run the next cell and leave it as it is. It goes
+# into your `my_llama` too.
 
 
 # %%
@@ -195,31 +202,31 @@ show("largest difference between output and input", norms_at_zero)
 #
 # x, exactly. The norms stand on the branches, not in the stream. Each part reads zeros, finds zero and adds zero.
 #
-# A block that gives zeros there has lost its stream: `x = norm(x)`, then `x = x + attention(x)`, and the normed vector has the name x. Such a model trains, and nothing says that it is wrong
-# ([faster-trajectory-transformer#3](https://github.com/Howuhh/faster-trajectory-transformer/issues/3), [OLMo#680](https://github.com/allenai/OLMo/pull/680)).
+# A block that gives zeros there has lost its stream: after `x = norm(x)` and `x = x + attention(x)` it is the normed vector that is called
+# x. Such a model trains, and nothing says that it is wrong
+# ([faster-trajectory-transformer#3](https://github.com/Howuhh/faster-trajectory-transformer/issues/3),
+# [OLMo#680](https://github.com/allenai/OLMo/pull/680)).
 #
 # </details>
 #
-# And 32 of your blocks in a row? The two numbers should be those of "norm and sum" above.
+# And 32 of your blocks in a row? They are the black line, and should cover "norm and sum".
 
 
-# %% id="blocks-in-a-row"
-def blocks_in_a_row(n_blocks: int) -> str:
+# %% id="plot-8-1"
+def blocks_in_a_row() -> list[Tensor]:
     torch.manual_seed(0)
     config = LlamaConfig(dim=64, n_heads=8, n_kv_heads=2, hidden_dim=176)
     angles = rope_angles(torch.arange(8), rope_frequencies(8))
-    start = x = torch.randn(1, 8, 64, requires_grad=True)
-    for _ in range(n_blocks):
-        x = DecoderBlock(config)(x, angles)
-    x.backward(torch.randn(1, 8, 64))
-    return f"output {size(x):.3g}, gradient at the input {size(start.grad):.3g}"
+    stream = [torch.randn(1, 8, 64, requires_grad=True)]
+    for _ in range(32):
+        stream.append(DecoderBlock(config)(stream[-1], angles))
+    return stream
 
 
-show(" 4 blocks", lambda: blocks_in_a_row(4))
-show("32 blocks", lambda: blocks_in_a_row(32))
+plot.depth(in_a_row, blocks_in_a_row)
 
 # %% [markdown]
-# They are. 32 blocks are 64 sums, and all of them together make the stream about twice as large as it was: a new part adds little.
+# 32 blocks are 64 sums, and all of them together make the stream less than twice as large as it was: a new part adds little.
 
 # %% [markdown]
 # ## 8.2 The model
@@ -227,19 +234,25 @@ show("32 blocks", lambda: blocks_in_a_row(32))
 # What is left is the beginning, the end, and the bookkeeping between them:
 #
 # 1. `tok_embeddings`, an `nn.Embedding`: lab 01's table, one row for each token.
-# 2. The angles of the T positions. They are the same for all layers, so they are made once. The first of the T tokens stands at position 0, or, with caches, after those that are in them.
-# 3. `layers`, n_layers blocks in an `nn.ModuleList`; in a plain list torch would not see their weights. Each block has a cache of its own: another layer has other keys.
+# 2. The angles of the T positions. All layers use the same, so they are made once. The first of the T tokens is at position 0 or, with
+#    caches, follows those that are in them.
+# 3. `layers`, n_layers blocks in an `nn.ModuleList`; in a plain list torch would not see their weights. Each block has a cache of its own:
+#    another layer has other keys.
 # 4. `norm`, once more: the stream has only been added to, and by now can have any size.
 # 5. `output`, a linear map without bias from dim to V: one **logit** for each token of the vocabulary. No softmax; lab 09's loss and lab 10's sampling apply it
 #    themselves. Norm and output together are the **output block**.
 #
-# Two rules for what you make on the way. Positions, frequencies and caches have to lie where the tokens or the weights lie: `device=ids.device`, or the weights' device. And the angles stay float32, also in a bfloat16 model: bfloat16 has no 1,001, only 1,000 and 1,004.
+# Two rules for what you make on the way. Positions, frequencies and caches have to lie where the tokens or the weights lie:
+# `device=ids.device`, or the weights' device. And the angles stay float32, in a bfloat16 model too: bfloat16 has no 1,001, only 1,000 and
+# 1,004.
 #
-# Many small models save the last step's weights. Row v of the table says what token v looks like at the entrance; the logit of v is the dot product of the stream with that same row. This is
-# **weight tying** (Press and Wolf, [1608.05859](https://arxiv.org/abs/1608.05859)). Llama 3.2 1B is tied, Llama 3 8B is not. Tied means *one* matrix: a copy is equal at the
-# start and another matrix after one step of training.
+# Many small models do without weights for the last step. Row v of the table says what token v looks like at the entrance; the logit of v is
+# the dot product of the stream with that same row. This is **weight tying** (Press and Wolf,
+# [1608.05859](https://arxiv.org/abs/1608.05859)). Llama 3.2 1B is tied, Llama 3 8B is not. Tied means *one* matrix: a copy is equal at the
+# start, and another matrix after one step of training.
 #
-# **Predict.** The caches hold 30 tokens already, and the model is called with the next two. At which positions do they stand: 0 and 1, 29 and 30, 30 and 31, or 31 and 32?
+# **Predict.** The caches hold 30 tokens already, and the model is called with the next two. What are their positions: 0 and 1, 29 and 30,
+# 30 and 31, or 31 and 32?
 
 
 # %%
@@ -326,28 +339,45 @@ show("caches[0].length before the call, as block 0 begins, as block 1 begins", l
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# 30 and 31: the cache holds positions 0 to 29, and its `length` is the first position that is free. All caches are equally long, so any of them can be asked, but *before* the loop: the first block's
-# `update` moves it, and block 1 would put the two tokens at 32 and 33.
+# 30 and 31: the cache holds positions 0 to 29, and its `length` is the first position that is free. All caches are equally long, so you can
+# ask any of them, but *before* the loop: the first block's `update` moves it, and block 1 would put the two tokens at 32 and 33.
 #
 # </details>
 #
-# What you have built, as one picture. The shapes and the numbers of weights are those of your own modules, for a text of five tokens; the small number in a box is its lab. Let it play: the pink line is the stream as far as it has come.
+# What you have built, as one picture, with data in it. Your `Llama` gets the weights of a small model that has learned to write like
+# Shakespeare (lab 09 is about how), and reads "Art thou Ro". A row is a letter, a column one of its 96 numbers. Blue is the stream, orange
+# what is beside it: the copy that a part reads, or what the part found. The bars are what the model would write next if the stream went to
+# the output from there (nostalgebraist called that the *logit lens* in 2020).
+#
+# **Predict.** Which part brings the R of "Ro" to the last letter: an attention or a SwiGLU? Press play and watch the bars.
 
 # %%
 plot.architecture(Llama, LlamaConfig)
 
 # %% [markdown]
-# Compare it with the map in [lab 00](00_start_here.ipynb). Every frame on it is now code of yours, but for the last, which chooses a token.
+# <details><summary>Answer</summary>
+#
+# An attention: only there do positions meet. At the table the model repeats the o it has just read. Up to the last block it guesses u, as
+# in "thou". The last attention makes that an m, with 32 %; SwiGLU makes it 85 %. The stream was not replaced once: everything was added.
+#
+# </details>
+#
+# Compare the boxes with the map in [lab 00](00_start_here.ipynb). All of them are now code of yours, except the last, which chooses a token.
 #
 # ### Is it Llama?
 #
-# Two rows of the check were called "the logits of Hugging Face's Llama". Two small models with random weights lie in `assets/`, with the logits that `LlamaForCausalLM` gives for them. They are the same as yours, or
-# the check would have failed, and have said where: stored are not only the logits but also what every module put out. So whenever a model "does not work", it can be asked which part is the first to depart. The picture does
-# that with your model. If you like, it puts a fault in first.
+# Two rows of the check were called "the logits of Hugging Face's Llama". Two small models with random weights lie in `assets/`, with the
+# logits that `LlamaForCausalLM` gives for them. Yours are the same, or the check would have failed and said where, since the output of
+# every module is stored too. So whenever a model "does not work", ask it which part departs first. The picture asks your model. If you like,
+# it puts a fault in first.
 #
-# One of the faults is a frequent one ([TinyLlama#24](https://github.com/jzhang38/TinyLlama/issues/24), [LLMs-from-scratch#747](https://github.com/rasbt/LLMs-from-scratch/pull/747)). Hugging Face stores wq and wk for the other layout of RoPE (lab 03, `apply_rope_half`): the same rows in another order. The picture starts with this fault; then choose the others.
+# It starts with a frequent fault ([shainet#111](https://github.com/NeuraLegion/shainet/pull/111),
+# [LLMs-from-scratch#747](https://github.com/rasbt/LLMs-from-scratch/pull/747)). Hugging Face stores wq and wk for the other layout of RoPE
+# (lab 03, `apply_rope_half`): the same rows in another order. Whoever reorders them has to count heads correctly. For models with grouped
+# keys llama.cpp did not, and TinyLlama talked gibberish there ([llama.cpp#3364](https://github.com/ggml-org/llama.cpp/pull/3364)).
 #
-# **Predict.** Somebody loads these rows into your model as they are. Which positions get wrong logits: every one, every one but the first, or only those far back in the text, since small angles hardly turn?
+# **Predict.** Somebody loads Hugging Face's rows into your model as they are. Which positions get wrong logits: every one, every one but the
+# first, or only those far back in the text, since small angles hardly turn?
 
 # %% id="plot-8-2-departures"
 plot.departures(Llama, LlamaConfig)
@@ -355,22 +385,27 @@ plot.departures(Llama, LlamaConfig)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Every one but the first. The token at position 0 has nothing to choose from: it sees one key, itself, with weight 1, whatever the query says. So no fault in wq, wk or RoPE can show there, and a test that looks at the first token only finds
-# nothing ([shainet#111](https://github.com/NeuraLegion/shainet/pull/111)). In this small model every later position departs at once. In a real
-# model most pairs turn slowly, so the first words can look right before the text goes astray: gibberish after twenty tokens or more, somebody wrote ([llama2.c#286](https://github.com/karpathy/llama2.c/pull/286)).
+# Every one but the first. The token at position 0 has nothing to choose from: it sees one key, itself, with weight 1, whatever the query
+# says. So no fault in wq, wk or RoPE can show there, and a test of the first token alone finds nothing. In this small model every later
+# position departs at once. In a real model most pairs turn slowly, so the first words can look right before the text goes astray: in
+# shainet one or two tokens, elsewhere twenty or more ([llama2.c#286](https://github.com/karpathy/llama2.c/pull/286)).
 #
 # </details>
 #
-# Read the other pictures in the same way: a wrong `norm_eps` shows in the first norm, a wrong `rope_base` in the first attention and at position 1, one changed number in the module that holds it. What
-# departs first has the fault; all that follows only inherits it.
+# Read the other faults in the same way: a wrong `norm_eps` shows in the first norm, a wrong `rope_base` in the first attention and at
+# position 1, one changed number in the module that holds it. What departs first has the fault; all that follows inherits it. The dashed
+# line is 0.0001: what is left of it is rounding. Look at the sizes, too: with the wrong `norm_eps` the logits are off by 0.12, which a
+# greedy answer may hide; with the rows in the wrong order by 7.5, as much as the numbers themselves.
 
 # %% [markdown]
 # ### The stream
 #
-# Below, one line of Shakespeare goes through your `Llama`, with three sets of weights: new ones, new ones with a table of small numbers, and those of a small model that has learned to write like Shakespeare (lab 09 is about how). The line is
-# the size of the stream after every sum; each block has two points, after attention and after SwiGLU. The bars are the sizes of what was added. Size is the root mean square, as in 8.0.
+# Below, one line of Shakespeare goes through your `Llama`, with three sets of weights: new ones, new ones with a table of small numbers, and
+# the trained ones. The line is the size of the stream after every sum; each block has two points, after attention and after SwiGLU. The
+# bars are the sizes of what was added. Size is the root mean square, as in 8.0.
 #
-# **Predict.** Look at "trained". When the stream leaves the last block, is it about as large as at the beginning, about three times, or more than ten times as large?
+# **Predict.** Look at "trained". When the stream leaves the last block, is it about as large as at the beginning, about three times, or more
+# than ten times as large?
 
 # %% id="plot-8-2-stream"
 plot.stream(Llama, LlamaConfig)
@@ -378,12 +413,14 @@ plot.stream(Llama, LlamaConfig)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# More than ten times: from 0.12 to 4.7 at position 3. Nothing ever makes it smaller, except a part that writes the opposite of what is there. That is why the last norm is needed, and why the parts need
-# theirs: without, the last block would read numbers nearly twenty times as large as the first.
+# More than ten times: from 0.12 to 4.7 at position 3. Nothing makes it smaller except a part that writes the opposite of what is there. That
+# is why the last norm is needed, and why the parts need theirs: without them the last block would read numbers nearly twenty times as
+# large as the first.
 #
 # </details>
 #
-# With new weights and a table of size 1, the parts add little beside the embedding: after twelve blocks, what comes out is at most positions still more than half the token that went in. With a small table the very first sum drowns it. Keep that in mind for 8.4.
+# With new weights and a table of size 1, the parts add little beside the embedding: after twelve blocks, what comes out is at most
+# positions still more than half the token that went in. With a small table the very first sum drowns it. Keep that in mind for 8.4.
 #
 # And the caches? One text, whole and in pieces; the difference should be rounding only.
 
@@ -404,7 +441,8 @@ show("largest difference between pieces and whole", lambda: f"{pieces_or_whole()
 # %% [markdown]
 # ## 8.3 How many parameters?
 #
-# "8B" is a name. The number can be computed from the sizes alone, without building anything: go through your own `__init__`, matrix by matrix. d is dim / n_heads, the features of a head.
+# "8B" is a name. The number follows from the sizes alone, without building anything: go through your own `__init__`, matrix by matrix. d is
+# dim / n_heads, the features of a head.
 #
 # | part | weights | how often |
 # |---|---|---|
@@ -414,7 +452,8 @@ show("largest difference between pieces and whole", lambda: f"{pieces_or_whole()
 # | norms | ? | two in every block, and one |
 # | tables | vocab_size × dim | once or twice |
 #
-# **Predict.** A tiny model, stories15M, has 15 million parameters, is 288 wide and knows 32,000 tokens. Which share of its parameters is the table: about 6 %, 30 %, or 60 %?
+# **Predict.** A tiny model, stories15M, has 15 million parameters, is 288 wide and knows 32,000 tokens. Which share of its parameters is the
+# table: about 6 %, 30 %, or 60 %?
 
 
 # %%
@@ -449,23 +488,32 @@ plot.sizes(count_parameters, LlamaConfig)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# 61 %. The table grows with dim, the blocks with the square of dim, and there are more of them in a large model. At 405 billion the two tables have 1 % together. That is why small models are tied and
-# large ones need not be: in Llama 3.2 1B a second table would be 263 million numbers more, a fifth of the model.
+# 61 %. The table grows with dim, the blocks with the square of dim, and a large model has more of them. At 405 billion the two tables have
+# 1 % together. That is why small models are tied and large ones need not be: in Llama 3.2 1B a second table would be 263 million numbers
+# more, a fifth of the model.
 #
 # </details>
 #
-# From 8B on attention stays at about 17 %. SwiGLU grows from 70 to 81 %, as the tables shrink from 13 to 1 %. Is that also where the time goes? The next cell runs a model of yours, its blocks in the proportions of Llama 3.2 1B, an eighth as wide, and with an output of its own. It clocks the modules.
+# From 8B on attention stays at about 17 % of the weights. SwiGLU grows from 70 to 81 %, as the tables shrink from 13 to 1 %. Is that also
+# where the time goes? Every weight of a block multiplies once for each token. Attention does more: every token meets every other, so its
+# scores and mixtures grow with the length of the text.
 #
-# **Predict.** 1,024 tokens instead of 128, eight times as many. Does it take less than 8, about 8, or more than 12 times as long?
+# The next cell makes one block of yours as wide as in Llama 3.2 1B (61 million weights) and clocks its parts, for 5 to 20 seconds. Beside it
+# the multiplications are counted, for texts up to the 131,072 tokens of Llama 3.1.
+#
+# **Predict.** In a block of Llama 3 8B and at 1,024 tokens, which share of the multiplications is attention: about 20 %, 50 % or 80 %? And
+# which share of the time does yours take?
 
-# %% id="measure-shares"
+# %% id="plot-8-3-time"
 plot.shares(Llama, LlamaConfig)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# More than 12 times: on the machine on which this lab was written, 18 to 27 times from run to run. SwiGLU, norms and output do the same for each token, eight times as much for eight times as many. In attention every token meets every earlier one: 64 times as many scores. With a
-# tenth of the weights it took about a third of the time or less at 128 tokens and about four fifths at 1,024. (Kernels for long texts keep the scores out of memory, but compute them all the same.)
+# About 20 % of the multiplications: 22 %. SwiGLU is most of the work up to 16,384 tokens; at 131,072 attention is 86 %.
+#
+# Of the time it takes more: 36 to 41 % at 1,024 tokens in three runs when this lab was written, where 23 % of the multiplications are
+# attention's (a block of 1B). Scores and softmax go to memory and back, and each number there is used only once or twice. (Kernels such as FlashAttention keep the scores out of memory, but compute them all the same.)
 #
 # </details>
 
@@ -491,10 +539,12 @@ def go_on(text: str, n_new: int) -> str:
 show("it writes", lambda: repr(go_on("Shall I com", 24)))
 
 # %% [markdown]
-# Noise. How far is that from a good model? Below, three new models read the beginning of a sonnet with 35 different characters, and go on from "Shall I com": one untied, one tied, and one tied whose table has small numbers. The **loss** is the mean of −ln p, where p is the
+# Noise. How far is that from a good model? Below, three new models read the beginning of a sonnet with 35 different characters, and go on
+# from "Shall I com": one untied, one tied, and one tied whose table has small numbers. The **loss** is the mean of −ln p, where p is the
 # probability that the model gave to the character that really came next.
 #
-# **Predict.** Whoever knows nothing gives every character 1/35, and so has a loss of ln 35 = 3.56. A new model knows nothing, either. What is the loss of the second one: about 3.6, about 7, or more than 50?
+# **Predict.** Whoever knows nothing gives every character 1/35, and so has a loss of ln 35 = 3.56. A new model knows nothing, either. What is
+# the loss of the second one: about 3.6, about 7, or more than 50?
 
 # %% id="measure-noise"
 plot.noise(Llama, LlamaConfig, generate_greedy_cached)
@@ -502,14 +552,17 @@ plot.noise(Llama, LlamaConfig, generate_greedy_cached)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# More than 50. The untied model has no opinion: its loss is ln V and a little, since its random logits are not quite equal. The tied model has one, and is sure of it: the next character is the one that it has just read. Its stream is
-# still mostly the row of the table that came in (you saw it in the stream), and the product of a row with itself is far larger than with any other row: the sum of 96 squares. So it is certain, and nearly always wrong. That is worse than
-# knowing nothing.
+# More than 50. The untied model has no opinion: its loss is ln V and a little, since its random logits are not quite equal. The tied model
+# has one, and is sure of it: the next character is the one that it has just read. Its stream is still mostly the row of the table that came
+# in (you saw it in the stream), and the product of a row with itself is far larger than with any other row: the sum of 96 squares. So it is
+# certain, and nearly always wrong. That is worse than knowing nothing.
 #
 # </details>
 #
-# `nn.Embedding` starts with numbers of size 1. Hugging Face's `LlamaConfig` has 0.02 (`initializer_range`) for all matrices. The third model has a table of size 0.02, and is back at ln V, where a model that knows nothing belongs. Your class is left as it is; lab 09 trains an untied model. Remember it
-# for the first line of a training run: **a loss that starts far above ln V is a mistake in the model, not a lack of training.**
+# `nn.Embedding` starts with numbers of size 1. Hugging Face's `LlamaConfig` has 0.02 (`initializer_range`) for all matrices. The third model
+# has a table of size 0.02, and is back at ln V, where a model that knows nothing belongs. Leave your class as it is; lab 09 trains an untied
+# model. Remember it for the first line of a training run: **a loss that starts far above ln V is a mistake in the model, not a lack of
+# training.**
 
 # %% [markdown]
 # ## 8.5 Where it lives in Llama 3
@@ -524,8 +577,9 @@ plot.noise(Llama, LlamaConfig, generate_greedy_cached)
 # | tie_embeddings | yes | no | no | no |
 # | parameters | 1,235,814,400 | 8,030,261,248 | 70,553,706,496 | 405,853,388,800 |
 #
-# Your class builds each of them. Apart from the longest text and, in the columns 3.2 and 3.1, scaled RoPE frequencies (lab 13; without them the logits are not theirs), these are all the differences
-# ([2407.21783](https://arxiv.org/abs/2407.21783), table 3, with the hidden sizes that the weights have, see lab 07; 1B from its own config).
+# Your class builds each of them. These are all the differences, apart from the longest text and, in the columns 3.2 and 3.1, scaled RoPE
+# frequencies (lab 13; without them the logits are not theirs). The sizes are from [2407.21783](https://arxiv.org/abs/2407.21783), table 3,
+# with the hidden sizes that the weights have (lab 07); those of 1B are from its own config.
 #
 # The same parts in three places:
 #
@@ -538,7 +592,9 @@ plot.noise(Llama, LlamaConfig, generate_greedy_cached)
 # | `layers[i].feed_forward` (`w_gate`, `w_up`, `w_down`; Meta: `w1`, `w3`, `w2`) | `model.layers[i].mlp` (`gate_proj`, `up_proj`, `down_proj`) |
 # | `norm`, `output` | `model.norm`, `lm_head` |
 #
-# Meta's [model.py](https://github.com/meta-llama/llama3/blob/main/llama/model.py) has about 300 lines, with the parts of labs 02 to 07 and with code for several GPUs; yours has 50 on top of those parts. It keeps the cache inside the attention module, which makes a model that can read only one batch of texts at a time, and `forward` takes start_pos as an argument.
+# Meta's [model.py](https://github.com/meta-llama/llama3/blob/main/llama/model.py) has about 300 lines, with the parts of labs 02 to 07 and
+# with code for several GPUs; yours has 50 on top of those parts. Meta keeps the cache inside the attention module, so one model can read only
+# one batch of texts at a time, and `forward` takes start_pos as an argument.
 
 # %% [markdown]
 # ## What you built
@@ -546,20 +602,22 @@ plot.noise(Llama, LlamaConfig, generate_greedy_cached)
 # `DecoderBlock`, `Llama` and `count_parameters`: the model, complete, and the same as everyone else's to within 0.0001. Three questions to think about:
 #
 # 1. You multiply the embedding table of an untied model by 1,000 and leave everything else. What happens to the logits?
-# 2. Two blocks of a trained model change places. Why is that less of a disaster than it would be in a network without residual connections?
+# 2. Two blocks of a trained model trade places. Why is that less of a disaster than in a network without residual connections?
 # 3. A block of Llama 3 8B has 218,112,000 parameters. How many blocks would a model of one trillion have, at the same width?
 #
 # <details><summary>Answers</summary>
 #
-# 1. The first attention adds what it added before (up to eps), to a stream a thousand times as long. From there on every norm sees almost only the embedding.
-# The logits are those of a model without blocks. 2. In deep models a block adds little to what is there (not in the three blocks above); to the next block the stream looks much as it did. Veit and others
-# ([1605.06431](https://arxiv.org/abs/1605.06431)) found that residual networks for images survive it when a block is taken out or two are swapped, and that networks without residuals do not. 3. About 4,580. Real models
-# become wider, too: 405B has 126 blocks of 3.2 billion.
+# 1. The first attention adds what it added before (up to eps), to a stream a thousand times as long. From there on every norm sees almost
+# only the embedding. The logits are those of a model without blocks. 2. In deep models a block adds little to what is there (not in the
+# three blocks above); to the next block the stream looks much as it did. Veit and others
+# ([1605.06431](https://arxiv.org/abs/1605.06431)) found that residual networks for images survive the loss or the swap of a block, and that
+# networks without residuals do not. 3. About 4,580. Real models become wider, too: 405B has 126 blocks of 3.2 billion.
 #
 # </details>
 #
-# Your model is Llama, and it says "mmmmm", or noise. 8 billion numbers are in their places, and all of them are random. What is missing is not architecture any more: a loss that tells how wrong it is, a gradient that tells
-# each number where to go, and an optimizer that goes there. The next lab, **09 · Training**, starts near ln V, and one minute later the model writes something that looks like Shakespeare.
+# Your model is Llama, and it says "mmmmm", or noise. 8 billion numbers are in their places, and all of them are random. The architecture is
+# complete. What is missing is a loss that tells how wrong it is, a gradient that tells each number where to go, and an optimizer that goes
+# there. The next lab, **09 · Training**, starts near ln V, and one minute later the model writes something that looks like Shakespeare.
 
 # %% id="save"
 from checks import pieces

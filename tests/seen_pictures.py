@@ -14,13 +14,19 @@ from plots import style
 VISIBLE = 30  # pixels at 72 dpi that differ clearly: half the length of an arrow
 
 
+def figure_of(picture: Any) -> Any:
+    """The figure that a reader sees first: a picture's with sliders, or one with free input."""
+    page = picture.page
+    return (page() if callable(page) else page).figure
+
+
 def pixels(picture: Any) -> np.ndarray:
     """The page that a reader sees first, as grey values."""
     from PIL import Image
 
     file = io.BytesIO()
     with mpl.rc_context(style.rc()):
-        picture.page().figure.savefig(file, format="png", dpi=72, facecolor="white")
+        figure_of(picture).savefig(file, format="png", dpi=72, facecolor="white")
     return np.asarray(Image.open(file).convert("L"), dtype=float)
 
 

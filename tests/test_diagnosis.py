@@ -196,6 +196,83 @@ def test_calls_that_came_back_before_a_crash_are_used() -> None:
     assert "something else besides" in report.text
 
 
+def masked(x: Tensor, mask: Tensor | None = None) -> Tensor:
+    wide = x.float()
+    #! square: …; mask = None if mask is None else torch.ones(len(x), len(x), dtype=torch.bool)
+    #  It is as wide as it is high.
+    #! needs_a_mask: …; mask = mask.bool()
+    #  It stops without a mask.
+    #! refuses:
+    #| …
+    #| if mask is not None:
+    #|     raise ValueError("no mask is wanted")
+    #  It refuses a mask.
+    #! one_dimension: …; mask = mask if mask is None else mask.reshape(-1)
+    #  It lays the mask flat.
+    if mask is not None:
+        wide = wide.masked_fill(~mask, 0.0)
+    return wide.to(x.dtype)
+    #! float32: return wide
+    #  It is float32.
+
+
+MASKED = check_of(
+    name="masked",
+    reference=lambda x, mask=None: x if mask is None else x.where(mask, 0.0).to(x.dtype),
+    technique=[
+        values(lambda inputs: (inputs.randn(2, 5),), title="no mask"),
+        values(lambda inputs: (inputs.randn(2, 5), inputs.randn(2, 5) > 0), title="a mask"),
+        values(lambda inputs: (inputs.randn(3, 4), inputs.randn(3, 4) > 0), title="another"),
+    ],
+    ready=[values(lambda inputs: (inputs.randn(2, 5).half(),), title="half precision")],
+    mistakes=mistakes_of(masked),
+)
+
+
+def square_in_other_words(x: Tensor, mask: Tensor | None = None) -> Tensor:
+    if mask is None:
+        return x * 1
+    return x * torch.ones(len(x), len(x)).expand(x.shape)
+
+
+def needs_a_mask_in_other_words(x: Tensor, mask: Tensor | None = None) -> Tensor:
+    return x * mask.to(x.dtype)
+
+
+def refuses_in_other_words(x: Tensor, mask: Tensor | None = None) -> Tensor:
+    if mask is not None:
+        raise ValueError(f"a mask {tuple(mask.shape)}, and none is wanted")
+    return x * 1
+
+
+def float32_rounded_on_the_way(x: Tensor, mask: Tensor | None = None) -> Tensor:
+    third = (x.float() * 3).to(x.dtype).float() / 3
+    return third if mask is None else third * mask
+
+
+@pytest.mark.parametrize(
+    ("answer", "key"),
+    [
+        (square_in_other_words, "square"),
+        (needs_a_mask_in_other_words, "needs_a_mask"),
+        (refuses_in_other_words, "refuses"),
+        (float32_rounded_on_the_way, "float32"),
+    ],
+)
+def test_the_same_in_other_words_is_named(answer: Any, key: str) -> None:
+    """Operations complain each in their own words, and half precision rounds in its own places."""
+    assert [mistake.key for mistake in MASKED.run(answer).mistakes] == [key]
+
+
+def test_crashes_of_another_kind_are_not_combined() -> None:
+    """Errors of one type are no evidence: two mistakes would be named that nobody made."""
+
+    def in_pieces(x: Tensor, mask: Tensor | None = None) -> Tensor:
+        return x * 1 if mask is None else x.reshape(7, -1)
+
+    assert MASKED.run(in_pieces).mistakes == []
+
+
 def test_what_is_right_but_not_ready_is_half_a_circle() -> None:
     report = CHECK.run(lambda x, by=2.0: torch.zeros(x.shape).copy_((x - 1) * by))
     assert report.result == "right" and report.mistake == "on_the_cpu"

@@ -1,14 +1,18 @@
 """Lab 06: its pictures draw what the learner's functions compute, right or wrong."""
 
 import doctest
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
 from matplotlib.figure import Figure
+from seen_pictures import assert_seen, of
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from checks import gqa as check
+from checks import kv_cache as check_kv_cache
 from plots import gqa as plot
 from plots.measures import gqa as measure
 from solutions.my_llama import gqa as worked
@@ -122,32 +126,173 @@ def test_intensity_is_a_share_of_the_time() -> None:
 
 
 def test_numbers_read_are_shazeer_s() -> None:
-    full, small = measure.HEADS, measure.DIM**2
-    assert measure.numbers_read(1, 0, full) == 1
-    assert measure.numbers_read(4, 0, full) == 1 / 4
-    assert measure.numbers_read(1, 2 * measure.DIM, full) == 2  # 1/b + n/2d
-    assert measure.numbers_read(1, 0, 1) == (2 + 2 / full) * small / (4 * small)
+    full, weights = measure.HEADS, 4 * measure.DIM**2
+    assert measure.numbers_read(1, 0, full) == weights
+    assert measure.numbers_read(4, 0, full) == weights / 4
+    assert measure.numbers_read(1, 2 * measure.DIM, full) == 2 * weights  # 1/b + n/2d
+    assert measure.numbers_read(1, 0, 1) == (2 + 2 / full) * measure.DIM**2
+    rise = [measure.numbers_read(b, 1000, full) - measure.numbers_read(b, 0, full) for b in (1, 4)]
+    assert rise[0] == rise[1]  # a larger batch does not make the cache's part smaller
 
 
-def test_bandwidth_marks_the_learner_s_times(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measure, "ROUNDS", 2)
-    monkeypatch.setattr(measure, "CONTEXTS", [16, 64])
+class Counted(TorchDispatchMode):
+    """Counts the numbers that operations take and give; views touch none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.numbers = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        if not func.is_view:
+            tensors = [x for x in (*args, out) if isinstance(x, Tensor)]
+            self.numbers += sum(x.numel() for x in tensors)
+        return out
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small measurement by a clock that a busy machine does not disturb: a number, a step."""
+
+    def counted(*runs: Callable[[], Any]) -> list[float]:
+        taken = []
+        for run in runs:
+            with Counted() as count:
+                run()
+            taken.append(1e-9 * count.numbers)
+        return taken
+
+    monkeypatch.setattr(measure, "fastest", counted)
+    monkeypatch.setattr(measure, "BATCHES", [1, 2])
+    monkeypatch.setattr(measure, "CONTEXTS", [16, 2048])
+
+
+def milliseconds(picture: Any, kv_heads: int, **values: int) -> list[float]:
+    """The marks of one kind of layer."""
+    return list(find(picture.figure(**values), f"time-{kv_heads}").get_ydata())
+
+
+@pytest.mark.usefixtures("quick")
+def test_bandwidth_is_in_milliseconds_and_keeps_the_lines_of_batch_1() -> None:
     picture = plot.bandwidth(worked.GroupedQueryAttention, kv_cache.KVCache)
-    figure = picture.figure(batch=2)
+    one, two = picture.figure(batch=1), picture.figure(batch=2)
+    assert "milliseconds a token" in one.axes[0].get_ylabel()
     for kv_heads in measure.KINDS:
-        x, y = find(figure, f"time-{kv_heads}").get_data()
-        assert list(x) == [16, 64]
+        x, y = find(one, f"time-{kv_heads}").get_data()
+        assert list(x) == [16, 2048]
         assert min(y) > 0
-    assert "Batch 2, 64 tokens" in picture.caption(batch=2)
+        line, ghost = find(one, f"curve-{kv_heads}"), find(two, f"ghost-{kv_heads}")
+        assert list(line.get_ydata()) == list(ghost.get_ydata())
+        lower = find(two, f"curve-{kv_heads}").get_ydata()
+        assert lower[0] == pytest.approx(line.get_ydata()[0] / 2)  # the weights
+        assert lower[1] - lower[0] == pytest.approx(line.get_ydata()[1] - line.get_ydata()[0])
+    assert one.axes[0].get_ylim() == two.axes[0].get_ylim()
+    assert "Batch 2." in picture.caption(batch=2)
 
 
-def test_uptraining_starts_nearer_from_pooled_heads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measure, "STEPS", 30)
-    figure = plot.uptraining(worked.GroupedQueryAttention, worked.mean_pool_heads).figure()
-    pooled = find(figure, "pooled").get_ydata()
-    new = find(figure, "new random kv heads").get_ydata()
-    assert pooled[0] < 0.7 * new[0]
-    assert new[-1] < new[0]
+class ForgetsItsCache(worked.GroupedQueryAttention):
+    """Reads none of the old keys."""
+
+    def forward(self, x: Tensor, angles: Tensor, cache: Any = None) -> Tensor:
+        return super().forward(x, angles)
+
+
+class Repeats(worked.GroupedQueryAttention):
+    """Copies keys and values for every query head: right, and slow."""
+
+    def forward(self, x: Tensor, angles: Tensor, cache: Any = None) -> Tensor:
+        out = super().forward(x, angles, cache)
+        n_rep = self.n_heads // self.n_kv_heads
+        for part in (cache.keys, cache.values):
+            part.repeat_interleave(n_rep, dim=1).sum()
+        return out
+
+
+class FullCache(worked.GroupedQueryAttention):
+    """Computes with as many kv heads as query heads, whatever it was told."""
+
+    def forward(self, x: Tensor, angles: Tensor, cache: Any = None) -> Tensor:
+        if cache is not None:
+            n_rep = self.n_heads // self.n_kv_heads
+            wide = [part.repeat_interleave(n_rep, dim=1) for part in (cache.keys, cache.values)]
+            (wide[0] @ x.reshape(len(x), self.n_heads, -1, 1)).softmax(2).mT @ wide[1]
+        return super().forward(x, angles, cache)
+
+
+@pytest.mark.usefixtures("quick")
+def test_bandwidth_shows_who_reads_too_little_or_too_much() -> None:
+    right = plot.bandwidth(worked.GroupedQueryAttention, kv_cache.KVCache)
+    forgets = plot.bandwidth(ForgetsItsCache, kv_cache.KVCache)
+    lines = find(right.figure(batch=1), "curve-16").get_ydata()
+    assert milliseconds(right, 16)[1] == pytest.approx(lines[1], rel=0.1)
+    assert milliseconds(forgets, 16)[1] < 0.7 * lines[1]
+    for slow in (Repeats, FullCache):
+        marks = milliseconds(plot.bandwidth(slow, kv_cache.KVCache), 1)
+        assert marks[1] > 1.5 * milliseconds(right, 1)[1]
+
+
+def test_bandwidth_measures_by_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measure, "ROUNDS", 1)
+    monkeypatch.setattr(measure, "BATCHES", [1, 2])
+    monkeypatch.setattr(measure, "CONTEXTS", [16])
+    picture = plot.bandwidth(worked.GroupedQueryAttention, kv_cache.KVCache)
+    assert min(milliseconds(picture, 1)) > 0
+
+
+SEEN: dict[str, tuple[Any, Any, Any, tuple[str, ...]]] = {
+    "fan": (
+        plot.fan,
+        worked.repeat_kv,
+        check.repeat_kv,
+        ("tiled", "first_head_for_all", "heads_reversed", "one_head_on", "mean_of_heads"),
+    ),
+    "memory": (
+        lambda f: plot.memory(f, kv_cache.kv_cache_bytes),
+        worked.repeat_kv,
+        check.repeat_kv,
+        ("tiled", "first_head_for_all", "heads_reversed", "one_head_on"),
+    ),
+    "memory in bytes": (
+        lambda f: plot.memory(worked.repeat_kv, f),
+        kv_cache.kv_cache_bytes,
+        check_kv_cache.kv_cache_bytes,
+        ("keys_only", "one_layer", "one_head"),
+    ),
+    "moves": (
+        plot.moves,
+        worked.grouped_query_attention,
+        check.grouped_query_attention,
+        ("tiled", "mean_query", "first_kv_head", "group_outputs_averaged"),
+    ),
+    "pooled": (
+        plot.pooled,
+        worked.mean_pool_heads,
+        check.mean_pool_heads,
+        ("every_kth_head", "sum_not_mean", "first_head", "one_mean_for_all"),
+    ),
+    "intensity": (
+        plot.intensity,
+        worked.decode_intensity,
+        check.decode_intensity,
+        ("upside_down", "kv_heads_ignored", "query_heads_ignored", "times_positions"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SEEN)
+def test_wrong_answers_are_seen(name: str) -> None:
+    draw, right, exercise, keys = SEEN[name]
+    assert_seen(draw, right, of(exercise.mistakes, *keys))
+
+
+def test_heads_say_whom_they_read() -> None:
+    said = [
+        text.llama_says
+        for text in plot.fan(worked.repeat_kv).figure(kv_heads=2).axes[0].texts
+        if hasattr(text, "llama_says")
+    ]
+    assert "query head 5 reads kv head 1" in said
+    assert "kv head 1 is read by q4 to q7" in said
 
 
 def test_decode_step_prints_both_ways(
@@ -175,7 +320,6 @@ def test_cache_with_too_many_heads_is_told_in_words() -> None:
         lambda f: plot.memory(f, f),
         lambda f: plot.moves(f),
         lambda f: plot.pooled(f),
-        lambda f: plot.uptraining(f, f),
         lambda f: plot.intensity(f),
         lambda f: plot.bandwidth(f, f),
     ],

@@ -13,6 +13,8 @@ import pytest
 from graded_notebooks import EMPTY, ROOT, Run, lab, run
 from nbformat.v4 import new_code_cell
 
+from checks.grading import copies, fence
+
 pytest.importorskip("nbval")
 
 
@@ -148,3 +150,36 @@ def test_a_run_that_is_ended_leaves_nothing_and_has_written_what_it_knew(tmp_pat
     assert (first["notebook"], first["earned"]) == ("a.ipynb", 20)
     assert [path for path in rooms.iterdir() if path.name.startswith("llama-lab")] == []
     assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "fits"),
+    [
+        ("03_rope.ipynb", True),
+        ("03_rope (1).ipynb", True),
+        ("03_rope[1].ipynb", False),  # a browser's second download
+        ("03_rope.IPYNB", False),
+        ("a::b.ipynb", False),
+    ],
+)
+def test_names_that_pytest_takes_for_something_else_get_a_copy(name: str, fits: bool) -> None:
+    assert copies.fits(Path("labs") / name) == fits
+
+
+@pytest.mark.skipif(not fence.version(), reason="needs Landlock, to make the course read-only")
+def test_a_course_that_may_not_be_written_grades_as_well(tmp_path: Path) -> None:
+    """As where the course is installed for everybody: nothing is saved there while it grades."""
+    code = (
+        "import os, sys\n"
+        "from pathlib import Path\n"
+        "from checks.grading.fence import restrict\n"
+        f"assert restrict([Path({str(tmp_path)!r})])\n"
+        "os.execv(sys.executable, [sys.executable, '-m', 'checks', *sys.argv[1:]])"
+    )
+    odd = tmp_path / "00_start_here[1]::.IPYNB"
+    odd.write_bytes((ROOT / "solutions/00_start_here.ipynb").read_bytes())
+    command = [sys.executable, "-c", code, str(odd), "--score-json", str(tmp_path / "s.json")]
+    done = run(command, tmp_path, PYTHONPATH=str(ROOT), TMPDIR=str(tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    scores = json.loads((tmp_path / "s.json").read_text())
+    assert scores["earned"] == scores["points"] == 4

@@ -8,8 +8,10 @@ import torch
 from accepted import kv_cache as accepted
 from matplotlib.figure import Figure
 from matplotlib.path import Path
+from seen_pictures import assert_seen, of
 from torch import Tensor
 
+from checks import attention as check_attention
 from checks import kv_cache as check
 from plots import kv_cache as plot
 from plots import kv_cache_costs as costs
@@ -254,15 +256,35 @@ def test_cost_is_exact_about_two_thirds() -> None:
     assert "a saving of 0.0 %" in triangle.caption(tokens=3)
 
 
-def test_memory_of_three_models() -> None:
+def test_cost_draws_the_last_step_to_scale_and_all_steps_on_a_linear_axis() -> None:
+    picture = plot.cost(worked.count_scores)
+    for tokens in (3, 8, 128):
+        figure = picture.figure(tokens=tokens)
+        (new,), (whole,) = find(figure, "new"), find(figure, "all")
+        assert new.get_height() / whole.get_height() == pytest.approx(1 / tokens)
+    assert "drawn thicker" in text(picture.figure(tokens=4096), "last")
+    figure = picture.figure(tokens=512)
+    assert [axes.get_yscale() for axes in figure.axes] == ["linear", "linear", "log"]
+    for line in find(figure, "without-cache"):
+        at = dict(zip(line.get_xdata(), line.get_ydata(), strict=True))
+        assert at[512] == 512 * 513 * 1025 // 6
+
+
+def test_memory_fills_a_card() -> None:
     picture = plot.memory(worked.kv_cache_bytes)
-    said = picture.caption(context=8192, batch=1)
-    assert "Llama 2 7B 4 GiB, Llama 3 70B 2.5 GiB, Llama 3 8B 1 GiB" in said
+    said = picture.caption(context=8192, conversations=15)
+    assert "Llama 2 7B 60 GiB (room for 16), Llama 3 8B 15 GiB (room for 65)" in said
     assert "Longer than Llama 2 7B was trained for" in said
-    assert "Llama 3 8B 16 GiB" in picture.caption(context=8192, batch=16)
-    assert "trained for" not in picture.caption(context=4096, batch=1)
+    figure = picture.figure(context=8192, conversations=66)
+    assert "Llama 3 8B 66 GiB (only 65 fit)" in picture.caption(context=8192, conversations=66)
+    talks = find(figure, "talk-Llama 3 8B")
+    assert len(talks) == 65
+    assert {talk.get_width() for talk in talks} == {1.0}
+    assert talks[-1].get_x() + 1.0 <= costs.CARD < talks[-1].get_x() + 2.0
+    assert len(find(figure, "over-Llama 3 8B")) == 1
+    assert "trained for" not in picture.caption(context=4096, conversations=1)
     keys_only = plot.memory(lambda *a, **k: worked.kv_cache_bytes(*a, **k) // 2)
-    assert "Llama 3 8B 0.5 GiB" in keys_only.caption(context=8192, batch=1)
+    assert "Llama 3 8B 7.5 GiB (room for 130)" in keys_only.caption(conversations=15)
 
 
 def test_numbers_of_the_notebook() -> None:
@@ -271,7 +293,10 @@ def test_numbers_of_the_notebook() -> None:
     assert worked.kv_cache_bytes(32, 32, 128, 1) == 512 * 1024
     assert worked.kv_cache_bytes(80, 8, 128, 1) == 320 * 1024
     assert sum(range(1000)) == 499_500
-    assert [costs.WEIGHTS_8B // 1, round(costs.WEIGHTS_8B, 2)] == [14, 14.96]
+    weights = costs.MODELS["Llama 3 8B"].gib
+    assert round(weights, 2) == 14.96
+    assert int((80 - weights) / 1.0) == 65  # texts of 8,192 tokens on a card of 80 GiB
+    assert int((81_559 / 1024 - weights) / 1.0) == 64  # what nvidia-smi reports of an H100
 
 
 class Clockwork:
@@ -317,6 +342,77 @@ def test_unwritten_function_draws_a_placeholder(picture: Any) -> None:
         raise NotImplementedError("Exercise 5.2: CachedAttention")
 
     assert "Exercise 5.2: CachedAttention" in picture(unwritten).first.caption
+
+
+LAYERS = ("forgets", "cache_ignored", "never_stored", "own_angles", "no_mask", "not_scaled")
+SEEN: dict[str, tuple[Any, Any, Any, tuple[str, ...]]] = {
+    "readers": (
+        plot.readers,
+        MultiHeadAttention,
+        check_attention.MultiHeadAttention,
+        ("not_causal", "sees_one_ahead", "only_itself", "no_scale"),
+    ),
+    "slots": (
+        plot.slots,
+        worked.KVCache,
+        check.KVCache,
+        ("length_not_moved", "returns_new_only", "returns_whole_buffer", "newest_first"),
+    ),
+    "heatmaps": (
+        lambda f: plot.heatmaps(f, worked.KVCache),
+        worked.CachedAttention,
+        check.CachedAttention,
+        LAYERS,
+    ),
+    "heatmaps of a cache": (
+        lambda f: plot.heatmaps(worked.CachedAttention, f),
+        worked.KVCache,
+        check.KVCache,
+        ("length_not_moved", "returns_new_only", "keys_in_both", "returns_whole_buffer"),
+    ),
+    "cost": (
+        plot.cost,
+        worked.count_scores,
+        check.count_scores,
+        ("triangle", "cached_ignored", "always_cached", "last_token_fed_back"),
+    ),
+    "memory": (
+        plot.memory,
+        worked.kv_cache_bytes,
+        check.kv_cache_bytes,
+        ("keys_only", "one_layer", "one_head", "batch_ignored", "queries_too"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SEEN)
+def test_wrong_answers_are_seen(name: str) -> None:
+    draw, right, exercise, keys = SEEN[name]
+    assert_seen(draw, right, of(exercise.mistakes, *keys))
+
+
+def test_every_cell_of_the_heatmaps_says_what_it_is() -> None:
+    figure = plot.heatmaps(worked.CachedAttention, worked.KVCache).figure(step=6)
+
+    def says(gid: str) -> list[str]:
+        return [line for artist in find(figure, gid) for line in artist.llama_says]
+
+    assert "“it” → “cat”: weight 0.83, computed" in says("with-new")
+    assert "“sat” → “cat”: weight 0.84, computed again" in says("without-again")
+    assert "“sat” → “it”: computed again, and masked" in says("without-again-masked")
+    assert "“sat” → “cat”: not needed" in says("with-ghost")
+    assert "key of “cat”: read" in says("with-keys-read")
+    assert "query of “cat”: not needed" in says("with-queries-ghost")
+
+
+def test_a_narrow_screen_shows_both_ways_one_below_the_other() -> None:
+    picture = plot.heatmaps(worked.CachedAttention, worked.KVCache)
+    figure = picture.narrow_page(step=8).figure
+    assert count(figure, "without-again") == 28
+    assert count(figure, "with-new") == 8
+    boxes = [axes.get_position() for axes in figure.axes]
+    assert boxes[0].y0 > boxes[2].y1  # the matrix without a cache above the one with it
+    assert "the same" in text(figure, "verdict")
 
 
 def test_unwritten_cache_draws_a_placeholder() -> None:

@@ -8,6 +8,7 @@ import pytest
 from demo_pictures import write
 
 from plots.live import FAILED, live
+from plots.show import counted
 
 
 def test_the_first_picture_is_drawn_at_once():
@@ -15,6 +16,36 @@ def test_the_first_picture_is_drawn_at_once():
     with pytest.raises(IndexError) as caught:
         live(write, text="")
     assert "text=''" in caught.value.__notes__[0]
+
+
+def test_a_narrow_screen_gets_a_drawing_of_its_own():
+    seen = []
+
+    def draw(fig, text):
+        seen.append(fig.get_figwidth())
+        fig.text(0.5, 0.5, f"{text} {fig.get_figwidth():g}")
+        return text
+
+    picture = live(draw, text="a", size=(7, 3), narrow=(3.3, 4))
+    assert seen == [7, 3.3]
+    html = picture._html()
+    wide, small = html.index("a 7<"), html.index("a 3.3<")
+    assert html.index('class="llama-wide"') < wide < html.index('class="llama-small"') < small
+    assert "llama-small" not in live(draw, text="a", size=(7, 3))._html()
+
+
+def test_who_waits_is_told_how_far_it_is(monkeypatch):
+    shown = []
+    handle = type("Handle", (), {"update": lambda self, text, raw: shown.append(text)})()
+    monkeypatch.setattr("IPython.display.display", lambda text, **_: shown.append(text) or handle)
+    assert list(counted("abc", "letter", seconds=0)) == ["a", "b", "c"]
+    assert shown == []  # nobody is there
+    monkeypatch.setattr("plots.show.person_is_present", lambda: True)
+    for letter in counted("abc", "letter", seconds=0):
+        if letter == "b":
+            break
+    assert shown[0] == {"text/plain": "letter 1 of 3 …"}
+    assert shown[-1] == {"text/plain": "", "text/html": ""}  # it goes away, whoever breaks off
 
 
 def test_typing_and_pressing_draw_anew():

@@ -1,13 +1,11 @@
 """Lab 11: the model is the one that transformers runs, and its pictures draw what the learner's code makes of it."""
 
 import doctest
-import itertools
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
+import types
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +15,22 @@ import torch
 from aliasing import assert_nothing_is_sampled
 from course import ROOT
 from matplotlib.figure import Figure
+from seen_pictures import assert_seen, of
 from torch import Tensor, nn
 
 from assets import smollm2
+from checks import attention as check_attention
 from checks import real_weights as check
 from checks.engine import Inputs
 from checks.real_weights import small_files as files
 from checks.real_weights.load_llama import meta_is_ready
 from plots import real_weights as plot
-from plots import real_weights_live as live
-from plots import real_weights_places as places
+from plots import real_weights_answers as pictures
 from plots import real_weights_text as text
-from plots import turns
 from plots.measures import real_weights as measure
 from plots.measures import real_weights_answers as answers
 from plots.page import draw_page
+from plots.style import NARROW
 from solutions.my_llama import Llama, LlamaConfig, apply_rope, attention_weights, count_parameters
 from solutions.my_llama import real_weights as worked
 
@@ -63,6 +62,11 @@ def find(figure: Figure, gid: str) -> Any:
     found = figure.findobj(lambda artist: artist.get_gid() == gid)
     assert found, f"nothing in the picture has the gid {gid}"
     return found[0]
+
+
+def all_of(figure: Figure, gid: str) -> list[Any]:
+    """All artists with this gid."""
+    return figure.findobj(lambda artist: artist.get_gid() == gid)
 
 
 def unwritten(*_: Any, **__: Any) -> Any:
@@ -150,15 +154,22 @@ def test_transformers_says_the_same_today(model: nn.Module, tokenizer: Any) -> N
 
 
 def test_a_wrong_model_is_seen_among_the_answers(
-    path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+    path: Path, model: nn.Module, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(answers, "reference", lambda: TALKS[:1])
-    right = worked.load_llama(path)
-    answers.same_answers(right)
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[-1].split() == ["64", "of", "64"]
-    permuted = WRONG_MODELS["permuted_again"](path)
-    assert sum(answers.same_tokens(permuted, TALKS[0]["ids"], TALKS[0]["answer"])) < 40
+    monkeypatch.setattr(pictures, "TALKS", 2)
+    right = plot.same_answers(model, tokenizer)
+    assert right.first.caption.startswith("128 of 128 tokens are those of transformers")
+    assert "hesitates most at “only”, 0.17 against 0.12" in right.first.caption
+    figure = right.figure(answer=2)
+    assert find(figure, "same").get_array().shape == (2, 64, 4)
+    assert not figure.findobj(lambda artist: artist.get_gid() == "other")
+    assert_nothing_is_sampled(right.narrow_page().figure)
+    assert find(figure, "token-1").llama_says == "“·sky” 0.49, next “·answer” 0.22"
+    keys = ("permuted_again", "q_scaled", "norm_weights_plus_one")
+    wrong = {key: WRONG_MODELS[key](path) for key in keys}
+    assert_seen(lambda loaded: plot.same_answers(loaded, tokenizer), model, wrong)
+    said = plot.same_answers(wrong["permuted_again"], tokenizer).first.caption
+    assert int(said.split()[0]) < 80 and "where a frame is dashed" in said
 
 
 def test_chat_answers_and_stops(model: nn.Module, tokenizer: Any) -> None:
@@ -206,14 +217,30 @@ def test_the_clock_stands_still_while_torch_prepares_the_meta_device(
 
 def test_block_stands_on_its_ladder(path: Path) -> None:
     picture = plot.block(worked.dequantize_q4_1, path)
-    assert "each weight is on one" in picture.caption(block=3)
-    assert "outside" not in picture.caption(block=3)
-    dots = find(picture.figure(block=3), "weights-o").get_ydata()
-    assert len(dots) == 16
+    assert "each weight is on one" in picture.caption(block=1)
+    assert "outside" not in picture.caption(block=1)
+
+    def heights(book: Any) -> list[float]:
+        return [find(book.figure(block=1), f"weight-{i}").get_ydata()[0] for i in range(32)]
+
     wrong = plot.block(WRONG["high_nibbles_first"], path)
-    assert list(find(wrong.figure(block=3), "weights-s").get_ydata()) == list(dots)
-    assert "lie outside" in plot.block(WRONG["signed_nibbles"], path).caption(block=3)
-    assert "NOT on them" in plot.block(WRONG["middle_of_the_step"], path).caption(block=3)
+    assert heights(wrong)[16:] == heights(picture)[:16]
+    assert "lie outside" in plot.block(WRONG["signed_nibbles"], path).caption(block=1)
+    assert "NOT on them" in plot.block(WRONG["middle_of_the_step"], path).caption(block=1)
+
+
+def test_the_lines_lead_from_a_byte_to_what_it_makes(path: Path) -> None:
+    """Found by turning bits over, so the lines are the learner's own."""
+    picture = plot.block(worked.dequantize_q4_1, path)
+    assert "Byte 7: its low half makes weight 3 (blue lines), its high half weight 19" in (
+        picture.first.caption
+    )
+    assert "low half makes 30 weights" in picture.caption(byte=0)
+    mixed = plot.block(WRONG["nibbles_interleaved"], path)
+    assert "low half makes weight 6 (blue lines), its high half weight 7" in mixed.first.caption
+    keys = ("nibbles_interleaved", "high_nibbles_first", "minimum_left_out", "low_nibbles_twice")
+    wrong = {key: WRONG[key] for key in keys}
+    assert_seen(lambda made: plot.block(made, path), worked.dequantize_q4_1, wrong)
 
 
 def test_an_outlier_costs_the_others_their_detail() -> None:
@@ -223,12 +250,18 @@ def test_an_outlier_costs_the_others_their_detail() -> None:
     assert "6.4 times as far as at 1 time" in said
     assert "off by 0.370 on average, at 1 time 0.060: 6.2 times as much" in said
     assert "off by 0.060" not in plot.outlier(WRONG["minimum_left_out"]).caption(times=1)
+    errors = find(picture.figure(), "errors").get_ydata()
+    assert errors[5] / errors[0] == pytest.approx(6.2, abs=0.1)
+    keys = ("minimum_left_out", "signed_nibbles", "high_nibbles_first")
+    assert_seen(plot.outlier, worked.dequantize_q4_1, {key: WRONG[key] for key in keys})
 
 
 def test_weights_are_a_peak_around_zero(path: Path) -> None:
     picture = plot.weights(worked.dequantize_q4_1, path)
     assert "331,776 weights: mean 0.000" in picture.caption(layer=0, part="wq")
-    assert "0.098 % lie outside of the picture; the largest is 18" in picture.caption()
+    assert "0.098 % lie outside of the picture, and the largest is 18" in picture.caption()
+    shares = [find(picture.figure(), f"shares-{scale}").get_data() for scale in ("linear", "log")]
+    assert list(shares[0].values) == list(shares[1].values)  # the same, once stretched
     assert find(picture.figure(layer=0, part="wq"), "mean").get_xdata()[0] == pytest.approx(
         0, abs=0.01
     )
@@ -237,6 +270,9 @@ def test_weights_are_a_peak_around_zero(path: Path) -> None:
     assert find(signed, "mean").get_xdata()[0] < -1
     wrong = plot.weights(WRONG["minimum_left_out"], path).caption(layer=0, part="wq")
     assert "mean 0.000" not in wrong
+    keys = ("minimum_left_out", "signed_nibbles", "scale_left_out")
+    wrongs = {key: WRONG[key] for key in keys}
+    assert_seen(lambda made: plot.weights(made, path), worked.dequantize_q4_1, wrongs)
 
 
 def test_prompt_is_shown_token_by_token(path: Path) -> None:
@@ -244,11 +280,14 @@ def test_prompt_is_shown_token_by_token(path: Path) -> None:
     assert "37 tokens" in picture.caption(conversation="a question")
     assert "writes the same: what the template makes" in picture.caption(conversation="three turns")
     shown = find(picture.figure(), "template").get_text().splitlines()
-    assert shown[0] == "{% for message in messages %}" and len(shown) == 10
+    assert shown[0] == "{% for message in messages %}" and shown[-1] == "{% endif %}"
     assert find(picture.figure(), "token-1").get_text() == "system"
     wrong = plot.prompt_tokens(WRONG["no_newline_after_role"], path)
     assert "does NOT write what the template does" in wrong.caption()
     assert "system" in wrong.caption()
+    keys = ("no_newline_after_role", "no_default_system_prompt", "no_generation_prompt")
+    wrongs = {key: WRONG[key] for key in keys}
+    assert_seen(lambda prompt: plot.prompt_tokens(prompt, path), worked.chat_prompt, wrongs)
 
 
 def test_next_token_shows_five_that_were_likely(model: nn.Module, tokenizer: Any) -> None:
@@ -258,8 +297,11 @@ def test_next_token_shows_five_that_were_likely(model: nn.Module, tokenizer: Any
     assert shares == sorted(shares, reverse=True)
     assert 0.2 < sum(shares) <= 1.0001
     assert picture.caption(token=1).startswith("Token 1: 'The'")
-    so_far = find(picture.figure(token=6), "so-far").get_text()
-    assert so_far.startswith("The sky blue is a")
+    written = [find(figure, f"token-{i}").get_text() for i in range(5)]
+    assert "".join(written) == "The·sky·blue·is·a"
+    keys = ("no_newline_after_role", "no_generation_prompt", "llama_3_template")
+    wrong = {key: WRONG[key] for key in keys}
+    assert_seen(lambda prompt: plot.next_token(prompt, model, tokenizer), worked.chat_prompt, wrong)
 
 
 def test_attention_of_a_real_head(model: nn.Module, tokenizer: Any) -> None:
@@ -273,6 +315,17 @@ def test_attention_of_a_real_head(model: nn.Module, tokenizer: Any) -> None:
     assert "type a sentence" in page.caption
     still = plot.attention(model, tokenizer, lambda x, angles: x, attention_weights)
     assert still.caption != picture.caption
+    assert picture.narrow_page and picture.narrow_page.figure.get_figwidth() <= NARROW
+    assert_nothing_is_sampled(picture.narrow_page.figure)
+    html = picture._html()
+    assert 'class="llama-wide"' in html and 'class="llama-small"' in html
+    keys = ("queries_and_keys_swapped", "queries_with_queries", "scores_squared")
+
+    def make(weights: Any) -> Any:
+        page = plot.attention(model, tokenizer, apply_rope, weights).page
+        return types.SimpleNamespace(page=lambda: page)
+
+    assert_seen(make, attention_weights, of(check_attention.attention_weights.mistakes, *keys))
 
 
 def test_heads_give_what_the_model_itself_uses(model: nn.Module) -> None:
@@ -307,20 +360,19 @@ def test_without_the_model_everything_waits(capsys: pytest.CaptureFixture) -> No
         plot.prompt_tokens(worked.chat_prompt, None),
         plot.next_token(worked.chat_prompt, None, None),
         plot.attention(None, None, apply_rope, attention_weights),
+        plot.same_answers(None, None),
     ):
         assert "The model is not here" in picture.first.caption
     assert plot.loaded(worked.load_llama, None) == (None, None)
     assert "There is no model to load" in capsys.readouterr().out
     plot.contents(None)
     plot.memory(None, None, None)
-    plot.same_answers(None)
     plot.same_by_chat(worked.chat, None, None)
     plot.pieces("a", None)
     plot.with_and_without(worked.chat_prompt, None, None)
     plot.speed(None, None)
-    plot.chat_box(worked.chat, None, None)
     plot.faster(None, None)
-    assert capsys.readouterr().out == (measure.WAITS + "\n") * 9
+    assert capsys.readouterr().out == (measure.WAITS + "\n") * 7
 
 
 def test_loading_without_memory_says_so(path: Path, capsys: pytest.CaptureFixture) -> None:
@@ -376,7 +428,11 @@ def test_contents_memory_and_pieces(path: Path, capsys: pytest.CaptureFixture) -
 def test_places_are_filled_or_empty(path: Path) -> None:
     picture = plot.places(worked.rename_weight, Llama, LlamaConfig, path)
     assert "272 of 272 tensors have a place" in picture.caption()
-    assert len(find(picture.figure(), "layers-new").get_paths()) == 270
+    assert "9 would fit into another place just as well" in picture.caption()
+    shades = find(picture.figure(), "layers").get_array()
+    assert shades.shape == (9, 30, 4) and len({tuple(cell) for cell in shades.reshape(-1, 4)}) == 1
+    assert_nothing_is_sampled(picture.figure())
+    assert_nothing_is_sampled(picture.narrow_page().figure)
 
     def forgets(name: str) -> str:
         if "ffn_up" in name:
@@ -388,10 +444,21 @@ def test_places_are_filled_or_empty(path: Path) -> None:
         "242 of 272" in picture.caption()
         and "30 of its 272 places stay empty" in picture.first.caption
     )
-    assert len(find(picture.figure(), "layers-empty").get_paths()) == 30
+    assert len(all_of(picture.figure(), "layer-empty")) == 30
+    assert find(picture.figure(), "place-empty-8")
     swapped = mistakes_of("up_and_down_swapped")
     shapes = plot.places(swapped, Llama, LlamaConfig, path).figure()
-    assert len(find(shapes, "layers-wasted").get_paths()) == 60
+    assert len(all_of(shapes, "layer-misfit")) == 60
+    crossing = find(shapes, "line-8").get_ydata(), find(shapes, "line-9").get_ydata()
+    assert [list(ends) for ends in crossing] == [[8, 9], [9, 8]]
+    one_digit = plot.places(mistakes_of("first_digit_only"), Llama, LlamaConfig, path)
+    assert not all_of(one_digit.figure(layer=9), "place-empty-1")
+    assert all_of(one_digit.figure(layer=10), "place-empty-1")
+    keys = ("norms_swapped", "k_and_v_swapped", "feed_forward_unknown", "layers_from_one")
+    wrong = {key: mistakes_of(key) for key in keys}
+    assert_seen(
+        lambda name: plot.places(name, Llama, LlamaConfig, path), worked.rename_weight, wrong
+    )
     assert "0 of 272" in plot.places(lambda name: name, Llama, LlamaConfig, path).caption()
 
 
@@ -402,7 +469,7 @@ def mistakes_of(key: str) -> Any:
 def test_a_changed_model_fits_and_is_another_one(
     path: Path, model: nn.Module, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(places, "N_OWN", 3)
+    monkeypatch.setattr(pictures, "N_OWN", 3)
     before = {
         name: weight.clone() for name, weight in model.state_dict().items() if "layers.3." in name
     }
@@ -411,6 +478,8 @@ def test_a_changed_model_fits_and_is_another_one(
     for change, agree in (("as it is", 64), ("wq and wk permuted again", 13), ("base 500,000", 56)):
         assert f"{agree} of 64 tokens" in picture.caption(change=change)
     assert find(picture.figure(change="as it is"), "own").get_text() == "The sky blue"
+    looks = [find(picture.figure(), f"token-{i}").llama_says for i in range(64)]
+    assert sum(look.endswith(": the same") for look in looks) == 13
     assert all(torch.equal(model.state_dict()[name], weight) for name, weight in before.items())
     assert model.config.rope_base == 100_000.0
 
@@ -453,137 +522,6 @@ def test_the_form_makes_a_request_of_a_text(
     assert said[1].split(maxsplit=1) == ["bare", r"'\n\nThe answer'"]
     assert "1. Ban" in said[2]
     assert r"<|im_end|>\n<|im_start|>" in said[4]
-
-
-# the chat box
-
-
-def test_chat_box_streams_and_remembers() -> None:
-    pytest.importorskip("ipywidgets")
-    seen: list[str] = []
-
-    def answer(messages: list[dict[str, str]]) -> Iterator[str]:
-        for piece in ("You said ", messages[-1]["content"], f", message {len(messages)}."):
-            seen.append(box.page.value)
-            yield piece
-
-    box = live.ChatBox(answer)
-    _ = box.widget
-    box.box.value = "<b>Hi</b>"
-    box.turns.wait()
-    assert box.messages == []  # the box was left, nothing was sent
-    box.send.click()
-    box.turns.wait()
-    assert [message["role"] for message in box.messages] == ["user", "assistant"]
-    assert box.messages[1]["content"] == "You said <b>Hi</b>, message 1."
-    assert "You said " in seen[1] and "You said " not in seen[0]
-    assert "&lt;b&gt;Hi" in box.page.value and "<b>" not in box.page.value
-    assert box.box.value == ""
-    box.box._handle_custom_msg({"event": "submit"}, [])  # Enter, which the browser sends first
-    box.box.value = "Again"
-    box.turns.wait()
-    assert box.messages[3]["content"] == "You said Again, message 3."
-    box.new.click()
-    assert box.messages == []
-    box.send.click()  # nothing was typed
-    box.turns.wait()
-    assert box.messages == []
-
-
-def slow_box() -> tuple[live.ChatBox, threading.Event]:
-    """A box whose answers come piece by piece without end, and a flag that the first has come."""
-    coming = threading.Event()
-
-    def answer(messages: list[dict[str, str]]) -> Iterator[str]:
-        for n in itertools.count():
-            yield f"{messages[-1]['content']} {n} "
-            coming.set()
-            time.sleep(0.005)
-
-    box = live.ChatBox(answer)
-    _ = box.widget
-    return box, coming
-
-
-def test_stop_ends_every_answer_and_keeps_what_came() -> None:
-    pytest.importorskip("ipywidgets")
-    box, coming = slow_box()
-    for n, end in enumerate((box.stop.click, turns._stop_all, box.stop.click), start=1):
-        coming.clear()
-        box.box.value = f"question {n}"
-        box.send.click()
-        assert coming.wait(10)
-        assert box.send.disabled and not box.stop.disabled
-        box.send.click()  # one answer at a time
-        end()
-        box.turns.wait(5)
-        assert not box.send.disabled and box.stop.disabled
-        assert [m["role"] for m in box.messages] == ["user", "assistant"] * n
-        assert box.messages[-1]["content"].startswith(f"question {n} 0 ")
-        assert "stopped" in box.page.value
-
-
-def test_a_new_conversation_during_an_answer_leaves_no_turn_behind() -> None:
-    pytest.importorskip("ipywidgets")
-    box, coming = slow_box()
-    for _ in range(5):
-        coming.clear()
-        box.box.value = "former"
-        box.send.click()
-        assert coming.wait(10)
-        box.new.click()
-        assert box.messages == []
-        box.turns.wait(5)
-        assert box.messages == []
-        assert "former" not in box.page.value
-    coming.clear()
-    box.box.value = "former"
-    box.send.click()
-    assert coming.wait(10)
-    box.new.click()
-    box.box.value = "new"
-    box.send.click()  # while the old answer is about to end
-    time.sleep(0.3)
-    box.stop.click()
-    box.turns.wait(5)
-    assert [m["role"] for m in box.messages] == ["user", "assistant"]
-    assert "former" not in box.page.value and "new 0" in box.page.value
-
-
-def test_a_question_without_an_answer_is_taken_back() -> None:
-    pytest.importorskip("ipywidgets")
-
-    def answer(_: list[dict[str, str]]) -> Iterator[str]:
-        raise ValueError("no")
-        yield ""
-
-    box = live.ChatBox(answer)
-    _ = box.widget
-    box.ask("Hi")
-    assert box.messages == []
-    assert "“Hi”: ValueError: no" in box.page.value
-
-
-def test_chat_box_shows_what_goes_wrong() -> None:
-    def answer(_: list[dict[str, str]]) -> Iterator[str]:
-        yield "So far"
-        raise ValueError("9 positions do not fit into a cache of 8")
-
-    box = live.ChatBox(answer)
-    _ = box.widget
-    box.ask("Hi")
-    assert "So far" in box.page.value
-    assert "ValueError: 9 positions do not fit" in box.page.value
-
-
-def test_chat_box_in_a_batch_prints_one_answer(
-    model: nn.Module, tokenizer: Any, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(live, "N_NEW", 5)
-    plot.chat_box(worked.chat, model, tokenizer)
-    assert capsys.readouterr().out.startswith("You: Why is the sky blue?\nSmolLM2: The answer")
-    plot.chat_box(unwritten, model, tokenizer)
-    assert "✎ Exercise 11.1" in capsys.readouterr().out
 
 
 def test_speed_is_measured(model: nn.Module, tokenizer: Any, capsys: pytest.CaptureFixture) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from matplotlib.figure import Figure
+from seen_pictures import assert_seen, of
 from torch import Tensor, nn
 
 from assets import shakespeare_llama
@@ -18,6 +19,7 @@ from checks.sampling.sample import bound, chi_square
 from plots import sampling as plot
 from plots import sampling_text, sampling_writer
 from plots.measures import sampling as measure
+from plots.sampling_bars import SHOWN
 from solutions.my_llama import kv_cache as worked_cache
 from solutions.my_llama import sampling as worked
 
@@ -56,15 +58,19 @@ def test_worked_examples() -> None:
 
 def test_entropy_rises_with_temperature(model: nn.Module) -> None:
     picture = plot.temperature(worked.apply_temperature, model)
-    curve = find(picture.figure(read="O, th"), "entropy")[0].get_ydata()
+    figure = picture.figure(read="O, th")
+    curve = find(figure, "entropy")[0].get_ydata()
     assert curve[0] == 0
     assert all(a < b for a, b in itertools.pairwise(curve))
+    assert len(find(figure, "other")) == 2  # the other beginnings have curves, too
     sure = picture.caption(temperature=0, read="The ")
     assert "probability 1.00, the entropy is 0.00 bits, so hardly any doubt" in sure
     cold = plot.temperature(lambda logits, t: logits * t, model)
     assert cold.caption(temperature=2) == picture.caption(temperature=0.5).replace("0.5", "2")
     broken = plot.temperature(lambda logits, t: logits / t, model)
     assert "not numbers" in broken.caption(temperature=0)
+    wrong = of(check.apply_temperature.mistakes, "multiplies", "ignored", "turned_round", "squared")
+    assert_seen(lambda f: plot.temperature(f, model), worked.apply_temperature, wrong)
 
 
 def test_the_same_k_keeps_different_shares(model: nn.Module) -> None:
@@ -76,6 +82,18 @@ def test_the_same_k_keeps_different_shares(model: nn.Module) -> None:
     assert len(find(figure, "kept-")) == 3
     assert sum(bar.get_height() for bar in find(figure, "kept-")) == pytest.approx(1)
     assert find(figure, "removed-")[0].get_hatch()
+    stairs = find(figure, "sum-")
+    assert [bar.get_gid() for bar in stairs[:4]] == [
+        *(f"sum-kept-{i}" for i in range(3)),
+        "sum-removed-3",
+    ]
+    tops = [bar.get_y() + bar.get_height() for bar in stairs]
+    assert all(
+        bar.get_y() == pytest.approx(top) for bar, top in zip(stairs[1:], tops, strict=False)
+    )
+    assert find(figure, "limit")[0].get_xdata()[0] == 2.5
+    wrong = of(check.top_k.mistakes, "one_too_many", "one_too_few", "smallest", "first_k_places")
+    assert_seen(lambda f: plot.filter_k(f, model), worked.top_k, wrong)
 
 
 def test_a_nucleus_without_its_last_token_is_seen(model: nn.Module) -> None:
@@ -86,39 +104,63 @@ def test_a_nucleus_without_its_last_token_is_seen(model: nn.Module) -> None:
     assert "64 tokens stay" in right.caption(p=1.0, read="O, the q")
     short = plot.filter_p(lambda logits, p: logits[:, :3], model)
     assert "shape (1, 3)" in short.caption(p=0.9)
+    figure = right.figure(p=0.9, read="O, th")
+    limit = find(figure, "limit")[0].get_ydata()[0]
+    last = find(figure, "sum-kept")[-1]
+    assert last.get_y() < limit < last.get_y() + last.get_height()  # the crossing step stays
+    keys = ("drops_the_crossing_token", "crossing_and_next", "least_likely_first", "inverted")
+    wrong_ones = of(check.top_p.mistakes, *keys)
+    assert_seen(lambda f: plot.filter_p(f, model), worked.top_p, wrong_ones)
 
 
 def test_min_p_is_strict_where_top_p_is_not(model: nn.Module) -> None:
-    rules = (worked.min_p, worked.top_p, worked.apply_temperature)
-    said = plot.filter_min_p(*rules, model).caption(p=0.1, temperature=3)
-    assert "7 tokens stay" in said
-    assert "top_p would keep 30" in said
-    to_one = plot.filter_min_p(drops_crossing, *rules[1:], model).caption(p=0.1, temperature=3)
+    rules = (worked.top_p, worked.apply_temperature)
+    picture = plot.filter_min_p(worked.min_p, *rules, model)
+    said = picture.caption(temperature=3)
+    assert "top-p at 0.9: 30 tokens stay" in said
+    assert "min-p at 0.1: 7 tokens stay" in said
+    assert "51 tokens stay" in picture.caption(temperature=3, read="The ")
+    for page in (picture.figure(temperature=3), picture.narrow_page(temperature=3).figure):
+        nucleus, share = (find(page, name)[0].get_ydata() for name in ("top-p", "min-p"))
+        assert (list(nucleus), list(share)) == ([4, 5, 7, 30], [4, 6, 7, 7])
+        left, right = (axes.get_ylim() for axes in page.axes[:2])
+        assert left == right  # what is compared has one scale
+    to_one = plot.filter_min_p(drops_crossing, *rules, model).caption(temperature=3)
     assert "cannot be drawn from" in to_one
+    wrong = of(check.min_p.mistakes, "relative_to_one", "inverted", "nucleus", "largest_over_p")
+    assert_seen(lambda f: plot.filter_min_p(f, *rules, model), worked.min_p, wrong)
 
 
 def test_draws_fill_the_bars_and_no_others(model: nn.Module) -> None:
     rules = (worked.apply_temperature, worked.top_k, worked.top_p)
-    figure = plot.draws(*rules, worked.sample, model).figure()
-    drawn = {bar.get_gid(): bar.get_height() for bar in find(figure, "drawn-")}
-    assert sum(drawn.values()) == pytest.approx(1)
-    for bar in find(figure, "kept-"):
-        share = drawn[bar.get_gid().replace("kept", "drawn")]
-        assert share == pytest.approx(bar.get_height(), abs=0.1)
+    picture = plot.draws(*rules, worked.sample, model)
+    for draws in (50, 5000):
+        figure = picture.figure(draws=draws)
+        drawn = {bar.get_gid(): bar.get_height() for bar in find(figure, "drawn-")}
+        assert sum(drawn.values()) == pytest.approx(1)
+        for bar in find(figure, "kept-"):
+            share = drawn[bar.get_gid().replace("kept", "drawn")]
+            assert share == pytest.approx(bar.get_height(), abs=2 / draws**0.5)
+    luck = [find(picture.figure(draws=n), "luck-0")[0].get_ydata() for n in (50, 5000)]
+    wide, narrow = (high - low for low, high in luck)
+    assert wide == pytest.approx(10 * narrow)  # a hundred times as many draws
     uniform = plot.draws(*rules, lambda logits, generator: logits.argmin(-1) * 0 + 63, model)
-    assert "500 draws are of removed tokens" in uniform.caption()
-    wrong = plot.draws(*rules, upside_down, model).caption(p=1.0, k=64)
-    assert wrong != plot.draws(*rules, worked.sample, model).caption(p=1.0, k=64)
+    assert "50 draws are of removed tokens" in uniform.caption()
+    keys = ("uniform_over_everything", "upside_down", "always_the_likeliest", "one_further")
+    wrong = of(check.sample.mistakes, *keys)
+    assert_seen(lambda f: plot.draws(*rules, f, model), worked.sample, wrong)
 
 
 def test_min_p_s_bars_can_be_compared_with_its_threshold(model: nn.Module) -> None:
     """They have the height from before the filter, as the threshold has."""
     picture = plot.filter_min_p(worked.min_p, worked.top_p, worked.apply_temperature, model)
-    figure = picture.figure(p=0.1, temperature=3)
+    figure = picture.figure(temperature=3)
     limit = find(figure, "threshold")[0].get_ydata()[0]
-    assert min(bar.get_height() for bar in find(figure, "kept-")) > limit
-    assert max(bar.get_height() for bar in find(figure, "removed-")) < limit
-    assert find(figure, "kept-0")[0].get_height() * 0.1 == pytest.approx(limit)
+    bars = [bar for bar in figure.axes[1].patches if bar.get_gid()]
+    kept = [bar.get_height() for bar in bars if bar.get_gid().startswith("kept")]
+    removed = [bar.get_height() for bar in bars if bar.get_gid().startswith("removed")]
+    assert min(kept) > limit > max(removed)
+    assert kept[0] * 0.1 == pytest.approx(limit)
 
 
 @pytest.fixture
@@ -138,13 +180,19 @@ def test_texts_regrow_under_their_bars(model: nn.Module, short: None) -> None:
     assert "0 of 48 letters (underlined)" in picture.caption(temperature=0)
     hot = picture.figure(temperature=2)
     assert find(hot, "marked-")
-    assert len(find(hot, "kept-")) == 22
+    assert len(find(hot, "kept-")) == SHOWN
     assert len(find(picture.figure(k=3), "kept-")) == 3
-    assert "2 letters can come next" in picture.caption(p=0.5)
+    assert "4 letters can come next" in picture.caption(p=0.9)
     lines = [text.get_text() for text in find(picture.figure(temperature=0), "line-")]
     assert lines[0] == "ROMEO:"
     assert lines[1].replace("\N{NO-BREAK SPACE}", " ").startswith("O, the")
     assert picture.caption(temperature=2) != picture.caption(temperature=1)
+    keys = ("always_greedy", "first_position", "last_but_one", "mean_of_positions")
+    wrong = of(check.generate.mistakes, *keys)
+    assert_seen(lambda f: plot.regrow(f, *RULES, model), worked.generate, wrong)
+    for key, at in (("temperature_ignored_always", {"temperature": 2}), ("p_ignored", {"p": 0.9})):
+        (other,) = of(check.generate.mistakes, key).values()
+        assert plot.regrow(other, *RULES, model).caption(**at) != picture.caption(**at)
 
 
 def test_the_axis_keeps_the_model_s_order_at_temperature_0(model: nn.Module, short: None) -> None:
@@ -163,9 +211,13 @@ def test_every_letter_finds_room_on_the_page(model: nn.Module) -> None:
         start = sampling_text.PROMPT + sampling_text.READ
         tokens = measure.write(worked.generate, model, start, heat, sampling_text.SEED, k=k, p=p)
         text = start + "".join(shakespeare_llama.VOCAB[i] for i in tokens)
-        rows = sampling_text.rows_of(text, [False] * len(text))
-        assert len(rows) <= sampling_text.ROWS
-        assert max(map(len, rows)) <= sampling_text.COLUMNS
+        for columns, room in (
+            (sampling_text.COLUMNS, sampling_text.ROWS),
+            (sampling_text.NARROW_COLUMNS, sampling_text.NARROW_ROWS),
+        ):
+            rows = sampling_text.rows_of(text, [False] * len(text), columns)
+            assert len(rows) <= room
+            assert max(map(len, rows)) <= columns
 
 
 def test_the_marks_ask_the_model_itself(model: nn.Module) -> None:
@@ -185,13 +237,18 @@ def test_cold_repeats_and_hot_babbles(model: nn.Module, monkeypatch: pytest.Monk
     assert babble[1] > 30
     assert find(figure, "invented-p = 0.9")[0].get_ydata()[1] < babble[1]
     assert find(figure, "repeated-meta")[0].get_ydata()[0] < repeats[0]
-    assert "The star, 0.6 with p = 0.9" in picture.caption()
+    assert "The star, Meta's 0.6 with p = 0.9" in picture.caption()
+    across, up = find(figure, "no filter")[0].get_data()  # the plane: the two, one over the other
+    assert (list(across), list(up)) == (list(repeats), list(babble))
 
     def ignores_temperature(*args: Any, **settings: Any) -> Iterator[int]:
         return worked.generate(*args, **settings | {"temperature": 0})
 
     flat = plot.degeneration(ignores_temperature, model).figure()
     assert len(set(find(flat, "repeated-no filter")[0].get_ydata())) == 1
+    keys = ("temperature_ignored_always", "always_greedy", "p_ignored")
+    wrong = of(check.generate.mistakes, *keys)
+    assert_seen(lambda f: plot.degeneration(f, model), worked.generate, wrong)
 
 
 def test_a_share_of_few_words_has_a_wide_error(model: nn.Module, short: None) -> None:
@@ -229,10 +286,9 @@ def test_waiting_prints_shares(
     assert said.count("%") == 1
 
 
-def test_the_desk_writes(model: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_desk_writes(model: nn.Module) -> None:
     pytest.importorskip("ipywidgets")
-    monkeypatch.setattr(sampling_writer, "CONTEXT", 30)
-    desk = sampling_writer.Writer(worked.generate, model)
+    desk = sampling_writer.Writer(worked.generate, model, context=30)
     desk.widget()
     for name in ("k", "p"):  # an option whose value is None is shown blank
         assert desk.settings[name].label == "off"
@@ -276,10 +332,9 @@ def test_the_desk_says_what_went_wrong(model: nn.Module) -> None:
 
 
 def test_without_a_person_the_desk_prints(
-    model: nn.Module, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    model: nn.Module, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sampling_writer, "CONTEXT", 24)
-    plot.writer(worked.generate, model)
+    plot.writer(worked.generate, model, 24)
     assert capsys.readouterr().out.startswith("JULIET:\nO, ")
 
 

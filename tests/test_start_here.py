@@ -9,8 +9,10 @@ import torch
 from course import NAMES, ROOT
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
+from seen_pictures import assert_seen, of
 from torch import Tensor
 
+from checks import start_here as check
 from plots import start_here as plot
 from plots.measures import start_here as llama
 from solutions.my_llama import start_here as worked
@@ -25,9 +27,15 @@ def find(figure: Figure, gid: str) -> Any:
     return found[0]
 
 
+def drawn(figure: Figure) -> dict[str, Any]:
+    """The boxes of the panels that this page shows."""
+    boxes = figure.findobj(lambda artist: str(artist.get_gid()).startswith("box-"))
+    return {box.get_gid().removeprefix("box-"): box for box in boxes}
+
+
 def lit(figure: Figure) -> set[str]:
     """The boxes that are filled."""
-    return {name for name in plot.BOXES if find(figure, f"box-{name}").get_facecolor()[3] > 0}
+    return {name for name, box in drawn(figure).items() if box.get_facecolor()[3] > 0}
 
 
 def test_worked_examples() -> None:
@@ -72,13 +80,38 @@ def test_the_shares_of_all_parts_are_one_whole() -> None:
 @pytest.mark.parametrize("lab", LABS)
 def test_each_page_of_the_map_lights_up_what_its_lab_builds(lab: int) -> None:
     picture = plot.model_map()
-    shown = lit(picture.figure(lab=lab))
-    named = {name for name, box in plot.BOXES.items() if box[6] == f"{lab:02d}"}
-    assert named <= shown, "a block that names this lab is dark"
-    assert shown == set(llama.STOPS[lab][0]) & set(plot.BOXES)
-    assert lab == 0 or shown
+    figure = picture.figure(lab=lab)
+    shown = lit(figure)
+    named = {name for name in drawn(figure) if plot.BOXES[name][6] == f"{lab:02d}"}
+    assert named - {"logits"} <= shown, "a block that names this lab is dark"
+    assert shown == set(llama.STOPS[lab][0]) & set(drawn(figure))
+    assert shown
     if 0 < lab < 9:  # 0 is the map itself; 9 and 11 are about all of it
         assert picture.caption(lab=lab).startswith(f"Lab {lab:02d}, ")
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_each_page_of_the_map_zooms_from_box_to_box(lab: int) -> None:
+    picture = plot.model_map()
+    panels, sources = llama.ZOOMS[lab]
+    assert len(sources) == len(panels) - 1
+    for page in (picture.page(lab=lab), picture.narrow_page(lab=lab)):
+        assert {plot.BOXES[name][0] for name in drawn(page.figure)} == set(panels)
+        for panel, source in zip(panels, sources, strict=False):
+            assert plot.BOXES[source][0] == panel
+            assert find(page.figure, f"zoom-{source}")
+    deepest = [name for name in llama.STOPS[lab][0] if plot.BOXES.get(name, "?")[0] == panels[-1]]
+    assert deepest, "what this lab builds is not in the panel into which the map zooms"
+
+
+def test_every_box_is_shown_by_some_page_and_every_learned_one_lights_up() -> None:
+    shown, ever = set(), set()
+    for lab in LABS:
+        figure = plot.model_map().figure(lab=lab)
+        shown |= set(drawn(figure))
+        ever |= lit(figure)
+    assert shown == set(plot.BOXES)
+    assert ever == set(plot.BOXES) - {"logits"}  # it is lab 08's, and drawn as lab 10's input
 
 
 def test_every_lab_that_is_named_is_in_the_readme() -> None:
@@ -149,3 +182,9 @@ def test_the_lit_colour_is_no_colour_of_q_k_or_v() -> None:
     figure = plot.model_map().figure(lab=4)
     fill = find(figure, "box-q").get_facecolor()[:3]
     assert fill not in {to_rgba(plot.BOXES[name][7])[:3] for name in ("q", "k", "v")}
+
+
+def test_wrong_answers_are_seen() -> None:
+    keys = ("mean_then_square", "sum_not_mean", "root_mean_square", "mean_absolute", "variance")
+    wrong = of(check.mean_square.mistakes, *keys, "all_at_once", "dimension_kept", "doubled")
+    assert_seen(plot.bars, worked.mean_square, wrong)

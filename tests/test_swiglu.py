@@ -2,6 +2,7 @@
 
 import doctest
 import importlib
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,11 +10,14 @@ import torch
 from aliasing import assert_nothing_is_sampled
 from course import ROOT
 from matplotlib.figure import Figure
+from seen_pictures import assert_seen, of
 from torch import Tensor
 from torch.nn import functional as F
 
+from checks import swiglu as check
 from plots import swiglu as plot
 from plots.measures import swiglu as measures
+from plots.measures import swiglu_dead as dead
 
 worked = importlib.import_module("solutions.my_llama.swiglu")
 
@@ -43,7 +47,8 @@ def test_curves_are_the_learner_s() -> None:
     picture = plot.curves(worked.swish)
     x, y = find(picture.figure(beta=2.5), "yours-True").get_data()
     assert y.tolist() == pytest.approx(worked.swish(torch.tensor(x), 2.5).tolist(), abs=1e-5)
-    assert "lowest at x = −1.3: −0.28" in picture.caption(beta=1.0)
+    assert "lowest at x = −1.28: −0.28" in picture.caption(beta=1.0)
+    assert "lowest at x = −0.04: −0.009" in picture.caption(beta=30.0)
     assert "no dip" in picture.caption(beta=0.0)
     slope = find(picture.figure(beta=0.0), "yours-False").get_ydata()
     assert slope.tolist() == pytest.approx([0.5] * len(slope))
@@ -85,34 +90,143 @@ def test_the_areas_are_the_learner_s_hidden_size() -> None:
     assert "but the published weights have 14,336: they do not fit" in wrong.caption(model="3 8B")
 
 
+def test_the_gate_is_the_learner_s() -> None:
+    picture = plot.curves(worked.swish)
+    x, gate = find(picture.figure(beta=1.0), "gate").get_data()
+    assert gate.tolist() == pytest.approx(torch.sigmoid(torch.tensor(x)).tolist(), abs=1e-5)
+    assert "the gate is 0.27 open" in picture.caption(beta=1.0)
+    half = find(picture.figure(beta=0.0), "gate").get_ydata()
+    assert half.tolist() == pytest.approx([0.5] * len(half), abs=1e-6)
+
+
+def test_flow_walks_a_token_through_the_learner_s_layer() -> None:
+    picture = plot.flow(worked.swish, worked.swiglu)
+    figure = picture.figure(token="dog", step=6)
+    written = {
+        row: [text_in(figure, f"{row}-{i}") for i in range(8)] for row in ("gates", "product")
+    }
+    assert written["gates"][0] == "−1.8"
+    assert written["product"][:3] == ["−0.8", "0.2", "3.3"]
+    assert "In yours" not in picture.caption()
+    early = picture.figure(token="dog", step=2)
+    assert find(early, "gates-0").get_facecolor()[3] > 0
+    assert find(early, "values-0").get_facecolor()[3] == 0
+    assert "In yours 8 of 8 products" in plot.flow(worked.swish, swish_on_up).caption()
+
+
+def text_in(figure: Figure, gid: str) -> str:
+    """What is written in a cell."""
+    cell = find(figure, gid)
+    (text,) = (t for t in cell.axes.texts if cell.get_bbox().contains(*t.get_position()))
+    return text.get_text()
+
+
+def test_wrong_answers_are_seen() -> None:
+    keys = (
+        "ignores_beta",
+        "wrong_sign",
+        "sigmoid_only",
+        "beta_outside",
+        "relu",
+        "gelu",
+        "detached",
+    )
+    wrong = of(check.swish.mistakes, *keys)
+    at_two = lambda swish: SimpleNamespace(page=lambda: plot.curves(swish).page(beta=2.5))  # noqa: E731
+    assert_seen(at_two, worked.swish, wrong)
+
+    keys = ("swapped", "bilinear", "tanh_gate", "inverted", "sum", "value_only")
+    as_glu = lambda glu: SimpleNamespace(  # noqa: E731
+        page=lambda: plot.gate(glu, worked.swiglu).page(kind="GLU")
+    )
+    assert_seen(as_glu, worked.glu, of(check.glu.mistakes, *keys))
+
+    keys = ("silu_on_up", "glu", "bilinear", "silu_on_both", "sum", "gate_unused", "reglu")
+    wrong = of(check.swiglu.mistakes, *keys)
+    assert_seen(lambda swiglu: plot.gate(worked.glu, swiglu), worked.swiglu, wrong)
+    keys = (*keys, "silu_after_down", "residual")
+    wrong = of(check.swiglu.mistakes, *keys)
+    assert_seen(lambda swiglu: plot.flow(worked.swish, swiglu), worked.swiglu, wrong)
+
+    keys = ("four_dim", "two_forgotten", "ignores_multiplier", "rounds_down", "returns_float")
+    wrong = of(check.ffn_hidden_dim.mistakes, *keys[:-1], "multiplier_twice", "eight_forgotten")
+    assert_seen(plot.parameters, worked.ffn_hidden_dim, wrong)
+
+
+def test_wrong_layers_are_seen_in_the_race(short: None) -> None:
+    wrong = of(check.swiglu.mistakes, "bilinear", "no_gate", "hidden_detached", "normalises")
+    assert_seen(plot.race, worked.swiglu, wrong)
+
+
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fewer steps, so that the tests take a second."""
-    monkeypatch.setattr(measures, "DEAD_STEPS", 90)
-    monkeypatch.setattr(measures, "DEAD_MARKS", [0, 90])
     monkeypatch.setattr(measures, "RACE_STEPS", 60)
     monkeypatch.setattr(measures, "RACE_MARKS", [0, 60])
 
 
-def test_dead_units_are_those_without_a_gradient(short: None) -> None:
-    picture = plot.dead_units(worked.swish, worked.swiglu)
-    at_first = picture.caption(norm="without norm", steps=0)
-    assert "ReLU 0 of 192 dead (" in at_first
-    later = picture.caption(norm="without norm", steps=90)
-    assert "ReLU 0 of" not in later
-    assert "Swish 0 of 192 dead" in later
-    assert "SwiGLU 0 of 128 dead" in later
-    figure = picture.figure(norm="without norm", steps=90)
-    dead = len(find(figure, f"ReLU-{measures.DEAD}").get_xdata())
-    assert f"ReLU {dead} of 192 dead" in later
-    assert "ReLU 0 of 192 dead" in picture.caption(norm="with RMSNorm", steps=90)
+# ---- the two units of 7.0
 
 
-def test_a_layer_without_gradient_is_seen_dead(short: None) -> None:
-    wrong = plot.dead_units(lambda x: F.silu(x).detach(), no_gate)
-    caption = wrong.caption(norm="with RMSNorm", steps=90)
-    assert "Swish 192 of 192 dead" in caption
-    assert "SwiGLU 128 of 128 dead" in caption
+@pytest.fixture(scope="module")
+def trained() -> dead.Units:
+    """The training without a norm, as the lab runs it."""
+    dead.units.cache_clear()
+    return dead.units(False)
+
+
+def test_some_units_die_and_some_come_back(trained: dead.Units) -> None:
+    counts = trained.dead.sum(1).tolist()
+    assert counts[0] == 0
+    assert max(counts) > 100
+    back, gone = trained.back, trained.gone
+    assert trained.dead[-1, gone]
+    assert not trained.dead[-1, back]
+    assert trained.dead[trained.died, back]
+    assert not dead.units(True).dead.any(), "with a norm no unit dies"
+
+
+def test_a_dead_unit_is_one_without_a_gradient() -> None:
+    generator = torch.Generator().manual_seed(1)
+    below = torch.randn(50, 6, generator=generator)
+    weights = (torch.randn(40, 6, generator=generator) - 1.0).requires_grad_()
+    inputs = (below.abs() @ weights.T).detach()
+    torch.relu(below.abs() @ weights.T).sum().backward()
+    silent = inputs.amax(0) <= 0
+    assert silent.any()
+    assert torch.equal(silent, (weights.grad == 0).all(1))
+
+
+def test_the_unit_comes_back_with_the_weights_it_died_with(trained: dead.Units) -> None:
+    """The layer below brought it back: its own weights, held, give the same inputs."""
+    alive = next(
+        look
+        for look in range(trained.died, len(trained.held))
+        if not trained.dead[look, trained.back]
+    )
+    assert trained.held[alive] > 0
+    apart = (trained.held - trained.largest[:, trained.back])[trained.died : alive + 1]
+    assert apart.abs().max() < dead.CLOSE
+
+
+def test_both_units_are_marked(trained: dead.Units) -> None:
+    picture = plot.dead_units()
+    for page in (picture.page(), picture.narrow_page()):
+        for name, unit in (("A", trained.gone), ("B", trained.back)):
+            ring = find(page.figure, f"ring-{name}")
+            assert list(ring.get_xdata()) == [unit % 16]
+            line = find(page.figure, f"line-{name}").get_ydata()
+            assert list(line) == pytest.approx(trained.largest[:, unit].tolist())
+        assert find(page.figure, "held")
+    assert "A is dead" in picture.caption()
+    assert "B is alive again" in picture.caption()
+    assert "0 units are dead" in picture.caption(norm="with RMSNorm")
+    assert "A has never been dead" in picture.caption(steps=0)
+
+
+def test_spans_are_the_deaths() -> None:
+    states = torch.tensor([[0, 1], [1, 1], [1, 0], [0, 1]], dtype=torch.bool)
+    assert sorted(dead._spans(states)) == [(1, 1, 3, 4), (2, 0, 1, 3), (2, 1, 0, 2)]
 
 
 def test_race_gives_every_layer_the_same_number_of_parameters() -> None:
@@ -150,7 +264,7 @@ def test_race_says_when_the_spread_hides_the_difference(spans: dict, said: str) 
         plot.curves,
         lambda f: plot.gate(f, f),
         plot.parameters,
-        lambda f: plot.dead_units(f, f),
+        lambda f: plot.flow(f, f),
         plot.race,
     ],
 )

@@ -2,20 +2,24 @@
 
 import doctest
 import math
+import tempfile
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
 from matplotlib.figure import Figure
+from seen_pictures import assert_seen, of
 from torch import Tensor, nn
 
 from checks import training as check
 from plots import training as plot
 from plots.measures import training as measure
 from plots.measures import training_ablations as parts
+from plots.measures import training_muon
 from plots.measures import training_race as gpt
-from solutions.my_llama import Llama, LlamaConfig
+from plots.measures import training_rates as by_rate
+from solutions.my_llama import Llama, LlamaConfig, make_batch
 from solutions.my_llama import training as worked
 from tools import bench_training as bench
 
@@ -45,9 +49,67 @@ def mistake(name: str, key: str) -> Callable[..., Any]:
     return found[0]
 
 
+def part_of_a_run(model: nn.Module, moments: dict, first: int, last: int) -> list[float]:
+    """A short training, as the notebook has it."""
+    text, losses = some_text(), []
+    for step in range(first, last):
+        starts = torch.randint(500, (2,), generator=torch.Generator().manual_seed(step))
+        inputs, targets = make_batch(text, starts, 16)
+        loss = worked.cross_entropy(model(inputs), targets)
+        model.zero_grad()
+        loss.backward()
+        for name, p in model.named_parameters():
+            m, v = moments.setdefault(name, (torch.zeros_like(p), torch.zeros_like(p)))
+            worked.adamw_step(p, p.grad, m, v, step + 1, 0.01)
+        losses.append(loss.item())
+    return losses
+
+
+def resumed(save: Any = worked.save_checkpoint, load: Any = worked.load_checkpoint) -> Any:
+    return plot.resumed(save, load, part_of_a_run, Llama, LlamaConfig, len(VOCAB))
+
+
+SEEN = {
+    "cross_entropy": (plot.surprise, ["double_softmax", "detached", "sign", "bits"]),
+    "learning_rate": (
+        plot.schedule,
+        ["nothing_at_step_0", "wrong_end_of_the_cosine", "clock_without_warmup", "half_forgotten"],
+    ),
+    "clip_grad_norm": (
+        plot.clipping,
+        ["each_tensor_by_itself", "always_scaled", "not_in_place", "sum_of_norms", "by_value"],
+    ),
+    "adamw_step": (plot.descent, ["v_ignored", "no_correction", "uphill", "v_of_sizes"]),
+    "save_checkpoint": (
+        resumed,
+        ["no_moments", "m_and_v_swapped", "step_one_behind", "step_not_saved"],
+    ),
+    "load_checkpoint": (
+        lambda load: resumed(load=load),
+        ["not_loaded", "no_moments", "from_step_0", "one_step_ahead"],
+    ),
+}
+
+
+@pytest.mark.parametrize("exercise", SEEN)
+def test_wrong_answers_are_seen_on_the_first_page(exercise: str) -> None:
+    draw, keys = SEEN[exercise]
+    wrong = of(getattr(check, exercise).mistakes, *keys)
+    assert_seen(draw, getattr(worked, exercise), wrong)
+
+
+def test_a_run_from_a_file_is_the_run_that_was_never_stopped() -> None:
+    picture = resumed()
+    assert "every one of the 40 losses after the stop is the same" in picture.caption()
+    assert abs(find(picture.figure(), "apart").get_ydata()).max() == 0
+    assert "higher on average" in picture.caption(finds="no m and v")
+    again = find(picture.figure(finds="step 0"), "again")
+    assert len(again.get_xdata()) == 80
+
+
 def test_worked_examples() -> None:
-    results = doctest.testmod(worked, extraglobs={"torch": torch})
-    assert results.attempted == 10
+    results = doctest.testmod(worked, extraglobs={"torch": torch, "tempfile": tempfile})
+    assert results.attempted == 19
     assert results.failed == 0
 
 
@@ -197,34 +259,63 @@ def test_a_contestant_s_schedule_ends_with_its_time() -> None:
     assert runs[0].loss(some_text(200)) < before
 
 
-def test_parts_are_really_taken_out() -> None:
+def test_parts_are_really_changed() -> None:
     ids = some_text(12)[None]
     whole = small_llama()(ids)
-    no_rope = parts.without(small_llama(), "no RoPE")
+    no_rope = parts.changed(small_llama(), "no RoPE")
     same = (
         no_rope(torch.tensor([[1, 2, 3, 5]]))[0, -1] - no_rope(torch.tensor([[2, 1, 3, 5]]))[0, -1]
     )
     assert same.abs().max() < 1e-5  # without positions the order of earlier tokens is lost
-    no_norm = parts.without(small_llama(), "no norm")
+    no_norm = parts.changed(small_llama(), "no norm")
     assert not [name for name, _ in no_norm.named_parameters() if "norm" in name]
     assert not torch.allclose(no_norm(ids), whole)
-    swiglu = 3 * parts.SMALL["dim"] * parts.SMALL["hidden_dim"]
-    relu = parts.TwoMatrices(parts.SMALL["dim"], parts.SMALL["hidden_dim"])
-    assert sum(p.numel() for p in relu.parameters()) == swiglu
+
+
+def test_heads_are_normed_one_by_one() -> None:
+    projection = nn.Linear(6, 8, bias=False)
+    heads = parts.NormedHeads(projection, 4)(torch.randn(2, 3, 6)).unflatten(-1, (2, 4))
+    assert torch.allclose(heads.square().mean(-1), torch.ones(2, 3, 2), atol=1e-3)
+    assert projection.weight in set(parts.NormedHeads(projection, 4).parameters())
+
+
+def test_muon_s_step_is_long_in_all_directions() -> None:
+    assert doctest.testmod(training_muon, extraglobs={"torch": torch}).failed == 0
+    model = small_llama()
+    run = measure.Contestant(model, some_text(), 1.0, lambda *_: 0.01, context=16, muon=2.0)
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    run.step()
+    moved = {name: p.detach() - before[name] for name, p in model.named_parameters()}
+    values = torch.linalg.svdvals(moved["layers.0.attention.wq.weight"] / 0.02)
+    assert 0.4 < values.max() < 1.4
+    assert values.median() > 0.4
+    assert moved["tok_embeddings.weight"].abs().max() == pytest.approx(0.01, rel=0.4)  # AdamW's
+
+
+def test_rates_show_who_breaks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(by_rate, "STEPS", {1: 8, 2: 8, 3: 8})
+    monkeypatch.setattr(by_rate, "RATES", [1e-2, 1e30])
+    text = some_text(3000)
+    state = torch.get_rng_state()
+    picture = plot.rates(Llama, LlamaConfig, worked.learning_rate, text, text[:300], len(VOCAB))
+    figure = picture.figure()
+    assert torch.equal(state, torch.get_rng_state())
+    assert find(figure, "rates whole").get_ydata()[0] < 4
+    assert "broken at 1e+30" in picture.caption()
 
 
 def test_ablations_compare_three_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parts, "SECONDS", 0.1)
     text = some_text(3000)
     picture = plot.ablations(Llama, LlamaConfig, worked.learning_rate, text, text[:300], len(VOCAB))
-    figure = picture.figure(compare="no norm", against="steps")
+    figure = picture.figure(compare="Muon", against="steps")
     for part in parts.PARTS:
         assert len(find(figure, part).get_xdata()) == 3
         curve = find(figure, f"curve {part}")
         assert list(curve.get_xdata()) == sorted(curve.get_xdata())
-    said = picture.caption(compare="no norm", against="seconds")
+    said = picture.caption(compare="Muon", against="seconds")
     assert "whole" in said
-    assert "no norm" in said
+    assert "Muon" in said
 
     def ends(*losses: float) -> list[parts.Curve]:
         return [[(1.0, 9, loss)] for loss in losses]
@@ -304,6 +395,9 @@ def test_the_bench_s_gpt_is_causal() -> None:
         lambda f: plot.schedule(f),
         lambda f: plot.clipping(f),
         lambda f: plot.descent(f),
+        lambda f: resumed(f),
+        lambda f: resumed(load=f),
+        lambda f: plot.rates(Llama, LlamaConfig, f, some_text(), some_text(), 9),
         lambda f: plot.ablations(Llama, LlamaConfig, f, some_text(), some_text(), 9),
         lambda f: plot.against_gpt(Llama, LlamaConfig, f, some_text(), some_text(), 9),
     ],

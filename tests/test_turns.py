@@ -15,14 +15,16 @@ from plots.turns import Turns
 BOX = f"""
 import sys, time
 sys.path.insert(0, {str(ROOT)!r})
-from plots.chat import ChatBox
+from plots.real_weights_chat import ChatBox
 from plots.turns import listen_to_interrupts
-def answer(messages):
-    for n in range(600):
-        time.sleep(0.02)
-        yield f"{{messages[-1]['content']}}-{{n}} "
+from plots.real_weights_voices import Piece
+class Counting:
+    def answer(self, messages, setting):
+        for n in range(600):
+            time.sleep(0.02)
+            yield Piece(f"{{messages[-1]['content']}}-{{n}} ", 0.5)
 listen_to_interrupts()
-box = ChatBox(answer)
+box = ChatBox({{"counting": Counting, "another": Counting}})
 box.widget
 print(box.box.comm.comm_id, box.send.comm.comm_id, box.stop.comm.comm_id, box.new.comm.comm_id)
 """
@@ -160,6 +162,25 @@ def test_enter_before_its_text(kernel):
     kernel.type("afterwards")
     kernel.until("'afterwards-1' in box.page.value")
     kernel.click(kernel.stop)
+
+
+def test_another_model_in_the_middle_of_an_answer(kernel):
+    kernel.click(kernel.new)
+    kernel.type("before")
+    kernel.click(kernel.send)
+    kernel.until("'before-1' in box.page.value")
+    model = kernel.run("print(box.model.comm.comm_id)").strip()
+    state = {"method": "update", "state": {"index": 1}, "buffer_paths": []}
+    kernel.tell(model, state)
+    kernel.until("box.model.value == 'another' and not box.turns.busy")
+    kernel.type("after")
+    kernel.click(kernel.send)
+    kernel.until("'after-1' in box.page.value and '— now another —' in box.page.value")
+    kernel.click(kernel.stop)
+    kernel.until("not box.turns.busy")
+    assert kernel.run("print(len(box.messages))").strip() == "2"
+    kernel.tell(model, {**state, "state": {"index": 0}})
+    kernel.until("box.model.value == 'counting'")
 
 
 def test_a_new_conversation_leaves_no_turn_behind(kernel):

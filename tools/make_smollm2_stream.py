@@ -1,4 +1,4 @@
-"""Write assets/smollm2_stream.npz: the size of a real model's residual stream, sub-layer by sub-layer.
+"""Write assets/smollm2_stream.npz: the size of a real model's residual stream at each sub-layer.
 
     python -m tools.make_smollm2_stream
 

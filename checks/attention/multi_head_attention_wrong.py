@@ -353,7 +353,7 @@ class MultiHeadAttention(nn.Module):
         #| self.kept = k.detach(), v.detach()
         #| out = attention(q, k, v, causal_mask(T, k.shape[2]).to(x.device))
         #  It remembers keys and values from one call to the next. (That is lab 05, and with a cache that the caller hands over.)
-        #  [Lightning-AI/litgpt#1595]
+        #  [Lightning-AI/litgpt#1596]
         #: attention(q, k, v, mask): queries, keys, values, in this order.
         #! queries_and_keys_swapped: out = attention(k, q, v, mask)
         #! keys_and_values_swapped_in_call: out = attention(q, v, k, mask)

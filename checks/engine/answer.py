@@ -1,13 +1,9 @@
 """Calling what the learner wrote: by value, with a time limit, with its own line when it breaks."""
 
 import inspect
-import linecache
-import os
-import sysconfig
 import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,24 +11,24 @@ from torch import Tensor
 from torch.nn import Module
 
 from checks.engine.isolation import Hangs, Output
+from checks.engine.own_line import Found, home_of, own_line
 from checks.engine.plain import allclose, equal, plain
 
-_LIBRARIES = tuple(
-    os.path.realpath(path)
-    for path in {*sysconfig.get_paths().values(), os.path.dirname(torch.__file__)}
-    if path != sysconfig.get_paths()["data"]  # the root of the installation, above everything else
-)
-_OURS = tuple(Path(__file__).resolve().parents[2] / name for name in ("checks", "assets"))
 _PLAIN = (Tensor, bool, int, float, complex, str, bytes, type(None), list, tuple, dict, set)
 
 
 class Crash(Exception):
-    """An exception inside the answer, with the learner's own line and the shapes found there."""
+    """An exception inside the answer, with the learner's own line and the shapes found there.
+
+    raised: the answer says so itself, in words of its own, by a `raise` or an `assert`.
+    One that happened in another process brings what was found there along, as `found`.
+    """
 
     def __init__(self, original: BaseException, home: str = "") -> None:
         super().__init__(str(original))
         self.original = original
-        self.line, self.number, self.shapes = _own_line(original, home)
+        found: Found = getattr(original, "found", None) or own_line(original, home)
+        self.line, self.number, self.shapes, self.owner, self.raised = found
 
 
 class Wrong(Exception):
@@ -85,7 +81,7 @@ class Answer:
         except (KeyboardInterrupt, Hangs):
             raise
         except BaseException as error:
-            crash = Crash(error, _home(self._target))
+            crash = Crash(error, home_of(self._target))
             if isinstance(error, NotImplementedError) and _is_stub(crash):
                 self._transcript.unwritten = str(error)
                 raise
@@ -190,48 +186,7 @@ def _same(value: Any, after: Any) -> bool:
     return True
 
 
-def _own_line(error: BaseException, home: str) -> tuple[str, int, str]:
-    """Find the deepest line that the learner wrote, and the shapes of the tensors named in it.
-
-    home: the file of the answer. A line in it comes before one in a piece of another lab.
-    """
-    own, trace, at_home = None, error.__traceback__, False
-    while trace is not None:
-        file = trace.tb_frame.f_code.co_filename
-        if _is_own(file) and (file == home or not at_home):
-            own, at_home = trace, at_home or file == home
-        trace = trace.tb_next
-    if own is None:
-        return "", 0, ""
-    frame, number = own.tb_frame, own.tb_lineno
-    line = linecache.getline(frame.f_code.co_filename, number, frame.f_globals).strip()
-    tensors = {
-        name: value
-        for name, value in frame.f_locals.items()
-        if isinstance(value, Tensor) and (name in line or not line)
-    }
-    shapes = ", ".join(f"{name} {tuple(value.shape)}" for name, value in tensors.items())
-    return line, number, shapes
-
-
-def _home(target: Any) -> str:
-    """The file, or the cell, in which a function, a method or a module's `forward` is written."""
-    called = type(target).forward if isinstance(target, Module) else target
-    if inspect.isclass(called):
-        called = vars(called).get("__init__")
-    code = getattr(inspect.unwrap(called) if callable(called) else called, "__code__", None)
-    return code.co_filename if code else ""
-
-
 def _is_stub(crash: Crash) -> bool:
     """Tell an unwritten exercise from an operation that torch lacks: the same exception."""
     says = str(crash.original)
     return says.startswith("Exercise ") or (not says and crash.line.startswith("raise "))
-
-
-def _is_own(filename: str) -> bool:
-    if filename.startswith("<frozen"):
-        return False
-    path = os.path.realpath(filename)
-    folders = (*map(str, _OURS), *_LIBRARIES)
-    return not any(Path(path).is_relative_to(folder) for folder in folders)

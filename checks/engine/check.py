@@ -153,6 +153,8 @@ class Check:
 
     def _observed(self, implementation: Any, probe: Probe) -> Outcome:
         outcome = Outcome()
+        if begin := getattr(implementation, "begin_probe", None):
+            begin()  # an answer in another process: nothing is left there of the last probe
         target = Answer(implementation, outcome.seen)
         try:
             with isolation(outcome.seen.printed, TIME_LIMIT):

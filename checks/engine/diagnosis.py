@@ -52,6 +52,7 @@ class Case:
     observe: Callable[[Any, int], Outcome]
     fingerprints: Fingerprints
     sizes: bool = True  # complaints must speak of the same numbers
+    words: bool = True  # where there are only crashes, they must say the same, word for word
     known: dict[tuple[int, int], bool] = field(default_factory=dict)  # what reproduces asked before
 
     @cached_property
@@ -64,13 +65,20 @@ class Case:
         """The rows that fail."""
         return [i for i in self.rows if not self.outcomes[i].passes(self.expected[i])]
 
+    @cached_property
+    def only_crashes(self) -> bool:
+        """Without numbers to go by, what a crash says is looked at."""
+        return all(self.outcomes[i].crash for i in self.failing)
+
     def reproduces(self, answer: Any, i: int) -> bool:
         """Tell whether a wrong answer shows on one row what the learner's shows."""
         key = id(answer), i  # suspects live as long as the check does
         if key not in self.known:
             mine, again = self.outcomes[i], self.observe(answer, i)
             inexact = self.probes[i].inexact
-            self.known[key] = mine.is_like(again, self.expected[i], inexact, self.sizes)
+            self.known[key] = mine.is_like(again, self.expected[i], inexact, self.sizes) and (
+                not (self.only_crashes and mine.crash) or mine.stops_like(again, self.words)
+            )
         return self.known[key]
 
     def passes(self, answer: Any, i: int) -> bool:
@@ -87,8 +95,19 @@ def diagnose(case: Case, mistakes: list[Mistake]) -> Diagnosis:
     if case.outcomes[-1].hangs:
         return Diagnosis()
     suspects = list(_suspects(mistakes))
-    others = (_whole_but_for_sizes, _side_by_side, _in_one_answer, _in_other_clothes, _in_part)
-    for explain in (_whole, *others):
+    if found := _whole(case, suspects):
+        return found
+    if case.only_crashes:
+        case = replace(case, words=False, known={})
+        if found := _whole(case, suspects):
+            return found
+    for explain in (
+        _whole_but_for_sizes,
+        _side_by_side,
+        _in_one_answer,
+        _in_other_clothes,
+        _in_part,
+    ):
         if found := explain(case, suspects):
             return found
     return Diagnosis()
@@ -111,17 +130,10 @@ def _whole(case: Case, suspects: list[Suspect]) -> Diagnosis | None:
     failing = case.failing
     # Few do the same where it fails: the rest is tried on those only.
     order = sorted(case.rows, key=lambda i: i not in failing)
-    only_crashes = all(case.outcomes[i].crash for i in failing)
 
     def same(suspect: Suspect, i: int) -> bool:
         if i not in failing and not case.fingerprints.may_fail(suspect.sign, i):
             return True  # both pass
-        mine = case.outcomes[i].crash
-        if only_crashes and mine:
-            # Without numbers to go by, the message and its sizes must be the same.
-            again = case.observe(suspect.answer, i).crash
-            if str(mine) != str(again):
-                return False
         return case.reproduces(suspect.answer, i)
 
     possible = (s for s in suspects if case.fingerprints.allow(s.sign, failing, case.rows))

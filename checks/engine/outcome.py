@@ -14,6 +14,11 @@ from checks.engine.compare import difference, is_ordinary, numbers
 from checks.engine.probe import Mistake
 
 LARGEST = 1e300  # an int beyond the largest float stays what it is
+HALF = (torch.float16, torch.bfloat16)
+CLASH = re.compile(
+    r"size of (?:the )?tensor (?:a )?\((\d+)\) must match the "
+    r"(?:existing )?size (?:of tensor b )?\((\d+)\) at non-singleton dimension (\d+)"
+)
 RICH = 8  # different numbers in a wrong result make it evidence enough by itself
 
 
@@ -45,21 +50,32 @@ class Outcome:
         if self.crash or other.crash:
             if not (self.crash and other.crash):
                 return False
-            return type(self.crash.original) is type(other.crash.original)
+            both = self.crash.original, other.crash.original
+            return type(both[0]) is type(both[1]) or _both_of_none(*both)
         if inexact and not self.complaint and not other.complaint:
             return _way(self.value, right.value) == _way(other.value, right.value)
         words = str if sizes else _plain
         return (
             words(self.complaint) == words(other.complaint)
-            and agree(self.value, other.value)
-            and not any(differing(self, other))
+            and _agree_rounded(self.value, other.value, self.seen.calls)
+            and not any(differing(self, other, rounded=True))
         )
+
+    def stops_like(self, other: "Outcome", words: bool) -> bool:
+        """Tell whether two crashes are about the same thing, or of the same `words`.
+
+        The same sizes that clash are the same thing, whichever operation it was that met them.
+        """
+        if not (self.crash and other.crash):
+            return not (self.crash or other.crash)
+        change = str if words else _trouble
+        return change(self.crash) == change(other.crash)
 
     def is_loosely_like(self, other: "Outcome") -> bool:
         """Tell whether two outcomes have the same values, whatever their dtypes and shapes are."""
         if self.crash or other.crash or self.complaint or other.complaint:
             return False
-        return agree(loosened(self.value), loosened(other.value)) and not any(
+        return _agree_loosely(self.value, other.value) and not any(
             differing(self, other, loosely=True)
         )
 
@@ -76,7 +92,10 @@ class Outcome:
         """Tell whether the wrong numbers are so many that nobody gets them by chance."""
         if inexact or self.complaint:
             return False
-        return _are_many(call.result for call, _ in differing(self, right))
+        if any(call.result is not None for call in self.seen.calls):
+            return _are_many(call.result for call, _ in differing(self, right))
+        # What a generator yields, or an object keeps, is in the value only.
+        return not self.crash and not agree(self.value, right.value) and _are_many([self.value])
 
 
 @dataclass(frozen=True)
@@ -144,18 +163,69 @@ def loosened(value: Any) -> Any:
 
 
 def differing(
-    mine: Outcome, right: Outcome, *, loosely: bool = False
+    mine: Outcome, right: Outcome, *, loosely: bool = False, rounded: bool = False
 ) -> Iterator[tuple[Call, Call]]:
-    """The calls whose results are not the other's, one by one: most who ask want the first."""
+    """The calls whose results are not the other's, one by one: most who ask want the first.
+
+    rounded: what was computed from half precision is as good as that, in whatever dtype it is.
+    """
     stopped = mine.crash or right.crash
     if len(mine.seen.calls) != len(right.seen.calls) and not stopped:
         return
-    change = loosened if loosely else lambda value: value
+    same = _agree_loosely if loosely else agree
     for a, b in zip(mine.seen.calls, right.seen.calls, strict=False):
         if stopped and a.result is None:
             return
-        if b.result is not None and not b.aside and not agree(change(a.result), change(b.result)):
+        if b.result is None or b.aside or same(a.result, b.result):
+            continue
+        if not rounded or not _agree_rounded(a.result, b.result, [a]):
             yield a, b
+
+
+def _agree_loosely(got: Any, other: Any) -> bool:
+    """Tell whether two results are the same but for dtypes, shapes and kinds of container."""
+    if type(got) in (list, tuple) and type(other) in (list, tuple) and len(got) == len(other):
+        return all(map(_agree_loosely, got, other))
+    one, two = loosened(got), loosened(other)
+    half = got.dtype if isinstance(got, Tensor) and got.dtype in HALF else None
+    return agree(one, two) or (half is not None and agree(_narrow(one, half), _narrow(two, half)))
+
+
+def _agree_rounded(got: Any, other: Any, calls: Iterable[Call]) -> bool:
+    """Tell whether two results are the same up to the rounding of what the calls were given."""
+    if agree(got, other):
+        return True
+    given = (x for call in calls for x in (*call.args, *call.kwargs.values()))
+    half = next((x.dtype for x in given if isinstance(x, Tensor) and x.dtype in HALF), None)
+    return half is not None and agree(_narrow(got, half), _narrow(other, half))
+
+
+def _narrow(value: Any, half: torch.dtype) -> Any:
+    """Numbers in float32 and float64 as half precision; anything else as it is."""
+    if type(value) in (list, tuple):
+        return type(value)(_narrow(item, half) for item in value)
+    wide = isinstance(value, Tensor) and value.dtype in (torch.float32, torch.float64)
+    return value.to(half) if wide else value
+
+
+def _both_of_none(one: BaseException, other: BaseException) -> bool:
+    """Tell whether both met a None where something was expected."""
+    return "'NoneType'" in str(one) and "'NoneType'" in str(other)
+
+
+def _trouble(crash: Crash) -> Any:
+    """What a crash is about: a None, two sizes that clash and where, or what it says.
+
+    What the answer says by a `raise` of its own it says in its own words.
+    """
+    says = str(crash)
+    if crash.raised:
+        return type(crash.original)
+    if "'NoneType'" in says:
+        return None
+    if sizes := CLASH.search(says):
+        return frozenset(sizes.groups()[:2]), sizes[3]
+    return says
 
 
 def _plain(complaint: str) -> str:

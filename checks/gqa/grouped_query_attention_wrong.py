@@ -259,6 +259,7 @@ def repeated(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Ten
 def stacked(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
     """Without copies: the queries of a group stand one under the other."""
     (B, H, T, d), (K, S) = q.shape, k.shape[1:3]
+    #! heads_and_positions_swapped: (B, H, T, d), (S, K) = q.shape, k.shape[1:3]
     n_rep = H // K
     #! repeats_k_times: n_rep = K
     #! size_not_whole: n_rep = H / K
@@ -266,7 +267,7 @@ def stacked(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tens
     #: `q.reshape(B, K, H // K * T, d)`: heads are neighbours, so no transpose.
     #! positions_and_heads_mixed: queries = q.transpose(1, 2).reshape(B, K, n_rep * T, d)
     #! tiled: queries = q.unflatten(1, (n_rep, K)).transpose(1, 2).reshape(B, K, n_rep * T, d)
-    #! kv_heads_only: queries, n_rep = q.unflatten(1, (K, n_rep)).mean(2), 1
+    #! kv_heads_only: n, n_rep, H = n_rep, 1, K; queries = q.unflatten(1, (K, n)).mean(2); mask = mask if mask is None else mask.expand(B, n * K, T, S)[:, ::n]
     if mask is not None:
         mask = mask.expand(B, H, T, S).reshape(B, K, n_rep * T, S)
         #: A mask broadcasts to (B, H, T, S): `mask.expand(B, H, T, S).reshape(B, K, H // K * T, S)`.

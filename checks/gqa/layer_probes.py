@@ -13,6 +13,7 @@ HEADS, KV_HEADS, HEAD_DIM = 6, 3, 4  # of most layers here: groups of two
 DIM = HEADS * HEAD_DIM
 LONG = 30  # positions of a text in which a limit that somebody built in shows
 NAMES = ("wq", "wk", "wv", "wo")
+BIASES = {f"{name}.bias" for name in NAMES}
 
 
 def rotate(x: Tensor, angles: Tensor) -> Tensor:
@@ -52,6 +53,14 @@ class KVCache:
         return self.keys[:, :, :end], self.values[:, :, :end]
 
 
+def loaded(module: Any, state: dict[str, Tensor]) -> Any:
+    """A layer with these weights; a bias, which has a row of its own, is switched off."""
+    biases = {
+        name: torch.zeros_like(value) for name, value in module.named_parameters() if name in BIASES
+    }
+    return load(module, state | biases)
+
+
 def shapes(heads: int, kv_heads: int, d: int) -> dict[str, tuple[int, int]]:
     """The shapes of the four weights."""
     dim, narrow = heads * d, kv_heads * d
@@ -66,7 +75,7 @@ def layer(
         f"{name}.weight": inputs.randn(*shape) * (1.6 / (heads * d) ** 0.5)
         for name, shape in shapes(heads, kv_heads, d).items()
     }
-    return load(answer(heads * d, heads, kv_heads), state)
+    return loaded(answer(heads * d, heads, kv_heads), state)
 
 
 def turns(start: int, length: int, head_dim: int = HEAD_DIM) -> Tensor:
@@ -93,7 +102,7 @@ def worked_layer(answer: Any, inputs: Inputs) -> Tensor:
     """Identity weights and a second token that is zero: it averages what it sees."""
     wide, narrow = torch.eye(4), torch.eye(2, 4)
     state = dict(zip(NAMES, (wide, narrow, narrow, wide), strict=True))
-    module = load(answer(4, 2, 1), {f"{name}.weight": weight for name, weight in state.items()})
+    module = loaded(answer(4, 2, 1), {f"{name}.weight": weight for name, weight in state.items()})
     return module(torch.tensor([[[4.0, 8, 0, 2], [0, 0, 0, 0]]]), torch.zeros(2, 1))
 
 
@@ -101,10 +110,12 @@ def new_layer(answer: Any, inputs: Inputs) -> list:
     """The parameters of a new layer, and whether they can learn."""
     module = answer(24, 6, 2)
     expected = shapes(6, 2, 4).items()
+    if any(name in BIASES for name, _ in module.named_parameters()):
+        raise Wrong("there are maps with a bias. All four are `nn.Linear(…, bias=False)`.")
     expect_parameters(module, {f"{name}.weight": torch.zeros(shape) for name, shape in expected})
     if frozen := [name for name, w in module.named_parameters() if not w.requires_grad]:
         raise Wrong(f"`{frozen[0]}` has requires_grad=False, so that it never learns.")
-    return [name for name, w in module.named_parameters() if bool((w != 0).any())]
+    return sorted(name for name, w in module.named_parameters() if bool((w != 0).any()))
 
 
 def groups_of(*sizes: tuple[int, int]) -> Callable[[Any, Inputs], list[str]]:
@@ -115,7 +126,8 @@ def groups_of(*sizes: tuple[int, int]) -> Callable[[Any, Inputs], list[str]]:
             layer = answer(2 * heads, heads, kv_heads)
         except Crash as crash:
             return type(crash.original).__name__
-        return f"wk {[tuple(w.shape) for name, w in layer.named_parameters() if 'wk' in name]}"
+        wk = [tuple(w.shape) for name, w in layer.named_parameters() if name == "wk.weight"]
+        return f"wk {wk}"
 
     return lambda answer, inputs: [made(answer, *pair) for pair in sizes]
 

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from checks.engine import Mistake, mistakes_of
-from checks.gqa.grouped_query_attention_wrong import grouped_query_attention as attention
-from checks.gqa.grouped_query_attention_wrong import softmax
+from checks.gqa.grouped_query_attention_wrong import repeated as attention
+from checks.gqa.grouped_query_attention_wrong import softmax, stacked
 from checks.gqa.layer_probes import rotate as rope
 
 INF = torch.inf
@@ -16,7 +16,8 @@ INF = torch.inf
 
 def split(x: Tensor, n_heads: int) -> Tensor:
     """(B, T, n·d) → (B, n, T, d)."""
-    return x.unflatten(-1, (n_heads, -1)).transpose(1, 2)
+    B, T, D = x.shape
+    return x.reshape(B, T, n_heads, D // n_heads).transpose(1, 2)
 
 
 def cut(x: Tensor, n_heads: int) -> Tensor:
@@ -25,7 +26,14 @@ def cut(x: Tensor, n_heads: int) -> Tensor:
 
 
 def causal(n_queries: int, n_keys: int, shift: int = 0) -> Tensor:
-    """The queries are the last T of S; `shift` more may be seen."""
+    """Lab 04's: the queries are the last T of S; `shift` more may be seen."""
+    if n_queries > n_keys:
+        raise ValueError(f"{n_queries} queries, but only {n_keys} positions: some see nothing")
+    return ones(n_queries, n_keys, shift)
+
+
+def ones(n_queries: int, n_keys: int, shift: int = 0) -> Tensor:
+    """The same, whatever the sizes are."""
     return torch.ones(n_queries, n_keys, dtype=torch.bool).tril(n_keys - n_queries + shift)
 
 
@@ -57,6 +65,8 @@ class GroupedQueryAttention(nn.Module):
 
     def __init__(self, dim: int, n_heads: int, n_kv_heads: int) -> None:
         super().__init__()
+        #! group_size_for_kv_heads: …; n_kv_heads = n_heads // n_kv_heads
+        #! kv_full_size: …; n_kv_heads = n_heads
         if n_heads % n_kv_heads != 0:
             #: `if n_heads % n_kv_heads != 0: raise ValueError(…)`, at the top of __init__.
             #! no_value_error: if False:
@@ -93,11 +103,13 @@ class GroupedQueryAttention(nn.Module):
         #! queries_narrow_too: H, K, d = n_kv_heads, n_kv_heads, dim // n_heads
         #  There are only n_kv_heads query heads. Queries are never shared: wq stays dim × dim.
         self.n_heads, self.n_kv_heads = H, K
+        #! heads_swapped: self.n_heads, self.n_kv_heads = K, H
+        #! heads_swapped: self.n_heads, self.n_kv_heads = K, H
         self.wq = nn.Linear(dim, H * d, bias=False)
         self.wk = nn.Linear(dim, K * d, bias=False)
         self.wv = nn.Linear(dim, K * d, bias=False)
         #: `nn.Linear(dim, n_kv_heads * head_dim, bias=False)` for wk and wv, head_dim = dim // n_heads.
-        #! wk_one_head: self.wk = nn.Linear(dim, d, bias=False)
+        #! wk_one_head: …; self.wk = nn.Linear(dim, d, bias=False)
         #  wk makes one head whatever n_kv_heads is; wv is right.
         #! kv_full_size: self.wk, self.wv = (nn.Linear(dim, dim, bias=False) for _ in range(2))
         #  wk and wv are as large as with MHA: dim × dim. They make n_kv_heads heads only.
@@ -112,12 +124,7 @@ class GroupedQueryAttention(nn.Module):
         self.wo = nn.Linear(H * d, dim, bias=False)
         #: `nn.Linear(dim, n_kv_heads * head_dim, bias=False)` for wk and wv, head_dim = dim // n_heads.
         #! with_bias: self.wo = nn.Linear(H * d, dim)
-        #! with_bias: …; self.wq = nn.Linear(dim, H * d)
-        #! with_bias: …; self.wk, self.wv = (nn.Linear(dim, K * d) for _ in range(2))
-        #! with_bias: …; self.wk = nn.Linear(dim, K * d)
-        #! with_bias: …; self.wv = nn.Linear(dim, K * d)
         #! with_bias: …; self.wq, self.wk, self.wv = (nn.Linear(dim, n * d) for n in (H, K, K))
-        #! with_bias: self.wq, self.wk, self.wv, self.wo = (nn.Linear(dim, n * d) for n in (H, K, K, H))
         #  The linear maps have biases. Llama's have none.
         #: `return self.wo(merge_heads(…))`
         #! without_wo: self.wo = nn.Identity()
@@ -154,9 +161,13 @@ class GroupedQueryAttention(nn.Module):
         #! kv_cut_into_query_heads: k, v = split(self.wk(x), self.n_heads), split(self.wv(x), self.n_heads)
         #! kv_cut_into_query_heads: k, v = split(self.wk(x), self.n_heads), split(self.wv(x), self.n_kv_heads)
         #! kv_cut_into_query_heads: k, v = split(self.wk(x), self.n_kv_heads), split(self.wv(x), self.n_heads)
+        #! kv_cut_into_query_heads: k, v, attention = split(self.wk(x), self.n_heads), split(self.wv(x), self.n_kv_heads), stacked
+        #! kv_cut_into_query_heads: k, v, attention = split(self.wk(x), self.n_kv_heads), split(self.wv(x), self.n_heads), stacked
         #  Keys or values are cut into n_heads heads. They have n_kv_heads.
         #! queries_cut_into_kv_heads: q = split(self.wq(x), self.n_kv_heads); …
         #  The queries are cut into n_kv_heads heads. They have n_heads.
+        #! three_equal_pieces: q, k, v = torch.cat([self.wq(x), self.wk(x), self.wv(x)], -1).chunk(3, -1); q, k, v = split(q, self.n_heads), split(k, self.n_kv_heads), split(v, self.n_kv_heads)
+        #  Queries, keys and values are cut into three equal pieces. Keys and values are narrower. [vllm-project/vllm#13687]
         #! wk_for_values: k, v = split(self.wk(x), self.n_kv_heads), split(self.wk(x), self.n_kv_heads)
         #  The values are made by wk; wv is not used.
         #: `self.wk(x)`
@@ -188,7 +199,7 @@ class GroupedQueryAttention(nn.Module):
         #  [NeuraLegion/shainet#110]
         #: Keep nothing on `self` but the weights and the numbers of heads.
         #! keeps_state: …; k, v = (k, v) if cache or self.past is None or len(self.past[0]) != len(k) else (torch.cat([self.past[0], k], 2), torch.cat([self.past[1], v], 2)); self.past = self.past if cache else (k.detach(), v.detach())
-        #  Called without a cache, it remembers the last call. [Lightning-AI/litgpt#1595]
+        #  Called without a cache, it remembers the last call. [Lightning-AI/litgpt#1596]
         #! first_cache_for_good: …; self.past = cache if cache and (self.past is None or len(self.past.keys) != len(k)) else self.past; cache = cache and self.past
         #  It keeps the first cache it was given and ignores later ones. [casper-hansen/AutoAWQ#178]
         #: `k, v = cache.update(k, v)`, with the n_kv_heads heads; repeat them afterwards.
@@ -223,17 +234,24 @@ class GroupedQueryAttention(nn.Module):
             #  The keys from the cache are rotated a second time. [NeuraLegion/shainet#110]
         mask = causal(q.shape[2], k.shape[2]).to(x.device)  # (T, S)
         #: The mask is T × S: `causal_mask(q.shape[2], k.shape[2])`. The queries are the last T of S.
+        #! rotates_again: k = rope(k, angles); …
         #! square_mask: mask = causal(q.shape[2], q.shape[2]).to(x.device)
         #  The mask is T × T and does not know of the cache: there are S keys.
         #! mask_of_keys_by_keys: mask = causal(k.shape[2], k.shape[2]).to(x.device)
+        #! mask_of_keys_by_keys: mask = causal(k.shape[2], k.shape[2]).to(x.device) if q.shape[2] > 1 else None
         #  The mask has a row for each of the S keys. There are T queries.
         #! mask_sides_swapped: mask = causal(k.shape[2], q.shape[2]).to(x.device)
+        #! mask_sides_swapped: mask = causal(k.shape[2], q.shape[2]).to(x.device) if q.shape[2] > 1 else None
+        #! mask_sides_swapped: mask = ones(k.shape[2], q.shape[2]).to(x.device)
         #  The mask is S × T: queries and keys have changed places.
         #! mask_for_the_heads: mask = causal(q.shape[1], k.shape[1]).to(x.device)
+        #! mask_for_the_heads: mask = causal(q.shape[1], k.shape[1]).to(x.device) if q.shape[2] > 1 else None
+        #! mask_for_the_heads: mask = ones(q.shape[1], k.shape[1]).to(x.device)
         #  The mask is made for heads. Positions are dimension 2.
         #! not_causal: mask = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool).to(x.device)
         #  There is no mask: every token sees the ones it has to predict. [huggingface/transformers#48745]
         #! no_mask_with_cache: mask = None if q.shape[2] != k.shape[2] else causal(q.shape[2], k.shape[2]).to(x.device)
+        #! no_mask_with_cache: mask = None if cache is not None else causal(q.shape[2], k.shape[2]).to(x.device)
         #  The mask is left out as soon as there is something in the cache. That is right for one token and wrong for a chunk. [mlx-node/mlx-node#24]
         #! mask_top_left: mask = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool).tril().to(x.device)
         #  The mask begins at the top left: with a full cache the first new token sees one key only. `is_causal=True` does that.
@@ -255,13 +273,14 @@ class GroupedQueryAttention(nn.Module):
         #! mask_on_cpu: mask = causal(q.shape[2], k.shape[2])
         #  The mask lies on the CPU whatever the device of x is.
         out = attention(q, k, v, mask)  # (B, H, T, d)
+        #!+ heads_swapped: out = stacked(q, k, v, mask)
         #: `grouped_query_attention(q, k, v, mask)` of 6.2.
         #! swapped_in_the_call: out = attention(q, v, k, mask)
         #  Keys and values have changed places in the call: (q, k, v, mask).
         #! keys_detached: out = attention(q, k.detach(), v, mask)
         #  The keys are cut off from the gradient: wk would never learn.
         #! tiled: n = q.shape[1] // k.shape[1]; out = attention(q, k.repeat(1, n, 1, 1), v.repeat(1, n, 1, 1), mask)
-        #  Query head h reads kv head h % K: 0, 1, 0, 1. Neighbours share one: 0, 0, 1, 1. [ekzhang/jax-js#180, jxiw/M1#4]
+        #  Query head h reads kv head h % K: 0, 1, 0, 1. Neighbours share one: 0, 0, 1, 1. [ekzhang/jax-js#180, microsoft/onnxscript#2408]
         #! first_kv_head: out = attention(q, k[:, :1], v[:, :1], mask)
         #  All query heads read kv head 0.
         #! mean_query: n = q.shape[1] // k.shape[1]; out = attention(q.unflatten(1, (-1, n)).mean(2).repeat_interleave(n, 1), k, v, mask)

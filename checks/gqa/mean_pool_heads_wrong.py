@@ -32,6 +32,8 @@ def mean_pool_heads(weight: Tensor, n_heads: int, n_kv_heads: int) -> Tensor:
     #: `weight.reshape(n_kv_heads, n_heads // n_kv_heads, d, D)`: groups, their heads, features.
     #! every_kth_head: groups = wide.reshape(n, K, -1, D).transpose(0, 1)
     #  It averages heads 0, K, 2K, …. The heads of a group are neighbours: repeat_kv gives kv head 0 to query heads 0 to H / K - 1.
+    #! groups_of_all_heads: groups = wide.reshape(K, H, -1, D)
+    #  It cuts a group into H heads. K groups have H / K each.
     #! features_of_a_head: groups = wide.reshape(-1, n, 1, D)
     #  It averages H / K neighbouring rows. These are features of one head, and no two of them mean the same.
     #! heads_fastest: groups = wide.reshape(-1, K, n, D).permute(1, 2, 0, 3)

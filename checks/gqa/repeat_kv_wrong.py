@@ -36,7 +36,7 @@ def repeat_kv(x: Tensor, n_rep: int) -> Tensor:
     heads = [h // n_rep for h in range(K * n_rep)]
     #! tiled: heads = [h % K for h in range(K * n_rep)]
     #  All kv heads are repeated one after the other: 0, 1, 0, 1. Neighbouring query heads share one: 0, 0, 1, 1. Trained from scratch nobody notices;
-    #  Llama's weights come out as noise. [ekzhang/jax-js#180, onnx/onnx#7274, apple/axlearn#842, apple/ml-hypercloning#1, jxiw/M1#4]
+    #  Llama's weights come out as noise. [ekzhang/jax-js#180, onnx/onnx#7274, apple/axlearn#842, apple/ml-hypercloning#1, microsoft/onnxscript#2408]
     #! first_head_for_all: heads = [0] * (K * n_rep)
     #  All query heads get kv head 0. That is multi-query attention, whatever K is.
     #! last_head_for_the_rest: heads = [min(h, K - 1) for h in range(K * n_rep)]

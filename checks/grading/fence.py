@@ -14,12 +14,14 @@ from pathlib import Path
 CREATE, ADD_RULE, RESTRICT_SELF = 444, 445, 446  # system calls, the same on every architecture
 ASK_VERSION, PATH_BENEATH, NO_NEW_PRIVS = 1, 1, 38
 
-WRITE_FILE, REMOVE_DIR, REMOVE_FILE = 1 << 1, 1 << 4, 1 << 5
+EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
+REMOVE_DIR, REMOVE_FILE = 1 << 4, 1 << 5
 MAKE = sum(
     1 << bit for bit in range(6, 13)
 )  # characters, folders, files, sockets, fifos, blocks, links
 REFER, TRUNCATE = 1 << 13, 1 << 14  # version 2, version 3
-SCOPE_SIGNAL = 1 << 1  # version 6
+TCP = 1 << 0 | 1 << 1  # to bind and to connect, version 4
+SCOPE_SOCKETS, SCOPE_SIGNAL = 1 << 0, 1 << 1  # abstract Unix sockets, signals: version 6
 
 # Where everybody may write: no learner's work lies there, and torch and multiprocessing need them.
 SHARED = ("/dev/shm",)
@@ -46,23 +48,39 @@ def version() -> int:
         return 0
 
 
-def restrict(writable: Iterable[Path]) -> int:
-    """Let this process write beneath `writable` only, for good; return the version, 0 for none."""
+def restrict(
+    writable: Iterable[Path],
+    readable: Iterable[Path] | None = None,
+    rewritable: Iterable[Path] = (),
+) -> int:
+    """Let this process write beneath `writable` only, for good; return the version, 0 for none.
+
+    readable: where it may read, too, in place of everywhere; and then it may start no program.
+    rewritable: folders whose files it may write into, but make none.
+    """
     abi = version()
     if not abi:
         return 0
     files = WRITE_FILE | REMOVE_DIR | REMOVE_FILE | MAKE
     files |= REFER * (abi >= 2) | TRUNCATE * (abi >= 3)
-    rules = _Ruleset(files, 0, SCOPE_SIGNAL * (abi >= 6))
+    reading = 0 if readable is None else EXECUTE | READ_FILE | READ_DIR
+    ports = 0 if readable is None else TCP * (abi >= 4)
+    scopes = SCOPE_SIGNAL | (0 if readable is None else SCOPE_SOCKETS)
+    rules = _Ruleset(files | reading, ports, scopes * (abi >= 6))
     size = 24 if abi >= 6 else 16 if abi >= 4 else 8
     libc = _libc()
     ruleset = libc.syscall(CREATE, ctypes.byref(rules), ctypes.c_size_t(size), 0)
     if ruleset < 0:
         return 0
     try:
-        for folder in (*writable, *map(Path, SHARED)):
-            _allow(libc, ruleset, folder, files)
-        for device in (*DEVICES, *_graphics()):
+        for folder in (*writable, *(map(Path, SHARED) if readable is None else ())):
+            _allow(libc, ruleset, folder, files | reading & ~EXECUTE)
+        for folder in rewritable:
+            _allow(libc, ruleset, folder, WRITE_FILE | TRUNCATE * (abi >= 3) | reading & ~EXECUTE)
+        for path in readable or ():
+            inside = READ_FILE | READ_DIR if path.is_dir() else READ_FILE
+            _allow(libc, ruleset, path, inside)
+        for device in (*DEVICES, *_graphics()) if readable is None else ():
             _allow(libc, ruleset, Path("/dev") / device, WRITE_FILE | TRUNCATE * (abi >= 3))
         if libc.prctl(NO_NEW_PRIVS, 1, 0, 0, 0) or libc.syscall(RESTRICT_SELF, ruleset, 0):
             return 0

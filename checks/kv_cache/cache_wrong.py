@@ -83,7 +83,7 @@ class KVCache:
         #  The buffers are float32 on the CPU whatever `dtype` and `device` say.
         #: Make the buffers inside `empty`, new ones each time.
         #! shared_by_all: keys, values = one_for_all(shape, dtype, device)
-        #  Two caches share their memory: what one stores, the other one finds. [Lightning-AI/litgpt#1595]
+        #  Two caches share their memory: what one stores, the other one finds. [Lightning-AI/litgpt#1596]
         return cls(keys, values, 0)
         #!+ no_dataclass: return cls(batch, n_kv_heads, max_len, head_dim, dtype, device)
         #: `cls(keys, values, length=0)`

@@ -223,7 +223,7 @@ class CachedAttention(nn.Module):
         #  Keys and values are detached also where there is no cache, so wk and wv do not learn.
         #: Keep nothing on `self` but the weights and n_heads. The cache comes with the call.
         #! keeps_state: …; k, v = (k, v) if cache or self.past is None or len(self.past[0]) != len(k) else (torch.cat([self.past[0], k], 2), torch.cat([self.past[1], v], 2)); self.past = self.past if cache else (k, v)
-        #  Called without a cache, it remembers the last call. [Lightning-AI/litgpt#1595]
+        #  Called without a cache, it remembers the last call. [Lightning-AI/litgpt#1596]
         #! last_cache_lingers: …; k, v = (k, v) if cache or self.past is None or len(self.past.keys) != len(k) else (torch.cat([self.past.keys[:, :, : self.past.length], k], 2), torch.cat([self.past.values[:, :, : self.past.length], v], 2)); self.past = cache or self.past
         if cache is not None:
             #: `k, v = cache.update(k, v)`: what comes back are all keys and values so far.

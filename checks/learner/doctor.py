@@ -223,9 +223,9 @@ def my_llama() -> Line:
     """Can finished pieces be kept?"""
     from checks.learner import pieces
 
-    if pieces.grading() or pieces._folder == pieces.SOLUTIONS:
+    if pieces.uses_worked():
         return Line(True, "my_llama", "the worked pieces of solutions/my_llama are used here")
-    folder = pieces._folder / pieces.PACKAGE
+    folder = pieces.folder()
     if not folder.is_dir():
         return Line(False, "my_llama", "not there yet", "Run the setup cell of any lab.")
     if error := _unwritable(folder):

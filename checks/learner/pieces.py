@@ -11,11 +11,13 @@ import importlib
 import importlib.util
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from checks import front_end
+from checks.engine import exercises_of
 from checks.learner import piece_saving, progress_file
 from checks.learner.piece_source import pieces_in
 
@@ -85,6 +87,32 @@ def resolve(name: str) -> Any:
     return piece
 
 
+def tried(check_module: ModuleType, namespace: Mapping[str, Any]) -> SimpleNamespace:
+    """This lab's pieces, by their names: the notebook's own where they pass, else the worked ones.
+
+    Right in technique (◐) is enough. Where a worked piece stands in, a line says so.
+    """
+    found = {}
+    for check in exercises_of(check_module):
+        found[check.name] = getattr(_worked_package(), check.name)
+        if uses_worked():
+            continue
+        result = check.run(namespace[check.name]).result if check.name in namespace else "todo"
+        if result in ("passed", "right"):
+            found[check.name] = namespace[check.name]
+            _noticed.discard(check.name)
+        else:
+            _noticed.add(check.name)
+            reason = "is not written yet" if result == "todo" else "does not pass its check"
+            print(f"{check.name}: yours {reason}, so the worked one stands in.")
+    return SimpleNamespace(**found)
+
+
+def stand_ins() -> list[str]:
+    """The worked pieces that have stood in for the learner's in this kernel."""
+    return sorted(_noticed)
+
+
 def save(check_module: ModuleType) -> None:
     """Save this lab's finished exercises to `my_llama` and show which ones were saved."""
     shell = front_end.shell()
@@ -103,6 +131,16 @@ def save(check_module: ModuleType) -> None:
 def grading() -> bool:
     """True in a kernel that grades."""
     return bool(os.environ.get("LLAMA_LAB_GRADING"))
+
+
+def folder() -> Path:
+    """The folder of `my_llama`, the learner's or the worked one."""
+    return _folder / PACKAGE
+
+
+def uses_worked() -> bool:
+    """True where the worked pieces are used: in the worked notebooks, and where a kernel grades."""
+    return grading() or _folder == SOLUTIONS
 
 
 def _own_module(path: Path) -> ModuleType:

@@ -66,10 +66,10 @@ class Lab:
 
 def board() -> None:
     """Show every lab with its exercises: done, tried, to do; and which one is next."""
-    if pieces.grading() or pieces._folder == pieces.SOLUTIONS:
+    if pieces.uses_worked():
         print(ELSEWHERE)
         return
-    found = labs(ROOT, pieces._folder / pieces.PACKAGE)
+    found = labs(ROOT, pieces.folder())
     tables.show(as_text(found), as_html(found))
 
 

@@ -153,7 +153,7 @@ class Llama(nn.Module):
         #! counts_itself: start = getattr(self, "seen", 0) if caches else 0; self.seen = start + length if caches else getattr(self, "seen", 0)
         #! counts_itself: start = getattr(self, "seen", 0); self.seen = start + length
         #  It counts the positions in self. A second text begins where the first one ended.
-        #  [Lightning-AI/litgpt#1595]
+        #  [Lightning-AI/litgpt#1596]
         positions = torch.arange(start, start + length, device=ids.device)
         #: `start = caches[0].length if caches else 0`, asked before the loop; from there T positions.
         #! last_position_for_all: positions = torch.full((length,), start + length - 1, device=ids.device)
@@ -405,7 +405,7 @@ MISTAKES: list[Mistake] = [
         "Called without caches, it makes some and keeps them: the second text goes on with the "
         "first.",
         KEEP,
-        "Lightning-AI/litgpt#1595, #1647",
+        "Lightning-AI/litgpt#1596, #1647",
     ),
     Mistake(
         "same_caches_again",

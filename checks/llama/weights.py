@@ -93,11 +93,7 @@ def made(answer: Any, config: Any) -> Any:
     try:
         return answer(config)
     except Crash as crash:
-        frame = crash.original.__traceback__
-        while frame is not None and frame.tb_next is not None:
-            frame = frame.tb_next
-        owner = type(frame.tb_frame.f_locals.get("self")).__name__ if frame else ""
-        if isinstance(crash.original, ValueError) and owner == "GroupedQueryAttention":
+        if isinstance(crash.original, ValueError) and crash.owner == "GroupedQueryAttention":
             raise Wrong(
                 f"with config.n_heads={config.n_heads} and config.n_kv_heads={config.n_kv_heads} "
                 "GroupedQueryAttention refuses the numbers of heads that it is given."

@@ -536,6 +536,6 @@ MISTAKES: list[Mistake] = [
         remembers,
         "The caches of the last conversation are used for the next one.",
         "`new_caches` inside the function.",
-        "Lightning-AI/litgpt#1595, casper-hansen/AutoAWQ#178, ml-explore/mlx-lm#1039",
+        "Lightning-AI/litgpt#1596, casper-hansen/AutoAWQ#178, ml-explore/mlx-lm#1039",
     ),
 ]

@@ -75,7 +75,7 @@ def generate(
     caches = model.new_caches(1, room)
     #: `model.new_caches(1, ids.shape[1] + n_new)`, at the beginning of each call.
     #! caches_kept_between_calls: caches = kept_caches(model)
-    #  The caches of the last call are used again, so a second text begins with the memory of the first. [Lightning-AI/litgpt#1595,
+    #  The caches of the last call are used again, so a second text begins with the memory of the first. [Lightning-AI/litgpt#1596,
     #  casper-hansen/AutoAWQ#178]
     #! arguments_swapped: caches = model.new_caches(room, 1)
     #  The arguments of new_caches are swapped: the batch comes first, 1, then the room.

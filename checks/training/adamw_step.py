@@ -107,6 +107,7 @@ adamw_step = Check(
         in_place(
             lambda inputs: (*state(inputs, 3, 2), 2, 0.1, (0.9, 0.95), 0.1, 0.0),
             lambda inputs: (*state(inputs, 4), 5, 0.2, (0.6, 0.9), 0.5, 0.1),
+            lambda inputs: (inputs.randn(4), inputs.randn(4) * 1e-8, *[torch.zeros(4)] * 2, 1, 0.1),
             title="eps large enough to see",
             promise=EPS,
         ),

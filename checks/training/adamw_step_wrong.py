@@ -78,6 +78,9 @@ def adamw_step(
     #  β₁ and 1 − β₁ are swapped: m forgets at once.
     #! b1_for_both: m.mul_(b1).add_(grad, alpha=b1)
     #  The gradient is multiplied by β₁ as well: 1 − β₁ belongs there.
+    #! m_with_a_plus: m.mul_(b1).add_(grad, alpha=1 + b1)
+    #! m_with_a_plus: m.lerp_(grad, 1 + b1)
+    #  It is 1 + β₁ there. The two factors make one: β₁ and 1 − β₁.
     #! m_subtracts: m.mul_(b1).sub_(grad, alpha=1 - b1)
     #  The gradient is subtracted from m.
     #! m_of_squares: m.mul_(b1).addcmul_(grad, grad, value=1 - b1)
@@ -124,6 +127,8 @@ def adamw_step(
     #  β₂ and 1 − β₂ are swapped: v forgets at once.
     #! b2_for_both: v.mul_(b2).addcmul_(grad, grad, value=b2)
     #  The square is multiplied by β₂ as well: 1 − β₂ belongs there.
+    #! v_with_a_plus: v.mul_(b2).addcmul_(grad, grad, value=1 + b2)
+    #  It is 1 + β₂ there. The two factors make one: β₂ and 1 − β₂.
     #! v_subtracts: v.mul_(b2).addcmul_(grad, grad, value=b2 - 1)
     #  The square is subtracted from v.
     #! factor_squared_too: v.mul_(b2).add_(((1 - b2) * grad) ** 2)
@@ -162,6 +167,8 @@ def adamw_step(
     #  The correction uses step − 1: at step 1 it divides by 1 − β⁰ = 0.
     #! times_the_step: m_scale, v_scale = 1 - b1 * step, 1 - b2 * step
     #! times_the_step: m_scale, v_scale = (1 - b1) * step, (1 - b2) * step
+    #! times_the_step: m_scale, v_scale = 1 - b1 * step, 1 - b2**step
+    #! times_the_step: m_scale, v_scale = 1 - b1**step, 1 - b2 * step
     #  It multiplies β by the step. The correction needs a power of β: `betas[0] ** step`.
     #! corrected_by_a_product: m_scale, v_scale = 1 - b1 / step, 1 - b2 / step
     #  It divides β by the step. The correction needs a power of β: `betas[0] ** step`.
@@ -172,6 +179,8 @@ def adamw_step(
     #! without_the_one: m_scale, v_scale = b1**step, b2**step
     #! without_the_one: m_scale, v_scale = 1 + b1**step, 1 + b2**step
     #! without_the_one: m_scale, v_scale = b1**step - 1, b2**step - 1
+    #! without_the_one: m_scale, v_scale = 1 + b1**step, 1 - b2**step
+    #! without_the_one: m_scale, v_scale = 1 - b1**step, 1 + b2**step
     #  It divides by β^step, by 1 + β^step or by β^step − 1; wanted is 1 − β^step.
     #! step_to_the_beta: m_scale, v_scale = 1 - step**b1, 1 - step**b2
     #! step_to_the_beta: m_scale, v_scale = 1 - step**b1 or 1, 1 - step**b2 or 1

@@ -106,6 +106,12 @@ def learning_rate(step: int, warmup: int, total: int, peak: float, floor: float)
         #! plus_one_outside: return peak * (step + 1 / warmup)
         #! plus_one_outside: return peak * step / warmup + 1
         #  A bracket is missing: it is (step + 1) that is divided by warmup.
+        #! another_sign_in_the_warmup: return peak * (step + 1) * warmup
+        #! another_sign_in_the_warmup: return peak / (step + 1) / warmup
+        #! another_sign_in_the_warmup: return peak + (step + 1) / warmup
+        #  In the warm-up something is multiplied, divided or added that should not be: peak · (step + 1) / warmup.
+        #! warmup_below_zero: return peak * (step - 1) / warmup
+        #  It takes 1 off the step where it should add it: the rate of step 0 is below 0.
         #! flat_warmup: return peak
         #  During the warm-up the rate is peak already.
         #! floor_in_the_warmup: return floor
@@ -151,6 +157,8 @@ def learning_rate(step: int, warmup: int, total: int, peak: float, floor: float)
     #  The cosine's clock does not leave out the warm-up: the rate jumps down where the warm-up ends.
     #! clock_too_slow: done = (step - warmup) / total
     #  It divides by total; from the warm-up to the end it is total − warmup steps. The floor is never reached, and the rate jumps at the end.
+    #! clock_multiplied: done = (step - warmup) * (total - warmup)
+    #  It multiplies the steps since the warm-up by all of them; done is the quotient.
     #! clock_by_the_sum: done = (step - warmup) / (total + warmup)
     #  It divides by total + warmup; from the warm-up to the end it is total − warmup steps.
     #! clock_adds_warmup: done = (step + warmup) / (total - warmup)
@@ -175,8 +183,9 @@ def learning_rate(step: int, warmup: int, total: int, peak: float, floor: float)
     #! bracket_forgotten: done = step - warmup / total - warmup
     #  A bracket is missing: the difference is divided by the other difference.
     #: `/`
+    #! whole_division_in_the_decay: return floor + (peak - floor) * (1 + math.cos(math.pi * (step - warmup) / (total - warmup))) // 2
     #! whole_division_in_the_decay: done = (step - warmup) // (total - warmup)
-    #  `//` rounds down: done is 0 until the end, and the rate stays at the peak.
+    #  `//` rounds down, so that there is no curve: the rate stays at the peak until the end, or is floor at once.
     #: (1 + cos(π · done)) / 2 goes from 1 to 0.
     #! inverse_root: return max(floor, peak * math.sqrt(max(warmup, 1) / max(step, 1)))
     #! inverse_root: return max(floor, peak * math.sqrt(warmup / step)) if warmup else peak
@@ -208,6 +217,9 @@ def learning_rate(step: int, warmup: int, total: int, peak: float, floor: float)
     #! half_of_the_cosine_only: share = 1 + math.cos(math.pi * done) / 2
     #! half_of_the_cosine_only: share = 0.5 + math.cos(math.pi * done)
     #  A bracket is missing: 1 + cos as a whole is halved.
+    #! another_part_than_half: share = (1 + math.cos(math.pi * done)) * 2
+    #! another_part_than_half: share = (1 + math.cos(math.pi * done)) / 3
+    #  1 + cos goes from 2 to 0 and has to be halved. Here it is doubled, or divided by another number.
     #! halved_twice: share = (1 + math.cos(math.pi * done)) / 4
     #  It is halved twice: it starts at half of the peak.
     #! sine: share = (1 + math.sin(math.pi * done)) / 2
@@ -218,6 +230,8 @@ def learning_rate(step: int, warmup: int, total: int, peak: float, floor: float)
     #  math.cos wants radians: π, not 180.
     #! pi_missing: share = (1 + math.cos(done)) / 2
     #  π is missing: cos(1) is 0.54, not −1.
+    #! added_to_pi: share = (1 + math.cos(math.pi + done)) / 2
+    #  done is added to π. It is multiplied by it.
     #! pi_outside: share = (1 + math.pi * math.cos(done)) / 2
     #  π stands outside of the cosine: cos(π · done).
     #! linear: share = 1 - done
@@ -237,6 +251,9 @@ def learning_rate(step: int, warmup: int, total: int, peak: float, floor: float)
     #  The floor is not added: it starts at peak − floor and goes down to 0.
     #! floor_on_top: rate = floor + peak * share
     #  The floor is added on top: it starts at peak + floor.
+    #! share_added: rate = floor + (peak - floor) + share
+    #! share_added: rate = floor + (peak - floor) / share / 4
+    #  The share is added, or it divides. It is a factor: floor + (peak − floor) · share.
     #! floor_cut_off: rate = max(floor, peak * share)
     #  The cosine goes to 0 and is cut off at floor; it should arrive at floor gently, at total.
     #! wrong_end_of_the_cosine: rate = peak + (floor - peak) * share

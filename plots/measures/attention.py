@@ -11,11 +11,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from plots.cells import MASKED, NEW, WASTED, cells
+from plots.cells import MASKED, NEW, WASTED
 from plots.flipbook import Flipbook, explore
+from plots.matrix import matrix
 from plots.measure import medians, one_thread, short
 from plots.show import once_written
-from plots.style import BLUE, GREY, ORANGE, number, numbers
+from plots.style import BLUE, GREY, ORANGE, is_narrow, number, numbers
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -69,8 +70,9 @@ def leak_detector(attention_module: Callable[[int, int], nn.Module]) -> Flipbook
 
     def draw(fig: Figure, module: str) -> str:
         yours, (seen, curve) = tried(YOURS)[1], tried(module)
-        left = fig.add_axes((0.07, 0.06, 0.36, 0.76))
-        right = fig.add_axes((0.57, 0.17, 0.41, 0.7))
+        narrow = is_narrow(fig)
+        left = fig.add_axes((0.13, 0.51, 0.8, 0.38) if narrow else (0.05, 0.03, 0.42, 0.79))
+        right = fig.add_axes((0.13, 0.09, 0.81, 0.31) if narrow else (0.57, 0.14, 0.4, 0.77))
         leaks = _draw_matrix(left, seen)
         right.plot(yours, color=BLUE, label="yours", gid="yours")
         if module != YOURS:
@@ -78,7 +80,7 @@ def leak_detector(attention_module: Callable[[int, int], nn.Module]) -> Flipbook
         right.axhline(math.log(VOCABULARY), color=GREY, linewidth=1, linestyle=":", gid="floor")
         guess = f"ln {VOCABULARY}: guessing"
         right.text(0.02 * STEPS, math.log(VOCABULARY) + 0.1, guess, fontsize=10, color=GREY)
-        right.set(xlabel="steps", ylabel="loss", ylim=(0, 3.2), xlim=(0, STEPS))
+        right.set(xlabel="training steps", ylabel="loss", ylim=(0, 3.2), xlim=(0, STEPS))
         right.legend(loc="center right", fontsize=10)
         whose = "Your module" if module == YOURS else f"With {LEAKS[module]} a module"
         pairs = LENGTH * (LENGTH - 1) // 2
@@ -88,7 +90,9 @@ def leak_detector(attention_module: Callable[[int, int], nn.Module]) -> Flipbook
             f"{number(math.log(VOCABULARY))}. {_verdict(leaks, curve[-1])}"
         )
 
-    return explore(draw, module=list(LEAKS), start={"module": YOURS}, size=(7.2, 3.4))
+    return explore(
+        draw, module=list(LEAKS), start={"module": YOURS}, size=(9.4, 4.3), narrow=(3.5, 5.2)
+    )
 
 
 def who_sees_whom(module: nn.Module) -> Tensor:
@@ -159,10 +163,18 @@ def _draw_matrix(axes: Any, seen: Tensor) -> int:
         [-max(s, faintest) if j > t else s for j, s in enumerate(row)]
         for t, row in enumerate(sizes)
     ]
-    names = [str(i) for i in range(len(sizes))]
-    cells(axes, shown, states, limit=0.5 * limit, rows=names, columns=names, gid="seen")
+
+    def tell(t: int, s: int) -> str:
+        if states[t][s] == MASKED:
+            return f"output {t} does not move with input {s}"
+        must = ", which it must not see" if s > t else ""
+        share = 100 * sizes[t][s] / limit
+        return f"output {t} moves with input {s}{must}: {share:.0f} % of the largest gradient"
+
+    look: dict[str, Any] = {"limit": 0.5 * limit, "gid": "seen", "write": lambda _: ""}
+    names = range(len(sizes))
+    matrix(axes, shown, states, rows=names, columns=names, tell=tell, **look)
     axes.set(ylabel="output", title="input")
-    axes.xaxis.tick_top()
     return leaks
 
 

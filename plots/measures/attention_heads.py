@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from assets.smollm2_head import Head
+
 HEAD_SIZE = 32
 SAME, BEFORE, NEAR, NEXT = "same word", "word before", "near words", "what came next"
 HEADS = [SAME, BEFORE, NEAR, NEXT]
@@ -33,6 +35,12 @@ def queries_and_keys(
     angles = torch.arange(len(words))[:, None] * frequencies  # (T, d/2)
     same = torch.tensor([2**0.5, 0.0]).repeat(len(words), HEAD_SIZE // 2)
     return apply_rope(same, angles - back * frequencies), apply_rope(same, angles)
+
+
+def turned(head: Head, apply_rope: Callable[[Tensor, Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+    """A trained head's queries and keys, each turned by its position: two of (T, 64)."""
+    angles = torch.arange(len(head.words))[:, None] * head.frequencies  # (T, d/2)
+    return apply_rope(head.q, angles), apply_rope(head.k, angles)
 
 
 def entropy(weights: np.ndarray) -> np.ndarray:

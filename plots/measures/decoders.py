@@ -179,8 +179,13 @@ def fused(config: Any, weights: Mapping[str, Tensor], linear: type[Full | Half] 
 halved = functools.partial(fused, linear=Half)
 
 
-def four_bit(file: File, table: type[Half] = Half) -> Decoder:
-    """Decode with the nibbles of a Q4_1 file, unchanged; float16 where torch lacks the kernel."""
+def four_bit(
+    file: File, table: type[Half] = Half, decode: Callable[[Tensor], Tensor] | None = None
+) -> Decoder:
+    """Decode with the nibbles of a Q4_1 file, unchanged; float16 where torch lacks the kernel.
+
+    decode: a `dequantize_q4_1` whose weights tell the nibbles, instead of the file's own.
+    """
     config = SimpleNamespace(**file.config())
     works = kernel_works()
     if not works or config.vocab_size % 16:  # the kernel's own condition
@@ -188,7 +193,7 @@ def four_bit(file: File, table: type[Half] = Half) -> Decoder:
 
     def join(*names: str) -> Linear:
         stored = [file.tensors[_in_file(name)] for name in names]
-        taken = [nibbles_of(one) for one in stored]
+        taken = [nibbles_of(one, decode) for one in stored]
         nibbles, scales = (torch.cat(parts) for parts in zip(*taken, strict=True))
         return FourBit(nibbles, scales) if works else Half(unpacked(nibbles, scales))
 

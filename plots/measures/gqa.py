@@ -1,4 +1,4 @@
-"""Lab 06: what a decode step costs with fewer kv heads, and what training repairs after pooling."""
+"""Lab 06: what a decode step costs with fewer kv heads, measured and by arithmetic."""
 
 from __future__ import annotations
 
@@ -9,20 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from plots import style
 from plots.flipbook import Flipbook, explore
 from plots.measure import one_thread, short
+from plots.page import says
 from plots.show import once_written
 from plots.style import BLUE, GREEN, GREY, ORANGE, number
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 Function = Callable[..., Tensor]
 Layer = Callable[[int, int, int], nn.Module]  # dim, n_heads, n_kv_heads
 
-ROUNDS = 4 if short() else 12
+ROUNDS = 4 if short() else 8
 
 
 def fastest(*runs: Callable[[], Any]) -> list[float]:
@@ -76,30 +78,31 @@ def decode_step(
 
 
 DIM, HEADS = 1024, 16  # of the layer that is timed
-CONTEXTS = [128, 512, 2048, 8192]
+CONTEXTS = [256, 2048, 4096]
 BATCHES = [1, 2, 4]
-MOST = 16_384  # positions in all caches of a batch together
+MOST = 8192  # positions in all caches of a batch together
 NUMBERS = 2**24  # that are added up to see how long reading takes: 64 MiB
 KINDS = {HEADS: (BLUE, "-", "o"), 4: (ORANGE, "--", "s"), 1: (GREEN, "-.", "^")}
+GHOST = 0.7  # opacity of the lines of batch 1, behind those of a larger one
 
 
 def numbers_read(batch: int, context: float, kv_heads: int) -> float:
-    """Numbers read from memory for each multiplication by a weight: Shazeer's n/d + 1/b.
+    """Numbers that one decode step reads for each of its texts (Shazeer's n/d + 1/b, times 4·d²).
 
     His formula leaves constants out. With them, for a layer of four square weights: the weights
     are read once for the whole batch, the cache of n keys and n values for each text.
     """
     share = kv_heads / HEADS
     weights, cache = (2 + 2 * share) * DIM**2, 2 * context * DIM * share
-    return (weights + batch * cache) / (batch * 4 * DIM**2)
+    return weights / batch + cache
 
 
 def bandwidth(GroupedQueryAttention: Layer, KVCache: Any) -> Flipbook:
-    """Draw how many numbers a decode step reads, and on it how long the learner's layer takes."""
+    """Draw the milliseconds that reading alone takes, and on it those of the learner's layer."""
 
     @functools.cache
     def seconds() -> tuple[float, dict[tuple[int, int, int], float]]:
-        """What reading a number takes, and (batch, context, kv heads) → one decode step."""
+        """What reading a number takes, and (batch, context, kv heads) → one text's decode step."""
         much, runs = torch.ones(NUMBERS), {}
         for batch, context in ((b, n) for b in BATCHES for n in CONTEXTS if b * n <= MOST):
             for kv_heads in KINDS:
@@ -108,34 +111,71 @@ def bandwidth(GroupedQueryAttention: Layer, KVCache: Any) -> Flipbook:
                 runs[batch, context, kv_heads] = functools.partial(_step, layer, cache)
         with torch.no_grad():
             one, *times = fastest(much.sum, *runs.values())
-        return one / NUMBERS, dict(zip(runs, times, strict=True))
+        texts = (batch for batch, _, _ in runs)
+        shared = [taken / batch for taken, batch in zip(times, texts, strict=True)]
+        return one / NUMBERS, dict(zip(runs, shared, strict=True))
 
     def draw(fig: Figure, batch: int) -> str:
         one, times = seconds()
-        axes = fig.add_axes((0.11, 0.18, 0.61, 0.76))
-        line = [2 ** (i / 2) for i in range(10, 29)]
-        last = {}
-        for kv_heads, (color, style, marker) in KINDS.items():
-            curve = [numbers_read(batch, n, kv_heads) for n in line]
-            axes.loglog(line, curve, style, color=color, linewidth=1.5, gid=f"curve-{kv_heads}")
-            taken = {n: t for (b, n, k), t in times.items() if (b, k) == (batch, kv_heads)}
-            shown = [t / one / (batch * 4 * DIM**2) for t in taken.values()]
-            name = {HEADS: f"{HEADS} (MHA)", 1: "1 (MQA)"}.get(kv_heads, str(kv_heads))
+        narrow = style.is_narrow(fig)
+        axes = fig.add_axes((0.15, 0.14, 0.8, 0.56) if narrow else (0.08, 0.14, 0.66, 0.8))
+        ends = [0, CONTEXTS[-1]]
+        for kv_heads, (color, line, marker) in KINDS.items():
+            name = {HEADS: f"{HEADS} kv heads (MHA)", 1: "1 kv head (MQA)"}.get(
+                kv_heads, f"{kv_heads} kv heads"
+            )
+            for texts in {1, batch}:
+                curve = [1e3 * one * numbers_read(texts, n, kv_heads) for n in ends]
+                look: dict[str, Any] = {"color": color, "ls": line, "lw": 1.8}
+                if texts != batch:
+                    look |= {"lw": 1.0, "alpha": GHOST}
+                gid = f"{'curve' if texts == batch else 'ghost'}-{kv_heads}"
+                (drawn,) = axes.plot(ends, curve, gid=gid, **look)
+                read = f"{number(curve[0])} ms to read the weights, at batch {texts}"
+                says(drawn, f"{name}: {read}; with {ends[1]:,} tokens {number(curve[1])} ms")
+            taken = {n: 1e3 * t for (b, n, k), t in times.items() if (b, k) == (batch, kv_heads)}
             look = {"color": color, "label": name, "gid": f"time-{kv_heads}"}
-            axes.plot(list(taken), shown, marker, **look)
-            n, last[kv_heads] = list(taken.items())[-1]
-        axes.set(xlabel="tokens in the cache, n", ylabel="numbers read / multiplication")
-        axes.set(xlim=(24, 20_000), ylim=(0.06, 40))
-        axes.grid(which="major")
-        axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), title="kv heads")
-        full, single = last[HEADS], last[1]
+            axes.plot(
+                list(taken), list(taken.values()), marker, markersize=7, clip_on=False, **look
+            )
+            for n, ms in taken.items():
+                (mark,) = axes.plot([n], [ms], marker, markersize=7, color=color, clip_on=False)
+                says(mark, f"your layer, {name}, {n:,} tokens: {number(ms)} ms a token")
+        weights = 1e3 * one * numbers_read(batch, 0, HEADS)
+        _bracket(axes, weights, batch)
+        most = max(1e3 * max(times.values()), 1e3 * one * numbers_read(1, ends[1], HEADS))
+        axes.set(xlabel="tokens in the cache", ylabel="milliseconds a token")
+        axes.set(
+            xlim=((-0.42 if narrow else -0.16) * ends[1], 1.02 * ends[1]), ylim=(0, 1.08 * most)
+        )
+        axes.set_xticks([0, 1024, 2048, 3072, 4096] if not narrow else [0, 2048, 4096])
+        axes.grid(axis="y")
+        corner = {"loc": "lower left", "bbox_to_anchor": (-0.05, 1.0)}
+        if not narrow:
+            corner = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.02)}
+        heading = "lines: to be read\nmarks: your layer" + "\nthin: batch 1" * (batch > 1)
+        axes.legend(title=heading, fontsize=10, alignment="left", **corner)
+        n = max(n for b, n, _ in times if b == batch)
+        full, single = 1e3 * times[batch, n, HEADS], 1e3 * times[batch, n, 1]
+        shared = f", shared by {batch} texts" if batch > 1 else ""
         return (
-            f"Lines: the numbers to be read. Marks: your layer's time, measured in the time that "
-            f"reading one number takes here. Batch {batch}, {n:,} tokens: {number(full * 1e3)} ms "
-            f"a step with {HEADS} kv heads, {number(single * 1e3)} ms with 1."
+            f"Batch {batch}. Each line begins at the time that the layer's weights take: with "
+            f"{HEADS} kv heads {number(weights)} ms a token{shared}. It rises by the cache. "
+            f"With {n:,} tokens your layer takes {number(full)} ms a token with {HEADS} kv heads "
+            f"and {number(single)} ms with 1."
         )
 
-    return explore(draw, batch=BATCHES, start={"batch": 1}, size=(7.2, 3.2))
+    return explore(
+        draw, batch=BATCHES, start={"batch": 1}, play="batch", size=(9.6, 4.4), narrow=(3.5, 5.0)
+    )
+
+
+def _bracket(axes: Axes, weights: float, batch: int) -> None:
+    """Mark, where the lines begin, how much of the time the weights take."""
+    left = -0.03 * CONTEXTS[-1]
+    axes.annotate("", (left, 0), (left, weights), arrowprops={"arrowstyle": "<->", "color": GREY})
+    words = "weights" if batch == 1 else f"weights\n÷ {batch}"
+    axes.text(1.5 * left, 0, words, fontsize=10, ha="right", va="bottom", gid="weights")
 
 
 def _filled(KVCache: Any, batch: int, kv_heads: int, context: int) -> Any:
@@ -151,75 +191,6 @@ def _step(layer: nn.Module, cache: Any) -> None:
     cache.length = length
 
 
-STEPS = 45 if short() else 150
-EVERY = 15
-SMALL, SMALL_HEADS = 64, 8
-
-
-def uptraining(GroupedQueryAttention: Layer, mean_pool_heads: Function) -> Flipbook:
-    """Train a layer with fewer kv heads to do what the full one does, from two beginnings."""
-    angles = torch.outer(torch.arange(16.0), 10.0 ** -(torch.arange(4.0) / 4))
-    looks = {"pooled": (GREEN, "o-"), "new random kv heads": (GREY, "x:")}
-
-    @functools.cache
-    def curves(kv_heads: int) -> dict[str, list[float]]:
-        with one_thread(), torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            teacher = GroupedQueryAttention(SMALL, SMALL_HEADS, SMALL_HEADS)
-            state = {name: 2 * weight.detach() for name, weight in teacher.named_parameters()}
-            for name in ("wk.weight", "wv.weight"):
-                heads = state[name].unflatten(0, (SMALL_HEADS, -1))
-                state[name] = (0.7 * heads + 0.7 * heads[:1]).flatten(0, 1)  # half alike
-            teacher.load_state_dict(state)
-            found = {}
-            for name in looks:
-                student = GroupedQueryAttention(SMALL, SMALL_HEADS, kv_heads)
-                begin = dict(state)
-                for part in ("wk.weight", "wv.weight"):
-                    begin[part] = (
-                        mean_pool_heads(state[part], SMALL_HEADS, kv_heads)
-                        if name == "pooled"
-                        else 2 * dict(student.named_parameters())[part].detach()
-                    )
-                student.load_state_dict(begin)
-                found[name] = _train(student, teacher, angles)
-            return found
-
-    def draw(fig: Figure, kv_heads: int) -> str:
-        axes = fig.add_axes((0.11, 0.18, 0.86, 0.68))
-        steps = range(0, STEPS + 1, EVERY)
-        for name, errors in curves(kv_heads).items():
-            color, look = looks[name]
-            axes.plot(steps, errors, look, color=color, label=name, gid=name)
-        axes.set(xlabel="training steps", ylabel="distance to MHA", ylim=(0, 1.5))
-        axes.legend(ncols=2, loc="lower left", bbox_to_anchor=(0, 1.0))
-        pooled, new = curves(kv_heads).values()
-        return (
-            f"{SMALL_HEADS} heads become {kv_heads}. Pooled, the layer starts {number(pooled[0])} "
-            f"away from the full one and is {number(pooled[-1])} away after {STEPS} steps; with "
-            f"new kv heads {number(new[0])} and {number(new[-1])}."
-        )
-
-    return explore(draw, kv_heads=[4, 2, 1], start={"kv_heads": 2}, size=(6.4, 2.9))
-
-
-def _train(student: nn.Module, teacher: nn.Module, angles: Tensor) -> list[float]:
-    """Let the student imitate the teacher; the distances on the way, every EVERY steps."""
-    optimizer = torch.optim.Adam(student.parameters(), lr=3e-3)
-    generator, errors = torch.Generator().manual_seed(1), []
-    for step in range(STEPS + 1):
-        x = torch.randn(16, len(angles), SMALL, generator=generator)
-        with torch.no_grad():
-            wanted = teacher(x, angles)
-        error = F.mse_loss(student(x, angles), wanted) / wanted.square().mean()
-        if step % EVERY == 0:
-            errors.append(float(error.detach().sqrt()))
-        optimizer.zero_grad()
-        error.backward()
-        optimizer.step()
-    return errors
-
-
 # FLOP/s in bfloat16 and bytes/s of memory, from the makers' data sheets.
 MACHINES = {"A100 80 GB": (312e12, 2.039e12), "H100 SXM": (989e12, 3.35e12)}
 
@@ -228,19 +199,25 @@ def intensity(decode_intensity: Callable[..., float]) -> Flipbook:
     """How long one decode step waits for memory, and how long it computes."""
 
     def draw(fig: Figure, kv_heads: int, context: int) -> str:
-        axes = fig.add_axes((0.16, 0.26, 0.8, 0.7))
+        narrow = style.is_narrow(fig)
+        axes = fig.add_axes((0.04, 0.21, 0.88, 0.76) if narrow else (0.13, 0.2, 0.84, 0.77))
         ratio = decode_intensity(32, kv_heads, 128, context)
         busy = {}
         for place, (name, (flops, read)) in enumerate(MACHINES.items()):
             busy[name] = min(ratio * read / flops, 1.0)
-            (bar,) = axes.barh([place], [1], 0.6, color=ORANGE, edgecolor=ORANGE, hatch="//")
+            share = f"{100 * busy[name]:.1f} %"
+            (bar,) = axes.barh([place], [1], 0.5, color=ORANGE, edgecolor=ORANGE, hatch="//")
             bar.set_alpha(0.3)
-            (bar,) = axes.barh([place], [busy[name]], 0.6, color=BLUE)
+            says(bar, f"{name}: waits for memory {100 - 100 * busy[name]:.1f} % of the time")
+            (bar,) = axes.barh([place], [busy[name]], 0.5, color=BLUE)
             bar.set_gid(f"busy-{place}")
-            says = f" computing {100 * busy[name]:.1f} %, waiting for memory the rest of the time"
-            axes.text(busy[name] + 0.01, place, says, va="center", fontsize=10)
-        axes.set_yticks(range(len(MACHINES)), list(MACHINES))
-        axes.set(xlim=(0, 1), xlabel="share of the time", ylim=(-0.6, len(MACHINES) - 0.4))
+            says(bar, f"{name}: computes {share} of the time")
+            text = f"computing {share}, waiting for memory the rest of the time"
+            if narrow:
+                text = f"{name}: computing {share}"
+            axes.text(0, place + 0.29, text, va="bottom", fontsize=10)
+        axes.set_yticks(range(len(MACHINES)), [] if narrow else list(MACHINES))
+        axes.set(xlim=(0, 1), xlabel="share of the time", ylim=(-0.4, len(MACHINES) - 0.4))
         axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25 %", "50 %", "75 %", "100 %"])
         plural = "s" * (kv_heads > 1)
         return (
@@ -255,5 +232,6 @@ def intensity(decode_intensity: Callable[..., float]) -> Flipbook:
         context=[1024, 8192, 131_072],
         start={"kv_heads": 8, "context": 8192},
         labels={"kv_heads": "kv heads"},
-        size=(7.2, 2.3),
+        size=(9.0, 2.7),
+        narrow=(3.5, 2.6),
     )

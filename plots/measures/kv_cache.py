@@ -13,7 +13,8 @@ from torch import Tensor
 
 from plots.flipbook import Flipbook, explore
 from plots.measure import one_thread, short
-from plots.style import BLUE, PINK
+from plots.page import says
+from plots.style import BLUE, PINK, is_narrow
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -62,7 +63,7 @@ def seconds_per_token(make_model: Callable[[], Any]) -> Flipbook:
 
     def draw(fig: Figure, position: int) -> str:
         taken = timings()
-        axes = fig.add_axes((0.12, 0.2, 0.85, 0.75))
+        axes = fig.add_axes((0.19, 0.15, 0.77, 0.8) if is_narrow(fig) else (0.08, 0.15, 0.9, 0.82))
         curves = (
             ("without cache", taken.without, PINK, "-"),
             ("with cache", taken.cached, BLUE, "--"),
@@ -71,9 +72,10 @@ def seconds_per_token(make_model: Callable[[], Any]) -> Flipbook:
         for name, seconds, color, line in curves:
             shown = [1000 * value for value in seconds]
             axes.plot(taken.positions, shown, line, color=color, label=name, gid=name)
-            axes.plot([position], [shown[at]], "o", color=color)
+            (dot,) = axes.plot([position], [shown[at]], "o", color=color, clip_on=False)
+            says(dot, f"token {position} {name}: {_ms(seconds[at])}")
         axes.set(xlabel="position of the token", ylabel="milliseconds", ylim=(0, None))
-        axes.legend(loc="upper left")
+        axes.legend(loc="upper left", borderaxespad=0)
         slow, fast = taken.without[at], taken.cached[at]
         sums = [sum(seconds) * EVERY for seconds in (taken.without, taken.cached)]
         return (
@@ -84,7 +86,9 @@ def seconds_per_token(make_model: Callable[[], Any]) -> Flipbook:
 
     step = max(LENGTH // 8, EVERY)
     stops = range(step, LENGTH + 1, step)
-    return explore(draw, position=stops, start={"position": stops[-1]}, size=(6.0, 3.0))
+    return explore(
+        draw, position=stops, start={"position": stops[-1]}, size=(8.6, 4.0), narrow=(3.5, 3.4)
+    )
 
 
 def _seconds(run: Callable[[], Tensor]) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -97,16 +99,23 @@ def kernel_works() -> bool:
     return torch.allclose(got.float(), F.linear(x, unpacked(nibbles, scales)), atol=0.5)
 
 
-def nibbles_of(stored: Stored) -> tuple[Tensor, Tensor]:
+def nibbles_of(
+    stored: Stored, decode: Callable[[Tensor], Tensor] | None = None
+) -> tuple[Tensor, Tensor]:
     """Take the blocks of a Q4_1 tensor apart: (out, in) nibbles and (out, in / 32, 2) scales.
 
     A block: float16 scale, float16 minimum, 16 bytes; their low halves are the numbers 0 to 15, the
-    high halves 16 to 31.
+    high halves 16 to 31. decode: (n, 20) → (n, 32) weights, such as the learner's; the nibbles are
+    then those on whose rungs these weights lie.
     """
     rows = stored.shape[0]
     scales = stored.blocks[:, :4].contiguous().view(torch.float16)
     halves = stored.blocks[:, 4:]
     nibbles = torch.cat((halves & 15, halves >> 4), dim=1)  # (n, 32)
+    if decode is not None:
+        scale, minimum = scales.float().split(1, dim=1)
+        rungs = (decode(stored.blocks).float() - minimum) / scale
+        nibbles = rungs.nan_to_num(0).round().clamp(0, 15).to(torch.uint8)
     return nibbles.reshape(rows, -1), scales.reshape(rows, -1, 2)
 
 

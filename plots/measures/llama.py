@@ -1,4 +1,4 @@
-"""Lab 08: where the time goes in the learner's model, and what it says before it has learned."""
+"""Lab 08: where the time of a block goes, and what a model says before it has learned."""
 
 from __future__ import annotations
 
@@ -11,82 +11,69 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from plots.measure import one_thread, short
+from plots.measure import note, one_thread, short
 from plots.show import once_written
 
-ROUNDS = 2 if short() else 5
-# The proportions of Llama 3.2 1B: hidden_dim 4 · dim, a quarter of the heads for keys and values.
-SIZES = {"dim": 256, "n_layers": 4, "n_heads": 8, "n_kv_heads": 2, "hidden_dim": 1024}
-CONTEXTS = (128, 1024)
+# One block of the width of Llama 3.2 1B; its vocabulary is small, since the output is not clocked.
+REAL = {"dim": 2048, "n_layers": 1, "n_heads": 32, "n_kv_heads": 8, "hidden_dim": 8192}
+LENGTHS = (32, 64) if short() else (128, 256, 512, 1024)
+PARTS = {"attention": ".attention", "SwiGLU": ".feed_forward"}
 
 
-@once_written
-def shares(Llama: Callable[[Any], nn.Module], LlamaConfig: Callable[..., Any]) -> None:
-    """Print which share of the weights and of a forward pass's time each part has."""
-    model = Llama(LlamaConfig(**SIZES, vocab_size=4096, max_seq_len=max(CONTEXTS)))
-    parts = _parts(model)
-    weights = {name: sum(_count(module) for module in group) for name, group in parts.items()}
-    total = _count(model)
-    with torch.no_grad(), one_thread():
-        found = {length: _seconds(model, parts, length) for length in CONTEXTS}
-    print(f"{total:,} weights; share of the weights, and of the time of one forward pass")
-    print("".join(["part          weights", *(f"{n:7,} tokens" for n in CONTEXTS)]))
-    for name in parts:
-        times = "".join(f"{100 * found[n][name] / found[n]['all']:12.0f} %" for n in CONTEXTS)
-        print(f"{name:12}{100 * weights[name] / total:7.0f} %{times}")
-    ratio = found[CONTEXTS[1]]["all"] / found[CONTEXTS[0]]["all"]
-    print(f"{CONTEXTS[1] // CONTEXTS[0]} times as many tokens take {ratio:.1f} times as long")
+def clocked(
+    Llama: Callable[[Any], nn.Module], LlamaConfig: Callable[..., Any]
+) -> dict[int, dict[str, float]]:
+    """Length → the seconds that one block takes, "all", and those of its attention and SwiGLU."""
+    sizes = REAL | ({"dim": 256, "hidden_dim": 1024} if short() else {})
+    model = Llama(LlamaConfig(**sizes, vocab_size=64, max_seq_len=max(LENGTHS)))
+    with torch.no_grad(), one_thread(), note() as tell:
+        _seconds(model, LENGTHS[0])  # the first call is slow
+        found = {}
+        for length in LENGTHS:
+            tell(f"Your block reads {length:,} tokens …")
+            found[length] = _seconds(model, length)
+    return found
 
 
-def _parts(model: nn.Module) -> dict[str, list[nn.Module]]:
-    """The modules of each kind, by the names that the task gives."""
-    ends = {
-        "embedding": "tok_embeddings",
-        "attention": ".attention",
-        "SwiGLU": ".feed_forward",
-        "norms": "norm",
-        "output": "output",
-    }
-    return {
-        part: [module for name, module in model.named_modules() if name.endswith(end)]
-        for part, end in ends.items()
-    }
+def _seconds(model: nn.Module, length: int) -> dict[str, float]:
+    ids = torch.arange(length)[None] % 64
+    spent = dict.fromkeys(PARTS, 0.0)
+    begun: dict[str, float] = {}
 
+    def begin(part: str) -> None:
+        begun[part] = time.perf_counter()
 
-def _count(module: nn.Module) -> int:
-    return sum(weight.numel() for weight in module.parameters())
+    def end(part: str) -> None:
+        spent[part] += time.perf_counter() - begun[part]
 
-
-def _seconds(model: nn.Module, parts: dict[str, list[nn.Module]], length: int) -> dict[str, float]:
-    """The time in each part and in all, the fastest of several rounds. output is timed alone."""
-    ids = torch.arange(length)[None] % 4096
-    spent: dict[nn.Module, float] = {}
-    begun: dict[nn.Module, float] = {}
-
-    def begin(module: nn.Module, given: Any) -> None:
-        begun[module] = time.perf_counter()
-
-    def end(module: nn.Module, given: Any, result: Any) -> None:
-        spent[module] = time.perf_counter() - begun[module]
-
-    modules = [module for group in parts.values() for module in group]
-    hooks = [m.register_forward_pre_hook(begin) for m in modules]
-    hooks += [m.register_forward_hook(end) for m in modules]
-    rounds = []
+    hooks = []
+    for name, module in model.named_modules():
+        for part in (part for part, ends in PARTS.items() if name.endswith(ends)):
+            hooks.append(module.register_forward_pre_hook(lambda *_, p=part: begin(p)))
+            hooks.append(module.register_forward_hook(lambda *_, p=part: end(p)))
     try:
-        for _ in range(ROUNDS + 1):
-            start = time.perf_counter()
-            model(ids)
-            taken = {"all": time.perf_counter() - start}
-            rounds.append(taken | {p: sum(spent.get(m, 0) for m in g) for p, g in parts.items()})
+        start = time.perf_counter()
+        model(ids)
+        return {"all": time.perf_counter() - start, **spent}
     finally:
         for hook in hooks:
             hook.remove()
-    best = min(rounds[1:], key=lambda taken: taken["all"])
-    if not any(module in spent for module in parts["output"]):  # its weight was used without it
-        known = sum(taken for part, taken in best.items() if part not in ("all", "output"))
-        best["output"] = best["all"] - known
-    return best
+
+
+def multiplications(sizes: dict[str, int], length: int) -> dict[str, float]:
+    """Multiplications of a block for each token of a text: in SwiGLU, and in attention twice.
+
+    Its matrices have the same work at every length, its scores and mixtures have more.
+
+    >>> multiplications({"dim": 4096, "n_heads": 32, "n_kv_heads": 8, "hidden_dim": 14336}, 1024)
+    {'SwiGLU': 176160768, 'matrices of attention': 41943040, 'scores and mixtures': 8388608}
+    """
+    head = sizes["dim"] // sizes["n_heads"]
+    return {
+        "SwiGLU": 3 * sizes["dim"] * sizes["hidden_dim"],
+        "matrices of attention": 2 * sizes["dim"] * head * (sizes["n_heads"] + sizes["n_kv_heads"]),
+        "scores and mixtures": 2 * length * sizes["dim"],
+    }
 
 
 TEXT = """Shall I compare thee to a summer's day?

@@ -92,6 +92,7 @@ def loaded(
         print("There is no model to load: the first cell of the lab says why.")
         return None, None
     alone()
+    print("Loading takes some seconds …")
     before, start = _resident(), time.perf_counter()
     try:
         model = load_llama(path)

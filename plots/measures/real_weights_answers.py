@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from plots.measure import short
 from plots.measures.real_weights import WAITS
-from plots.show import once_written
+from plots.show import counted, once_written
 
 REFERENCE = "real_weights_reference.json"
 END = "<|im_end|>"
@@ -39,23 +39,6 @@ def same_tokens(model: nn.Module, ids: list[int], answer: list[int]) -> list[boo
     return (logits.argmax(-1) == torch.tensor(answer)).tolist()
 
 
-def same_answers(model: nn.Module | None) -> None:
-    """Print on how many tokens the model and transformers agree, conversation by conversation."""
-    if model is None:
-        print(WAITS)
-        return
-    talks = reference()[:3] if short() else reference()
-    total = agreed = 0
-    print("tokens that agree   to the question")
-    for talk in talks:
-        same = same_tokens(model, talk["ids"], talk["answer"])
-        total, agreed = total + len(same), agreed + sum(same)
-        question = " ".join(talk["messages"][-1]["content"].split())
-        parts = "" if all(same) else f", from token {same.index(False) + 1} on another answer"
-        print(f"{sum(same):9} of {len(same)}      {question}{parts}")
-    print(f"{agreed:9} of {total}")
-
-
 @once_written
 def same_by_chat(
     chat: Callable[..., Iterator[str]], model: nn.Module | None, tokenizer: Any
@@ -65,7 +48,7 @@ def same_by_chat(
         print(WAITS)
         return
     end = tokenizer.token_to_id(END)
-    for talk in (reference()[i] for i in BY_CHAT):
+    for talk in counted([reference()[i] for i in BY_CHAT], "answer"):
         answer = talk["answer"]
         answer = answer[: answer.index(end)] if end in answer else answer
         right = tokenizer.decode(answer)
@@ -90,7 +73,7 @@ def next_tokens(
 ) -> list[tuple[list[int], list[float]]]:
     """The five likeliest tokens and their probabilities at each step, until `end`."""
     caches, new, found = model.new_caches(1, len(ids) + n_new), ids, []
-    for _ in range(n_new):
+    for _ in counted(range(n_new), "token"):
         shares, tokens = model(torch.tensor([new]), caches)[0, -1].softmax(-1).topk(5)
         found.append((tokens.tolist(), shares.tolist()))
         new = [int(tokens[0])]

@@ -17,6 +17,7 @@ from assets import smollm2
 from assets.gguf import File
 from plots.measure import short
 from plots.measures import decoders
+from plots.show import counted
 
 PROMPT, PLACES, TURN = (8, 4, 2) if short() else (32, 100, 10)  # TURN: tokens until the next row's
 FEWEST = 50  # places, on a machine where all of them would take too long
@@ -114,7 +115,7 @@ def measure(rows: list[Row], ids: Tensor) -> None:
         row.caches = row.model.new_caches(1, ids.shape[1])
         row.model(ids[:, :PROMPT], row.caches)
     begun, last = time.perf_counter(), ids.shape[1]
-    for start in range(PROMPT, last, TURN):
+    for start in counted(range(PROMPT, last, TURN), "turn"):
         spent = time.perf_counter() - begun
         if start - PROMPT >= FEWEST and spent > PATIENCE:
             break

@@ -17,7 +17,7 @@ from assets import shakespeare
 from assets.shakespeare_llama import CONTEXT, VOCAB
 from plots.flipbook import Flipbook, explore
 from plots.measure import one_thread, short
-from plots.show import once_written
+from plots.show import counted, once_written
 from plots.style import BLUE, GREEN, INK, ORANGE, number
 
 if TYPE_CHECKING:
@@ -33,6 +33,9 @@ TEXTS = 2 if short() else 8  # at each setting
 META = (0.6, {"p": 0.9})  # the defaults of Llama 3's own code
 PIECE = 5  # characters of which it is asked whether they have occurred before
 LEARNED = 0.9  # of the plays; the model has never seen the rest
+
+LOOKS = (("no filter", BLUE, "o", "-"), ("p = 0.9", ORANGE, "s", "--"))
+STAR = {"color": INK, "markersize": 11, "zorder": 5}
 
 WORD = re.compile(r"[a-z]+(?:'[a-z]+)*")
 SMALL = re.compile(r"(?<![A-Za-z'])[a-z]+(?:'[a-z]+)*")  # no capital: names are left out
@@ -53,30 +56,32 @@ def degeneration(generate: Generate, model: nn.Module) -> Flipbook:
 
     @functools.cache
     def measured() -> dict[str, list[Tally]]:
-        curves = {
-            name: [tally_of(generate, model, heat, setting) for heat in HEATS]
-            for name, setting in (("no filter", {}), ("p = 0.9", {"p": 0.9}))
-        }
+        curves: dict[str, list[Tally]] = {"no filter": [], "p = 0.9": []}
+        for name, heat in counted([(name, heat) for name in curves for heat in HEATS], "setting"):
+            setting = {} if name == "no filter" else {"p": 0.9}
+            curves[name].append(tally_of(generate, model, heat, setting))
         return curves | {"Meta": [tally_of(generate, model, *META)]}
 
     def draw(fig: Figure) -> str:
         curves = measured()
-        left, right = fig.add_axes((0.08, 0.19, 0.38, 0.6)), fig.add_axes((0.58, 0.19, 0.38, 0.6))
-        _panel(left, curves, "repeated", human(), "repeats itself, %")
-        _panel(right, curves, "invented", unread(), "invented words, %")
-        handles, labels = left.get_legend_handles_labels()
-        fig.legend(handles, labels, ncols=4, loc="upper center", fontsize=9, columnspacing=1.2)
+        repeats, invents, plane = (
+            fig.add_axes((x, 0.17, 0.255, 0.72)) for x in (0.06, 0.395, 0.73)
+        )
+        _panel(repeats, curves, "repeated", human(), "repeats itself, %")
+        _panel(invents, curves, "invented", unread(), "invented words, %")
+        _plane(plane, curves)
         bare, cut, meta = curves["no filter"], curves["p = 0.9"][-1], curves["Meta"][0]
         return (
             f"At temperature {HEATS[0]:g} {number(bare[0].repeated, 0)} % of the text repeats "
-            f"itself (Shakespeare: {number(human(), 0)} %). At {HEATS[-1]:g} "
+            f"itself (Shakespeare, green: {number(human(), 0)} %). At {HEATS[-1]:g} "
             f"{_with_error(bare[-1])} % of the words are invented, with p = 0.9 {_with_error(cut)} "
             f"% (what the model has not read of Shakespeare has {number(unread(), 0)} % words that "
-            f"are new to it). The star, 0.6 with p = 0.9: {number(meta.repeated, 0)} % and "
-            f"{number(meta.invented, 0)} %. Bars: standard errors."
+            f"are new to it). The star, Meta's 0.6 with p = 0.9: {number(meta.repeated, 0)} % and "
+            f"{number(meta.invented, 0)} %. Bars: standard errors. On the right the same numbers, "
+            "one against the other: from stammer, at the right, to babble, at the top."
         )
 
-    return explore(draw, size=(7.2, 3.0))
+    return explore(draw, size=(10.4, 3.2))
 
 
 def _with_error(tally: Tally) -> str:
@@ -86,8 +91,7 @@ def _with_error(tally: Tally) -> str:
 def _panel(
     axes: Axes, curves: dict[str, list[Tally]], of: str, shakespeare_s: float, label: str
 ) -> None:
-    looks = (("no filter", BLUE, "o", "-"), ("p = 0.9", ORANGE, "s", "--"))
-    for name, color, marker, dash in looks:
+    for name, color, marker, dash in LOOKS:
         values = [getattr(tally, of) for tally in curves[name]]
         errors = [getattr(tally, f"{of}_error") for tally in curves[name]]
         below = [min(e, v) for e, v in zip(errors, values, strict=True)]
@@ -95,13 +99,47 @@ def _panel(
         drawn = axes.errorbar(HEATS, values, yerr=[below, errors], label=name, **look)
         drawn.lines[0].set_gid(f"{of}-{name}")
     star = [getattr(curves["Meta"][0], of)]
-    look = {"color": INK, "markersize": 11, "linestyle": "none", "zorder": 5}
-    axes.plot([META[0]], star, "*", label="Meta's 0.6, p = 0.9", gid=f"{of}-meta", **look)
-    axes.axhline(shakespeare_s, color=GREEN, linestyle=":", label="Shakespeare", gid=f"{of}-human")
-    axes.set_yscale("function", functions=(lambda y: abs(y) ** 0.5, lambda y: y**2))
+    axes.plot([META[0]], star, "*", gid=f"{of}-meta", **STAR)
+    axes.axhline(shakespeare_s, color=GREEN, linestyle=":", gid=f"{of}-human")
+    _root(axes.set_yscale, axes.set_yticks)
     axes.set(xlabel="temperature", title=label, ylim=(0, 80), xlim=(-0.1, 2.1))
-    axes.set_yticks([0, 1, 5, 10, 20, 40, 80])
     axes.title.set_fontsize(10)
+    axes.tick_params(labelsize=10)
+    if of == "repeated":
+        axes.legend(fontsize=10, loc="upper right")
+    else:
+        axes.text(-0.05, 1.1 * shakespeare_s, "Shakespeare", va="bottom", fontsize=10)
+        axes.annotate(
+            "Meta's", (META[0], star[0]), (3, -12), textcoords="offset points", fontsize=10
+        )
+
+
+def _plane(axes: Axes, curves: dict[str, list[Tally]]) -> None:
+    """Each setting as a point: how much repeats itself, how many words are invented."""
+    for name, color, marker, dash in LOOKS:
+        across = [tally.repeated for tally in curves[name]]
+        up = [tally.invented for tally in curves[name]]
+        axes.plot(across, up, color=color, marker=marker, linestyle=dash, markersize=5, gid=name)
+        for heat, x, y in zip(HEATS, across, up, strict=True):
+            if name == "no filter" and heat in (0, 1, 2):
+                axes.annotate(f"{heat:g}", (x, y), (5, 4), textcoords="offset points", fontsize=10)
+    axes.plot([curves["Meta"][0].repeated], [curves["Meta"][0].invented], "*", **STAR)
+    look = {"color": GREEN, "marker": "D", "markersize": 8, "linestyle": "none"}
+    axes.plot([human()], [unread()], gid="Shakespeare", **look)
+    axes.annotate(
+        "Shakespeare", (human(), unread()), (9, -4), textcoords="offset points", fontsize=10
+    )
+    _root(axes.set_xscale, axes.set_xticks)
+    _root(axes.set_yscale, axes.set_yticks)
+    axes.set(xlim=(0, 50), ylim=(0, 80), xlabel="repeats itself, %", title="invented words, %")
+    axes.title.set_fontsize(10)
+    axes.tick_params(labelsize=10)
+
+
+def _root(scale: Callable[..., Any], ticks: Callable[..., Any]) -> None:
+    """An axis by square roots: 1 % and 60 % are both to be read; its ticks say so."""
+    scale("function", functions=(lambda y: abs(y) ** 0.5, lambda y: y**2))
+    ticks([0, 1, 5, 10, 20, 40, 80])
 
 
 def tally_of(generate: Generate, model: nn.Module, heat: float, setting: dict[str, Any]) -> Tally:
@@ -131,7 +169,7 @@ def waiting(generate: Generate, generate_greedy: Callable[..., Tensor], model: n
     ids, length = ids_of(PROMPT), CONTEXT - len(PROMPT)
     rounds, firsts, lasts, uncached = 1 if short() else 5, [], [], []
     with one_thread():
-        for seed in range(rounds + 1):
+        for seed in counted(range(rounds + 1), "round"):
             generator = torch.Generator().manual_seed(seed)
             start, arrivals = time.perf_counter(), []
             for _ in generate(model, ids, length, generator=generator):

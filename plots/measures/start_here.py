@@ -21,27 +21,42 @@ IN_A_BLOCK = TOTAL - PARAMETERS["embedding"] - PARAMETERS["output"] - DIM  # in 
 
 # What lights up on the map; the boxes themselves stand in plots/start_here.py.
 NORMS = ("first norm", "second norm", "last norm")
-LEARNED = ("embedding", "blocks", *NORMS, "output", "q", "k", "v", "attention", "swiglu")
+INSIDE = ("q", "k", "v", "scores", "gate", "value", "product", "down", "weight", "table")
+LEARNED = ("embedding", "blocks", *NORMS, "output", "attention", "swiglu", *INSIDE)
 SUMS = ("sum 1", "sum 2")
 ALL = ("tokens", "sample", "rope", "cache", "loop", *LEARNED, *SUMS)
+
+# lab → the panels that are shown, and the boxes into which one zooms
+IN_BLOCK = ("model", "block")
+ZOOMS = {
+    0: ((*IN_BLOCK, "norm"), ("blocks", "first norm")),
+    1: (("model", "table"), ("embedding",)),
+    2: ((*IN_BLOCK, "norm"), ("blocks", "first norm")),
+    **dict.fromkeys((3, 4, 5, 6), ((*IN_BLOCK, "attention"), ("blocks", "attention"))),
+    7: ((*IN_BLOCK, "swiglu"), ("blocks", "swiglu")),
+    8: (IN_BLOCK, ("blocks",)),
+    9: ((*IN_BLOCK, "attention"), ("blocks", "attention")),
+    10: (("model", "choose"), ("sample",)),
+    11: ((*IN_BLOCK, "attention"), ("blocks", "attention")),
+}
 
 # lab → boxes that light up, parameters that count, what the caption says
 STOPS = {
     0: (
-        (),
+        ("mean square",),
         (),
         f"Llama 3 8B, {TOTAL:,} numbers that were learned. Each block carries the number of the "
         "lab in which you write it. You begin with mean_square, which works inside of all "
         f"{2 * BLOCKS + 1} RMSNorms.",
     ),
     1: (
-        ("tokens", "embedding"),
+        ("tokens", "embedding", "table"),
         ("embedding",),
         f"Lab 01, input block: a text becomes tokens, out of {VOCABULARY:,} that there are, and "
         f"each token a vector of {DIM:,} numbers, looked up in a table.",
     ),
     2: (
-        NORMS,
+        (*NORMS, "root", "weight"),
         ("RMSNorm",),
         f"Lab 02, RMSNorm: brings every vector back to one size, so that {BLOCKS} blocks in a row "
         f"let it neither explode nor die out. {2 * BLOCKS + 1} of them.",
@@ -53,7 +68,7 @@ STOPS = {
         "it, 'dog bites man' and 'man bites dog' are the same.",
     ),
     4: (
-        ("q", "k", "v", "attention"),
+        ("attention", "q", "k", "v", "scores"),
         ("queries", "keys and values"),
         f"Lab 04, attention: each token looks back at the earlier ones and takes over what it can "
         f"use, in {HEADS} heads of {HEAD_DIM} numbers.",
@@ -71,7 +86,7 @@ STOPS = {
         f"{HEADS // KV_HEADS} to 1. The cache is {HEADS // KV_HEADS} times smaller.",
     ),
     7: (
-        ("swiglu",),
+        ("swiglu", "gate", "value", "product", "down"),
         ("SwiGLU",),
         f"Lab 07, SwiGLU: works on each token by itself, up to {HIDDEN:,} numbers, through a gate, "
         f"and down to {DIM:,} again.",
@@ -89,7 +104,7 @@ STOPS = {
         "a few minutes, on your machine.",
     ),
     10: (
-        ("sample", "loop"),
+        ("sample", "loop", "chances", "draw"),
         (),
         f"Lab 10, sampling: of {VOCABULARY:,} scores comes one token, and it goes in again at the "
         "top. That loop is how a model writes.",

@@ -7,6 +7,7 @@ training_race.py.
 from __future__ import annotations
 
 import copy
+import math
 import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -20,6 +21,7 @@ from torch.nn import functional as F
 
 from plots.flipbook import person_is_present
 from plots.measure import one_thread, short
+from plots.measures.training_muon import Muon
 from plots.show import show
 
 SHORTER = 15 if short() else 1  # times
@@ -70,9 +72,12 @@ def milestones(
 def steps_in(
     seconds: float, train: Callable[..., list[float]], model: nn.Module, data: Tensor, **how: Any
 ) -> int:
-    """How many steps of `train` this machine makes in so many seconds, tried on a copy."""
-    marks = [time.perf_counter()]
-    how["watch"] = lambda *_: marks.append(time.perf_counter())
+    """How many steps of `train` this machine makes in so many seconds, tried on a copy.
+
+    Seconds of the processor: where other programs run as well it takes longer, and learns as much.
+    """
+    marks = [time.process_time()]
+    how["watch"] = lambda *_: marks.append(time.process_time())
     train(copy.deepcopy(model), data, 15, data[:200], **how)
     took = [after - before for before, after in pairwise(marks[3:])]
     return max(20, int(seconds / SHORTER / statistics.median(took)))
@@ -99,25 +104,42 @@ class Contestant:
         betas: tuple[float, float] = (0.9, 0.95),
         max_steps: int | None = None,
         descent: bool = False,
+        muon: float = 0.0,
     ) -> None:
+        """muon: the layers' matrices go by Muon, at so many times the rate that `rate` says."""
         self.model, self.data, self.seconds, self.rate = model, data, seconds, rate
         self.batch, self.context, self.max_steps = batch, context, max_steps
         self.generator = torch.Generator().manual_seed(seed)
-        matrices = [p for p in model.parameters() if p.dim() > 1]
-        others = [p for p in model.parameters() if p.dim() < 2]
+        own = list(model.parameters())
+        if muon:
+            inner = [
+                p for n, p in model.named_parameters() if n.startswith("layers") and p.dim() == 2
+            ]
+            own = [p for p in own if all(p is not other for other in inner)]
+        matrices, others = [p for p in own if p.dim() > 1], [p for p in own if p.dim() < 2]
         groups = [{"params": matrices, "weight_decay": 0.1}, {"params": others, "weight_decay": 0}]
         if descent:  # plain, and without decay, which is AdamW's
-            self.optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
+            optimizer: torch.optim.Optimizer = torch.optim.SGD(own, lr=0.0)
         else:
-            self.optimizer = torch.optim.AdamW(groups, lr=0.0, betas=betas, foreach=True)
-        self.clock, self.steps = 0.0, 0
+            optimizer = torch.optim.AdamW(groups, lr=0.0, betas=betas, foreach=True)
+        self.optimizers = {optimizer: 1.0}  # each with the factor of its rate
+        if muon:
+            self.optimizers[Muon(inner, lr=0.0)] = muon
+        self.clock, self.steps, self.lost = 0.0, 0, False
         self.times: list[float] = []
         self.curve: list[tuple[float, int, float]] = []  # clock, steps, loss on unseen text
 
     @property
     def over(self) -> bool:
-        """Whether its time is over, or its steps are made."""
-        return self.clock >= self.seconds or self.steps == self.max_steps
+        """Whether its time is over, or its steps are made, or it is lost: its loss is NaN."""
+        return self.clock >= self.seconds or self.steps == self.max_steps or self.lost
+
+    @property
+    def done(self) -> float:
+        """The share of its time, or of its steps, that is over."""
+        if self.over:
+            return 1.0
+        return max(self.clock / self.seconds, self.steps / (self.max_steps or math.inf))
 
     def run(self, seconds: float) -> None:
         """Train for so long, on its own clock."""
@@ -134,13 +156,17 @@ class Contestant:
         starts = torch.randint(room, (self.batch, 1), generator=self.generator)
         pieces = self.data[starts + torch.arange(self.context + 1)]
         lr = self.rate(self.clock / self.seconds, self.steps)
-        for group in self.optimizer.param_groups:
-            group["lr"] = lr
+        for optimizer, factor in self.optimizers.items():
+            for group in optimizer.param_groups:
+                group["lr"] = lr * factor
         logits = self.model(pieces[:, :-1])
-        self.optimizer.zero_grad()
-        F.cross_entropy(logits.flatten(0, 1), pieces[:, 1:].flatten()).backward()
+        self.model.zero_grad()
+        loss = F.cross_entropy(logits.flatten(0, 1), pieces[:, 1:].flatten())
+        self.lost = not math.isfinite(loss.item())
+        loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        self.optimizer.step()
+        for optimizer in self.optimizers:
+            optimizer.step()
         self.steps += 1
 
     @torch.no_grad()
@@ -177,12 +203,12 @@ def take_turns(contestants: Iterable[Contestant], each: Callable[[Contestant], N
 def race(contestants: list[Contestant], unseen: Tensor) -> None:
     """Let all train in turns and look at each MARKS times; torch's random state stays."""
     state = torch.get_rng_state()
-    total = sum(contestant.seconds for contestant in contestants)
     with one_thread(), _note() as tell:
 
         def each(contestant: Contestant) -> None:
             contestant.look(unseen)
-            tell(f"Training: {sum(c.clock for c in contestants):.0f} of {total:.0f} s …")
+            done = statistics.mean(contestant.done for contestant in contestants)
+            tell(f"Training {len(contestants)} models: {done:.0%} …")
 
         take_turns(contestants, each)
     torch.set_rng_state(state)

@@ -13,43 +13,49 @@ from torch.nn import functional as F
 
 from plots.flipbook import Flipbook, explore
 from plots.measures.training import SHORTER, Contestant, race
-from plots.style import BLUE, FAINT, GREY, INK, ORANGE, number
+from plots.page import says
+from plots.style import BLUE, FAINT, GREY, INK, ORANGE, is_narrow, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 SEEDS = 3
-SECONDS = 4.0 / SHORTER
+SECONDS = 3.0 / SHORTER
 SMALL = {"dim": 64, "n_layers": 2, "n_heads": 4, "n_kv_heads": 2, "hidden_dim": 176}
 RATE, WARMUP = 4e-3, 0.06  # peak; share of the time that the warm-up takes
 DESCENT = 3.0  # peak of plain descent, the best of those tried: 0.1, 0.3, 1, 3, 10, 30
-PARTS = ["whole", "ReLU", "no norm", "no RoPE", "no warm-up", "constant rate", "plain descent"]
+MUON = 5.0  # times RATE, for the layers' matrices
+TAKEN_OUT = ["no RoPE", "no warm-up", "constant rate", "plain descent"]
+PUT_IN = ["QK-norm", "Muon"]
+PARTS = ["whole", *TAKEN_OUT, *PUT_IN]
 Curve = list[tuple[float, int, float]]  # seconds, steps, loss on unseen text
 
 
-class TwoMatrices(nn.Module):
-    """A feed-forward layer with ReLU, of as many parameters as SwiGLU."""
+class NormedHeads(nn.Module):
+    """A projection whose heads are normed, each by itself. RoPE may follow: it keeps lengths."""
 
-    def __init__(self, dim: int, hidden_dim: int) -> None:
+    def __init__(self, projection: nn.Module, head_dim: int) -> None:
         super().__init__()
-        self.w_up = nn.Linear(dim, hidden_dim * 3 // 2, bias=False)
-        self.w_down = nn.Linear(hidden_dim * 3 // 2, dim, bias=False)
+        self.projection, self.scale = projection, nn.Parameter(torch.ones(head_dim))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(..., dim) → (..., dim)."""
-        return self.w_down(F.relu(self.w_up(x)))
+        """(..., dim) → (..., heads · head_dim)."""
+        heads = self.projection(x).unflatten(-1, (-1, len(self.scale)))
+        return F.rms_norm(heads, self.scale.shape, self.scale, 1e-5).flatten(-2)
 
 
-def without(model: nn.Module, part: str) -> nn.Module:
-    """Take one part out of a Llama."""
+def changed(model: nn.Module, part: str) -> nn.Module:
+    """Take one part out of a Llama, or put one in."""
     for layer in model.layers:
         if part == "no norm":
             layer.attention_norm, layer.ffn_norm = nn.Identity(), nn.Identity()
         if part == "no RoPE":
             layer.register_forward_pre_hook(_no_angles, with_kwargs=True)
-        if part == "ReLU":
-            layer.feed_forward = TwoMatrices(SMALL["dim"], SMALL["hidden_dim"])
+        if part == "QK-norm":
+            head_dim = SMALL["dim"] // SMALL["n_heads"]
+            layer.attention.wq = NormedHeads(layer.attention.wq, head_dim)
+            layer.attention.wk = NormedHeads(layer.attention.wk, head_dim)
     if part == "no norm":
         model.norm = nn.Identity()
     return model
@@ -78,14 +84,14 @@ def ablations(
     unseen: Tensor,
     size: int,
 ) -> Flipbook:
-    """Train a small Llama whole and with one part missing, for equal time, from three starts."""
+    """Train a small Llama whole and with one part changed, for equal time, from three starts."""
 
     def contestant(part: str, seed: int) -> Contestant:
         torch.manual_seed(seed)
         config = LlamaConfig(**SMALL, vocab_size=size, max_seq_len=64, rope_base=10_000.0)
-        model, rate = without(Llama(config), part), rate_of(part, learning_rate)
-        plain = part == "plain descent"
-        return Contestant(model, learn, SECONDS, rate, seed=seed, descent=plain)
+        model, rate = changed(Llama(config), part), rate_of(part, learning_rate)
+        how = {"descent": part == "plain descent", "muon": MUON if part == "Muon" else 0.0}
+        return Contestant(model, learn, SECONDS, rate, seed=seed, **how)
 
     @functools.cache
     def curves() -> dict[str, list[Curve]]:
@@ -97,8 +103,12 @@ def ablations(
         return {part: [run.curve for run in row] for part, row in runs.items()}
 
     def draw(fig: Figure, compare: str, against: str) -> str:
-        left, right = fig.subplots(1, 2, width_ratios=(3, 2))
-        fig.subplots_adjust(left=0.09, right=0.98, bottom=0.18, top=0.95, wspace=0.5)
+        if is_narrow(fig):
+            left, right = fig.subplots(2, 1)
+            fig.subplots_adjust(left=0.32, right=0.97, bottom=0.1, top=0.98, hspace=0.35)
+        else:
+            left, right = fig.subplots(1, 2, width_ratios=(3, 2))
+            fig.subplots_adjust(left=0.07, right=0.98, bottom=0.16, top=0.96, wspace=0.42)
         found = curves()
         _draw_curves(left, found, compare, against)
         _draw_ends(right, found, compare)
@@ -111,6 +121,8 @@ def ablations(
         compare=PARTS,
         against=["seconds", "steps"],
         start={"compare": "no RoPE", "against": "seconds"},
+        size=(9.6, 3.6),
+        narrow=(3.5, 5.4),
     )
 
 
@@ -139,7 +151,7 @@ def _draw_curves(axes: Axes, found: dict[str, list[Curve]], compare: str, agains
     low = min(mark[2] for row in found.values() for run in row for mark in run)
     axes.set(xlabel=against, ylabel="loss on unseen text", ylim=(low - 0.1, top + 0.1))
     shown = [line for line in axes.lines if line.get_label() in ("whole", compare)]
-    axes.legend(handles=shown, loc="upper right", fontsize=10)
+    axes.legend(handles=shown, loc="upper right", fontsize=9)
 
 
 def _draw_ends(axes: Axes, found: dict[str, list[Curve]], compare: str) -> None:
@@ -148,6 +160,8 @@ def _draw_ends(axes: Axes, found: dict[str, list[Curve]], compare: str) -> None:
         ends = [curve[-1][2] for curve in found[part]]
         color, marker, alpha = _look(part, compare)
         axes.plot(ends, [place] * len(ends), marker, color=color, alpha=alpha, gid=part)
+        dots = axes.scatter(ends, [place] * len(ends), s=90, color="none", edgecolor="none")
+        says(dots, [f"{part}, start {i}: {number(end)}" for i, end in enumerate(ends, start=1)])
         middle = sum(ends) / len(ends)
         axes.plot([middle] * 2, [place - 0.3, place + 0.3], "-", color=INK, alpha=alpha)
     axes.set_yticks(range(len(found)), list(reversed(found)))

@@ -13,12 +13,13 @@ from torch.nn import functional as F
 
 from plots.flipbook import Flipbook, explore
 from plots.measures.training import SHORTER, Contestant, race
-from plots.style import BLUE, GREEN, ORANGE, number
+from plots.page import says
+from plots.style import BLUE, GREEN, ORANGE, is_narrow, number
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-SECONDS = 15.0 / SHORTER
+SECONDS = 10.0 / SHORTER
 CONTEXT = 64
 LLAMA = {"dim": 96, "n_layers": 3, "n_heads": 4, "n_kv_heads": 2, "hidden_dim": 256}
 LOOKS = {  # what lies between two neighbours: tuning, then architecture
@@ -111,17 +112,21 @@ def against_gpt(
         return found
 
     def draw(fig: Figure, against: str) -> str:
-        axes = fig.add_axes((0.1, 0.17, 0.87, 0.79))
+        narrow = is_narrow(fig)
+        axes = fig.add_axes((0.16, 0.16, 0.8, 0.8) if narrow else (0.07, 0.16, 0.91, 0.8))
         for name, run in runs().items():
             color, marker = LOOKS[name]
             x = [mark[0] if against == "seconds" else mark[1] for mark in run.curve]
             y = [mark[2] for mark in run.curve]
             axes.plot(x, y, f"{marker}-", color=color, markersize=5, label=name, gid=name)
+            dots = axes.scatter(x, y, s=90, color="none", edgecolor="none")
+            steps = [f"{name}, {mark[0]:.0f} s, step {mark[1]:,}: " for mark in run.curve]
+            says(dots, [words + number(end) for words, end in zip(steps, y, strict=True)])
         axes.set(xlabel=against, ylabel="loss on unseen text")
-        axes.legend(loc="upper right", fontsize=10)
+        axes.legend(loc="upper right", fontsize=9)
         return f"{number(SECONDS, 0)} s each, one start: {_said(runs(), against)}."
 
-    return explore(draw, against=["seconds", "steps"])
+    return explore(draw, against=["seconds", "steps"], size=(9.6, 3.6), narrow=(3.5, 3.6))
 
 
 def _said(runs: dict[str, Contestant], against: str) -> str:

@@ -50,7 +50,16 @@ from .gqa import (
 )
 from .swiglu import swish, glu, swiglu, ffn_hidden_dim, SwiGLU
 from .llama import LlamaConfig, DecoderBlock, Llama, count_parameters
-from .training import cross_entropy, learning_rate, clip_grad_norm, adamw_step, held_out_loss, train
+from .training import (
+    cross_entropy,
+    learning_rate,
+    clip_grad_norm,
+    adamw_step,
+    held_out_loss,
+    train,
+    save_checkpoint,
+    load_checkpoint,
+)
 from .sampling import apply_temperature, top_k, top_p, min_p, sample, generate
 from .real_weights import dequantize_q4_1, rename_weight, chat_prompt, weight_of, load_llama, chat
 
@@ -110,6 +119,8 @@ __all__ = [
     "adamw_step",
     "held_out_loss",
     "train",
+    "save_checkpoint",
+    "load_checkpoint",
     "apply_temperature",
     "top_k",
     "top_p",

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -167,3 +168,50 @@ def train(
             p.copy_(kept)
     model.eval()
     return losses
+
+
+def save_checkpoint(
+    path: Path,
+    model: nn.Module,
+    moments: dict[str, tuple[Tensor, Tensor]],
+    step: int,
+    about: dict | None = None,
+) -> None:
+    """Write to one file what a training needs to go on: a dict that weights_only=True can read.
+
+    "weights": the model's state_dict; "moments": (m, v) of each parameter, by its name; "step":
+    the number of steps done; "about": plain values, such as the model's sizes, or {}. The model
+    stays as it is. If writing fails, the error comes out, and a file that was there before is
+    still whole.
+
+    >>> model, path = nn.Linear(2, 1, bias=False), Path(tempfile.mkdtemp(), "tiny.pt")
+    >>> save_checkpoint(path, model, {}, step=7)
+    >>> sorted(torch.load(path, weights_only=True))
+    ['about', 'moments', 'step', 'weights']
+    """
+    part = path.with_suffix(".part")
+    state = {"weights": model.state_dict(), "moments": moments, "step": step, "about": about or {}}
+    torch.save(state, part)
+    part.replace(path)
+
+
+def load_checkpoint(path: Path, model: nn.Module) -> tuple[dict[str, tuple[Tensor, Tensor]], int]:
+    """Put a checkpoint's weights into the model and return its moments and its step.
+
+    The weights are copied in place: its parameters stay the same tensors, and its mode stays. The
+    moments lie where the model lies, wherever the file was written. It reads data only, never code
+    (weights_only=True). Weights that do not fit the model are an error, and so is a missing file.
+
+    >>> path = Path(tempfile.mkdtemp(), "tiny.pt")
+    >>> state = {"weights": {"weight": torch.tensor([[1.0, 2.0]])}, "moments": {}, "step": 7, "about": {}}
+    >>> torch.save(state, path)
+    >>> model = nn.Linear(2, 1, bias=False)
+    >>> load_checkpoint(path, model)
+    ({}, 7)
+    >>> model.weight.data
+    tensor([[1., 2.]])
+    """
+    device = next(model.parameters()).device
+    state = torch.load(path, map_location=device, weights_only=True)
+    model.load_state_dict(state["weights"])
+    return state["moments"], state["step"]

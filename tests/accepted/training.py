@@ -4,7 +4,10 @@ import contextlib
 import copy
 import io
 import math
+import os
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from solutions.my_llama import training as worked
+
+Moments = dict[str, tuple[Tensor, Tensor]]
 
 # The first optimizer of a process imports half of torch, which is no part of an answer's time.
 torch.optim.AdamW([nn.Parameter(torch.zeros(1))]).step()
@@ -396,6 +401,75 @@ def train_worked(model: nn.Module, data: Tensor, steps: int, held_out: Tensor, *
     return worked.train(model, data, steps, held_out, **how)
 
 
+# 9.6
+
+
+def save_replaced(
+    path: Path, model: nn.Module, moments: Moments, step: int, about: dict | None = None
+) -> None:
+    """A temporary file with a name of its own in the same folder, removed where writing fails."""
+    handle, name = tempfile.mkstemp(dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            state = {"weights": model.state_dict(), "moments": moments, "step": step}
+            torch.save({**state, "about": {} if about is None else about}, file)
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
+
+
+def save_bytes(
+    path: Path, model: nn.Module, moments: Moments, step: int, about: dict | None = None
+) -> None:
+    """All bytes are made before the file is opened."""
+    file = io.BytesIO()
+    weights = {name: value.clone() for name, value in model.state_dict().items()}
+    pairs = {name: [m, v] for name, (m, v) in moments.items()}
+    torch.save({"step": step, "about": about or {}, "weights": weights, "moments": pairs}, file)
+    path.write_bytes(file.getvalue())
+
+
+def save_with_more(
+    path: Path, model: nn.Module, moments: Moments, step: int, about: dict | None = None
+) -> None:
+    """One entry more than asked for; the name as a string."""
+    state = {"weights": model.state_dict(), "moments": moments, "step": step, "version": 1}
+    state["about"] = about or {}
+    torch.save(state, f"{path}.tmp")
+    Path(f"{path}.tmp").rename(path)
+
+
+# 9.7
+
+
+def load_by_name(path: Path, model: nn.Module) -> tuple[Moments, int]:
+    """Copies tensor by tensor, and compares the names itself."""
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    own = model.state_dict()
+    if own.keys() != state["weights"].keys():
+        raise KeyError(f"other weights: {own.keys() ^ state['weights'].keys()}")
+    with torch.no_grad():
+        for name, value in state["weights"].items():
+            own[name].copy_(value)
+    device = next(model.parameters()).device
+    moments = {name: (m.to(device), v.to(device)) for name, (m, v) in state["moments"].items()}
+    return moments, state["step"]
+
+
+def load_bytes(path: Path, model: nn.Module) -> list:
+    """From the file's bytes; a list comes back."""
+    place = {p.device for p in model.parameters()}.pop()
+    state = torch.load(io.BytesIO(path.read_bytes()), place, weights_only=True)
+    model.load_state_dict(state["weights"], strict=True)
+    return [state["moments"], state["step"]]
+
+
+def load_worked(path: Path, model: nn.Module) -> tuple[Moments, int]:
+    """The worked solution itself."""
+    return worked.load_checkpoint(path, model)
+
+
 ACCEPTED = {
     "cross_entropy": [
         loss_builtin,
@@ -417,6 +491,8 @@ ACCEPTED = {
     ],
     "adamw_step": [adamw_paper, adamw_torch, adamw_scaled_rate, adamw_numpy],
     "train": [train_torch, train_finally, train_suppressed, train_worked],
+    "save_checkpoint": [save_replaced, save_bytes, save_with_more],
+    "load_checkpoint": [load_by_name, load_bytes, load_worked],
 }
 
 # What the browser test types into an exercise cell: exercise, source, key of the mistake.

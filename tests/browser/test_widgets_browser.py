@@ -1,5 +1,7 @@
 """Widgets in JupyterLab, which hands their messages to several threads: typed, stopped, begun anew."""
 
+import re
+
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell
@@ -28,16 +30,18 @@ live(words, text="to be", again="Again")
 
 CHAT = """
 import time
-from IPython.display import display
-from plots.chat import ChatBox
-from plots.turns import listen_to_interrupts
-def answer(messages):
-    for n in range(400):
-        time.sleep(0.05)
-        yield f"{messages[-1]['content']}-{n} "
-listen_to_interrupts()
-box = ChatBox(answer)
-display(box.widget)
+from plots.real_weights_chat import ChatBox
+from plots.real_weights_voices import Piece
+class Counting:
+    def answer(self, messages, setting):
+        for n in range(400):
+            time.sleep(0.05)
+            yield Piece(f"{messages[-1]['content']}-{n} ", 0.25, [(" else", 0.2)])
+class Echo:
+    def answer(self, messages, setting):
+        yield Piece(f"heard at {setting.temperature:.1f} and {setting.p:.2f}", 1.0)
+box = ChatBox({"counting": Counting, "echo": Echo}, title="my Llama")
+box.show()
 """
 
 WRITER = """
@@ -114,44 +118,77 @@ def test_leaving_the_box_draws_nothing(notebook):
 def test_every_answer_can_be_ended(notebook, how):
     cell = notebook.cell("chat")
     cell.get_by_role("button", name="New conversation").click()
-    box = cell.locator("input[type=text]")
+    box = cell.locator("input[type=text]").first
     for n in range(3):
         box.fill(f"{how}{n}")
         if n % 2:
             box.press("Enter")
         else:
             cell.get_by_role("button", name="Send").click()
-        expect(cell.locator(".llama-chat")).to_contain_text(f"{how}{n}-2")
+        expect(cell.locator(".llama-now .llama-chat")).to_contain_text(f"{how}{n}-2")
         if how == "interrupt":
             notebook.command("kernelmenu:interrupt")
         else:
             cell.get_by_role("button", name="Stop").click()
-        expect(cell.locator(".llama-chat")).to_contain_text("stopped")
-        kept = cell.locator(".llama-chat").inner_text()
+        expect(cell.locator(".llama-now .llama-chat")).to_contain_text("stopped")
+        kept = cell.locator(".llama-now .llama-chat").inner_text()
         notebook.page.wait_for_timeout(300)
-        assert cell.locator(".llama-chat").inner_text() == kept
+        assert cell.locator(".llama-now .llama-chat").inner_text() == kept
     assert roles(notebook) == ["user", "assistant"] * 3
 
 
 def test_a_new_conversation_during_an_answer(notebook):
     cell = notebook.cell("chat")
-    box = cell.locator("input[type=text]")
+    box = cell.locator("input[type=text]").first
     new = cell.get_by_role("button", name="New conversation")
     new.click()
     box.fill("former")
     box.press("Enter")
-    expect(cell.locator(".llama-chat")).to_contain_text("former-1")
+    expect(cell.locator(".llama-now .llama-chat")).to_contain_text("former-1")
     new.click()
     notebook.page.wait_for_timeout(300)
-    assert cell.locator(".llama-chat").inner_text().strip() == ""
+    assert "former" not in cell.locator(".llama-now .llama-chat").inner_text()
     assert roles(notebook) == []
     box.fill("latter")
     box.press("Enter")
-    expect(cell.locator(".llama-chat")).to_contain_text("latter-1")
+    expect(cell.locator(".llama-now .llama-chat")).to_contain_text("latter-1")
     cell.get_by_role("button", name="Stop").click()
-    expect(cell.locator(".llama-chat")).to_contain_text("stopped")
+    expect(cell.locator(".llama-now .llama-chat")).to_contain_text("stopped")
     assert roles(notebook) == ["user", "assistant"]
-    assert "former" not in cell.locator(".llama-chat").inner_text()
+    assert "former" not in cell.locator(".llama-now .llama-chat").inner_text()
+
+
+def test_the_sliders_and_the_menu_of_models(notebook):
+    cell = notebook.cell("chat")
+    cell.get_by_role("button", name="New conversation").click()
+    cell.locator("select").select_option("echo")
+    for keys, wanted in (("ArrowRight", "heard at 0.8"), ("ArrowLeft", "heard at 0.7")):
+        handle = cell.locator(".noUi-handle, .ui-slider-handle").first
+        handle.focus()
+        handle.press(keys)
+        notebook.page.wait_for_timeout(300)
+        box = cell.locator("input[type=text]").first
+        box.fill("Hi")
+        box.press("Enter")
+        expect(cell.locator(".llama-now .llama-chat")).to_contain_text(f"{wanted} and 0.90")
+    cell.locator("select").select_option("counting")
+    box.fill("count")
+    cell.get_by_role("button", name="Send").click()
+    chat = cell.locator(".llama-now .llama-chat")
+    expect(chat).to_contain_text("— now counting —")
+    expect(chat).to_contain_text("count-2")
+    cell.locator("select").select_option("echo")  # ends the answer
+    expect(chat).to_contain_text("stopped")
+    expect(chat.locator(".piece").last).to_have_attribute("data-says", re.compile("0.25; else"))
+    cell.locator("select").select_option("counting")
+
+
+def test_what_was_said_stays_in_the_saved_notebook(notebook):
+    cell = notebook.cell("chat")
+    expect(cell.locator(".llama-still")).to_be_hidden()
+    still = cell.locator(".llama-still .llama-chat")
+    assert "count-2" in still.text_content()
+    cell.get_by_role("button", name="New conversation").click()
 
 
 def test_the_desk_has_off_in_its_menus_and_hears_enter(notebook):

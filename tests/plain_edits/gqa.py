@@ -843,7 +843,7 @@ EDITS = {
         Edit(
             "the work is done by K heads",
             (FLOPS, "flops = 2 * 2 * n_kv_heads * head_dim * seq_len"),
-            named=("flops_of_kv_heads",),
+            named=("always_one",),
         ),
         Edit("the ratio upside down", (RATIO, "bytes_read / flops"), named=("upside_down",)),
         Edit(
@@ -897,7 +897,7 @@ EDITS = {
         Edit(
             "H·K for H",
             (FLOPS, "flops = 2 * 2 * n_heads * n_kv_heads * head_dim * seq_len"),
-            named=("both_heads_in_flops",),
+            named=("kv_heads_ignored",),
         ),
         Edit("FLOPs only, no ratio", (RATIO, "float(flops)"), named=("flops_only",)),
     ],

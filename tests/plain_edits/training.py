@@ -42,6 +42,19 @@ EXCEPT = "    except KeyboardInterrupt:\n        pass\n"
 RESTORE = "for p, kept in zip(moments, best or moments, strict=True):"
 COPY = "p.copy_(kept)"
 
+PART = 'part = path.with_suffix(".part")'
+STATE = (
+    'state = {"weights": model.state_dict(), "moments": moments, "step": step, '
+    '"about": about or {}}'
+)
+SAVE = "torch.save(state, part)"
+REPLACE = "    part.replace(path)\n"
+
+DEVICE = "device = next(model.parameters()).device"
+LOAD = "state = torch.load(path, map_location=device, weights_only=True)"
+FILL = 'model.load_state_dict(state["weights"])'
+GIVE = 'return state["moments"], state["step"]'
+
 EDITS = {
     "cross_entropy": [
         Edit(
@@ -1058,6 +1071,150 @@ EDITS = {
             named=("vectors_not_trained",),
         ),
     ],
+    "save_checkpoint": [
+        Edit(
+            "the parameters, not the state_dict",
+            ("model.state_dict()", "dict(model.named_parameters())"),
+            named=("parameters_only",),
+        ),
+        Edit(
+            "the parameters' tensors by name",
+            ("model.state_dict()", "{n: p.detach().clone() for n, p in model.named_parameters()}"),
+            named=("parameters_only",),
+        ),
+        Edit(
+            "the weights without their names",
+            ("model.state_dict()", "[p.data for p in model.parameters()]"),
+            named=("weights_in_a_list",),
+        ),
+        Edit("the model itself", ("model.state_dict()", "model"), named=("whole_model",)),
+        Edit("the brackets left out", ("state_dict()", "state_dict"), named=("method_saved",)),
+        Edit(
+            "the moments left out of the dict",
+            ('"moments": moments', '"moments": {}'),
+            named=("no_moments",),
+        ),
+        Edit(
+            "the moments in the order of the parameters",
+            ('"moments": moments', '"moments": [pair for _, pair in moments.items()]'),
+            named=("moments_in_a_list",),
+        ),
+        Edit(
+            "the moments numbered",
+            ('"moments": moments', '"moments": {i: mv for i, mv in enumerate(moments.values())}'),
+            named=("moments_by_number",),
+        ),
+        Edit(
+            "the number of the next step, counted from 1",
+            ('"step": step', '"step": step + 1'),
+            named=("step_one_ahead",),
+        ),
+        Edit("the step as text", ('"step": step', '"step": f"{step}"'), named=("step_as_text",)),
+        Edit(
+            "None where nothing is said",
+            ("about or {}", "about"),
+            named=("about_is_none",),
+        ),
+        Edit(
+            "the names that torch's tutorial has",
+            ('"weights": model', '"model_state_dict": model'),
+            ('"moments": moments', '"optimizer_state_dict": moments'),
+            named=("other_names",),
+        ),
+        Edit(
+            "written where it belongs",
+            ("state, part)", "state, path)"),
+            (REPLACE, ""),
+            named=("written_over",),
+        ),
+        Edit(
+            "the other file has the same name",
+            (PART, "part = path"),
+            named=("written_over",),
+        ),
+        Edit("the other file stays", (REPLACE, ""), named=("never_renamed",)),
+        Edit(
+            "the old file is deleted, then the new one written",
+            (SAVE, "path.unlink(missing_ok=True)\n    " + SAVE),
+            named=("deleted_first",),
+        ),
+        Edit(
+            "the file gets torch's ending",
+            ("part.replace(path)", 'part.replace(path.with_suffix(".pt"))'),
+            named=("suffix_changed",),
+        ),
+        Edit(
+            "saved in half precision",
+            ("model.state_dict()", "{k: v.half() for k, v in model.state_dict().items()}"),
+            named=("halves",),
+        ),
+        Edit(
+            "eval mode before it is saved",
+            (PART, "model.eval()\n    " + PART),
+            named=("left_in_eval",),
+        ),
+    ],
+    "load_checkpoint": [
+        Edit("no map_location", ("map_location=device, ", ""), named=("device_as_in_the_file",)),
+        Edit(
+            "map_location for the GPU",
+            (DEVICE, 'device = "cuda:0"'),
+            named=("always_on_the_gpu",),
+        ),
+        Edit(
+            "code is allowed",
+            ("device, weights_only=True", "device, weights_only=False"),
+            named=("runs_code",),
+        ),
+        Edit("not strict", ('["weights"])', '["weights"], strict=False)'), named=("not_strict",)),
+        Edit("assigned", ('["weights"])', '["weights"], assign=True)'), named=("assigned",)),
+        Edit("never put into the model", ("    " + FILL + "\n", ""), named=("not_loaded",)),
+        Edit(
+            "put into the dict that state_dict() returns",
+            (FILL, 'model.state_dict().update(state["weights"])'),
+            named=("not_loaded",),
+        ),
+        Edit(
+            "copied parameter by parameter, which leaves buffers out",
+            (
+                FILL,
+                "for name, p in model.named_parameters():\n"
+                '        p.data.copy_(state["weights"][name])',
+            ),
+            named=("buffers_left",),
+        ),
+        Edit(
+            "in eval mode afterwards", (FILL, FILL + "\n    model.eval()"), named=("left_in_eval",)
+        ),
+        Edit("no moments", ('state["moments"], ', "{}, "), named=("no_moments",)),
+        Edit(
+            "the step first",
+            (GIVE, 'return state["step"], state["moments"]'),
+            named=("order_swapped",),
+        ),
+        Edit("the step alone", ('state["moments"], ', ""), named=("returns_step_only",)),
+        Edit("the moments alone", (', state["step"]', ""), named=("returns_moments_only",)),
+        Edit("nothing comes back", ("    " + GIVE + "\n", ""), named=("returns_nothing",)),
+        Edit(
+            "the step after the one in the file",
+            ('state["step"]', 'state["step"] + 1'),
+            named=("one_step_ahead",),
+        ),
+        Edit("from step 0", (', state["step"]', ", 0"), named=("from_step_0",)),
+        Edit(
+            "a missing file is a new beginning",
+            (DEVICE, "if not path.exists():\n        return {}, 0\n    " + DEVICE),
+            named=("starts_anew",),
+        ),
+        Edit(
+            "m and v swapped",
+            (
+                'state["moments"], ',
+                '{name: (v, m) for name, (m, v) in state["moments"].items()}, ',
+            ),
+            named=("m_and_v_swapped",),
+        ),
+    ],
 }
 
 PAIRS = {
@@ -1165,6 +1322,34 @@ PAIRS = {
             (WATCH, "watch(step, losses[-1], measured)"),
             (APPEND, "losses.append(loss)"),
             named=("watch_counts_from_0", "tensors_returned"),
+        ),
+    ],
+    "save_checkpoint": [
+        Edit(
+            "no moments, and the parameters only",
+            ('"moments": moments', '"moments": {}'),
+            ("model.state_dict()", "dict(model.named_parameters())"),
+            named=("no_moments", "parameters_only"),
+        ),
+        Edit(
+            "one step ahead, and written over the old file",
+            ('"step": step', '"step": step + 1'),
+            (PART, "part = path"),
+            named=("step_one_ahead", "written_over"),
+        ),
+    ],
+    "load_checkpoint": [
+        Edit(
+            "not strict, and from step 0",
+            ('["weights"])', '["weights"], strict=False)'),
+            (', state["step"]', ", 0"),
+            named=("not_strict", "from_step_0"),
+        ),
+        Edit(
+            "no map_location, and the moments lost",
+            ("map_location=device, ", ""),
+            ('state["moments"], ', "{}, "),
+            named=("device_as_in_the_file", "no_moments"),
         ),
     ],
 }

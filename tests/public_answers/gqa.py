@@ -359,7 +359,7 @@ PUBLIC = {
             flops_doubled,
             "SemiAnalysisAI/InferenceX-app#849",
             "the FLOPs are counted twice",
-            named=("flops_counted_twice",),
+            named=("double",),
         ),
         Public(
             groups_are_a_divisor,

@@ -2,6 +2,7 @@
 
 import copy
 import math
+import os
 
 import torch
 import torch.nn.functional as F
@@ -869,6 +870,101 @@ def interrupt_ends_nothing(
     return losses
 
 
+# save_checkpoint
+
+
+def backbone_only(path, model, moments, step, about=None):
+    checkpoint = {
+        "weights": {name: tensor.cpu() for name, tensor in model.state_dict().items()},
+        "moments": {},
+        "step": step,
+        "about": dict(about or {}),
+    }
+    partial = path.parent / (path.name + ".tmp")
+    torch.save(checkpoint, partial)
+    os.replace(partial, path)
+
+
+def pickled_onto_the_target(path, model, moments, step, about=None):
+    checkpoint = {
+        "weights": model.state_dict(),
+        "moments": moments,
+        "step": step,
+        "about": about if about else {},
+    }
+    with open(path, "wb") as f:
+        torch.save(checkpoint, f)
+
+
+def learnable_parameters_only(path, model, moments, step, about=None):
+    names_and_values = [(name, p.data.clone()) for name, p in model.named_parameters()]
+    temporary = path.with_name(path.name + ".new")
+    checkpoint = {"weights": dict(names_and_values), "moments": moments, "step": step}
+    torch.save(dict(checkpoint, about=about or {}), temporary)
+    temporary.rename(path)
+
+
+def network_object(path, model, moments, step, about=None):
+    checkpoint = {"weights": model, "moments": moments, "step": step, "about": about or {}}
+    torch.save(checkpoint, path)
+
+
+def counts_from_the_last_index(path, model, moments, step, about=None):
+    last_iteration = step - 1  # of range(step)
+    checkpoint = {
+        "weights": model.state_dict(),
+        "moments": moments,
+        "step": last_iteration,
+        "about": about or {},
+    }
+    temporary = path.with_suffix(".tmp")
+    torch.save(checkpoint, temporary)
+    temporary.replace(path)
+
+
+# load_checkpoint
+
+
+def wherever_it_was_saved(path, model):
+    checkpoint = torch.load(path, weights_only=True)
+    model.load_state_dict(checkpoint["weights"])
+    return checkpoint["moments"], checkpoint["step"]
+
+
+def prefixes_pass(path, model):
+    checkpoint = torch.load(path, map_location=torch.device("cpu"), weights_only=True)
+    result = model.load_state_dict(checkpoint["weights"], strict=False)
+    if result.missing_keys:
+        print("missing:", result.missing_keys)
+    return checkpoint["moments"], checkpoint["step"]
+
+
+def unsafe_load(path, model):
+    checkpoint = torch.load(path, map_location="cpu", weights_only=False)
+    model.load_state_dict(checkpoint["weights"])
+    return checkpoint["moments"], int(checkpoint["step"])
+
+
+def optimizer_not_restored(path, model):
+    checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    model.load_state_dict(checkpoint["weights"])
+    fresh = {n: (torch.zeros_like(p), torch.zeros_like(p)) for n, p in model.named_parameters()}
+    return fresh, checkpoint["step"]
+
+
+def schedule_starts_again(path, model):
+    checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    model.load_state_dict(checkpoint["weights"])
+    step = 0
+    return checkpoint["moments"], step
+
+
+def meta_style_assign(path, model):
+    checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    model.load_state_dict(checkpoint["weights"], assign=True)
+    return checkpoint["moments"], checkpoint["step"]
+
+
 PUBLIC = {
     "cross_entropy": [
         Public(
@@ -1185,6 +1281,76 @@ PUBLIC = {
             "mir-group/flare#160",
             "a bare except goes on with the next step, whatever happens",
             named=("interrupt_skips_a_step",),
+        ),
+    ],
+    "save_checkpoint": [
+        Public(
+            backbone_only,
+            "EvolvingLMMs-Lab/OneVision-Encoder#65",
+            "the optimizer's state is not in the checkpoint",
+            named=("no_moments",),
+        ),
+        Public(
+            pickled_onto_the_target,
+            "harvard-edge/cs249r_book#2068",
+            "opens the checkpoint itself for writing: stopped half-way, the old one is gone too",
+            named=("written_over",),
+        ),
+        Public(
+            learnable_parameters_only,
+            "torch/nn#1165",
+            "saves the parameters, without running means and other buffers",
+            named=("parameters_only",),
+        ),
+        Public(
+            network_object,
+            "dbolya/yolact#194",
+            "saves the network itself instead of its state_dict",
+            named=("whole_model",),
+        ),
+        Public(
+            counts_from_the_last_index,
+            "facebookresearch/maskrcnn-benchmark#145",
+            "the number of the last iteration, which is one less than the iterations done",
+            named=("step_one_behind",),
+        ),
+    ],
+    "load_checkpoint": [
+        Public(
+            wherever_it_was_saved,
+            "metatensor/metatrain#312",
+            "no map_location: a checkpoint from a GPU does not open without one",
+            named=("device_as_in_the_file",),
+        ),
+        Public(
+            prefixes_pass,
+            "pytorch/examples#1029",
+            "strict=False: weights of other names are passed over without an error",
+            named=("not_strict",),
+        ),
+        Public(
+            unsafe_load,
+            "vinnylarouge/jevlike#3",
+            "weights_only=False runs the code in the file",
+            named=("runs_code",),
+        ),
+        Public(
+            optimizer_not_restored,
+            "NVlabs/stylegan2-ada-pytorch#108",
+            "Adam's state is not restored",
+            named=("zero_moments", "no_moments"),
+        ),
+        Public(
+            schedule_starts_again,
+            "vllm-project/speculators#900",
+            "the step is not restored: the warm-up begins again",
+            named=("from_step_0",),
+        ),
+        Public(
+            meta_style_assign,
+            "pytorch/pytorch#188346",
+            "assign=True unties what is tied",
+            named=("assigned",),
         ),
     ],
 }

@@ -1,7 +1,9 @@
 """Lab 09: right answers with the habits of well-known code bases."""
 
 import copy
+import io
 import math
+import os
 
 import torch
 import torch.nn.functional as F
@@ -319,6 +321,62 @@ def functional_train(
     return losses
 
 
+# save_checkpoint
+
+
+def nanogpt_save_checkpoint(path, model, moments, step, about=None):
+    """nanoGPT: one dict, one torch.save, straight to its place."""
+    checkpoint = {
+        "weights": model.state_dict(),
+        "moments": moments,
+        "step": step,
+        "about": about or {},
+    }
+    torch.save(checkpoint, path)
+
+
+def lightning_save_checkpoint(path, model, moments, step, about=None):
+    """Lightning's first atomic save: a file that ends in .part, then os.replace."""
+    part = f"{path}.part"
+    dump = {"step": step, "weights": model.state_dict(), "moments": moments, "about": about or {}}
+    torch.save(dump, part)
+    os.replace(part, path)
+
+
+def fsspec_save_checkpoint(path, model, moments, step, about=None):
+    """Lightning since 2.0: everything into memory, then the bytes to the file."""
+    buffer = io.BytesIO()
+    state = {k: v.cpu() for k, v in model.state_dict().items()}
+    about = {} if about is None else about
+    torch.save({"weights": state, "moments": moments, "step": step, "about": about}, buffer)
+    with open(path, "wb") as f:
+        f.write(buffer.getvalue())
+
+
+# load_checkpoint
+
+
+def nanogpt_load_checkpoint(path, model):
+    """nanoGPT: map_location, load_state_dict, two names for what is read."""
+    device = next(model.parameters()).device
+    checkpoint = torch.load(path, map_location=device)
+    state_dict = checkpoint["weights"]
+    model.load_state_dict(state_dict)
+    iter_num = checkpoint["step"]
+    return checkpoint["moments"], iter_num
+
+
+def torchtune_load_checkpoint(path, model):
+    """torchtune: to the CPU with mmap and weights_only; what is read is checked."""
+    state = torch.load(str(path), map_location="cpu", mmap=True, weights_only=True)
+    missing, unexpected = model.load_state_dict(state["weights"], strict=True)
+    assert not missing
+    assert not unexpected
+    device = next(model.parameters()).device
+    moments = {k: tuple(t.to(device) for t in pair) for k, pair in state["moments"].items()}
+    return moments, state["step"]
+
+
 RIGHT = {
     "cross_entropy": [
         nanogpt_cross_entropy,
@@ -335,4 +393,10 @@ RIGHT = {
     ],
     "adamw_step": [torch_adamw_step, llmc_adamw_step, nanochat_adamw_step, data_adamw_step],
     "train": [nanogpt_train, hf_trainer_train, functional_train],
+    "save_checkpoint": [
+        nanogpt_save_checkpoint,
+        lightning_save_checkpoint,
+        fsspec_save_checkpoint,
+    ],
+    "load_checkpoint": [nanogpt_load_checkpoint, torchtune_load_checkpoint],
 }

@@ -1,0 +1,320 @@
+"""Tensors that both sides have: each change on one side arrives at the other with the next message.
+
+A tensor that was sent is known to both by a number. Before each message, either side looks whether
+what it knows is still what it was: numbers, dtype, shape, requires_grad, `.grad`. So an argument
+that is changed in place, a cache that is filled and a parameter that is trained are seen as they
+would be in one process. Gradients flow across: see `Remote`.
+"""
+
+import contextlib
+import weakref
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from checks.grade.wire import LARGEST, Broken, TooLarge, content, layout, tensor_from
+
+MOST = 20_000  # tensors that may be known at a time
+
+
+class Remote(torch.autograd.Function):
+    """The graph of a tensor that was computed on the other side: its gradients are asked there."""
+
+    @staticmethod
+    def forward(ctx: Any, tensors: "Tensors", number: int, value: list, *sources: Tensor) -> Tensor:
+        """Hand out the value; `sources` are what it was computed of, as far as we have it."""
+        ctx.tensors, ctx.number = tensors, number
+        ctx.sources, ctx.count = value[1], len(sources)
+        return value[0]
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple:  # type: ignore[override]
+        """Ask the other side for the gradients of the sources."""
+        if not ctx.sources:
+            return (None,) * (3 + ctx.count)
+        found = ctx.tensors.ask(ctx.number, ctx.sources, gradients[0])
+        return None, None, None, *found
+
+
+class Known:
+    """One tensor that both sides have, and what the other side knows of it."""
+
+    def __init__(self, tensor: Tensor, keep: bool) -> None:
+        # What has gradients is kept: the other side may ask for them when nobody here holds it.
+        self._strong = tensor if keep else None
+        self._weak = None if keep else weakref.ref(tensor)
+        self.numbers, self.gradient = b"", None  # type: bytes, int | None
+        self.facts: dict[str, Any] = {}
+        self.look: tuple = ()  # what the facts were made of, which is quicker to compare
+
+    @property
+    def tensor(self) -> Tensor | None:
+        """The tensor, if it is still there."""
+        return self._strong if self._weak is None else self._weak()
+
+
+class Tensors:
+    """All tensors that both sides know, by number: one side counts evenly, the other oddly."""
+
+    def __init__(self, first: int) -> None:
+        self._next = first
+        self._known: dict[int, Known] = {}
+        self._numbers: dict[int, int] = {}  # id of a tensor → its number
+        self._new: list[int] = []
+        self._spoken: set[int] = set()  # of in the next message: the other side may have lost them
+        self.held: list[Tensor] = []  # until the next message: what happens to them is told in it
+        self.ask: Any = None  # (number, sources, gradient) → gradients; the peer's
+
+    def forget(self) -> None:
+        """Forget all: what comes is another exercise's."""
+        self._known.clear()
+        self._numbers.clear()
+        self._new.clear()
+        self._spoken.clear()
+        self.held.clear()
+
+    def number_of(self, tensor: Tensor, *, kept: bool = False) -> int:
+        """The number of a tensor, which goes with the next message, unless it is kept there."""
+        number = self._numbers.get(id(tensor))
+        if number is not None and (known := self._known.get(number)) and known.tensor is tensor:
+            if not kept:
+                self._spoken.add(number)
+            return number
+        if len(self._known) >= MOST:
+            self._sweep()
+        number, self._next = self._next, self._next + 2
+        self._enter(number, tensor)
+        self._new.append(number)
+        return number
+
+    def find(self, number: Any) -> Tensor:
+        """The tensor of this number; `Broken` when there is none."""
+        known = self._known.get(number) if type(number) is int else None
+        tensor = known.tensor if known else None
+        if tensor is None:
+            raise Broken("a tensor that nobody knows")
+        return tensor
+
+    def all(self) -> Iterable[tuple[int, Tensor]]:
+        """Number and tensor of all that are still there."""
+        for number, known in list(self._known.items()):
+            if (tensor := known.tensor) is not None:
+                yield number, tensor
+
+    # What is sent
+
+    def changes(self, blobs: list[bytes]) -> list[dict[str, Any]]:
+        """Describe the new tensors and those that changed; their numbers are put into `blobs`."""
+        gradients = self._gradients()
+        found: list[tuple[dict[str, Any], bytes]] = []
+        new, self._new = {*self._new, *self._spoken}, []
+        self._spoken.clear()
+        for number, known in list(self._known.items()):
+            if (tensor := known.tensor) is None:
+                continue
+            try:
+                numbers, gradient = _numbers(tensor), gradients.get(number)
+            except TooLarge:  # nothing can be said of it, now or later
+                del self._known[number]
+                raise
+            if number in new or known.look != (look := _look(tensor)):
+                look, facts = _look(tensor), self._facts(number, tensor, new)
+                same = known.look == look and known.numbers == numbers
+                known.look = look
+            else:
+                facts, same = known.facts, known.numbers == numbers
+            if number not in new and same and known.gradient == gradient:
+                continue
+            entry = {"id": number, **facts}
+            if number in new or not same:
+                entry["n"] = len(numbers)
+            if gradient is not None or known.gradient is not None:
+                entry["g"] = gradient
+            known.facts = _lasting(facts)
+            known.numbers, known.gradient = numbers, gradient
+            found.append((entry, numbers))
+        found.sort(key=lambda one: "of" in one[0])  # what they were computed of comes first
+        blobs += [numbers for entry, numbers in found if "n" in entry]
+        return [entry for entry, _ in found]
+
+    def _gradients(self) -> dict[int, int]:
+        """Number → number of its `.grad`, which may be new to the other side."""
+        kept = [(n, known._strong) for n, known in self._known.items() if known._strong is not None]
+        leaves = [(n, t) for n, t in kept if t.is_leaf and t.requires_grad]
+        return {n: self.number_of(t.grad, kept=True) for n, t in leaves if t.grad is not None}
+
+    def _facts(self, number: int, tensor: Tensor, new: set[int]) -> dict[str, Any]:
+        if odd := _oddness(tensor):
+            return {"odd": odd, "shape": list(tensor.shape)}
+        facts = layout(tensor)
+        if isinstance(tensor, nn.Parameter):
+            facts["param"] = True
+        if tensor.requires_grad:
+            facts["grad"] = True
+            if tensor.grad_fn is not None:
+                facts["inner"] = True
+            if tensor.grad_fn is not None and number in new:
+                facts["of"] = sorted(self._sources(tensor) - {number})
+        return facts
+
+    def _sources(self, tensor: Tensor) -> set[int]:
+        """The numbers of the tensors that both sides have and that this one was computed of."""
+        found, seen, waiting = set(), set(), [tensor.grad_fn]
+        while waiting:
+            node: Any = waiting.pop()
+            if node is None or node in seen:
+                continue
+            seen.add(node)
+            if getattr(node, "tensors", None) is self:
+                found.add(node.number)
+                continue
+            leaf = getattr(node, "variable", None)
+            if leaf is not None and (number := self._numbers.get(id(leaf))) is not None:
+                known = self._known.get(number)
+                if known is not None and known.tensor is leaf:
+                    found.add(number)
+            waiting += [following for following, _ in node.next_functions]
+        return found
+
+    # What is received
+
+    def take(self, entries: Any, blob: memoryview) -> None:
+        """Make the new tensors, and change those that were changed."""
+        if not isinstance(entries, list):
+            raise Broken("no list of tensors")
+        gradients, at = [], 0
+        for entry in entries:
+            number = entry.get("id") if isinstance(entry, dict) else None
+            if type(number) is not int:
+                raise Broken("a tensor without a number")
+            size = entry.get("n", 0)
+            if type(size) is not int or not 0 <= size <= len(blob) - at:
+                raise Broken("a tensor without its numbers")
+            numbers, at = blob[at : at + size], at + size
+            facts = {key: entry[key] for key in entry.keys() - {"id", "n", "g"}}
+            known = self._known.get(number)
+            if known is None or known.tensor is None:
+                if "n" in entry:
+                    self._make(number, facts, numbers)
+            elif "n" in entry and (known.numbers != numbers or known.facts != _lasting(facts)):
+                self._change(number, facts, numbers)
+            if "g" in entry:
+                gradients.append((number, entry["g"]))
+        for number, gradient in gradients:
+            known = self._known.get(number)
+            if known is not None and (tensor := known.tensor) is not None:
+                with contextlib.suppress(RuntimeError):
+                    tensor.grad = None if gradient is None else self.find(gradient)
+                known.gradient = gradient
+
+    def _make(self, number: int, facts: dict[str, Any], numbers: memoryview) -> None:
+        if len(self._known) >= MOST:
+            self._sweep()
+        if "odd" in facts:
+            tensor = _odd(facts)
+        else:
+            tensor = tensor_from(facts, numbers)
+            wants = bool(facts.get("grad")) and (tensor.is_floating_point() or tensor.is_complex())
+            sources = facts.get("of")
+            if facts.get("param"):
+                tensor = nn.Parameter(tensor, requires_grad=wants)
+            elif wants and sources is not None:
+                # Computed of nothing that we have, it still is no leaf: it may be changed in place.
+                given = [self.find(one) for one in sources] or [torch.zeros((), requires_grad=True)]
+                with torch.enable_grad():
+                    tensor = Remote.apply(self, number, [tensor, sources], *given)
+            elif wants:
+                tensor.requires_grad_()
+        self._enter(number, tensor)
+        self._note(number, facts, numbers)
+
+    def _change(self, number: int, facts: dict[str, Any], numbers: memoryview) -> None:
+        tensor = self._known[number].tensor
+        if tensor is not None and "odd" not in facts:
+            new = tensor_from(facts, numbers)
+            if facts.get("inner") and not tensor.requires_grad and tensor.is_floating_point():
+                with torch.enable_grad():  # it was written into, and is no leaf any more
+                    tensor.add_(torch.zeros((), dtype=tensor.dtype, requires_grad=True))
+            same = (tensor.shape, tensor.dtype) == (new.shape, new.dtype)
+            if same and not new.is_meta and not tensor.is_meta:
+                _write(tensor, new)
+            else:
+                tensor.data = new
+            if tensor.is_leaf and tensor.requires_grad != bool(facts.get("grad")):
+                with contextlib.suppress(RuntimeError):
+                    tensor.requires_grad_(bool(facts.get("grad")))
+        self._note(number, facts, numbers)
+
+    def _enter(self, number: int, tensor: Tensor) -> None:
+        keep = tensor.requires_grad or isinstance(tensor, nn.Parameter)
+        self._known[number] = Known(tensor, keep)
+        self.held.append(tensor)
+        self._numbers[id(tensor)] = number
+
+    def _note(self, number: int, facts: dict[str, Any], numbers: memoryview) -> None:
+        """Remember what the other side knows, as we would describe it ourselves."""
+        known = self._known[number]
+        if (tensor := known.tensor) is not None:
+            known.facts, known.look = self._facts(number, tensor, set()), _look(tensor)
+            known.numbers = bytes(numbers)
+
+    def _sweep(self) -> None:
+        gone = [number for number, known in self._known.items() if known.tensor is None]
+        for number in gone:
+            del self._known[number]
+        if len(self._known) >= MOST:
+            raise TooLarge(f"more than {MOST:,} tensors")
+
+
+def gradients_of(result: Tensor, sources: list[Tensor], gradient: Tensor) -> list[Tensor | None]:
+    """The gradients of what was computed here, for the other side."""
+    with torch.enable_grad():
+        return list(
+            torch.autograd.grad(result, sources, gradient, retain_graph=True, allow_unused=True)
+        )
+
+
+def _lasting(facts: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in facts.items() if key != "of"}
+
+
+def _look(tensor: Tensor) -> tuple:
+    """All but the numbers that may change in a tensor."""
+    if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_nested:
+        return (tensor.layout, tensor.shape)
+    facts = tensor.dtype, tensor.shape, tensor.stride(), tensor.requires_grad
+    return *facts, tensor.is_meta, tensor.is_leaf
+
+
+def _numbers(tensor: Tensor) -> bytes:
+    if tensor.is_meta or tensor.layout != torch.strided or _oddness(tensor):
+        return b""
+    if tensor.numel() * tensor.element_size() > LARGEST // 2:
+        raise TooLarge(f"a tensor of more than {LARGEST // 2**21} MB")
+    return content(tensor)
+
+
+def _write(tensor: Tensor, new: Tensor) -> None:
+    try:
+        tensor.data.copy_(new)
+    except RuntimeError:  # made in inference mode, and may be changed there only
+        with torch.inference_mode():
+            tensor.copy_(new)
+
+
+def _oddness(tensor: Tensor) -> str:
+    """What kind of tensor has no plain numbers; "" for the ordinary ones."""
+    if tensor.is_quantized:
+        return "quantized"
+    return "" if tensor.layout == torch.strided and not tensor.is_nested else "sparse"
+
+
+def _odd(facts: dict[str, Any]) -> Tensor:
+    shape = facts.get("shape")
+    if not isinstance(shape, list) or not all(type(n) is int and 0 <= n < 2**31 for n in shape):
+        raise Broken("a tensor that is none")
+    if facts["odd"] == "quantized":
+        return torch.quantize_per_tensor(torch.zeros(1), 1.0, 0, torch.quint8)
+    return torch.sparse_coo_tensor(torch.zeros(len(shape), 0, dtype=torch.int64), [], shape)

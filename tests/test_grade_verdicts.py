@@ -1,0 +1,93 @@
+"""The class grader says what nbval says: the checks, on answers in another process.
+
+A sample here; `make verdicts` tries every worked answer, every mistake and every accepted answer.
+"""
+
+import os
+import random
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch.fx.experimental.symbolic_shapes  # noqa: F401  (or each fork imports it for seconds)
+from course import NAMES, module
+from test_checks import accepted
+
+from checks.engine import Check, exercises_of, isolation
+from checks.engine.diagnosis import spelling
+from checks.grade.peer import Peer
+from checks.grade.rules import GraderRules
+from checks.grade.wire import Wire
+from checks.grade.worker import work
+
+ALL = "LLAMA_LAB_ALL_VERDICTS" in os.environ
+LONG = ("train", "generate", "load_llama", "chat", "Llama")  # a check of these takes seconds
+CHECKS = [(lab, check) for lab in NAMES for check in exercises_of(module("checks", lab))]
+
+
+def answers(lab: str, check: Check) -> dict[str, Any]:
+    """Name → answer: the worked one, mistakes, accepted ones."""
+    found = {"worked": getattr(module("solutions.my_llama", lab), check.name)}
+    wrong = {spelling(m, i): m.answers[i] for m in check.mistakes if not m.flaky for i in (0,)}
+    right = {f"accepted {i}": answer for i, answer in enumerate(accepted(lab, check.name))}
+    if ALL:
+        return found | wrong | right
+    luck = random.Random(check.exercise)
+    kinds = [wrong] if check.name in LONG else [wrong, right]
+    names = [luck.choice(list(some)) for some in kinds if some]
+    return found | {name: (wrong | right)[name] for name in names}
+
+
+@contextmanager
+def elsewhere(names: dict[str, Any]) -> Iterator[tuple[Peer, int]]:
+    """A fork of this process that answers with these things: a worker without its sandbox."""
+    ours, theirs = socket.socketpair()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            ours.close()
+            work(theirs, Path("/tmp"), names)
+        finally:
+            os._exit(0)
+    theirs.close()
+    before = isolation.clock[0]
+    isolation.clock[0] = lambda: time.clock_gettime(((~pid) << 3) | 2) / 1.5
+    try:
+        yield Peer(Wire(ours), 2, GraderRules()), pid
+    finally:
+        isolation.clock[0] = before
+        ours.close()
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+def verdict(report: Any) -> tuple:
+    """What a learner is told: verdict, mistakes, which rows pass."""
+    rows = [row.ok for row in report.rows]
+    return report.result, [mistake.key for mistake in report.mistakes], rows
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize(
+    ("lab", "check"), CHECKS, ids=[f"{check.exercise} {check.name}" for _, check in CHECKS]
+)
+def test_the_same_verdict_as_in_one_process(lab: str, check: Check) -> None:
+    tried = answers(lab, check)
+    here = {name: verdict(check.run(answer)) for name, answer in tried.items()}
+    there = {}
+    left = list(tried)
+    while left:
+        with elsewhere(tried) as (peer, _):
+            while left:
+                name = left.pop(0)
+                (answer,) = peer.ask("find", name)
+                there[name] = verdict(report := check.run(answer))
+                if report.kind == "hangs":
+                    break  # its process is of no use any more
+                peer.forget()
+    assert there == here

@@ -1,0 +1,102 @@
+"""Submissions an hour of the class grader, with one process and with two, beside nbval in one run.
+
+    python -m tools.bench_class [LEARNERS]        (300; each hands in three labs)
+
+A made-up class: right, half done, untouched, wrong by a known mistake, damaged, endless. nbval gets
+three of its notebooks, one of each lab, right ones.
+"""
+
+import json
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+LABS = ("02_rmsnorm", "03_rope", "04_attention")
+SHARES = {
+    "right": 0.5,
+    "half": 0.2,
+    "untouched": 0.1,
+    "wrong": 0.17,
+    "damaged": 0.02,
+    "endless": 0.01,
+}
+
+
+def main(learners: int = 300) -> None:
+    """Make the class, grade it with one process and with two, and print what it took."""
+    with tempfile.TemporaryDirectory(prefix="llama-lab-bench-") as name:
+        place = Path(name)
+        made_up_class(place / "class", learners)
+        count = learners * len(LABS)
+        beside = nbval()
+        print(f"nbval: {beside:.1f} s a notebook (right ones, one process)")
+        rates = []
+        for processes in (1, 2):
+            begin = time.monotonic()
+            out = place / f"out{processes}"
+            command = [sys.executable, "-m", "checks.grade", str(place / "class")]
+            command += ["--out", str(out), "-n", str(processes), "--seed", "bench"]
+            subprocess.run(command, cwd=ROOT, check=True)
+            seconds = time.monotonic() - begin
+            rates.append(count / seconds)
+            print(f"{processes} process(es): {3600 * rates[-1]:,.0f} submissions an hour")
+        print(
+            f"linear to {rates[1] / rates[0] / 2:.2f}; {rates[1] * beside:.1f} times nbval with two"
+        )
+        same = [(place / f"out{n}/results.jsonl").read_bytes() for n in (1, 2)]
+        print("the same results" if same[0] == same[1] else "OTHER RESULTS")
+
+
+def made_up_class(place: Path, learners: int) -> None:
+    """Write the notebooks of a class; who does what is drawn by a fixed seed."""
+    luck = random.Random(0)
+    for number in range(learners):
+        folder = place / f"learner {number:03}"
+        folder.mkdir(parents=True)
+        for lab in LABS:
+            kind = luck.choices(list(SHARES), list(SHARES.values()))[0]
+            (folder / f"{lab}.ipynb").write_text(notebook(lab, kind, luck), encoding="utf-8")
+
+
+def notebook(lab: str, kind: str, luck: random.Random) -> str:
+    """One notebook: the worked one, or what becomes of it."""
+    worked = json.loads((ROOT / f"solutions/{lab}.ipynb").read_text(encoding="utf-8"))
+    if kind == "damaged":
+        return json.dumps(worked)[: luck.randrange(10, 5000)]
+    stubs = json.loads((ROOT / f"labs/{lab}.ipynb").read_text(encoding="utf-8"))
+    cells = [c for c in worked["cells"] if str(c["id"]).startswith("ex-")]
+    empty = {c["id"]: c["source"] for c in stubs["cells"]}
+    for place, cell in enumerate(cells):
+        if kind == "untouched" or (kind == "half" and place >= len(cells) // 2):
+            cell["source"] = empty[cell["id"]]
+    if kind in ("wrong", "endless"):
+        cell = luck.choice(cells)
+        cell["source"] = spoilt("".join(cell["source"]), kind)
+    return json.dumps(worked)
+
+
+def spoilt(source: str, kind: str) -> str:
+    """A worked answer with something wrong in its last line."""
+    lines = source.rstrip().splitlines()
+    indent = lines[-1][: len(lines[-1]) - len(lines[-1].lstrip())]
+    if kind == "endless":
+        return "\n".join([*lines[:-1], f"{indent}while True:", f"{indent}    pass"])
+    return "\n".join([*lines[:-1], lines[-1].replace("return ", "return 2 * ", 1)])
+
+
+def nbval() -> float:
+    """Seconds for a notebook with `pytest --nbval-lax`, of worked ones."""
+    files: list[Any] = [f"solutions/{lab}.ipynb" for lab in LABS]
+    begin = time.monotonic()
+    command = [sys.executable, "-m", "pytest", "-q", "--nbval-lax", *files]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    return (time.monotonic() - begin) / len(files)
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))
