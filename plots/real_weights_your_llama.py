@@ -23,7 +23,8 @@ MINUTE, COURSES = "my minute of Shakespeare", "the course's Shakespeare"
 QUESTIONS = ("Name three fruits.", "Why is the sky blue?")
 BEGINNING = "ROMEO:"
 BEGIN = "Begin a text, such as ROMEO:"
-STILL = Setting(0.7, 0.9, seed=1)  # of what stands in the saved notebook
+STILL = Setting(seed=1)  # of what stands in the saved notebook
+STILL_TEXT = Setting(0.7, 0.9, seed=1)  # of a text that goes on
 N_STILL = 24 if short() else 80  # pieces of each answer there
 TOKENIZER = "smollm"  # the rule by which assets/smollm2.py cuts text
 ROOM = 1.25  # times the weights in float32: what a file takes while it is loaded
@@ -166,11 +167,13 @@ def spoken(box: ChatBox) -> dict[str, str]:
         except CannotSpeak as reason:
             box.notes.append(str(reason))
             continue
-        for question in QUESTIONS if isinstance(voice, Chatting) else (BEGINNING,):
-            turn = Turn(question, name, STILL, note="to its end")
-            for piece in voice.answer([{"role": "user", "content": question}], STILL):
+        chats = isinstance(voice, Chatting)
+        setting = STILL if chats else STILL_TEXT
+        for question in QUESTIONS if chats else (BEGINNING,):
+            turn = Turn(question, name, setting, note="to its end")
+            for piece in voice.answer([{"role": "user", "content": question}], setting):
                 turn.add(piece)
-                if len(turn.pieces) == N_STILL and isinstance(voice, Chatting):
+                if chats and len(turn.pieces) == N_STILL:
                     turn.note = f"cut after {N_STILL} pieces"
                     break
             box.talk.append(turn)

@@ -558,7 +558,7 @@ plot.faster(path, model)
 # Three models speak through the same `generate`. *SmolLM2-135M* has your exact weights. *SmolLM2-135M, 4 bits* keeps the file's nibbles, as your `dequantize_q4_1` reads them, and computes with the decoder of 11.6. *My minute of Shakespeare* is the Llama that you trained in lab 09; it has never learned to answer,
 # so give it a beginning. A larger file that you have, SmolLM2-360M in Q8_0 for example, is opened by your `load_llama` through the lowest box.
 #
-# The colour of a token is the probability that the model gave it, before temperature and top-p. Point at one for the runners-up. Stop, or Kernel → Interrupt, ends an answer between two tokens. It is a small model: it knows a capital or two and a good deal that is not so. And it reads the whole conversation again before each answer,
+# The colour of a token is the probability that the model gave it, before temperature and top-p. Point at one for the runners-up. Stop, or Kernel → Interrupt, ends an answer between two tokens. It is a small model: it knows a capital or two and a good deal that is not so. Its makers' example draws at temperature 0.2 with p = 0.9 ([model card](https://huggingface.co/HuggingFaceTB/SmolLM2-135M-Instruct)), and so the sliders begin there. It reads the whole conversation again before each answer,
 # so a long conversation is slow to begin.
 #
 # **Predict.** You ask the same question four times, each time in a new conversation: twice at temperature 0, twice at 0.7. Which answers are equal?
@@ -576,7 +576,7 @@ plot.your_llama(
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The two at temperature 0. At 0.7 they part where the model hesitates, at a pale token. From there on each reads its own words, and they rarely meet again.
+# The two at temperature 0. At 0.7 they part where the model hesitates, at a pale token. From there on each reads its own words, and they rarely meet again. After `What is the capital of France?` that may be the very first token: "The" has 0.15, "L" 0.14 and "La" 0.10, so at 0.7 the answer is in French quite often.
 #
 # </details>
 

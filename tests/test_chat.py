@@ -66,19 +66,19 @@ def test_it_streams_and_remembers(monkeypatch: pytest.MonkeyPatch) -> None:
     box.send.click()
     box.turns.wait()
     assert roles(box) == ["user", "assistant"]
-    assert box.messages[1]["content"] == "You said <b>Hi</b>, message 1, at 0.7."
+    assert box.messages[1]["content"] == "You said <b>Hi</b>, message 1, at 0.2."
     assert any("You said " in html and "message 1" not in html for html in seen)
     assert "&lt;b&gt;Hi" in box.page.value and "<b>" not in box.page.value
     assert box.box.value == ""
     box.box._handle_custom_msg({"event": "submit"}, [])  # Enter, which the browser sends first
     box.box.value = "Again"
     box.turns.wait()
-    assert box.messages[3]["content"] == "You said Again, message 3, at 0.7."
+    assert box.messages[3]["content"] == "You said Again, message 3, at 0.2."
     box.box._handle_custom_msg({"event": "submit"}, [])
     time.sleep(2 * turns.SETTLE)
     box.box.value = "Late"  # from a busy machine
     box.turns.wait()
-    assert box.messages[5]["content"] == "You said Late, message 5, at 0.7."
+    assert box.messages[5]["content"] == "You said Late, message 5, at 0.2."
     box.new.click()
     assert box.messages == []
     box.send.click()  # nothing was typed

@@ -162,7 +162,7 @@ def test_the_sliders_and_the_menu_of_models(notebook):
     cell = notebook.cell("chat")
     cell.get_by_role("button", name="New conversation").click()
     cell.locator("select").select_option("echo")
-    for keys, wanted in (("ArrowRight", "heard at 0.8"), ("ArrowLeft", "heard at 0.7")):
+    for keys, wanted in (("ArrowRight", "heard at 0.3"), ("ArrowLeft", "heard at 0.2")):
         handle = cell.locator(".noUi-handle, .ui-slider-handle").first
         handle.focus()
         handle.press(keys)
