@@ -267,6 +267,7 @@ def stacked(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tens
     #: `q.reshape(B, K, H // K * T, d)`: heads are neighbours, so no transpose.
     #! positions_and_heads_mixed: queries = q.transpose(1, 2).reshape(B, K, n_rep * T, d)
     #! tiled: queries = q.unflatten(1, (n_rep, K)).transpose(1, 2).reshape(B, K, n_rep * T, d)
+    #! mask_of_two_dimensions: return attention(q.unflatten(1, (K, n_rep)), k.unsqueeze(2), v.unsqueeze(2), mask).flatten(1, 2)
     #! kv_heads_only: n, n_rep, H = n_rep, 1, K; queries = q.unflatten(1, (K, n)).mean(2); mask = mask if mask is None else mask.expand(B, n * K, T, S)[:, ::n]
     if mask is not None:
         mask = mask.expand(B, H, T, S).reshape(B, K, n_rep * T, S)

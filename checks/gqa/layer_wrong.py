@@ -213,6 +213,8 @@ class GroupedQueryAttention(nn.Module):
             #  The keys are stored as values too: `update` takes keys and values.
             #! forgets: cache.update(k, v)
             #  It stores keys and values and then attends to the new ones only. [Lightning-AI/litgpt#701]
+            #! whole_buffers: cache.update(k, v); k, v = cache.keys, cache.values
+            #  It attends to the whole buffers, with slots that hold nothing yet. `update` returns what is written so far.
             #! never_stored: n = cache.length; k, v = torch.cat([cache.keys[:, :, :n], k], 2), torch.cat([cache.values[:, :, :n], v], 2)
             #  It reads the cache but never stores anything in it.
             #! cache_ignored: pass

@@ -133,6 +133,7 @@ def load_llama(path: Path | str) -> Llama:
         ours = rename_weight(name)
         #: `{rename_weight(name): weight_of(stored) for name, stored in file.tensors.items()}`
         #! names_kept: ours = name
+        #! names_kept: ours = name
         #  The weights keep the file's names. Your Llama's are others: `rename_weight` of 11.2.
         #: `model.load_state_dict(weights, assign=True)`: strict is the default.
         #! unknown_left_out:
@@ -260,6 +261,7 @@ def load_llama(path: Path | str) -> Llama:
         #  Weights are the dictionary's keys and names its values. It is the other way round.
     model.load_state_dict(weights, assign=True)
     #: `model.load_state_dict(weights, assign=True)`: strict is the default.
+    #!+ names_kept: model.load_state_dict(weights, assign=True, strict=False)
     #!+ not_strict: model.load_state_dict(weights, assign=True, strict=False)
     #! not_strict: model.load_state_dict(weights, assign=True, strict=False)
     #!+ random_output: model.load_state_dict(weights, strict=False)
