@@ -63,7 +63,7 @@ def seconds_per_token(make_model: Callable[[], Any]) -> Flipbook:
 
     def draw(fig: Figure, position: int) -> str:
         taken = timings()
-        axes = fig.add_axes((0.19, 0.15, 0.77, 0.8) if is_narrow(fig) else (0.08, 0.15, 0.9, 0.82))
+        axes = fig.add_axes((0.22, 0.15, 0.75, 0.8) if is_narrow(fig) else (0.08, 0.15, 0.9, 0.82))
         curves = (
             ("without cache", taken.without, PINK, "-"),
             ("with cache", taken.cached, BLUE, "--"),
