@@ -253,3 +253,23 @@ def test_a_process_that_is_killed_takes_nothing_along(
     found = list(crowd.graded(tasks(8), lambda: ProcessPoolExecutor(2, mp_context=fork), 2))
     came = {task.learner: result for task, result in found}
     assert len(found) == 8 and came == {str(n): None if n == 5 else str(n) for n in range(8)}
+
+
+def test_a_dask_worker_that_is_killed_takes_nothing_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    distributed = pytest.importorskip("distributed")
+
+    def slow(task: Task) -> str:  # in here, so that it travels as a whole
+        import time
+
+        time.sleep(0.3)
+        return task.learner
+
+    monkeypatch.setattr(crowd, "work", slow)
+    options = {"threads_per_worker": 1, "processes": True, "dashboard_address": None}
+    with distributed.LocalCluster(n_workers=2, **options) as cluster:
+        came = []
+        for _, result in crowd.graded(tasks(10), lambda: crowd.dask(cluster.scheduler_address), 2):
+            came.append(result)
+            if len(came) == 3:
+                os.kill(next(iter(cluster.workers.values())).pid, signal.SIGKILL)
+    assert sorted(came) == [str(n) for n in range(10)]

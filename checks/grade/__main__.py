@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -104,8 +105,9 @@ def _grade(said: argparse.Namespace) -> int:
     done = {(learner, file): sha for learner, file, sha in journal.lines}
     left = [t for t in tasks if not _is_done(t, done)]
     processes = min(said.n, max(1, len(left)))
-    local: Callable[[], Executor] = partial(crowd.local, processes)
-    executor = partial(crowd.dask, said.dask) if said.dask else local
+    executor: Callable[[], AbstractContextManager[Executor]] = partial(crowd.local, processes)
+    if said.dask:
+        executor = partial(crowd.dask, said.dask)
     progress = Progress(len(tasks), len(tasks) - len(left))
     try:
         for task, result in crowd.graded(left, executor, processes):

@@ -8,6 +8,7 @@ import multiprocessing
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from checks.grade.work import Task, begin, work
@@ -22,15 +23,17 @@ def local(processes: int) -> Executor:
     return ProcessPoolExecutor(processes, mp_context=spawn, initializer=begin)
 
 
-def dask(address: str) -> Executor:
+@contextmanager
+def dask(address: str) -> Iterator[Executor]:
     """The processes of a Dask cluster."""
     from distributed import Client
 
-    return Client(address).get_executor(pure=False, retries=TRIES)
+    with Client(address) as client:
+        yield client.get_executor(pure=False, retries=TRIES)
 
 
 def graded(
-    tasks: Iterable[Task], executor: Callable[[], Executor], processes: int
+    tasks: Iterable[Task], executor: Callable[[], AbstractContextManager[Executor]], processes: int
 ) -> Iterator[tuple[Task, Any]]:
     """Grade all; yield each task with what came out, as soon as it is known.
 

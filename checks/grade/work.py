@@ -55,6 +55,8 @@ def work(task: Task) -> tuple[dict[str, Any], list[tuple[str, str]]]:
 @functools.cache
 def _helper() -> ProcessPoolExecutor:
     spawn = multiprocessing.get_context("spawn")
+    # Dask's workers are daemons, which may have no children; these end with them all the same.
+    multiprocessing.current_process()._config["daemon"] = False  # type: ignore[attr-defined]
     helper = ProcessPoolExecutor(1, mp_context=spawn, initializer=begin)
     atexit.register(helper.shutdown, wait=False, cancel_futures=True)
     return helper
