@@ -204,6 +204,10 @@ def test_watch_collects_and_says_what_is_beaten(capsys: pytest.CaptureFixture[st
     page = watched._html(None, "png")
     assert page.count("<pre") == 3
     assert '<progress value="1.000"' in page
+    both = watched._html(("<svg>wide</svg>", "<svg>small</svg>"), "png")
+    assert '<div class="llama-wide"><svg>wide</svg></div>' in both
+    assert '<div class="llama-small"><svg>small</svg></div>' in both
+    assert "@container" in both
 
 
 def test_train_learns_and_the_watch_sees_it() -> None:
