@@ -53,7 +53,7 @@ def test_a_zip_in_a_zip_is_read_and_what_systems_leave_is_not(tmp_path: Path) ->
     inner = io.BytesIO()
     with zipfile.ZipFile(inner, "w") as archive:
         archive.writestr("work/03_rope.ipynb", "1")
-        archive.writestr("__MACOSX/work/._03_rope.ipynb", "2")
+        archive.writestr("__MACOSX/handed/._03_rope.ipynb", "2")
         archive.writestr("work/.ipynb_checkpoints/03_rope.ipynb", "3")
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("Ada_1_assignsubmission_file_/work.zip", inner.getvalue())
