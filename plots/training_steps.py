@@ -178,8 +178,8 @@ def _distance(axes: Axes, name: str, left: list[float], step: int) -> None:
     done = left[: step + 1]
     axes.plot(range(len(done)), done, line, color=color, markersize=4, linewidth=1.3)
     axes.lines[-1].set_gid(f"distance {name}")
-    dots = axes.scatter(range(len(done)), done, s=60, color="none", edgecolor="none")
-    says(dots, [f"{name}, step {i}: {number(each)}" for i, each in enumerate(done)])
+    here = axes.scatter([step], [done[-1]], s=60, color="none", edgecolor="none")
+    says(here, [f"{name}, step {step}: {number(done[-1])}"])
 
 
 def _valley(axes: Axes, steep: int) -> None:

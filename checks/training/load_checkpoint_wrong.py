@@ -10,9 +10,7 @@ from torch import Tensor, nn
 from checks.engine import mistakes_of
 
 
-def load_checkpoint(
-    path: Path, model: nn.Module
-) -> tuple[dict[str, tuple[Tensor, Tensor]], int]:
+def load_checkpoint(path: Path, model: nn.Module) -> tuple[dict[str, tuple[Tensor, Tensor]], int]:
     device = next(model.parameters()).device
     #: `map_location=device`, with the device of one of the model's parameters.
     #! device_as_in_the_file: device = None

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SEEDS = 3
-SECONDS = 3.0 / SHORTER
+SECONDS = 4.0 / SHORTER
 SMALL = {"dim": 64, "n_layers": 2, "n_heads": 4, "n_kv_heads": 2, "hidden_dim": 176}
 RATE, WARMUP = 4e-3, 0.06  # peak; share of the time that the warm-up takes
 DESCENT = 3.0  # peak of plain descent, the best of those tried: 0.1, 0.3, 1, 3, 10, 30
