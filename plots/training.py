@@ -92,7 +92,7 @@ def surprise(cross_entropy: Callable[[Tensor, Tensor], Tensor]) -> Flipbook:
         play="logit",
         labels={"logit": "logit of e"},
         size=(9.6, 3.4),
-        narrow=(3.5, 5.2),
+        narrow=(3.1, 5.2),
     )
 
 
@@ -162,7 +162,7 @@ def schedule(learning_rate: Callable[..., float]) -> Flipbook:
         start={"warmup": 100},
         play="warmup",
         size=(9.6, 3.2),
-        narrow=(3.5, 4.6),
+        narrow=(3.1, 4.6),
     )
 
 
