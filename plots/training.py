@@ -92,7 +92,7 @@ def surprise(cross_entropy: Callable[[Tensor, Tensor], Tensor]) -> Flipbook:
         play="logit",
         labels={"logit": "logit of e"},
         size=(9.6, 3.4),
-        narrow=(3.5, 5.2),
+        narrow=(3.1, 5.2),
     )
 
 
@@ -138,7 +138,8 @@ def schedule(learning_rate: Callable[..., float]) -> Flipbook:
             fig.subplots_adjust(left=0.07, right=0.985, bottom=0.17, top=0.88, wspace=0.16)
         way = sum(rates[:TOTAL])
         _tenths(axes, rates, way)
-        axes.plot(range(0, 1201, 2), rates[::2], "-", color=BLUE, gid="rate")
+        shown = [*range(0, 20), *range(20, 1201, 10)]
+        axes.plot(shown, [rates[i] for i in shown], "-", color=BLUE, gid="rate")
         axes.axhline(1e3 * PEAK, color=GREY, linewidth=0.8)
         axes.annotate("peak", (1195, 1e3 * PEAK), (0, 3), textcoords="offset points", ha="right")
         axes.axhline(1e3 * FLOOR, color=GREY, linewidth=0.8)
@@ -161,7 +162,7 @@ def schedule(learning_rate: Callable[..., float]) -> Flipbook:
         start={"warmup": 100},
         play="warmup",
         size=(9.6, 3.2),
-        narrow=(3.5, 4.6),
+        narrow=(3.1, 4.6),
     )
 
 
@@ -170,7 +171,8 @@ def _tenths(axes: Axes, rates: list[float], way: float) -> None:
     for i in range(10):
         steps = range(i * TOTAL // 10, (i + 1) * TOTAL // 10 + 1)
         heights = [rates[step] for step in steps]
-        area = axes.fill_between(steps, heights, color=BLUE, alpha=FAINT / (1 + i % 2), linewidth=0)
+        fill = {"color": BLUE, "alpha": FAINT / (1 + i % 2), "linewidth": 0}
+        area = axes.fill_between(steps[::5], heights[::5], **fill)
         share = 100 * sum(heights[:-1]) / way if way else math.nan
         says(area, [f"steps {steps[0]} to {steps[-1] - 1}: {number(share, 1)} % of the way"])
         words = number(share, 0 if share >= 1 else 1)

@@ -74,7 +74,7 @@ def clipping(clip_grad_norm: Callable[[Grads, float], float]) -> Flipbook:
         start={"length": 3.0, "angle": 35},
         play="length",
         size=(9.2, 4.0),
-        narrow=(3.5, 5.4),
+        narrow=(3.1, 5.4),
         labels={"angle": "direction"},
     )
 
@@ -82,20 +82,21 @@ def clipping(clip_grad_norm: Callable[[Grads, float], float]) -> Flipbook:
 def _arrows(axes: Axes, before: list[float], after: list[float], angle: int) -> None:
     """The gradient as it was, as it is, and as it would be with each tensor cut by itself."""
     plane(axes, 4.3, circle=LIMIT)
-    axes.set(xlim=(-1.4, 4.3), ylim=(-1.4, 4.3))
+    axes.set(xlim=(-1.4, 4.9), ylim=(-1.4, 4.9))
     alone = [min(number, LIMIT) for number in before]
     if math.dist(before, after) < 1e-3:
-        arrow(axes, after, GREEN, "unchanged", gid="after")
+        arrow(axes, after, GREEN, gid="after")
+        axes.annotate("unchanged", after, (4, 6), textcoords="offset points", color=INK)
     else:
         arrow(axes, before, GREY, "before", linestyle="--", gid="before")
         arrow(axes, after, GREEN, gid="after")
         place = {"xytext": (-7, -9), "ha": "right"} if angle > 45 else {"xytext": (7, -13)}
-        axes.annotate("after", after, textcoords="offset points", color=GREEN, **place)
+        axes.annotate("after", after, textcoords="offset points", color=INK, **place)
     if math.dist(before, alone) > 0.1:
         arrow(axes, alone, GREY, linestyle=":", gid="alone")
         side = "left" if angle > 45 else "center"  # away from the arrow "before"
         points = {"textcoords": "offset points", "fontsize": 9}
-        axes.annotate("one by one", alone, (4 if angle > 45 else -5, 9), ha=side, **points)
+        axes.annotate("one by one", alone, (4 if angle > 45 else -14, 13), ha=side, **points)
     axes.text(0.8, -0.8, "max_norm = 1", color=INK, fontsize=9)
     axes.text(4.3, -0.3, "first tensor →", ha="right", fontsize=9)
     axes.text(-0.15, 4.0, "second\ntensor ↑", ha="right", va="top", fontsize=9)
@@ -141,7 +142,7 @@ def descent(adamw_step: Callable[..., None]) -> Flipbook:
     def draw(fig: Figure, steep: int, step: int) -> str:
         if is_narrow(fig):
             axes, far = fig.subplots(2, 1)
-            fig.subplots_adjust(left=0.15, right=0.97, bottom=0.1, top=0.98, hspace=0.2)
+            fig.subplots_adjust(left=0.19, right=0.97, bottom=0.1, top=0.98, hspace=0.2)
         else:
             axes, far = fig.subplots(1, 2, width_ratios=(3, 2))
             fig.subplots_adjust(left=0.01, right=0.98, bottom=0.14, top=0.96, wspace=0.14)
@@ -166,7 +167,7 @@ def descent(adamw_step: Callable[..., None]) -> Flipbook:
         start={"steep": 100, "step": 16},
         play="step",
         size=(9.6, 3.6),
-        narrow=(3.5, 5.0),
+        narrow=(3.1, 5.0),
         labels={"steep": "times as steep"},
     )
 
@@ -178,8 +179,8 @@ def _distance(axes: Axes, name: str, left: list[float], step: int) -> None:
     done = left[: step + 1]
     axes.plot(range(len(done)), done, line, color=color, markersize=4, linewidth=1.3)
     axes.lines[-1].set_gid(f"distance {name}")
-    dots = axes.scatter(range(len(done)), done, s=60, color="none", edgecolor="none")
-    says(dots, [f"{name}, step {i}: {number(each)}" for i, each in enumerate(done)])
+    here = axes.scatter([step], [done[-1]], s=60, color="none", edgecolor="none")
+    says(here, [f"{name}, step {step}: {number(done[-1])}"])
 
 
 def _valley(axes: Axes, steep: int) -> None:

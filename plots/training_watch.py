@@ -23,7 +23,7 @@ PAUSE = 1.5  # seconds between two drawings: to draw takes 0.1 s
 POINTS = 150  # of the curve; each is the mean of a few steps
 LETTERS = 160  # of a sample
 CONTEXT = 64  # characters that a model sees when it writes
-SIZE, NARROW = (9.6, 3.2), (3.5, 3.0)
+SIZE, NARROW = (9.6, 3.2), (3.1, 3.0)
 # The page has no script while it learns: the style sheet says which of the two drawings is shown.
 SWITCH = """.llama-watch { container-type: inline-size; }
 .llama-watch .llama-small { display: none; }

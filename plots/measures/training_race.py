@@ -126,7 +126,7 @@ def against_gpt(
         axes.legend(loc="upper right", fontsize=9)
         return f"{number(SECONDS, 0)} s each, one start: {_said(runs(), against)}."
 
-    return explore(draw, against=["seconds", "steps"], size=(9.6, 3.6), narrow=(3.5, 3.6))
+    return explore(draw, against=["seconds", "steps"], size=(9.6, 3.6), narrow=(3.1, 3.6))
 
 
 def _said(runs: dict[str, Contestant], against: str) -> str:

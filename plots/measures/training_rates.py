@@ -71,10 +71,10 @@ def rates(
     def draw(fig: Figure) -> str:
         if is_narrow(fig):
             panels = fig.subplots(3, 1)
-            fig.subplots_adjust(left=0.16, right=0.97, bottom=0.08, top=0.95, hspace=0.55)
+            fig.subplots_adjust(left=0.2, right=0.97, bottom=0.08, top=0.95, hspace=0.55)
         else:
             panels = fig.subplots(1, 3, sharey=True)
-            fig.subplots_adjust(left=0.06, right=0.985, bottom=0.16, top=0.9, wspace=0.1)
+            fig.subplots_adjust(left=0.075, right=0.985, bottom=0.16, top=0.9, wspace=0.1)
         found = ends()
         low = min(end for by in found.values() for row in by.values() for end in row if end == end)
         for axes, depth in zip(panels, found, strict=True):
@@ -82,10 +82,10 @@ def rates(
             axes.set(ylim=(low - 0.1, TOP), title=f"{depth} layers, {STEPS[depth]} steps")
         for axes in panels if is_narrow(fig) else panels[:1]:
             axes.set_ylabel("loss on unseen text")
-        panels[0].legend(loc="lower left", fontsize=9)
+        panels[0].legend(loc="upper left", bbox_to_anchor=(0.05, 0.85), fontsize=9)
         return "; ".join(_said(depth, found[depth]) for depth in found) + "."
 
-    return explore(draw, size=(10.0, 3.6), narrow=(3.5, 7.2))
+    return explore(draw, size=(10.0, 3.6), narrow=(3.1, 7.2))
 
 
 def _draw(axes: Axes, found: dict[str, list[float]]) -> None:

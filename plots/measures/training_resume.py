@@ -86,7 +86,7 @@ def resumed(
         start={"finds": FINDS[0]},
         labels={"finds": "the new process finds"},
         size=(9.6, 3.4),
-        narrow=(3.5, 5.0),
+        narrow=(3.1, 5.0),
     )
 
 
@@ -101,7 +101,7 @@ def _curves(axes: Axes, losses: list[float], first: int, again: list[float]) -> 
     if first != STOP:
         axes.axvline(first, color=ORANGE, linewidth=2, gid="begins")
         axes.annotate(f"begins at {first}", (first, 3.9), (4, 0), textcoords="offset points")
-        axes.texts[-1].set(fontsize=9, color=ORANGE)
+        axes.texts[-1].set(fontsize=9)
     axes.set(xlim=(0, TOTAL), ylim=(2.1, 4.5), xlabel="step", ylabel="loss of the batch")
     axes.legend(loc="upper right", fontsize=9, bbox_to_anchor=(1, 0.86))
 
