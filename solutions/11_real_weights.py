@@ -519,12 +519,12 @@ plot.faster(path, model)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Two to seven times, if this torch has the 4-bit kernel: 6.2 times where this notebook was executed, 2.7 and 4 times on two other machines. It is not just 4.4, since bytes are not everything. The nibbles have to be unpacked; joined matrices and
+# Two to seven times, if this torch has the 4-bit kernel: 6.2 times on a machine that did nothing else, 2.7 and 4 times on two others. It is not just 4.4, since bytes are not everything. The nibbles have to be unpacked; joined matrices and
 # known angles save some of the hundreds of small operations that a token takes; and a processor may read one kind of number at twice the rate of another.
 #
 # </details>
 #
-# From float32 to float16 the bytes are halved. Whether the speed doubles depends on the processor, and the column of GB a second says which one you have. Where this notebook was executed, torch's products read float32 matrices at 10 GB a
+# From float32 to float16 the bytes are halved. Whether the speed doubles depends on the processor, and the column of GB a second says which one you have. On the first of these machines, torch's products read float32 matrices at 10 GB a
 # second and float16 ones at 18: half the bytes, and 3.5 times the speed. On another machine float16 gained nothing.
 #
 # The last row reads as few bytes as *with float16 weights*, but also *computes* in float16, norms and attention included. That costs a factor of about one and a half where this was measured, and next to nothing on another machine. So store in few bytes, and compute in float32.
