@@ -8,6 +8,7 @@ Lab 02 opens with it. The size of a vector is its root mean square.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +28,8 @@ def main() -> None:
     tokenizer = smollm2.tokenizer(file)
     ids = tokenizer.encode(SENTENCE).ids
     model, seen = load_llama(smollm2.path()), list[torch.Tensor]()
-    norms = [norm for layer in model.layers for norm in (layer.attention_norm, layer.ffn_norm)]
+    blocks: Any = model.layers
+    norms = [norm for layer in blocks for norm in (layer.attention_norm, layer.ffn_norm)]
     for norm in [*norms, model.norm]:
         norm.register_forward_pre_hook(lambda _, args: seen.append(args[0][0]))
     with torch.no_grad():
@@ -36,8 +38,7 @@ def main() -> None:
     sizes = stream.square().mean(-1).sqrt()
     added = stream.diff(dim=0).square().mean(-1).sqrt()
     words = np.array([tokenizer.decode([i]).strip() for i in ids])
-    kept = {"sizes": sizes.numpy(), "added": added.numpy()}
-    np.savez_compressed(FILE, words=words, **kept)
+    np.savez_compressed(FILE, words=words, sizes=sizes.numpy(), added=added.numpy())
     print(f"{FILE.relative_to(ROOT)}: {FILE.stat().st_size:,} bytes, {tuple(sizes.shape)} sizes")
 
 
