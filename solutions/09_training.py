@@ -620,7 +620,7 @@ show("it has read the page", lambda: learn_one_page(seconds=15))
 # Two things go wrong late. `torch.save` writes byte after byte. A program that is stopped in the middle leaves half a file, and
 # the earlier checkpoint is gone as well if it had the same name
 # ([pytorch-lightning#688](https://github.com/Lightning-AI/pytorch-lightning/issues/688)). So write to another file in the same
-# folder, and when that is complete let `part.replace(path)` put it in the place of the old one, in one move. And `torch.save`
+# folder, and when that is complete move it to the old one's place: `Path.replace` does it in one step. And `torch.save`
 # takes any Python object. `torch.save(model, path)` stores the *name* of the class, and breaks when that is renamed. A checkpoint
 # holds tensors, numbers, strings, lists and dicts, nothing else.
 
