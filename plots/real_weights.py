@@ -126,7 +126,7 @@ def block(dequantize_q4_1: Dequantize, path: Path | None) -> Flipbook:
         byte=BYTES,
         block=range(N_BLOCKS),
         start={"byte": 7},
-        play="byte",
+        play="byte" if len(BYTES) > 1 else None,
         size=(10.2, 4.3),
         narrow=(3.3, 4.6),
     )
