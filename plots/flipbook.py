@@ -21,14 +21,14 @@ import json
 import math
 import os
 import re
-import sys
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from plots import style
+from plots.note import NOTHING, note, person_is_present, shell
 from plots.page import Draw, Page, draw_page
 
 PATIENCE = 0.4  # seconds of drawing above which the first page is shown before the others
@@ -95,7 +95,7 @@ class Flipbook:
         self._pages: list[tuple[str, str]] = []
         self._narrow_pages: list[str] = []
         self._first: Page | None = None
-        self._wait: _Waiting | None = None
+        self._shown: Any = None  # the display of the first page, until all are drawn
 
     @property
     def frames(self) -> list[dict[str, Any]]:
@@ -159,18 +159,24 @@ class Flipbook:
         frames = [self.start] if self.first.is_placeholder else self.frames
         twice = bool(self.narrow) and not self.first.is_placeholder
         total = len(frames) * (2 if twice else 1)
+        if person_is_present() and (time.monotonic() - begun) * total > PATIENCE:
+            from IPython.display import display
+
+            self._shown = display(self._still(), raw=True, display_id=True)
         pages, narrow = [], []
-        with _without_collecting():
-            self._wait = _Waiting(total) if person_is_present() else None
-            if self._wait and (time.monotonic() - begun) * total > PATIENCE:
-                self._wait.show(self._still())
-            for values in frames:
-                page = self.first if values == self.start else self._drawn(self.size, values)
-                pages.append((page.svg(), page.caption))
-                if twice:
-                    narrow.append(self.narrow_page(**values).svg())
-                if self._wait:
-                    self._wait.tell(len(pages) + len(narrow))
+        try:
+            with _without_collecting(), note(after=NOTE, every=0.5) as tell:
+                for values in frames:
+                    page = self.first if values == self.start else self.page(**values)
+                    pages.append((page.svg(), page.caption))
+                    if twice:
+                        narrow.append(self.narrow_page(**values).svg())
+                    tell(f"Drawing page {len(pages) + len(narrow)} of {total} …")
+        except BaseException:
+            if self._shown:  # its "other pages" will not come
+                self._shown.update(NOTHING, raw=True)
+                self._shown = None
+            raise
         self._pages, self._narrow_pages = pages, narrow
 
     def _range(self, name: str) -> str:
@@ -202,8 +208,10 @@ class Flipbook:
 
     def _ipython_display_(self) -> None:
         """Take the place of the first page, where it was shown while the others were drawn."""
-        if self._wait is None or not self._wait.replace(self._repr_mimebundle_):
+        if self._shown is None:
             raise NotImplementedError  # so IPython asks for the bundle, as it always does
+        handle, self._shown = self._shown, None
+        handle.update(self._repr_mimebundle_(), raw=True)
 
     def _still(self) -> dict[str, str]:
         """The first page alone."""
@@ -309,23 +317,12 @@ def asset(name: str) -> str:
 
 
 def _in_notebook() -> bool:
-    return getattr(_shell(), "kernel", None) is not None
+    return getattr(shell(), "kernel", None) is not None
 
 
 def first_page_only() -> bool:
     """Whether nobody will turn pages: a graded notebook draws each picture once, as it begins."""
     return bool(os.environ.get("LLAMA_LAB_GRADING"))
-
-
-def person_is_present() -> bool:
-    """Whether somebody sits at the notebook: a batch run cannot be asked for input."""
-    return bool(getattr(getattr(_shell(), "kernel", None), "_allow_stdin", False))
-
-
-def _shell() -> Any:
-    """IPython's shell, where there is one; IPython is never imported for it."""
-    ipython = sys.modules.get("IPython")
-    return ipython.get_ipython() if ipython else None
 
 
 def _pixels(page: Page) -> int:
@@ -343,42 +340,3 @@ def _without_collecting() -> Iterator[None]:
     finally:
         if was:
             gc.enable()
-
-
-class _Waiting:
-    """What a person sees while pages are drawn: the first of them, or how far it is.
-
-    A batch run gets none of it, so that its outputs do not depend on the machine's speed.
-    """
-
-    def __init__(self, total: int) -> None:
-        self.total, self.shown, self.note = total, None, None
-        self.due = time.monotonic() + NOTE
-
-    def show(self, still: dict[str, str]) -> None:
-        """The first page."""
-        from IPython.display import display
-
-        self.shown = display(still, raw=True, display_id=True)
-
-    def tell(self, done: int) -> None:
-        """A note "Drawing page 12 of 64 …" where it takes long; it goes away again."""
-        from IPython.display import display
-
-        if time.monotonic() >= self.due and done < self.total:
-            self.due = time.monotonic() + 0.5
-            text = {"text/plain": f"Drawing page {done} of {self.total} …"}
-            if self.note:
-                self.note.update(text, raw=True)
-            else:
-                self.note = display(text, raw=True, display_id=True)
-        elif done == self.total and self.note:
-            self.note.update({"text/plain": "", "text/html": ""}, raw=True)
-
-    def replace(self, bundle: Callable[[], dict[str, str]]) -> bool:
-        """Put the whole picture where the first page stands; False where none does (any more)."""
-        if self.shown is None:
-            return False
-        self.shown.update(bundle(), raw=True)
-        self.shown = None
-        return True

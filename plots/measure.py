@@ -8,8 +8,6 @@ from typing import Any
 
 import torch
 
-from plots.flipbook import person_is_present
-
 
 def short() -> bool:
     """Tell whether a measurement should be quick: graded and tested labs want a run, no result."""
@@ -25,29 +23,6 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-@contextmanager
-def note() -> Iterator[Callable[[str], None]]:
-    """Show a person a line of text that says how far a measurement is; it goes away at the end."""
-    handle: Any = None
-
-    def tell(text: str) -> None:
-        nonlocal handle
-        if not person_is_present():
-            return
-        from IPython.display import display
-
-        if handle:
-            handle.update({"text/plain": text}, raw=True)
-        else:
-            handle = display({"text/plain": text}, raw=True, display_id=True)
-
-    try:
-        yield tell
-    finally:
-        if handle:
-            handle.update({"text/plain": "", "text/html": ""}, raw=True)
 
 
 def medians(*runs: Callable[[], Any], rounds: int = 15) -> list[float]:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from plots.flipbook import person_is_present
 from plots.measure import short
 from plots.measures.real_weights import opened
+from plots.note import person_is_present
 from plots.real_weights_chat import ChatBox, Open
 from plots.real_weights_chat_page import Turn
 from plots.real_weights_voices import CannotSpeak, Chatting, GoingOn, Setting, Voice

@@ -11,7 +11,7 @@ from torch import nn
 
 from assets.shakespeare_llama import CONTEXT, VOCAB
 from plots.blame import blame
-from plots.flipbook import person_is_present
+from plots.note import person_is_present
 from plots.show import once_written
 from plots.turns import SETTLE, Stopped, Turns, listen_to_interrupts, on_enter
 

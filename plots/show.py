@@ -1,11 +1,10 @@
 """Cells that use what the learner wrote: until it is written they say so, and Run All goes on."""
 
 import functools
-import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
-from plots.flipbook import person_is_present
+from plots.note import note
 
 Item = TypeVar("Item")
 
@@ -37,26 +36,12 @@ def once_written(measure: Callable[..., None]) -> Callable[..., None]:
 
 
 def counted(items: Iterable[Item], what: str, seconds: float = 1.0) -> Iterator[Item]:
-    """The items, and for a person who waits a note how far it is: "answer 3 of 10 …".
-
-    A batch run gets none, so that its outputs do not depend on the machine's speed.
-    """
-    listed, handle, due = list(items), None, time.monotonic() + seconds
-    try:
+    """The items, and for a person who waits a note how far it is: "answer 3 of 10 …"."""
+    listed = list(items)
+    with note(after=seconds, every=0.5) as tell:
         for done, item in enumerate(listed, start=1):
-            if person_is_present() and time.monotonic() >= due:
-                from IPython.display import display
-
-                due = time.monotonic() + 0.5
-                note = {"text/plain": f"{what} {done} of {len(listed)} …"}
-                if handle:
-                    handle.update(note, raw=True)
-                else:
-                    handle = display(note, raw=True, display_id=True)
+            tell(f"{what} {done} of {len(listed)} …")
             yield item
-    finally:  # who asks breaks off, too
-        if handle:
-            handle.update({"text/plain": "", "text/html": ""}, raw=True)
 
 
 def missing(error: NotImplementedError) -> str:

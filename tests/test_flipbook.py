@@ -215,7 +215,7 @@ def test_in_a_notebook_the_error_is_the_cells_own(monkeypatch):
     class Shell:
         kernel = object()
 
-    monkeypatch.setattr("plots.flipbook._shell", Shell)
+    monkeypatch.setattr("plots.flipbook.shell", Shell)
     with pytest.raises(ZeroDivisionError):
         explore(lambda fig, position: str(1 / (2 - position)), position=range(4))
 
@@ -269,6 +269,7 @@ def test_values_may_be_tensors_words_and_bools():
 
 def test_the_note_of_slow_drawing_is_for_a_person_only(monkeypatch):
     monkeypatch.setattr("plots.flipbook.PATIENCE", 0.0)
+    monkeypatch.setattr("plots.flipbook.NOTE", 0.0)
     shown = []
     monkeypatch.setattr("IPython.display.display", lambda *a, **k: shown.append(a))
     _ = explore(turn, position=range(2)).pages
@@ -409,3 +410,19 @@ def test_garbage_is_collected_again_after_drawing():
     with pytest.raises(ZeroDivisionError):
         _ = explore(lambda fig, n: 1 / n, n=[1, 0]).pages
     assert gc.isenabled()
+
+
+def test_the_first_page_goes_when_a_later_one_fails(monkeypatch):
+    """It says that the others are being drawn, and stood above the error for good."""
+    updates = []
+
+    class Handle:
+        def update(self, bundle, raw):
+            updates.append(bundle)
+
+    monkeypatch.setattr("IPython.display.display", lambda *_, **__: Handle())
+    monkeypatch.setattr("plots.flipbook.person_is_present", lambda: True)
+    monkeypatch.setattr("plots.flipbook.PATIENCE", 0.0)
+    with pytest.raises(ZeroDivisionError):
+        _ = explore(lambda fig, n: f"{1 / n}", n=[1, 0]).pages
+    assert updates == [{"text/plain": "", "text/html": ""}]

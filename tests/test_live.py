@@ -40,7 +40,7 @@ def test_who_waits_is_told_how_far_it_is(monkeypatch):
     monkeypatch.setattr("IPython.display.display", lambda text, **_: shown.append(text) or handle)
     assert list(counted("abc", "letter", seconds=0)) == ["a", "b", "c"]
     assert shown == []  # nobody is there
-    monkeypatch.setattr("plots.show.person_is_present", lambda: True)
+    monkeypatch.setattr("plots.note.person_is_present", lambda: True)
     for letter in counted("abc", "letter", seconds=0):
         if letter == "b":
             break

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from plots.measure import note, one_thread, short
+from plots.measure import one_thread, short
+from plots.note import note
 from plots.show import once_written
 
 # One block of the width of Llama 3.2 1B; its vocabulary is small, since the output is not clocked.

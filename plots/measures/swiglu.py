@@ -14,7 +14,8 @@ from torch.nn import functional as F
 from assets.shakespeare import text
 from plots import style
 from plots.flipbook import Flipbook, explore
-from plots.measure import medians, note, one_thread, short
+from plots.measure import medians, one_thread, short
+from plots.note import note
 from plots.page import says
 from plots.show import once_written
 from plots.style import BLUE, GREEN, GREY, ORANGE, number

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from plots.measure import note, one_thread, short
+from plots.measure import one_thread, short
 from plots.measures.swiglu import (
     BATCH,
     CLASSIC,
@@ -22,6 +22,7 @@ from plots.measures.swiglu import (
     normed,
     windows,
 )
+from plots.note import note
 
 STEPS, RATE = (50 if short() else 300), 0.03  # a learning rate that is too high
 EVERY = 10  # steps from one look at the units to the next

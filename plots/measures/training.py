@@ -10,8 +10,7 @@ import copy
 import math
 import statistics
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 from typing import Any
 
@@ -19,9 +18,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from plots.flipbook import person_is_present
 from plots.measure import one_thread, short
 from plots.measures.training_muon import Muon
+from plots.note import note
 from plots.show import show
 
 SHORTER = 15 if short() else 1  # times
@@ -203,7 +202,7 @@ def take_turns(contestants: Iterable[Contestant], each: Callable[[Contestant], N
 def race(contestants: list[Contestant], unseen: Tensor) -> None:
     """Let all train in turns and look at each MARKS times; torch's random state stays."""
     state = torch.get_rng_state()
-    with one_thread(), _note() as tell:
+    with one_thread(), note(every=1.0) as tell:
 
         def each(contestant: Contestant) -> None:
             contestant.look(unseen)
@@ -212,28 +211,3 @@ def race(contestants: list[Contestant], unseen: Tensor) -> None:
 
         take_turns(contestants, each)
     torch.set_rng_state(state)
-
-
-@contextmanager
-def _note() -> Iterator[Callable[[str], None]]:
-    """A note of how long it still takes, for a person; it goes away at the end."""
-    handle: Any = None
-    due = 0.0
-
-    def tell(text: str) -> None:
-        nonlocal handle, due
-        if not person_is_present() or time.monotonic() < due:
-            return
-        from IPython.display import display
-
-        due = time.monotonic() + 1.0
-        if handle:
-            handle.update({"text/plain": text}, raw=True)
-        else:
-            handle = display({"text/plain": text}, raw=True, display_id=True)
-
-    try:
-        yield tell
-    finally:
-        if handle:
-            handle.update({"text/plain": ""}, raw=True)
