@@ -259,7 +259,7 @@
       const places = controls.map((control) => control.read());
       const page = pageAt(places);
       controls.forEach((control) => control.show());
-      paint(picture, drawing(page), drawn.cuts, drawn.width, available);
+      paint(picture, drawing(page), drawn === wide ? wide.cuts : [], drawn.width, available);
       speaker.hide();
       speaker.speaks();
       caption.textContent = book.captions[page];

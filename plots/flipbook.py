@@ -32,6 +32,7 @@ from plots.note import NOTHING, note, person_is_present, shell
 from plots.page import Draw, Page, draw_page
 
 PATIENCE = 0.4  # seconds of drawing above which the first page is shown before the others
+PIXELS = 96  # that an inch has in a browser
 NOTE = 2.0  # seconds of drawing after which a note says how far it is
 FOLDER = Path(__file__).parent
 
@@ -229,10 +230,8 @@ class Flipbook:
         svgs, captions = zip(*self.pages, strict=True)
         first, width = self.first, _pixels(self.first)
         book = {"pages": svgs, "captions": captions, "cuts": first.cuts(), **self._controls()}
-        if self.narrow_pages:
-            small = self.narrow_page()
-            again = {"pages": self.narrow_pages, "cuts": small.cuts(), "width": _pixels(small)}
-            book["narrow"] = again
+        if self.narrow and self.narrow_pages:
+            book["narrow"] = {"pages": self.narrow_pages, "width": round(PIXELS * self.narrow[0])}
         packed = zlib.compress(json.dumps(book, ensure_ascii=False).encode(), 9)
         caption = html.escape(first.caption, quote=True)
         return (
@@ -326,8 +325,8 @@ def first_page_only() -> bool:
 
 
 def _pixels(page: Page) -> int:
-    """How wide a page is on the screen: an inch has 96 pixels in a browser."""
-    return round(96 * page.figure.get_figwidth())
+    """How wide a page is on the screen."""
+    return round(PIXELS * page.figure.get_figwidth())
 
 
 @contextlib.contextmanager

@@ -94,9 +94,11 @@ def _arrows(axes: Axes, before: list[float], after: list[float], angle: int) -> 
         axes.annotate("after", after, textcoords="offset points", color=INK, **place)
     if math.dist(before, alone) > 0.1:
         arrow(axes, alone, GREY, linestyle=":", gid="alone")
-        side = "left" if angle > 45 else "center"  # away from the arrow "before"
+        # Away from the arrow "before": beside it, or where the two tips are close, below.
+        steep, close = angle > 45, math.dist(before, alone) < 1
+        at, side = ((8, -9 if close else 13), "left") if steep else ((-8, 9), "right")
         points = {"textcoords": "offset points", "fontsize": 9}
-        axes.annotate("one by one", alone, (4 if angle > 45 else -14, 13), ha=side, **points)
+        axes.annotate("one by one", alone, at, ha=side, **points)
     axes.text(0.8, -0.8, "max_norm = 1", color=INK, fontsize=9)
     axes.text(4.3, -0.3, "first tensor →", ha="right", fontsize=9)
     axes.text(-0.15, 4.0, "second\ntensor ↑", ha="right", va="top", fontsize=9)

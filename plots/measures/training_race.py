@@ -113,7 +113,7 @@ def against_gpt(
 
     def draw(fig: Figure, against: str) -> str:
         narrow = is_narrow(fig)
-        axes = fig.add_axes((0.16, 0.16, 0.8, 0.8) if narrow else (0.07, 0.16, 0.91, 0.8))
+        axes = fig.add_axes((0.2, 0.16, 0.76, 0.8) if narrow else (0.07, 0.16, 0.91, 0.8))
         for name, run in runs().items():
             color, marker = LOOKS[name]
             x = [mark[0] if against == "seconds" else mark[1] for mark in run.curve]

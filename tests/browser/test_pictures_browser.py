@@ -23,26 +23,13 @@ PICTURES = {
 }
 
 
-# Drawn when the notebook was last executed, which takes five minutes: mended at its next execution.
-KNOWN = {
-    "09 plot-9-3": "two labels touch: before, one by one",
-    "09 against-gpt": "the axis label is cut at 420 pixels",
-}
-
-
 @pytest.fixture(scope="module")
 def page(browser: Browser) -> Iterator[Page]:
     with measuring_page(browser) as page:
         yield page
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=pytest.mark.xfail(name in KNOWN, reason=KNOWN.get(name, "")))
-        for name in PICTURES
-    ],
-)
+@pytest.mark.parametrize("name", PICTURES)
 def test_a_picture_can_be_read(name: str, page: Page) -> None:
     """At both widths on a light page, and on a dark one, where only the colours are others."""
     complaints = [
