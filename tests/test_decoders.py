@@ -193,8 +193,8 @@ def test_the_tolerance_of_four_bits_tells_a_wrong_decoder(monkeypatch: pytest.Mo
     wanted = model(ids)
     right = decoders.nibbles_of
 
-    def swapped(stored: Stored) -> tuple[torch.Tensor, torch.Tensor]:
-        nibbles, scales = right(stored)
+    def swapped(stored: Stored, decode: None = None) -> tuple[torch.Tensor, torch.Tensor]:
+        nibbles, scales = right(stored, decode)
         pairs = nibbles.reshape(len(nibbles), -1, 2, 16)
         return pairs.flip(2).reshape_as(nibbles), scales  # high halves first
 

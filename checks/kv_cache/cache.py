@@ -13,7 +13,7 @@ from checks.kv_cache.cache_wrong import MISTAKES
 
 SIZES = {"batch": 2, "n_kv_heads": 3, "max_len": 9, "head_dim": 4}  # all different
 ALL_SO_FAR = "return the keys and values of all positions so far"
-SLOTS = "So the memory is taken once, with room for max_len positions, and filled slot by slot."
+SLOTS = "take the memory once, with room for max_len positions, and fill it slot by slot"
 REFUSED = "ValueError when they do not fit, and then the cache is unchanged."
 
 
@@ -292,7 +292,7 @@ check = Check(
         Probe(
             "no slot that is not written is returned: they hold NaN here",
             poisoned,
-            promise="it may be zeros, or whatever was in that memory before",
+            promise="The others may hold zeros, or whatever was in that memory before",
         ),
         Probe(
             "what was returned earlier still holds after more updates",

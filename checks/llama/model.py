@@ -120,7 +120,7 @@ model = Check(
             "frequencies or angles kept in the dtype of the weights? They stay float32, or the "
             "tokens at 1,000, 1,001, 1,002 … lose their order.",
             inexact=True,
-            promise="the angles stay float32, also in a bfloat16 model",
+            promise="the angles stay float32, in a bfloat16 model too",
         ),
         Probe(
             "works on the device of its input",

@@ -87,7 +87,7 @@ def test_play_walks_to_the_end_pauses_and_begins_again(browser, bundle):
         assert figure.play.inner_text() == "▶ Play"
         figure.play.click()
         assert caption.get_attribute("aria-live") == "off"
-        expect(caption).to_contain_text("position 6")
+        expect(caption).to_contain_text(re.compile("position [6-9]"))  # a busy browser skips pages
         figure.play.click()
         stands = figure.caption
         page.wait_for_timeout(1200)
