@@ -299,7 +299,7 @@ check = Check(
             earlier_results,
             "What an earlier update returned has changed afterwards. A position stays in the slot "
             "into which it was written.",
-            promise="filled slot by slot",
+            promise=SLOTS,
         ),
     ],
     ready=[
