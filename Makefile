@@ -21,12 +21,13 @@ TESTER = .venv/.tester
 COLABBER = .venv-colab/.tester
 DECODE = .venv-decode/bin/python
 DECODER = .venv-decode/.tester
+NBGRADER = .venv-nbgrader/.tester
 # Compiled for a processor with AMX, llama.cpp dies at its first token in a virtual machine (llama.cpp#20824, #26954).
 NO_AMX_FLAGS = -mno-amx-tile -mno-amx-int8 -mno-amx-bf16
 NO_AMX = $(if $(shell grep -m1 -o amx_tile /proc/cpuinfo 2>/dev/null),CFLAGS="$(NO_AMX_FLAGS)" CXXFLAGS="$(NO_AMX_FLAGS)")
 ROOT_USER = $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: lab test test-colab environments grade labs fingerprints mutants named seeds verdicts check-labs publish bench-pictures bench-checks bench-training bench-decode bench-class lint clean
+.PHONY: lab test test-colab environments grade nbgrader labs fingerprints mutants named seeds verdicts check-labs publish bench-pictures bench-checks bench-training bench-decode bench-class lint clean
 .DEFAULT_GOAL = lab
 
 lab: $(LEARNER)  ## open the labs in JupyterLab
@@ -38,10 +39,13 @@ test: $(TESTER)  ## every test
 test-colab: $(COLABBER)  ## every test but those in JupyterLab and of further spellings, with Colab's versions and other inputs
 	$(ONE_THREAD) LLAMA_LAB_TEST_SEED="a grader's own" $(COLAB) -m pytest -n $(JOBS) $(SPREAD) -m "not jupyterlab and not ours" $(ARGS)
 
-environments: $(TESTER) $(COLABBER)  ## what both test runs need; with -j2 side by side
+environments: $(TESTER) $(COLABBER) $(NBGRADER)  ## what both test runs need; with -j2 side by side
 
 grade: $(LEARNER)  ## grade your labs, or one: make grade LAB=03_rope
 	$(BIN) -m pytest --nbval-lax labs/$(LAB).ipynb $(ARGS)
+
+nbgrader: $(LEARNER) $(NBGRADER)  ## a course folder for nbgrader, each lab an assignment: make nbgrader ARGS=nbgrader
+	$(BIN) -m tools.nbgrader_course $(ARGS)
 
 labs: $(TESTER)  ## solutions/*.py → labs/, solutions/*.ipynb, solutions/my_llama/
 	$(BIN) -m tools.build $(ARGS)
@@ -87,7 +91,7 @@ lint: $(TESTER)
 	$(BIN) -m ruff check .
 
 clean:  ## remove the environments
-	rm -rf .venv .venv-colab .venv-decode
+	rm -rf .venv .venv-colab .venv-decode .venv-nbgrader
 
 # A file in the environment notes that it is complete, so that a second call is quick.
 $(LEARNER): requirements.txt constraints.txt | .venv
@@ -104,6 +108,11 @@ $(COLABBER): tests/colab-requirements.txt tests/colab-constraints.txt | .venv-co
 	$(COLAB) $(PIP) $(DATA) -c constraints.txt
 	@touch $@
 
+# nbgrader alone: its notebooks run in the course's own environment.
+$(NBGRADER): tests/nbgrader-requirements.txt constraints.txt | .venv-nbgrader
+	.venv-nbgrader/bin/python $(PIP) -r tests/nbgrader-requirements.txt -c constraints.txt
+	@touch $@
+
 # llama.cpp is compiled here, some minutes; where it cannot be, the table says so, and why.
 $(DECODER): tests/decode-requirements.txt constraints.txt | .venv-decode
 	$(DECODE) $(PIP) -r tests/decode-requirements.txt -c constraints.txt
@@ -111,7 +120,7 @@ $(DECODER): tests/decode-requirements.txt constraints.txt | .venv-decode
 	$(NO_AMX) $(DECODE) -m pip install llama-cpp-python==0.3.36 > .venv-decode/llama-cpp.log 2>&1 || true
 	@touch $@
 
-.venv .venv-colab .venv-decode:
+.venv .venv-colab .venv-decode .venv-nbgrader:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "Llama Lab needs Python 3.11 or newer, and $(PYTHON) is `$(PYTHON) --version 2>&1`."; \
 		echo "If you have a newer one, name it: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
