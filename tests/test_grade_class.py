@@ -255,21 +255,24 @@ def test_a_process_that_is_killed_takes_nothing_along(
     assert len(found) == 8 and came == {str(n): None if n == 5 else str(n) for n in range(8)}
 
 
-def test_a_dask_worker_that_is_killed_takes_nothing_along(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dask_worker_that_is_killed_takes_nothing_along(
+    out: Path, submissions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     distributed = pytest.importorskip("distributed")
-
-    def slow(task: Task) -> str:  # in here, so that it travels as a whole
-        import time
-
-        time.sleep(0.3)
-        return task.learner
-
-    monkeypatch.setattr(crowd, "work", slow)
     options = {"threads_per_worker": 1, "processes": True, "dashboard_address": None}
     with distributed.LocalCluster(n_workers=2, **options) as cluster:
-        came = []
-        for _, result in crowd.graded(tasks(10), lambda: crowd.dask(cluster.scheduler_address), 2):
-            came.append(result)
-            if len(came) == 3:
+        add, added = journal.Journal.add, []
+
+        def add_and_kill(self: journal.Journal, line: dict[str, Any]) -> None:
+            add(self, line)
+            added.append(line["learner"])
+            if len(added) == 2:
                 os.kill(next(iter(cluster.workers.values())).pid, signal.SIGKILL)
-    assert sorted(came) == [str(n) for n in range(10)]
+
+        monkeypatch.setattr(journal.Journal, "add", add_and_kill)
+        roster = str(submissions.parent / "roster.csv")
+        address = cluster.scheduler_address
+        graded(submissions, tmp_path, "--seed", "s", "--roster", roster, "--dask", address)
+    assert sorted(added) == ["ada", "bob", "bob", "cyd", "dee", "eve", "fay", "gus"]
+    for name in (journal.RESULTS, "grades.csv"):
+        assert (tmp_path / name).read_bytes() == (out / name).read_bytes()
