@@ -2,18 +2,23 @@
 
     python -m tools.bench_class [LEARNERS]        (300; each hands in three labs)
 
-A made-up class: right, half done, untouched, wrong by a known mistake, damaged, endless. nbval gets
-three of its notebooks, one of each lab, right ones.
+A made-up class: right, half done, untouched, wrong by a known mistake, damaged, endless, hostile.
+nbval gets three of its notebooks, one of each lab, right ones.
 """
 
+import importlib
+import inspect
 import json
 import random
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 from pathlib import Path
 from typing import Any
+
+from checks.engine import exercises_of
 
 ROOT = Path(__file__).resolve().parents[1]
 LABS = ("02_rmsnorm", "03_rope", "04_attention")
@@ -21,9 +26,10 @@ SHARES = {
     "right": 0.5,
     "half": 0.2,
     "untouched": 0.1,
-    "wrong": 0.17,
+    "wrong": 0.16,
     "damaged": 0.02,
     "endless": 0.01,
+    "hostile": 0.01,
 }
 
 
@@ -74,19 +80,30 @@ def notebook(lab: str, kind: str, luck: random.Random) -> str:
     for place, cell in enumerate(cells):
         if kind == "untouched" or (kind == "half" and place >= len(cells) // 2):
             cell["source"] = empty[cell["id"]]
-    if kind in ("wrong", "endless"):
+    if kind in ("wrong", "endless", "hostile"):
         cell = luck.choice(cells)
-        cell["source"] = spoilt("".join(cell["source"]), kind)
+        source = "".join(cell["source"])
+        cell["source"] = mistaken(source, lab, luck) if kind == "wrong" else spoilt(source, kind)
     return json.dumps(worked)
 
 
+def mistaken(source: str, lab: str, luck: random.Random) -> str:
+    """One of the mistakes that the check of this exercise knows, under the cell's first line."""
+    title = source.splitlines()[0]
+    checks = exercises_of(importlib.import_module(f"checks.{lab[3:]}"))
+    (check,) = (check for check in checks if title.endswith(f" · {check.name}"))
+    wrong = luck.choice(check.mistakes).answers[0]
+    return f"{title}\n{textwrap.dedent(inspect.getsource(wrong))}"
+
+
 def spoilt(source: str, kind: str) -> str:
-    """A worked answer with something wrong in its last line."""
+    """A worked answer that never comes back, or that looks for the grader's process."""
     lines = source.rstrip().splitlines()
     indent = lines[-1][: len(lines[-1]) - len(lines[-1].lstrip())]
     if kind == "endless":
         return "\n".join([*lines[:-1], f"{indent}while True:", f"{indent}    pass"])
-    return "\n".join([*lines[:-1], lines[-1].replace("return ", "return 2 * ", 1)])
+    attack = "import os, signal; os.kill(os.getppid(), signal.SIGKILL)"
+    return "\n".join([*lines[:-1], f"{indent}{attack}", lines[-1]])
 
 
 def nbval() -> float:

@@ -23,11 +23,14 @@ th, td { text-align: left; padding: .25rem .75rem .25rem 0; vertical-align: top;
   border-bottom: 1px solid var(--line); } td.number { text-align: right; }
 .soft { color: var(--soft); } .bar { display: flex; width: 16rem; height: 1.1rem;
   border: 1px solid var(--line); } .bar span { display: block; }
-.passed { color: var(--passed); } .right { color: var(--right); }
-.failed { color: var(--failed); } .todo { color: var(--todo); }
+span.passed { color: var(--passed); } span.right { color: var(--right); }
+span.failed { color: var(--failed); } span.todo { color: var(--todo); }
 .bar .passed { background: var(--passed); } .bar .right { background: var(--right); }
 .bar .failed { background: var(--failed); } .bar .todo { background: var(--todo); }
 code { overflow-wrap: anywhere; }
+@media (max-width: 40rem) { .bar { width: 5rem; } .word { display: none; }
+  code { font-size: .8rem; } th, td { padding-right: .5rem; }
+  th[scope=row] { overflow-wrap: anywhere; } }
 @media print { body { max-width: none; } h2 { break-after: avoid; } tr { break-inside: avoid; } }
 """
 
@@ -107,7 +110,8 @@ def _exercises(found: summary.Summary) -> str:
             f"{numbers}</tr>"
         )
     heads = "".join(
-        f'<th scope="col"><span class="{kind}">{sign}</span> {WORDS[kind]}</th>'
+        f'<th scope="col" title="{WORDS[kind]}"><span class="{kind}">{sign}</span>'
+        f'<span class="word"> {WORDS[kind]}</span></th>'
         for kind, sign in SIGNS.items()
     )
     return _table(
@@ -118,11 +122,11 @@ def _exercises(found: summary.Summary) -> str:
 def _mistakes(found: summary.Summary) -> str:
     rows = [
         f'<tr><td class="number">{count}</td><td>{escape(says)}</td>'
-        f"<td>{escape(', '.join(where))}</td><td><code>{escape(key)}</code></td></tr>"
+        f"<td>{escape(', '.join(where))}<br><code>{escape(key)}</code></td></tr>"
         for key, says, where, count in found.mistakes
     ]
     heads = "".join(
-        f'<th scope="col">{head}</th>' for head in ("learners", "mistake", "exercise", "key")
+        f'<th scope="col">{head}</th>' for head in ("learners", "mistake", "exercise, key")
     )
     return _table("Mistakes", heads, rows)
 
