@@ -409,3 +409,14 @@ def test_pretended_device_moves_a_module_but_not_its_plain_tensors() -> None:
             device.take([*module.parameters(), *module.buffers()])
             module.linear(x) * getattr(module, name)
         assert device.mixed == mixed
+
+
+def test_of_two_mistakes_the_one_that_shows_first_is_told_first():
+    def scaled_by_d_and_far_below_zero(q, k, mask=None):
+        scores = q @ k.transpose(-2, -1) / q.shape[-1]
+        if mask is not None:
+            scores = scores.masked_fill(mask == 0, -1e9)
+        return scores.softmax(-1)
+
+    report = check.attention_weights.run(scaled_by_d_and_far_below_zero)
+    assert [mistake.key for mistake in report.mistakes] == ["scaled_by_d", "billion_in_half"]

@@ -200,6 +200,10 @@ def _in_one_answer(case: Case, suspects: list[Suspect]) -> Diagnosis | None:
                 alone.append(case.reproduces(able[0].answer, i))
         return 0 if alone and all(alone) else 1 if any(alone) else 2
 
+    def begins(suspect: Suspect) -> int:
+        """The first row that it fails: what is met first is told first, the technique's before."""
+        return next((i for i in failing if marks.may_fail(suspect.sign, i)), len(case.rows))
+
     pairs = [
         (rank(one, other), both)
         for one, other in combinations(possible, 2)
@@ -209,7 +213,7 @@ def _in_one_answer(case: Case, suspects: list[Suspect]) -> Diagnosis | None:
     order = sorted(case.rows, key=lambda i: (i != sharpest, i not in failing))
     for _, pair in sorted((p for p in pairs if p[0] < 3), key=lambda p: p[0])[:PAIRS]:
         if all(case.reproduces(pair.way.answer, i) for i in order):
-            return Diagnosis([[pair.one.mistake], [pair.other.mistake]])
+            return Diagnosis([[s.mistake] for s in sorted((pair.one, pair.other), key=begins)])
     return None
 
 
