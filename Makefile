@@ -36,7 +36,7 @@ lab: $(LEARNER)  ## open the labs in JupyterLab
 test: $(TESTER)  ## every test
 	$(ONE_THREAD) $(BIN) -m pytest -n $(JOBS) $(SPREAD) $(ARGS)
 
-test-colab: $(COLABBER)  ## every test but those in JupyterLab and of further spellings, with Colab's versions and other inputs
+test-colab: $(COLABBER)  ## every test but those in JupyterLab, of further spellings and of the class grader, with Colab's versions and other inputs
 	$(ONE_THREAD) LLAMA_LAB_TEST_SEED="a grader's own" $(COLAB) -m pytest -n $(JOBS) $(SPREAD) -m "not jupyterlab and not ours" $(ARGS)
 
 environments: $(TESTER) $(COLABBER) $(NBGRADER)  ## what both test runs need; with -j2 side by side

@@ -22,7 +22,10 @@ from checks.grade.house import NoSandbox, strongest
 from checks.grade.submissions import Submission
 from checks.grade.work import Task
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="its sandbox is Linux's own")
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="its sandbox is Linux's own"),
+    pytest.mark.ours,
+]
 
 EPS_OUTSIDE = """\
 def rms_norm(x, weight, eps=1e-5):

@@ -20,7 +20,10 @@ from checks.grade import house as houses
 from checks.grade.house import House, Lodger, NoSandbox, strongest
 from checks.grade.wire import Broken
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="its means are Linux's own")
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="its means are Linux's own"),
+    pytest.mark.ours,
+]
 
 
 @pytest.fixture(scope="module")

@@ -25,6 +25,7 @@ from checks.grade.rules import GraderRules
 from checks.grade.wire import Wire
 from checks.grade.worker import work
 
+pytestmark = pytest.mark.ours
 ALL = "LLAMA_LAB_ALL_VERDICTS" in os.environ
 LONG = ("train", "generate", "load_llama", "chat", "Llama")  # a check of these takes seconds
 CHECKS = [(lab, check) for lab in NAMES for check in exercises_of(module("checks", lab))]

@@ -12,6 +12,7 @@ import pytest
 
 from tools.nbgrader_course import NoPlace, write_course
 
+pytestmark = pytest.mark.ours
 ROOT = Path(__file__).resolve().parents[1]
 PROGRAM = ROOT / ".venv-nbgrader" / "bin" / "nbgrader"
 LAB = "02_rmsnorm"
