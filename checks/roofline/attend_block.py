@@ -74,7 +74,7 @@ def told(result: Any) -> Any:
 
 
 def seen_before(inputs: Inputs, q: Tensor, d: int, largest: float = 0.0) -> State:
-    """A state of blocks that came before: some queries' largest score is low, some queries' high."""
+    """A state of blocks that came before: m is low for some queries, high for others."""
     m = largest + 2 * inputs.randn(*q.shape[:-1], 1)
     return m, 1 + inputs.uniform(*m.shape) * 4, inputs.randn(*q.shape[:-1], d) * 3
 
@@ -104,7 +104,7 @@ def chained(
         state = answer(q, k[..., cut, :], v[..., cut, :], state, part)
         if not isinstance(state, list | tuple) or len(state) != 3:
             return state
-    m, l, o = state
+    _, l, o = state
     return o / l
 
 

@@ -29,7 +29,7 @@ def reference(weight: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def settled(result: Any, weight: Tensor) -> Any:
-    """A result with what is left to the answer made equal: ties, and the scale of a row of zeros."""
+    """A result with what is left to the answer made equal: ties, and the scale of zeros."""
     if not isinstance(result, tuple | list) or len(result) != 2:
         return result
     q, scale = result
