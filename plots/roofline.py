@@ -89,11 +89,12 @@ def flops(forward_flops: Count, LlamaConfig: Any) -> Flipbook:
                 axes.text(place, over, number(total, 0), ha="center", va="bottom", fontsize=10)
         (line,) = axes.plot([-0.5, len(CONTEXTS) - 0.5], [rule, rule], "--", color=GREY, gid="rule")
         says(line, f"2 FLOPs for each parameter: {number(rule, 1)} GFLOP")
-        labels = [_short(n) for n in CONTEXTS]
+        labels = [_short(n) if place % 2 or not narrow else "" for place, n in enumerate(CONTEXTS)]
         axes.set_xticks(range(len(CONTEXTS)), labels)
         axes.set(xlabel="tokens it looks at", ylabel="GFLOP for one token", ylim=(0, 100))
-        key = "blue: weights. Hatched: scores and values.", "Dashed: 2 FLOPs a parameter."
-        axes.set_title(("\n" if narrow else " ").join(key), fontsize=11, loc="left")
+        key = "blue: weights. Hatched: scores, values.", "Dashed: 2 FLOPs a parameter."
+        size = 10 if narrow else 11
+        axes.set_title(("\n" if narrow else " ").join(key), fontsize=size, loc="left")
         total, rest = totals[here], totals[here] - weights
         share = 100 * rest / total if total else 0.0
         return (

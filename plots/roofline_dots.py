@@ -55,7 +55,7 @@ def two_dots(
     LlamaConfig: Any,
     machine: Machine,
 ) -> Flipbook:
-    """One decode step of Llama 3 8B: a dot for its weights, a dot for its caches, and their times."""
+    """One decode step of Llama 3 8B: a dot for its weights, one for its caches, and the limit."""
     config = LlamaConfig()  # its defaults are Llama 3 8B's
     d = config.dim // config.n_heads
     places = {"H100": H100, "this machine": machine.best}
@@ -76,8 +76,9 @@ def two_dots(
             seconds[name] = work / height if height else float("nan")
             (dot,) = top.plot([at], [height / 1e9], marker, color=color, ms=11, gid=f"dot-{name}")
             says(dot, f"{name}: {number(at, 1)} FLOPs a byte, {number(height / peak * 100, 1)} %")
-            over = (8, -6) if name == "weights" else (8, -14)
-            top.annotate(name, (at, height / 1e9), over, textcoords="offset points", va="top")
+            over = {"xytext": (-9, 6), "ha": "right"} if name == "weights" else {"xytext": (9, -9)}
+            look = {"textcoords": "offset points", "va": "center"} | over
+            top.annotate(name, (at, height / 1e9), **look)
         limits = [decode_speed_limit(config, b, context, peak, read) for b in BATCHES]
         each = [limit / b for limit, b in zip(limits, BATCHES, strict=True)]
         for values, color, look, name in (

@@ -70,7 +70,7 @@ def rounded(quantize_int8: Function) -> Flipbook:
         as_large = "as large as the others" if times == 1 else f"{times} times as large"
         return (
             f"Row 0 is {as_large}. With your scales it is off by {number(errors[0])} % of its mean "
-            f"size and row 1 by {number(errors[1])} %. With one scale for the matrix (dashed) row 1 "
+            f"size and row 1 by {number(errors[1])} %. With one scale for all (dashed) row 1 "
             f"would be off by {number(whole[1])} %."
         )
 
@@ -115,8 +115,8 @@ def outputs(quantize_int8: Function, int8_linear: Function, path: Path | None) -
         axes.grid(alpha=FAINT)
         off = float((got.double() - exact.double()).abs().mean() / exact.abs().mean())
         return (
-            f"{SHOWN} of the {len(exact):,} outputs of {name}, input {token}. On average they are off "
-            f"by {number(100 * off)} % of their size."
+            f"{SHOWN} of the {len(exact):,} outputs of {name}, input {token}. On average they are "
+            f"off by {number(100 * off)} % of their size."
         )
 
     return explore(draw, token=range(TOKENS), play="token", size=(4.6, 4.2), narrow=(3.5, 3.5))

@@ -286,7 +286,7 @@ show("8,192 tokens each", lambda: limits(8192))
 #
 # A step has two halves, which behave differently. The *weights* are read once, so their FLOPs a byte grow with the batch. The *caches* are read by one text each. Their FLOPs a byte are your `decode_intensity` of lab 06, H / K, whatever the batch and the context: 4.
 #
-# **Predict.** Move the batch from 1 to 512. Which of the two dots moves? And which of the two bars below becomes the longer one?
+# **Predict.** Move the batch from 1 to 512. Which of the two dots moves? And what becomes of the speed of each single text, on the right?
 
 # %%
 plot.two_dots(
