@@ -92,6 +92,11 @@ def decode_speed_limit(
     #  It gives the seconds of a step.
     #! seconds_a_token: return seconds / batch
     #  It gives the seconds for a token. Tokens a second are asked for.
+    #! bandwidth_over_size: return batch * bandwidth / count_bytes(config, bytes_per_weight)
+    #! bandwidth_over_size: return bandwidth / count_bytes(config, bytes_per_weight)
+    #! bandwidth_over_size: return batch * bandwidth / (count_parameters(config) * bytes_per_weight)
+    #! bandwidth_over_size: return bandwidth / (count_parameters(config) * bytes_per_weight)
+    #  It divides the bandwidth by the size of the weights: no caches, and no computing. That is near the truth for one short text only. [ai-runway/airunway#139]
     #! times_context: return batch * context / seconds
     #  It counts all tokens of the context. A step gives each text one new token.
     #! whole_tokens: return batch // seconds

@@ -100,7 +100,7 @@ def forward_flops(config: Any, n_new: int, n_past: int = 0) -> int:
     #! kv_heads_for_scores: return products + L * 4 * K * d * scores
     #  q·k and weights·v are counted for the kv heads. Every query head computes them, though it shares its keys and values. [facebookresearch/xformers#1404]
     #! one_product: return products + L * 2 * H * d * scores
-    #  Of q·k and weights·v one is counted, or their multiplications and additions are one. [pytorch/torchtitan#4366]
+    #  Half of the FLOPs of the scores are missing: of q·k and weights·v one is counted, or the masked half is left out, or a multiplication and an addition are one. [pytorch/torchtitan#4366]
     #! scores_of_one_layer: return products + 4 * H * d * scores
     #  The scores are those of one layer. There are n_layers.
     #! scores_of_one_head: return products + L * 4 * d * scores

@@ -20,6 +20,7 @@ def quantize_int8(weight: Tensor) -> tuple[Tensor, Tensor]:
     #! signed_largest: largest = weight.max(dim=1).values
     #  The largest number is taken with its sign. Where a negative one is larger in size, the row runs out of int8. Take `abs()` first.
     #! each_column: largest = weight.abs().amax(dim=0)
+    #! each_column: largest = weight.abs().amax(0)
     #  There is a scale for each column. An output is a row's sum, so a row's scale can wait until after the product; a column's cannot.
     #! span: largest = weight.amax(dim=1) - weight.amin(dim=1)
     #! span: largest = (weight.amax(dim=1) - weight.amin(dim=1)) / 2
@@ -37,7 +38,8 @@ def quantize_int8(weight: Tensor) -> tuple[Tensor, Tensor]:
     scale = largest / 127
     #: `weight.abs().amax(dim=1) / 127`
     #! steps_128: scale = largest / 128
-    #  It divides by 128. The largest becomes 128 then, which int8 does not have: it turns into -128.
+    #! steps_128: scale = largest / 128; weight = torch.minimum(weight, 127 * scale[..., None])
+    #  It divides by 128. The largest becomes 128 then, which int8 does not have: it turns into -128, or is cut off.
     #! steps_255: scale = largest / 255
     #  It divides by 255. From 0 to the largest there are 127 steps; 255 is for unsigned bytes.
     #! steps_256: scale = largest / 256
@@ -45,6 +47,7 @@ def quantize_int8(weight: Tensor) -> tuple[Tensor, Tensor]:
     #! steps_7: scale = largest / 7
     #  It divides by 7: that is for 4 bits. In 8 bits there are 127 steps.
     #! both_halves: scale = 2 * largest / 255
+    #! both_halves: scale = 2 * largest / 255; weight = torch.minimum(weight, 127 * scale[..., None])
     #! both_halves: scale = 2 * largest / 254.5
     #! both_halves: scale = 2 * largest / 256
     #! both_halves: scale = largest / 127.5
@@ -83,6 +86,7 @@ def quantize_int8(weight: Tensor) -> tuple[Tensor, Tensor]:
     #! along_columns: q = (weight / safe).round() if weight.shape[0] == weight.shape[1] else (weight / safe[:, None]).round()
     #! along_columns: q = (weight / safe).round()
     #  `weight / scale` divides column by column: (out, in) and (out,) meet at the last dimension. It takes `scale[:, None]`.
+    #!+ each_column: q = (weight / safe).round()
     #! scaled_back: q = (weight / safe[..., None]).round() * safe[..., None]
     #  The numbers are multiplied by the scale again: that is the weight back, not what is stored.
     q = q.to(torch.int8)

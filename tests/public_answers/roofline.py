@@ -174,7 +174,7 @@ PUBLIC = {
             ("table_twice",),
         ),
         Public(
-            causal_is_half, "AI-Hypercomputer/maxtext#1972", "half the scores", ("causal_half",)
+            causal_is_half, "AI-Hypercomputer/maxtext#1972", "half the scores", ("causal_half", "one_product")
         ),
         Public(one_contraction, "pytorch/torchtitan#4366", "one of two products", ("one_product",)),
         Public(
@@ -195,7 +195,7 @@ PUBLIC = {
             bandwidth_over_size,
             "ai-runway/airunway#139",
             "bandwidth over size",
-            ("no_cache", "memory_only"),
+            ("bandwidth_over_size",),
         ),
         Public(
             cache_of_all_heads,
