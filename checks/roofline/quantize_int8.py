@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.overrides import TorchFunctionMode
 
 from checks.engine import Check, Inputs, Probe, keeps_device
 from checks.roofline.quantize_int8_wrong import MISTAKES
@@ -74,21 +74,22 @@ def on_device(answer: Any, inputs: Inputs) -> str:
     return min(found)  # "mixed devices", if one of them is
 
 
-class NaNsMadeWhole(TorchDispatchMode):
+class NaNsMadeWhole(TorchFunctionMode):
     """Watches for a NaN that is turned into a whole number: what becomes of it is left open."""
 
     def __init__(self) -> None:
         super().__init__()
         self.seen = False
 
-    def __torch_dispatch__(
+    def __torch_function__(
         self, func: Any, types: Any, args: tuple = (), kwargs: Any = None
     ) -> Any:
         """Look at what is converted, and do as told."""
         result = func(*args, **(kwargs or {}))
         made = isinstance(result, Tensor) and result.dtype == torch.int8
-        if made and isinstance(args[0], Tensor) and args[0].is_floating_point():
-            self.seen |= bool(args[0].isnan().any())
+        given = args[0] if args else None
+        if made and isinstance(given, Tensor) and given.dtype != torch.int8:
+            self.seen |= bool(given.isnan().any())
         return result
 
 
