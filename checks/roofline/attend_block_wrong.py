@@ -33,6 +33,10 @@ def attend_block(
     #  The scores are divided by d, not by its root.
     #! scaled_by_keys: scores = q @ k.transpose(-2, -1) / math.sqrt(k.shape[-2])
     #  The scores are divided by the root of the number of keys. It is sqrt(d).
+    #! divided_to_whole_numbers: scores = q @ k.transpose(-2, -1) // math.sqrt(q.shape[-1])
+    #  The scores are divided to whole numbers: `//` where `/` is meant.
+    #! negated_scores: scores = -(q @ k.transpose(-2, -1)) / math.sqrt(q.shape[-1])
+    #  The scores have the wrong sign.
     #! multiplied_by_root: scores = q @ k.transpose(-2, -1) * math.sqrt(q.shape[-1])
     #  The scores are multiplied by sqrt(d), not divided.
     if mask is not None:
@@ -106,6 +110,8 @@ def attend_block(
     #: `still = torch.where(new_m == -torch.inf, 0.0, new_m)`, and subtract that.
     #! infinity_minus_infinity: still = new_m
     #  Where a query has seen nothing, -inf - (-inf) is NaN, and it stays. [flashinfer-ai/flashinfer#4401, tracel-ai/burn#4697]
+    #! turned_round: still = torch.where(new_m != -torch.inf, 0.0, new_m)
+    #  0 is subtracted where there is a largest score, and -inf where there is none: the two are turned round.
     #! zero_for_m: …; new_m = still
     #  A query that has seen nothing gets m = 0. m stays -inf then: a later score below 0 must count as its largest. [Dao-AILab/flash-attention#2082]
     old = torch.exp(m - still)
@@ -115,6 +121,8 @@ def attend_block(
     #! rescaled_the_wrong_way: old = torch.where(m == -torch.inf, 0.0, torch.exp(still - m))
     #! rescaled_the_wrong_way: old = torch.exp(still - m)
     #  The old sums are rescaled the wrong way: exp(new_m - m) makes them larger. It is exp(m - new_m).
+    #! old_sum_of_exponents: old = torch.exp(m + still)
+    #  The largest scores are added in the exponent: exp(m - new_m) is the factor.
     #! rescaled_by_difference: old = torch.where(m == -torch.inf, 0.0, 1 + m - still)
     #  The old sums are not rescaled by exp(m - new_m).
     #! rescaled_by_block: old = torch.exp(m - torch.where(block_m == -torch.inf, 0.0, block_m))
@@ -125,6 +133,8 @@ def attend_block(
     #  The new scores are measured from the old m. l and o are sums of exp(score - m) with one m, the new one.
     #! measured_from_block_m: weights = torch.exp(scores - torch.where(block_m == -torch.inf, 0.0, block_m))
     #  The new scores are measured from the block's own largest. It is the largest of all blocks so far that m stands for.
+    #! sum_of_exponents: weights = torch.exp(scores + still)
+    #  The largest score is added to the scores. It is subtracted: exp(score - m) is 1 at most.
     #! no_exp: weights = torch.where(scores == -torch.inf, 0.0, scores - still)
     #  There is no exp.
     #! softmax_each_block: weights = torch.softmax(scores, dim=-1).nan_to_num(0.0)
@@ -136,6 +146,11 @@ def attend_block(
     #: `l * old + weights.sum(-1, keepdim=True)`
     #! l_not_rescaled: new_l = l + weights.sum(dim=-1, keepdim=True)
     #  l is not rescaled when m grows: multiply it by exp(m - new_m). [PaddleJitLab/CUDATutorial#69]
+    #! l_arithmetic: new_l = l * old - weights.sum(dim=-1, keepdim=True)
+    #! l_arithmetic: new_l = l + old + weights.sum(dim=-1, keepdim=True)
+    #! l_arithmetic: new_l = l * old * weights.sum(dim=-1, keepdim=True)
+    #! l_arithmetic: new_l = l / old + weights.sum(dim=-1, keepdim=True)
+    #  Where l is put together, one thing is added, subtracted or divided that should not be: l · exp(m - new_m) plus the block's sum.
     #! l_forgotten: new_l = weights.sum(dim=-1, keepdim=True)
     #  l is the sum of this block only.
     #! only_old_l: new_l = l * old + (weights.sum(dim=-1, keepdim=True) if state is None else 0)
@@ -145,6 +160,8 @@ def attend_block(
     #! l_over_queries: new_l = l * old + weights.sum(dim=-2, keepdim=True).transpose(-2, -1)
     #! l_over_queries: new_l = l * old + weights.sum(dim=-2).unsqueeze(-1)
     #  l is summed over the queries. It is one sum for each query, over the keys.
+    #! l_wrong_axis: new_l = l * old + weights.sum(dim=1, keepdim=True)
+    #  It sums over dim=1. The keys are the last dimension.
     #! l_counts: new_l = l + torch.isfinite(scores).sum(-1, keepdim=True)
     #  l counts the keys. It is the sum of exp(score - m).
     #! l_rescaled_whole: new_l = (l + weights.sum(dim=-1, keepdim=True)) * old
@@ -154,6 +171,9 @@ def attend_block(
     #: `o * old + weights @ v`
     #! o_not_rescaled: new_o = o + weights @ v
     #  o is not rescaled when m grows. It is a sum of exp(score - m) · v with the old m: multiply it by exp(m - new_m), as l. [PaddleJitLab/CUDATutorial#69]
+    #! o_arithmetic: new_o = o * old - weights @ v
+    #! o_arithmetic: new_o = o + old + weights @ v
+    #  Where o is put together, one thing is added or subtracted that should not be: o · exp(m - new_m) plus the block's part.
     #! o_forgotten: new_o = weights @ v
     #  o is the sum of this block only.
     #! divided_each_block: new_o = o * old + weights @ v / weights.sum(dim=-1, keepdim=True).clamp(min=1e-30)

@@ -30,6 +30,14 @@ def decode_speed_limit(
     #  It counts 2 FLOPs a parameter and no scores. At long context those are most of the FLOPs.
     #! no_past: flops = batch * count_flops(config, 1)
     #  The FLOPs are those of a token with nothing before it. It looks at context - 1 others.
+    #! batch_arithmetic: flops = batch / count_flops(config, 1, context - 1)
+    #! batch_arithmetic: flops = batch + count_flops(config, 1, context - 1)
+    #  The batch is added or divided where it should be multiplied: all texts are computed.
+    #! two_tokens_a_step: flops = batch * count_flops(config, 2, context - 1)
+    #  Each text gets two tokens a step. It gets one.
+    #! context_one_less: flops = batch * count_flops(config, 1, context - 2)
+    #! context_one_less: flops = batch * count_flops(config, 1, context + 1)
+    #  The token is counted at another place than its own: context - 1 others are before it.
     cache = cache_bytes(config, context, batch, bytes_per_value)
     #: `kv_cache_bytes(n_layers, n_kv_heads, d, context, batch, bytes_per_value)`, with d = dim / n_heads.
     #! cache_of_one_text: cache = cache_bytes(config, context, 1, bytes_per_value)
@@ -56,6 +64,8 @@ def decode_speed_limit(
     #  The batch is multiplied twice into the caches: kv_cache_bytes takes it already.
     #! cache_without_head_dim: cache = cache_bytes(config, context, batch, bytes_per_value) / head_dim(config)
     #  The head's size is missing in the caches.
+    #! head_dim_multiplied: cache = cache_bytes(config, context, batch, bytes_per_value) * config.n_heads**2
+    #  The head's size is dim · n_heads. It is dim / n_heads.
     n_bytes = count_bytes(config, bytes_per_weight) + cache
     #: `weight_bytes(config, bytes_per_weight) + cache`
     #! weights_for_each_text: n_bytes = batch * count_bytes(config, bytes_per_weight) + cache
@@ -68,6 +78,8 @@ def decode_speed_limit(
     #  The weights are missing among the bytes.
     #! weights_multiplied: n_bytes = count_bytes(config, bytes_per_weight) * cache
     #  The bytes of the weights and of the caches are multiplied. Both are read: add them.
+    #! caches_subtracted: n_bytes = count_bytes(config, bytes_per_weight) - cache
+    #  The caches are subtracted. Both are read: add them.
     seconds = max(flops / peak_flops, n_bytes / bandwidth)
     #: `max(flops / peak_flops, n_bytes / bandwidth)`: reading and computing go on at once.
     #! one_after_the_other: seconds = flops / peak_flops + n_bytes / bandwidth
@@ -82,6 +94,14 @@ def decode_speed_limit(
     #  peak_flops and bandwidth have changed places.
     #! bytes_by_peak: seconds = max(flops, n_bytes) / peak_flops
     #  Bytes are divided by FLOPs a second. They come at `bandwidth`.
+    #! whole_seconds: seconds = max(flops // peak_flops, n_bytes / bandwidth)
+    #! whole_seconds: seconds = max(flops / peak_flops, n_bytes // bandwidth)
+    #! whole_seconds: seconds = max(flops // peak_flops, n_bytes // bandwidth)
+    #  Seconds are rounded down to whole ones: `//` where `/` is meant.
+    #! multiplied_by_machine: seconds = max(flops * peak_flops, n_bytes / bandwidth)
+    #! multiplied_by_machine: seconds = max(flops / peak_flops, n_bytes * bandwidth)
+    #! multiplied_by_machine: seconds = max(flops * peak_flops, n_bytes * bandwidth)
+    #  FLOPs are multiplied by FLOPs a second, or bytes by bytes a second. Divided, they are seconds.
     #! upside_down: seconds = max(peak_flops / flops, bandwidth / n_bytes)
     #  Times are upside down: FLOPs over FLOPs a second are seconds.
     return batch / seconds

@@ -12,6 +12,8 @@ def forward_flops(config: Any, n_new: int, n_past: int = 0) -> int:
     #: wq and wo are D × D, wk and wv are D × (K · d).
     #! heads_swapped: …; H, K = K, H
     #  n_heads and n_kv_heads have changed places.
+    #! head_dim_multiplied: …; d = D * H
+    #  The head's size is dim · n_heads. It is dim / n_heads.
     attention = 2 * D * D + 2 * D * K * d
     #! full_width_keys: attention = 4 * D * D
     #  wk and wv are counted as wide as wq. They make K heads of d features, not H.
@@ -25,6 +27,19 @@ def forward_flops(config: Any, n_new: int, n_past: int = 0) -> int:
     #  wk and wv are counted for one head. There are K of them.
     #! keys_without_head_dim: attention = 2 * D * D + 2 * D * K
     #  wk and wv are D × (K · d). The head's size d is missing.
+    #! attention_arithmetic: attention = 2 / D * d * (H + K)
+    #! attention_arithmetic: attention = (2 + D) * d * (H + K)
+    #! attention_arithmetic: attention = 2 * D / d * (H + K)
+    #! attention_arithmetic: attention = (2 * D + d) * (H + K)
+    #! attention_arithmetic: attention = 2 * D * d * (H - K)
+    #! attention_arithmetic: attention = 2 * D * d / (H + K)
+    #! attention_arithmetic: attention = 2 * D * d + (H + K)
+    #! attention_arithmetic: attention = 3 * D * d * (H + K)
+    #! attention_arithmetic: attention = -2 * D * d * (H + K)
+    #! attention_arithmetic: attention = 2 * D * D * 2 * D * K * d
+    #! attention_arithmetic: attention = 2 * D * D - 2 * D * K * d
+    #! attention_arithmetic: attention = D * D + D * K * d
+    #  Among the weights of attention one thing is added, subtracted, multiplied or divided that should not be: 2 · D · D for wq and wo, and 2 · D · K · d for wk and wv.
     feed_forward = 3 * D * F
     #: SwiGLU has three matrices, w_gate, w_up and w_down, D × F each.
     #! two_matrices: feed_forward = 2 * D * F
@@ -36,6 +51,13 @@ def forward_flops(config: Any, n_new: int, n_past: int = 0) -> int:
     #  The three matrices of SwiGLU are missing.
     #! one_matrix: feed_forward = D * F
     #  Of SwiGLU one matrix is counted. It has three.
+    #! feed_forward_arithmetic: feed_forward = 3 / D * F
+    #! feed_forward_arithmetic: feed_forward = (3 + D) * F
+    #! feed_forward_arithmetic: feed_forward = 3 * D / F
+    #! feed_forward_arithmetic: feed_forward = 3 * D + F
+    #! feed_forward_arithmetic: feed_forward = 4 * D * F
+    #! feed_forward_arithmetic: feed_forward = -3 * D * F
+    #  Among the weights of SwiGLU one thing is added, subtracted or divided that should be multiplied: 3 · D · F.
     weights = L * (attention + feed_forward) + V * D
     #: `config.n_layers * (attention + feed_forward) + config.vocab_size * config.dim`
     #! all_parameters: weights = count_parameters(config)
@@ -60,6 +82,15 @@ def forward_flops(config: Any, n_new: int, n_past: int = 0) -> int:
     #  The weights of the norms are counted. They are in no matrix product.
     #! without_embedding: weights = count_parameters(config) - V * D
     #  It takes all parameters but one table: the norms are among them, and in a tied model the only table is gone.
+    #! sum_of_weights: weights = L * (attention + feed_forward) + V / D
+    #! sum_of_weights: weights = L * (attention + feed_forward) + V + D
+    #! sum_of_weights: weights = L / (attention + feed_forward) + V * D
+    #! sum_of_weights: weights = L + (attention + feed_forward) + V * D
+    #! sum_of_weights: weights = L * (attention - feed_forward) + V * D
+    #! sum_of_weights: weights = L * (attention + feed_forward) - V * D
+    #! sum_of_weights: weights = L * attention + feed_forward + V * D
+    #! sum_of_weights: weights = L * attention * feed_forward + V * D
+    #  Where the weights are put together, one thing is added, subtracted or divided that should not be: L · (attention + feed_forward) + V · D.
     products = 2 * n_new * weights
     #: `2 * n_new * weights`: a multiplication and an addition for each weight and each new token.
     #! one_flop: products = n_new * weights
@@ -74,6 +105,13 @@ def forward_flops(config: Any, n_new: int, n_past: int = 0) -> int:
     #  The output projection is computed for the last token only. Here every new token counts.
     #! past_only: products = 2 * n_past * weights
     #  The weights are multiplied for the past tokens. It is the new ones that go through them.
+    #! products_arithmetic: products = 2 / n_new * weights
+    #! products_arithmetic: products = (2 + n_new) * weights
+    #! products_arithmetic: products = 2 * n_new / weights
+    #! products_arithmetic: products = 2 * n_new + weights
+    #! products_arithmetic: products = 3 * n_new * weights
+    #! products_arithmetic: products = -2 * n_new * weights
+    #  Where weights and tokens meet, one thing is added, subtracted or divided that should be multiplied: 2 · n_new · weights.
     scores = n_new * (n_past + n_new)
     #: `n_new * (n_past + n_new)`: each new token looks at all before it and at the new ones.
     #! causal_half: scores = n_new * n_past + n_new * (n_new + 1) // 2
@@ -95,6 +133,10 @@ def forward_flops(config: Any, n_new: int, n_past: int = 0) -> int:
     #  The brackets are missing: n_new · (n_past + n_new).
     #! no_scores: scores = 0
     #  The scores and the averages of the values are missing.
+    #! scores_arithmetic: scores = n_new / (n_past + n_new)
+    #! scores_arithmetic: scores = n_new + (n_past + n_new)
+    #! scores_arithmetic: scores = n_new * (n_past - n_new)
+    #  Where the scores are counted, one thing is added, subtracted or divided that should not be: n_new · (n_past + n_new).
     return products + L * 4 * H * d * scores
     #: `n_layers * 4 * n_heads * d * scores`: two products, of two FLOPs each.
     #! kv_heads_for_scores: return products + L * 4 * K * d * scores
@@ -115,6 +157,20 @@ def forward_flops(config: Any, n_new: int, n_past: int = 0) -> int:
     #! softmax_too: return products + L * (4 * H * d + 5 * H) * scores
     #! softmax_too: return products + L * (4 * H * d + H) * scores
     #  The softmax is counted. Only matrix products are asked for.
+    #! attention_flops_arithmetic: return products - L * 4 * H * d * scores
+    #! attention_flops_arithmetic: return products + (L / 4) * H * d * scores
+    #! attention_flops_arithmetic: return products + (L + 4) * H * d * scores
+    #! attention_flops_arithmetic: return products + L * 4 / H * d * scores
+    #! attention_flops_arithmetic: return products + (L * 4 + H) * d * scores
+    #! attention_flops_arithmetic: return products + L * 4 * H / d * scores
+    #! attention_flops_arithmetic: return products + (L * 4 * H + d) * scores
+    #! attention_flops_arithmetic: return products + L * 4 * H * d / scores
+    #! attention_flops_arithmetic: return products + L * 4 * H * d + scores
+    #! attention_flops_arithmetic: return products + L * 5 * H * d * scores
+    #! attention_flops_arithmetic: return products + L * -4 * H * d * scores
+    #! attention_flops_arithmetic: return products + L * 8 * H * d * scores
+    #! attention_flops_arithmetic: return products * L * 4 * H * d * scores
+    #  Where the scores become FLOPs, one thing is added, subtracted or divided that should be multiplied: L · 4 · H · d · scores.
     #: `return products + …`
     #! a_float: return float(products + L * 4 * H * d * scores)
     #! a_float: return products + L * 4 * D / 1 * scores

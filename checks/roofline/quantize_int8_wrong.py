@@ -54,6 +54,10 @@ def quantize_int8(weight: Tensor) -> tuple[Tensor, Tensor]:
     #  The steps are 255 over the whole range, or 127.5 on each side. Whole numbers from -127 to 127 have 127 on each side.
     #! turned_round: scale = 127 / largest.clamp(min=1e-12)
     #  The scale is 127 over the largest, its inverse. A weight is number · scale.
+    #! negative_scale: scale = largest / -127
+    #  The scale is negative, and every number has the wrong sign. It is a size: above 0.
+    #! largest_times_127: scale = largest * 127
+    #  The largest is multiplied by 127. Divided by it, it is a step.
     #! no_scale: scale = torch.ones_like(largest)
     #  The scales are all 1: the weights are only rounded.
     safe = torch.where(scale == 0, 1.0, scale)

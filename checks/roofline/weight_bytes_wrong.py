@@ -29,6 +29,10 @@ def weight_bytes(config: Any, bytes_per_weight: float = 2.0) -> float:
     #  One row of the embeddings is counted. The rows that are looked up count as none.
     #! tables_without_dim: table = 0 if config.tie_embeddings else config.vocab_size
     #  A table has vocab_size · dim weights; dim is missing.
+    #! table_arithmetic: table = 0 if config.tie_embeddings else config.vocab_size / config.dim
+    #! table_arithmetic: table = 0 if config.tie_embeddings else config.vocab_size + config.dim
+    #! table_arithmetic: table = 1 if config.tie_embeddings else config.vocab_size * config.dim
+    #  The table has another size than vocab_size · dim, or one that is tied does not count as 0.
     #! counted_once_more: table = -config.vocab_size * config.dim if config.tie_embeddings else 0
     #  A tied table is counted twice. It is stored and read once.
     return (everything - table) * bytes_per_weight
@@ -47,6 +51,8 @@ def weight_bytes(config: Any, bytes_per_weight: float = 2.0) -> float:
     #  bytes_per_weight is taken for bits.
     #! divided: return (everything - table) / bytes_per_weight
     #  It divides by the bytes of a weight.
+    #! bytes_added: return (everything - table) + bytes_per_weight
+    #  The bytes of a weight are added. Each weight takes that many: multiply.
     #! precedence: return everything - table * bytes_per_weight
     #  The brackets are missing: only the table is multiplied by the bytes.
     #! precedence_other: return everything * bytes_per_weight - table
