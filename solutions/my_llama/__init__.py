@@ -62,6 +62,15 @@ from .training import (
 )
 from .sampling import apply_temperature, top_k, top_p, min_p, sample, generate
 from .real_weights import dequantize_q4_1, rename_weight, chat_prompt, weight_of, load_llama, chat
+from .roofline import (
+    forward_flops,
+    weight_bytes,
+    attainable_flops,
+    decode_speed_limit,
+    quantize_int8,
+    int8_linear,
+    attend_block,
+)
 
 __all__ = [
     "mean_square",
@@ -133,4 +142,11 @@ __all__ = [
     "weight_of",
     "load_llama",
     "chat",
+    "forward_flops",
+    "weight_bytes",
+    "attainable_flops",
+    "decode_speed_limit",
+    "quantize_int8",
+    "int8_linear",
+    "attend_block",
 ]
