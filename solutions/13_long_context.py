@@ -27,7 +27,6 @@ from assets import shakespeare, smollm2
 from checks import long_context as check
 from checks import trained
 from plots import long_context as plot
-from plots.show import show
 
 # %% [markdown]
 # House rules, as in every lab: inputs stay as they are; what you make lies where the inputs lie; half precision is computed in float32 and
@@ -490,7 +489,9 @@ plot.for_ever(RollingKVCache, small, turned_by, rope_frequencies)
 # **Predict.** Without sinks, whose loss rises: SmolLM2's, the small Llama's, or both?
 
 # %% id="plot-13-5-sinks"
-plot.sinks(sliding_window_mask, RollingKVCache, rope_frequencies, small, turned_by, large, tokenizer)
+plot.sinks(
+    sliding_window_mask, RollingKVCache, rope_frequencies, small, turned_by, large, tokenizer
+)
 
 # %% [markdown]
 # <details><summary>Answer</summary>

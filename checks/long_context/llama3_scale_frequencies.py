@@ -125,7 +125,7 @@ llama3_scale_frequencies = Check(
         "`frequency` radians at each of them?",
         "turns = original_context · frequency / 2π. s = (turns - low) / (high - low), held between "
         "0 and 1, says how much of the old frequency is kept.",
-        "`s = ((original_context * frequencies / (2 * math.pi) - low) / (high - low)).clamp(0, 1)`, "
-        "then `(1 - s) * frequencies / factor + s * frequencies`",
+        "`turns = original_context * frequencies / (2 * math.pi)`, `s = ((turns - low) / (high - "
+        "low)).clamp(0, 1)`, then `(1 - s) * frequencies / factor + s * frequencies`",
     ),
 )

@@ -80,7 +80,7 @@ def both(found: Any) -> list[Tensor]:
 
 
 def sorted_by_value(found: Any) -> list[Tensor]:
-    """What `update` returned, position by position in the order of their values: any order is right.
+    """What `update` returned, in the order of the values: any order is right.
 
     No two values of a probe are equal, so that keys stay with the values that came with them.
     """
@@ -292,8 +292,11 @@ check = Check(
             promise=KEPT,
         ),
         Probe("a prompt, then one at a time, past the wrap", after_a_prompt, promise=KEPT),
-        Probe("no slot that is not written is returned: they hold NaN here", poisoned,
-              promise="two of (B, K, min(length, n_sinks + window), d)"),
+        Probe(
+            "no slot that is not written is returned: they hold NaN here",
+            poisoned,
+            promise="two of (B, K, min(length, n_sinks + window), d)",
+        ),
         Probe(
             "after 23 positions its memory is what it was, and length is 23",
             memory,

@@ -121,9 +121,7 @@ token_losses = Check(
             promise="token_losses(Fair(), torch.tensor([[3, 1, 0]]), chunk=2)",
         ),
         Probe("one piece: each token's own loss", read((6, 50), (9, 8), (2, 5)), promise=ABOUT),
-        Probe(
-            "what the model is given: the whole text, in pieces", fed, FED, promise=PIECES
-        ),
+        Probe("what the model is given: the whole text, in pieces", fed, FED, promise=PIECES),
         Probe(
             "with caches, the same for all pieces of a text, new ones for the next text",
             remembers,

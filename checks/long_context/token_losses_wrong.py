@@ -143,9 +143,7 @@ def with_gradients(model: Any, ids: Tensor, chunk: int = 256) -> Tensor:
     #  Gradients are computed while it reads. A long text then takes many times the model's memory.
     losses = []
     for x, y in zip(ids[:, :-1].split(chunk, 1), ids[0, 1:].split(chunk), strict=True):
-        losses.append(
-            -model(x, caches)[0].float().log_softmax(-1).gather(1, y[:, None])[:, 0]
-        )
+        losses.append(-model(x, caches)[0].float().log_softmax(-1).gather(1, y[:, None])[:, 0])
     return torch.cat(losses)
     #: Without gradients nothing has to be detached: `@torch.no_grad()` above the function.
     #! detached_at_the_end: return torch.cat(losses).detach()
