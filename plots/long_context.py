@@ -89,7 +89,7 @@ def dials(
         draw,
         position=POSITIONS,
         rule=["as trained", "NTK, ×8", "llama3, ÷8", "interpolation, ÷8"],
-        start={"position": 65536, "rule": "llama3, ÷8"},
+        start={"position": 65536, "rule": "as trained"},
         play="position",
         size=(8.8, 2.7),
         narrow=(3.3, 4.4),

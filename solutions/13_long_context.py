@@ -104,7 +104,7 @@ plot.by_position(token_losses, small)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Nearly as bad as guessing. Up to 128 the loss is where it was in training. Beyond, it climbs to 3.7, and ln 64 is 4.16. Nothing in the text has become harder. It is only farther from its beginning.
+# Nearly as bad as guessing. Up to 128 the loss is where it was in training. Beyond, it climbs to 3.6, and guessing would cost 4.16. Nothing in the text has become harder. It is only farther from its beginning.
 #
 # </details>
 #
@@ -156,7 +156,7 @@ plot.gap(token_losses, turned_by, rope_frequencies, large, tokenizer)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# It holds, and then falls off a cliff. Up to 10,000 the gap costs little: the second half has lost the help of the first, that is all. Then the loss leaps from about 4 to more than 6. From 16,000 on it is flat again. It cannot get worse.
+# It holds, and then falls off a cliff. Up to 10,000 it rises from 3.7 to 4.3: the second half loses the help of the first. Then it leaps, to 5.1 at 12,000 and to 6.7 at 16,000. After that it does not matter any more: 6.2 at 40,000.
 #
 # </details>
 #
@@ -263,7 +263,7 @@ check.llama3_scale_frequencies(llama3_scale_frequencies)
 # The dials of 16 of Llama 3's 64 pairs. The arc is where the hand has been in 8,192 positions of training; a full ring has seen everything. The hand is where it points at the position you choose, under the rule you choose. Orange hands
 # point where training has never been.
 #
-# **Predict.** At position 65,536, eight times the trained length, as trained: are a few of the 16 hands orange, about half, or all?
+# **Predict.** At position 65,536, eight times the trained length, as trained: how many of the hands are orange: none, between a third and a half, or all?
 
 # %%
 plot.dials(rope_frequencies, ntk_base, llama3_scale_frequencies)
@@ -271,7 +271,8 @@ plot.dials(rope_frequencies, ntk_base, llama3_scale_frequencies)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# A few: only pairs that have not gone round. All others have been everywhere. Under Llama 3.1's rule no hand is orange. Its price is small: the hands that slow down are those that told near positions apart least.
+# Between a third and a half: 24 of 64, seven of the 16 shown. They are pairs that have not gone round; all others have been everywhere. NTK leaves as many beyond their arcs, but only just: its base was chosen for the last pair, and the pairs in the middle slow down by less than 8. Under Llama 3.1's rule no hand is
+# orange, and half of the pairs turn as in training.
 #
 # </details>
 #
@@ -291,7 +292,7 @@ plot.gap(token_losses, turned_by, rope_frequencies, large, tokenizer, RULES)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Both NTK and Llama 3.1's rule. The cliff is gone, and at gap 0 they cost next to nothing. Interpolation ruins everything, at gap 0 too. (After training on, it works. So do the others, and better.)
+# Both NTK and Llama 3.1's rule: 4.1 and 4.0, where it was 6.7. The cliff is gone. At gap 0 Llama 3.1's rule costs 0.02 and NTK 0.14. Interpolation ruins everything, at gap 0 too. (With more training it works. So do the others.)
 #
 # </details>
 #
@@ -306,7 +307,7 @@ SMALL_RULES = {
 plot.by_position(token_losses, small, turned_by, rope_frequencies, SMALL_RULES)
 
 # %% [markdown]
-# NTK with factor 2 moves the climb from 128 to about 256. Llama 3.1's rule with factor 4 holds to the end, at 512, and pays for it at the beginning. A factor costs something near by, so do not choose it larger than you need. No rule makes the model *use* what is far away, if it has never learned to. For that, Llama 3.1 was trained on
+# NTK with factor 2 lets the climb begin one group later. Llama 3.1's rule with factor 4 holds to the end, at 512, and pays for it at the beginning: 1.77 at 128, where it was 1.59. A factor costs something near by, so do not choose it larger than you need. No rule makes the model *use* what is far away, if it has never learned to. For that, Llama 3.1 was trained on
 # at growing lengths up to 131,072 ([2407.21783](https://arxiv.org/abs/2407.21783), section 3.4.2).
 
 # %% [markdown]
@@ -469,7 +470,7 @@ plot.ring(RollingKVCache)
 #
 # The ring forgets, the mask hides. With sinks that stay, both should give the same numbers, on your own `Llama`, token by token. And it should go on for ever. The next cell compares the two, then lets the small Llama read 10,000 characters, 80 times what it was trained on, in 36 slots.
 #
-# **Predict.** Does the loss at 10,000 grow, stay where it was in training, or fall?
+# **Predict.** At 10,000, is the loss as bad as guessing, about where it was in training, or somewhere between?
 
 # %% id="measure-13-5"
 plot.same_as_mask(RollingKVCache, sliding_window_mask, small, turned_by, rope_frequencies)
@@ -478,7 +479,7 @@ plot.for_ever(RollingKVCache, small, turned_by, rope_frequencies)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# It stays where it was. Distances never leave those of the training, since a query sees 36 positions and no more. The cache's bytes do not change, and neither does the time for a token. (RoPE's positions grow all the same: at 10,000 the angles are large, and only differences of them count.)
+# It stays, and falls a little, as this text is easier further on: 1.57 over the first hundred characters, 1.33 over the last five thousand. Distances never leave those of the training, since a query sees 36 positions and no more. The cache's bytes do not change, and neither does the time for a token. (RoPE's positions grow all the same: at 10,000 the angles are large, and only differences of them count.)
 #
 # </details>
 #
@@ -496,8 +497,7 @@ plot.sinks(
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# SmolLM2's. A window of 64 alone costs it more than a nat: its perplexity is three times as large. Four sinks take most of that back. The small Llama has never learned to need them, since each of its training texts began in the middle of a play. And sinks that are left at their old positions hurt it: that is the last bar, far out of its training. Turned along,
-# they do no harm.
+# SmolLM2's. A window of 64 alone costs it 1.3 nats, and its perplexity, e to the loss, is nearly four times as large. Four sinks take most of that back: 3.79, 5.12, 4.04. The small Llama has never learned to need them, since each of its training texts began in the middle of a play. And sinks that are left at their old positions hurt it, as soon as they are farther away than anything in its training: 2.11. Turned along, they do no harm: 1.38, as the window alone.
 #
 # </details>
 

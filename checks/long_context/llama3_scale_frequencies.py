@@ -93,6 +93,7 @@ llama3_scale_frequencies = Check(
         values(
             lambda inputs: (of_a_head(24, 10_000.0), 4.0, 1.0, 4.0, 128),
             lambda inputs: (drawn(inputs, 6, 0.2, 6, context=1000), 3.5, 1.0, 4.0, 1000),
+            lambda inputs: (turning(0.5, 2, 3, 8, context=10), 8.0, 1.0, 4.0, 10),
             title="another context of the first training",
             promise="original_context: int = 8192",
         ),

@@ -18,64 +18,57 @@ def llama3_scale_frequencies(
     high: float = 4.0,
     original_context: int = 8192,
 ) -> Tensor:
+    context, divisor, least, most = original_context, factor, low, high
     #: Use the arguments: factor, low, high and original_context are other ones in other models.
-    #! fixed_context: original_context = 8192
+    #! fixed_context: context, divisor, least, most = 8192, factor, low, high
     #  The context is written in as 8192; the argument is not used.
-    #! fixed_factor: factor = 8.0
+    #! fixed_factor: context, divisor, least, most = original_context, 8.0, low, high
     #  The factor is written in as 8; the argument is not used. Llama 3.2 has 32.
-    #! fixed_boundaries: low, high = 1.0, 4.0
+    #! fixed_boundaries: context, divisor, least, most = original_context, factor, 1.0, 4.0
     #  The boundaries are written in as 1 and 4; the arguments are not used.
-    #! new_context: original_context = int(original_context * factor)
+    #! new_context: context, divisor, least, most = original_context * factor, factor, low, high
     #  It counts turns in the new, longer context. What matters is what was seen in training: original_context.
-    #! boundaries_swapped: low, high = high, low
-    #  low and high have changed places.
     theta = frequencies.float()
-    #: Compute in float32: `frequencies.float()`.
-    #! in_half: theta = frequencies
-    #  In half precision it computes in half precision. Go to float32 first.
+    #: Leave the gradients in: no `.detach()`.
     #! detached: theta = frequencies.detach().float()
     #  `.detach()` or `.data` cuts the gradients off.
-    turns = original_context * theta / (2 * math.pi)
+    turns = context * theta / (2 * math.pi)
     #: turns = original_context / wavelength, and wavelength = 2π / frequency.
-    #! no_two_pi: turns = original_context * theta
+    #! no_two_pi: turns = context * theta
     #  The 2π is missing: a whole turn is 2π radians.
-    #! pi_once: turns = original_context * theta / math.pi
+    #! pi_once: turns = context * theta / math.pi
     #  It divides by π. A whole turn is 2π.
-    #! times_two_pi: turns = original_context * theta * 2 * math.pi
+    #! times_two_pi: turns = context * theta * 2 * math.pi
     #  It multiplies by 2π where it should divide.
-    #! turns_upside_down: turns = 2 * math.pi / (original_context * theta)
+    #! turns_upside_down: turns = 2 * math.pi / (context * theta)
     #  This is the wavelength over the context, turns upside down.
     #! wavelength_itself: turns = 2 * math.pi / theta
     #  low and high are compared with the wavelength. They count turns: original_context over the wavelength.
-    #! frequency_over_context: turns = theta / original_context
-    #  The frequency is divided by the context. Turns are context times frequency, over 2π.
-    s = (turns - low) / (high - low)
+    s = (turns - least) / (most - least)
     #: s = (turns - low) / (high - low): 0 at low turns, 1 at high.
-    #! ramp_in_the_wavelength: s = (1 / turns - 1 / low) / (1 / high - 1 / low)
+    #! ramp_in_the_wavelength: s = (1 / turns - 1 / least) / (1 / most - 1 / least)
     #  The ramp is in the wavelength. It is in its inverse, the number of turns: right at both ends, wrong between. [ml-explore/mlx-examples#907]
-    #! ramp_in_the_logarithm: s = (turns.log() - math.log(low)) / (math.log(high) - math.log(low))
+    #! ramp_in_the_logarithm: s = (turns.log() - math.log(least)) / (math.log(most) - math.log(least))
     #  The ramp is in the logarithm of the turns. It is linear in the turns.
-    #! ramp_reversed: s = (high - turns) / (high - low)
-    #  The ramp runs the other way: fast pairs are divided and slow ones kept.
-    #! ramp_without_low: s = turns / (high - low)
+    #! ramp_without_low: s = turns / (most - least)
     #  low is not subtracted from the turns.
-    #! ramp_over_high: s = (turns - low) / high
+    #! ramp_over_high: s = (turns - least) / most
     #  It divides by high. The ramp is high - low wide.
-    #! ramp_over_low: s = (turns - high) / (high - low)
+    #! ramp_over_low: s = (turns - most) / (most - least)
     #  high is subtracted from the turns where low belongs.
-    #! ramp_not_divided: s = turns - low
+    #! ramp_not_divided: s = turns - least
     #  turns - low is not divided by high - low.
-    #! ramp_squared: s = ((turns - low) / (high - low)).clamp(0, 1) ** 2
+    #! ramp_squared: s = ((turns - least) / (most - least)).clamp(0, 1) ** 2
     #  s is squared. The ramp is linear in the turns.
-    #! smoothstep: s = ((turns - low) / (high - low)).clamp(0, 1); s = s * s * (3 - 2 * s)
+    #! smoothstep: s = ((turns - least) / (most - least)).clamp(0, 1); s = s * s * (3 - 2 * s)
     #  The ramp is a smoothstep. Llama 3.1's is a straight line.
-    #! no_ramp_at_low: s = (turns > low).float()
+    #! no_ramp_at_low: s = (turns > least).float()
     #  There is no ramp: at more than `low` turns a pair is kept.
-    #! no_ramp_at_high: s = (turns >= high).float()
+    #! no_ramp_at_high: s = (turns >= most).float()
     #  There is no ramp: at fewer than `high` turns a pair is divided.
-    #! no_ramp_in_the_middle: s = (turns > (low + high) / 2).float()
+    #! no_ramp_in_the_middle: s = (turns > (least + most) / 2).float()
     #  There is no ramp: it jumps half-way between low and high.
-    #! constant_in_the_middle: s = torch.where(turns >= high, 1.0, torch.where(turns <= low, 0.0, 0.5))
+    #! constant_in_the_middle: s = torch.where(turns >= most, 1.0, torch.where(turns <= least, 0.0, 0.5))
     #  Between the boundaries all pairs get the same. There s grows from 0 to 1.
     s = s.clamp(0, 1)
     #: s stays between 0 and 1: `.clamp(0, 1)`.
@@ -85,27 +78,28 @@ def llama3_scale_frequencies(
     #  s has no upper limit: pairs with more than `high` turns become faster.
     #! clamped_above_only: s = s.clamp(max=1)
     #  s has no lower limit: slow pairs are divided by more than the factor.
-    scaled = (1 - s) * theta / factor + s * theta
+    scaled = (1 - s) * theta / divisor + s * theta
     #: (1 - s) · frequency / factor + s · frequency
-    #! all_divided: scaled = theta / factor
+    #! all_divided: scaled = theta / divisor
     #  All pairs are divided by the factor. That is position interpolation: the fast pairs are to stay.
     #! not_returned: scaled = theta + 0 * s
     #  The frequencies come back as they were. Is the new one computed, and the old one returned? [huggingface/transformers#32330, lablup/mlxcel#1355]
-    #! ends_swapped: scaled = s * theta / factor + (1 - s) * theta
+    #! ends_swapped: scaled = (1 - s).clamp(0, 1) * theta + s * theta / divisor
+    #! ends_swapped: scaled = s * theta / divisor + (1 - s) * theta
     #  s and 1 - s have changed places: fast pairs are divided and slow ones kept.
-    #! multiplied: scaled = (1 - s) * theta * factor + s * theta
+    #! multiplied: scaled = (1 - s) * theta * divisor + s * theta
     #  Slow pairs are multiplied by the factor, and become faster. A wavelength is multiplied, a frequency divided.
-    #! wavelengths_mixed: scaled = theta / ((1 - s) * factor + s)
+    #! wavelengths_mixed: scaled = theta / ((1 - s) * divisor + s)
     #  It mixes the wavelengths. The frequencies are mixed: right at both ends, wrong between. [ml-explore/mlx-examples#907]
     #! slow_part_lost: scaled = s * theta
     #  The part (1 - s) · frequency / factor is missing: slow pairs stand still.
-    #! fast_part_lost: scaled = (1 - s) * theta / factor
+    #! fast_part_lost: scaled = (1 - s) * theta / divisor
     #  The part s · frequency is missing: fast pairs stand still.
-    #! divided_twice: scaled = ((1 - s) * theta + s * theta / factor) / factor
+    #! divided_twice: scaled = ((1 - s) * theta + s * theta / divisor) / divisor
     #  Everything is divided by the factor once more.
-    #! ramp_divided_only: scaled = torch.where((s > 0) & (s < 1), (1 - s) * theta / factor + s * theta, theta)
+    #! ramp_divided_only: scaled = torch.where((s > 0) & (s < 1), (1 - s) * theta / divisor + s * theta, theta)
     #  The slow pairs are left as they are. They are divided by the factor.
-    #! factor_squared: scaled = (1 - s) * theta / factor**2 + s * theta
+    #! factor_squared: scaled = (1 - s) * theta / divisor**2 + s * theta
     #  Slow pairs are divided by the factor's square.
     return scaled.to(frequencies.dtype)
     #: Return the new frequencies, (d/2,), in the dtype of the old ones.

@@ -49,6 +49,7 @@ ntk_base = Check(
         values(
             lambda inputs: (number(inputs, 50, 5000), number(inputs, 1.1, 9), 6),
             lambda inputs: (number(inputs, 50, 5000), number(inputs, 10, 40), 18),
+            lambda inputs: (number(inputs, 2, 20), number(inputs, 1.2, 3), 10),
             title="random bases and factors",
             promise=FORMULA,
         ),

@@ -8,8 +8,6 @@ def ntk_base(base: float, factor: float, head_dim: int) -> float:
     #: d is head_dim, the whole head: the exponent is d / (d - 2).
     #! half_the_head: d = head_dim // 2
     #  It counts pairs where the formula counts dimensions: the exponent is that of a head half as large.
-    #! twice_the_head: d = 2 * head_dim
-    #  d is taken twice as large as the head.
     exponent = d / (d - 2)
     #: The slowest pair's exponent is (d - 2)/d, so the factor gets its inverse, d / (d - 2).
     #! exponent_lost: exponent = 1
@@ -30,8 +28,6 @@ def ntk_base(base: float, factor: float, head_dim: int) -> float:
     #  The exponent is d. It is d / (d - 2).
     #! two_over: exponent = 2 / (d - 2)
     #  The exponent is that of a pair, 2 / (d - 2). The base needs d / (d - 2).
-    #! negative: exponent = -d / (d - 2)
-    #  The exponent is negative: the base becomes smaller, and every pair faster.
     scaled = factor**exponent
     #: factor to the power d / (d - 2), times the base.
     #! times_exponent: scaled = factor * exponent
@@ -39,7 +35,7 @@ def ntk_base(base: float, factor: float, head_dim: int) -> float:
     #! exponent_to_the_factor: scaled = exponent**factor
     #  Base and exponent of the power have changed places.
     #! divided: scaled = 1 / factor**exponent
-    #! divided: scaled = (1 / factor) ** exponent
+    #! divided: scaled = factor**-exponent
     #  The base is divided. A larger base is what makes the pairs slower.
     new = base * scaled
     #: Return the new base, `base * factor ** (d / (d - 2))`.
@@ -60,8 +56,6 @@ def ntk_base(base: float, factor: float, head_dim: int) -> float:
     #! fixed_head: new = base * factor ** (128 / 126)
     #! fixed_head: new = base * factor ** (64 / 62)
     #  The head size is written in; the argument is not used.
-    #! sizes_swapped: new = factor * base**exponent
-    #  base and factor have changed places.
     #! frequency: new = (base * scaled) ** -((d - 2) / d)
     #  It returns the slowest pair's frequency. The base is wanted.
     return new

@@ -201,12 +201,12 @@ def two_caches(answer: Any, inputs: Inputs) -> list:
 
 
 def too_many(*chunks: tuple[int, ...]) -> Callable[[Any, Inputs], list[str]]:
-    """A probe's run: what each further update raises, for windows of 4 with one sink."""
+    """A probe's run: what each further update raises, for windows of 4 with two sinks."""
 
     def run(answer: Any, inputs: Inputs) -> list[str]:
         seen = []
         for lengths in chunks:
-            cache = make(answer, 4, 1)
+            cache = make(answer, 4, 2)
             seen += [refusal(lambda n=n, c=cache: c.update(*new(inputs, n))) for n in lengths]
         return seen
 
@@ -324,7 +324,7 @@ check = Check(
     ready=[
         Probe(
             "ValueError when several do not all fit, and only then",
-            too_many((6,), (3, 3), (5, 2), (5, 1, 1, 2), (2, 3, 1)),
+            too_many((7,), (4, 3), (6, 2), (5, 1, 1, 2), (2, 3, 1)),
             "Several positions at once that do not all fit must raise a ValueError, and single "
             "ones and those that fit must not.",
             promise=REFUSED,

@@ -61,17 +61,12 @@ class RollingKVCache:
         #: `cls(keys, values, 0, n_sinks, frequencies)`
         #! sinks_not_kept: return cls(keys, values, 0)
         #  n_sinks and frequencies are not handed on to the cache.
-        #! frequencies_not_kept: return cls(keys, values, 0, n_sinks)
-        #  The frequencies are not handed on to the cache: the sinks stay where they are.
         #! starts_full: return cls(keys, values, n_sinks + window, n_sinks, frequencies)
         #  A new cache says that it is full. Its length is 0.
 
     def update(self, k, v):
         room, T = self.keys.shape[2], k.shape[2]
         window, end = room - self.n_sinks, self.length + T
-        #: The window is `self.keys.shape[2] - self.n_sinks`.
-        #! wraps_over_the_sinks: window, end = room, self.length + T; old_sinks, self.n_sinks = self.n_sinks, 0
-        #  The ring goes over all slots, so the sinks are overwritten when it wraps.
         if T > 1 and end > room:
             #: `if T > 1 and self.length + T > self.keys.shape[2]: raise ValueError(…)`, before anything is written.
             #! single_refused: if end > room:

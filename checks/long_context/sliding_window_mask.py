@@ -29,8 +29,13 @@ def errors(answer: Any, inputs: Inputs) -> list[str]:
     """Ask for windows that see nothing, and for the smallest that do: raised or returned?"""
     seen, answer = [], vars(answer)["_target"]
     for size in ((3, 3, 0), (2, 5, -1), (1, 4, 0, 2), (4, 4, 1), (2, 6, 1, 1)):
-        error = error_of(lambda size=size: answer(*size))
-        seen.append(error or "returned")
+        returned: list[Any] = []
+        error = error_of(lambda size=size, returned=returned: returned.append(answer(*size)))
+        what = f"returned a {type(returned[0]).__name__}" if returned else ""
+        if returned and isinstance(returned[0], Tensor) and size[2] < 1:
+            blind = not returned[0].bool().any(-1).all()
+            what += " in which a query sees nothing" if blind else " for another window"
+        seen.append(error or what)
     return seen
 
 

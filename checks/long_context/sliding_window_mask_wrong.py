@@ -91,8 +91,6 @@ def sliding_window_mask(n_queries: int, n_keys: int, window: int, n_sinks: int =
     #  The last positions are taken for sinks. Sinks are the first ones.
     #! sinks_not_for_the_first: sink = (key < n_sinks) & (query >= n_sinks)
     #  The sinks among the queries do not see the sinks before them.
-    #! sinks_are_all_queries: sink = (key < n_sinks) | (query < n_sinks)
-    #  It makes queries sinks as well: those at the beginning see everything before them.
     mask = causal & (near | sink)
     #: `causal & (near | sink)`: never the future; and of the past what is near or a sink.
     #! sinks_in_the_future: mask = (causal & near) | sink
@@ -101,7 +99,6 @@ def sliding_window_mask(n_queries: int, n_keys: int, window: int, n_sinks: int =
     #  Near and sink are joined with `&`: only sinks in the window are seen.
     #! window_forgotten: mask = causal & sink
     #  Only the sinks are seen, not the window.
-    #! causal_or: mask = causal | near | sink
     #! causal_or: mask = causal | (near & sink)
     #  The conditions are joined with `|`: everything before is seen.
     #! sinks_taken_from_the_window: mask = causal & ((key > query - max(window - n_sinks, 1)) | sink)

@@ -66,15 +66,16 @@ def usual_chunk(answer: Any, inputs: Inputs) -> list:
 def fed(answer: Any, inputs: Inputs) -> list[str]:
     """Which tokens are given to the model, in what pieces."""
     seen = []
-    for length, chunk in ((11, 4), (9, 4), (5, 1), (6, 50)):
+    for length, chunk in ((11, 4), (9, 4), (5, 1), (6, 50), (300, 40)):
         model, ids = reader(inputs), text(inputs, length)
         answer(model, ids, chunk)
         tokens = [token for call in model.asked for token in call[2:-1]]
         whole = ids[0].tolist()
         right = tokens in (whole, whole[:-1])
-        small = all(call[1] <= chunk for call in model.asked)
+        largest = max((call[1] for call in model.asked), default=0)
         # The reference reads token by token: that every piece is full is nobody's promise.
-        seen.append(f"{'the text' if right else 'other tokens'}, {'pieces' if small else 'more'}")
+        pieces = "pieces" if largest <= chunk else f"a piece of {largest}"
+        seen.append(f"{'the text' if right else 'other tokens'} in {pieces}")
     return seen
 
 

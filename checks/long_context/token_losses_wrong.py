@@ -61,8 +61,12 @@ def token_losses(model: Any, ids: Tensor, chunk: int = 256) -> Tensor:
         #! pieces_overlap: for x, y in ((inputs[:, i : i + chunk], targets[i : i + chunk]) for i in range(0, len(targets), max(chunk // 2, 1))):
         #  The pieces overlap, and what is in two of them is read twice. The caches remember: give each token once.
         #: One set of caches before the loop, for the whole text: `model.new_caches(1, ids.shape[1])`.
-        #! new_caches_each_piece: …; caches = model.new_caches(1, ids.shape[1])
-        #! new_caches_each_piece: …; caches = model.new_caches(1, chunk)
+        #! new_caches_each_piece:
+        #| …
+        #|     caches = model.new_caches(1, ids.shape[1])
+        #! new_caches_each_piece:
+        #| …
+        #|     caches = model.new_caches(1, chunk)
         #  Each piece gets new caches, so that it is read as if nothing stood before it.
         logits = model(x, caches)[0]
         #: `model(x, caches)[0]`: the piece, and the caches.
@@ -130,8 +134,6 @@ def token_losses(model: Any, ids: Tensor, chunk: int = 256) -> Tensor:
     #  There is a loss for the first token, too. Nothing stands before it, so nothing is asked about it.
     #! a_list_of_numbers: return torch.cat(losses).tolist()
     #  It returns a list of numbers. A tensor is wanted.
-    #! in_the_models_dtype: return torch.cat(losses).to(logits.dtype)
-    #  The losses go back to the model's dtype. They are float32 whatever the model's is.
     #! no_return: pass
     #  The losses are computed and then forgotten: there is no `return`.
 
