@@ -38,6 +38,8 @@ def llama3_scale_frequencies(
     #  The 2π is missing: a whole turn is 2π radians.
     #! pi_once: turns = context * theta / math.pi
     #  It divides by π. A whole turn is 2π.
+    #! turns_times_pi: turns = context * theta / 2 * math.pi
+    #  Brackets are missing: `/ 2 * math.pi` divides by 2 and multiplies by π.
     #! times_two_pi: turns = context * theta * 2 * math.pi
     #  It multiplies by 2π where it should divide.
     #! turns_upside_down: turns = 2 * math.pi / (context * theta)

@@ -67,6 +67,14 @@ class RollingKVCache:
     def update(self, k, v):
         room, T = self.keys.shape[2], k.shape[2]
         window, end = room - self.n_sinks, self.length + T
+        #: `length` counts on for ever. Llama takes the next position from it.
+        #! length_is_rows_kept:
+        #| …
+        #| if end > room and T == 1:
+        #|     s = self.n_sinks
+        #|     self.keys = torch.cat([self.keys[:, :, :s], self.keys[:, :, s + 1 :], k.to(self.keys.dtype)], 2)
+        #|     self.values = torch.cat([self.values[:, :, :s], self.values[:, :, s + 1 :], v.to(self.values.dtype)], 2)
+        #|     return self.keys, self.values
         if T > 1 and end > room:
             #: `if T > 1 and self.length + T > self.keys.shape[2]: raise ValueError(…)`, before anything is written.
             #! single_refused: if end > room:
@@ -139,8 +147,8 @@ class RollingKVCache:
         #|     self.values = torch.cat([self.values[:, :, 1:], self.values[:, :, :1]], 2)
         #| at = self.length if end <= room else room - 1
         #  It moves all the slots forward, the sinks with them: position 0 goes first.
-        self.keys[:, :, at : at + T] = k[:, :, : max(room - at, 0)]
-        self.values[:, :, at : at + T] = v[:, :, : max(room - at, 0)]
+        self.keys[:, :, at : at + T] = k
+        self.values[:, :, at : at + T] = v
         #: `self.keys[:, :, at : at + T] = k`, and the same for the values.
         #! keys_in_both: self.values[:, :, at : at + T] = k
         #  k is written into both buffers. The values' buffer gets v.
@@ -197,6 +205,8 @@ class RollingKVCache:
             #  The sinks are turned back, away from the window. They follow it: by + dropped.
             #! one_sink_turned: sinks = torch.cat([turned(keys[:, :, :1], dropped, self.frequencies), keys[:, :, 1 : self.n_sinks]], 2)
             #  Only the first sink is turned.
+            #! turned_on_the_cpu: sinks = turned(keys[:, :, : self.n_sinks], torch.tensor([float(dropped)]), self.frequencies)
+            #  The number of dropped positions is made on the CPU. `device=keys.device`.
             #! turned_in_place: self.keys[:, :, : self.n_sinks] = sinks = turned(keys[:, :, : self.n_sinks], dropped, self.frequencies)
             #  The turned keys are stored: in the next step they are turned once more.
             #! turned_in_place_by_one: self.keys[:, :, : self.n_sinks] = sinks = turned(keys[:, :, : self.n_sinks], 1, self.frequencies)

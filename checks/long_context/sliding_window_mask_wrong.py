@@ -93,6 +93,7 @@ def sliding_window_mask(n_queries: int, n_keys: int, window: int, n_sinks: int =
     #  The sinks among the queries do not see the sinks before them.
     mask = causal & (near | sink)
     #: `causal & (near | sink)`: never the future; and of the past what is near or a sink.
+    #! both_sides: mask = ((query - key).abs() < window) | (causal & sink)
     #! sinks_in_the_future: mask = (causal & near) | sink
     #  Sinks are seen by those who stand before them. Nobody sees the future.
     #! sinks_and: mask = causal & near & sink
@@ -101,6 +102,7 @@ def sliding_window_mask(n_queries: int, n_keys: int, window: int, n_sinks: int =
     #  Only the sinks are seen, not the window.
     #! causal_or: mask = causal | (near & sink)
     #  The conditions are joined with `|`: everything before is seen.
+    #! sinks_taken_from_the_window: mask = causal & ((key > query - window + n_sinks) | sink)
     #! sinks_taken_from_the_window: mask = causal & ((key > query - max(window - n_sinks, 1)) | sink)
     #  The sinks are taken off the window. The window stays as long as it is.
     #! window_behind_the_sinks: mask = causal & ((key > query - window - n_sinks) | sink)

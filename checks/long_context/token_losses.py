@@ -59,8 +59,8 @@ def equally_likely(answer: Any, inputs: Inputs) -> list:
 
 
 def usual_chunk(answer: Any, inputs: Inputs) -> list:
-    """Without a `chunk`, on a text of three pieces."""
-    return [answer(reader(inputs), text(inputs, 600))]
+    """Without a `chunk`, on a text of two pieces."""
+    return [answer(reader(inputs), text(inputs, 300))]
 
 
 def fed(answer: Any, inputs: Inputs) -> list[str]:
@@ -140,7 +140,7 @@ token_losses = Check(
             read((7, 1), (9, 4), (8, 4), (5, 2)),
             promise="so the result does not depend on chunk",
         ),
-        Probe("600 tokens, without a chunk", usual_chunk, promise="chunk: int = 256"),
+        Probe("300 tokens, without a chunk", usual_chunk, promise="chunk: int = 256"),
         Probe("very unlikely tokens", unlikely, promise=UNLIKELY),
     ],
     ready=[

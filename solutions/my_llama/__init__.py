@@ -62,6 +62,14 @@ from .training import (
 )
 from .sampling import apply_temperature, top_k, top_p, min_p, sample, generate
 from .real_weights import dequantize_q4_1, rename_weight, chat_prompt, weight_of, load_llama, chat
+from .long_context import (
+    token_losses,
+    turned_by,
+    ntk_base,
+    llama3_scale_frequencies,
+    sliding_window_mask,
+    RollingKVCache,
+)
 
 __all__ = [
     "mean_square",
@@ -133,4 +141,10 @@ __all__ = [
     "weight_of",
     "load_llama",
     "chat",
+    "token_losses",
+    "turned_by",
+    "ntk_base",
+    "llama3_scale_frequencies",
+    "sliding_window_mask",
+    "RollingKVCache",
 ]
