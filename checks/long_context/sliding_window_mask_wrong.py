@@ -57,7 +57,7 @@ def sliding_window_mask(n_queries: int, n_keys: int, window: int, n_sinks: int =
     #: The last `window` positions, itself included: `key > query - window`.
     #! window_one_too_long: near = key >= query - window
     #! window_one_too_long: near = query - key <= window
-    #  The window is one too long: `window` positions besides the query. Here it counts the query. [huggingface/transformers#26792, ml-explore/mlx-lm#390, huggingface/transformers#39408]
+    #  The window is one too long: `window` positions besides the query. Here it counts the query. [ml-explore/mlx-lm#390, huggingface/transformers#29623, vllm-project/vllm#3385]
     #! window_one_too_short: near = key > query - window + 1
     #! window_one_too_short: near = query - key < window - 1
     #  The window is one too short.

@@ -44,15 +44,6 @@ def short_last_window(model: Any, ids, chunk=256):
     return torch.cat(nlls)
 
 
-def base_times_factor(base, factor, head_dim):
-    return base * factor
-
-
-def exponent_of_pairs(base, factor, head_dim):
-    d = head_dim // 2
-    return base * (factor ** (d / (d - 2)) if d > 2 else factor)
-
-
 def never_read(frequencies, factor=8.0, low=1.0, high=4.0, original_context=8192):
     """The setting is parsed, and nobody looks at it."""
     settings = {"factor": factor, "low": low, "high": high, "context": original_context}
@@ -76,10 +67,6 @@ def smooth_in_wavelengths(frequencies, factor=8.0, low=1.0, high=4.0, original_c
     smooth = ((wavelens - high_wavelen) / (low_wavelen - high_wavelen)).clamp(0, 1)
     periods = periods * ((1 - smooth) + smooth * factor)
     return (1 / periods).to(frequencies.dtype)
-
-
-def scaled_everywhere(frequencies, factor=8.0, low=1.0, high=4.0, original_context=8192):
-    return frequencies / factor
 
 
 def one_value_too_many(n_queries, n_keys, window, n_sinks=0):
@@ -217,14 +204,6 @@ PUBLIC = {
             named=("last_piece_dropped",),
         ),
     ],
-    "ntk_base": [
-        Public(
-            base_times_factor,
-            "lab 13's specification",
-            "base times factor, without the exponent",
-            named=("exponent_lost",),
-        ),
-    ],
     "llama3_scale_frequencies": [
         Public(
             never_read,
@@ -234,8 +213,8 @@ PUBLIC = {
         ),
         Public(
             computed_and_dropped,
-            "huggingface/transformers#32330",
-            "the scaled frequencies are computed, and the old ones returned",
+            "felafax/felafax#59",
+            "the plain frequencies are used, whatever the rule says",
             named=("not_returned",),
         ),
         Public(
@@ -243,12 +222,6 @@ PUBLIC = {
             "ml-explore/mlx-examples#907",
             "the ramp is in the wavelength, on periods",
             named=("ramp_in_the_wavelength", "wavelengths_mixed"),
-        ),
-        Public(
-            scaled_everywhere,
-            "felafax/felafax#59",
-            "one factor for all pairs",
-            named=("all_divided",),
         ),
     ],
     "sliding_window_mask": [
