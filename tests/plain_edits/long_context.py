@@ -514,10 +514,10 @@ EDITS = {
 PAIRS = {
     "token_losses": [
         Edit(
-            "the sign, and the mean",
+            "the sign, and targets that are not shifted",
             ("-log_p.gather", "log_p.gather"),
-            ("return torch.cat(losses)", "return torch.cat(losses).mean()"),
-            named=("sign", "mean_returned"),
+            ("ids[0, 1:]", "ids[0, :-1]"),
+            named=("sign", "not_shifted"),
         ),
     ],
     "llama3_scale_frequencies": [
@@ -526,14 +526,6 @@ PAIRS = {
             ("(2 * math.pi)", "math.pi"),
             ("original_context * theta", "8192 * theta"),
             named=("pi_once", "fixed_context"),
-        ),
-    ],
-    "sliding_window_mask": [
-        Edit(
-            "window one too long, one sink too many",
-            ("key > query - window", "key >= query - window"),
-            ("key < n_sinks", "key <= n_sinks"),
-            named=("window_one_too_long", "one_sink_too_many"),
         ),
     ],
     "RollingKVCache": [
