@@ -513,8 +513,9 @@ plot.sinks(
 #
 # The numbers are those of the models' own `config.json`. In a GGUF file the rule comes worked out, as a tensor `rope_freqs.weight` of numbers by which frequencies are divided; that is what your `rename_weight` of lab 11 refused.
 #
-# **YaRN** ([2309.00071](https://arxiv.org/abs/2309.00071)) has a ramp as well, and besides makes the scores a little larger, by a factor that grows with the logarithm of the context. **gpt-oss** has a *learnt* sink: one number in each head that stands in the softmax's denominator and belongs to no
-# token, so that a head can look at nothing. And some layers of newer models use **no positions at all** (NoPE, [2305.19466](https://arxiv.org/abs/2305.19466)).
+# **YaRN** ([2309.00071](https://arxiv.org/abs/2309.00071)) has a ramp as well, and besides makes the scores a little larger, by a number that grows with the logarithm of the factor. Applied twice, that number is 48.5 % too large at a factor of 128
+# ([sglang#33558](https://github.com/sgl-project/sglang/pull/33558)). **gpt-oss** has *learnt* sinks ([its page](https://huggingface.co/docs/transformers/model_doc/gpt_oss)): one number in each head that takes part in the softmax and belongs to no token, so that a head can look at nothing. And some models
+# use **no positions at all** (NoPE, [2305.19466](https://arxiv.org/abs/2305.19466)).
 #
 # **And your Llama?** Nothing in it has changed. Meta's code keeps the frequencies as a tensor of the model; to take that way would have changed a class that you have finished, and that labs 09 to 11 build on. The hooks of `turned_by` need only what lab 08 promised: blocks in `layers`, called with x, angles and cache.
 # It is in `my_llama` now. To run a Llama 3.1 file, wrap the call: `with turned_by(model, llama3_scale_frequencies(rope_frequencies(128, 500_000.0))): …`

@@ -66,7 +66,8 @@ def test_worked_examples() -> None:
 def made(kind: type, max_seq_len: int = 512) -> nn.Module:
     """A Llama of this kind with the weights of seed 0."""
     torch.manual_seed(0)
-    config = LlamaConfig(**SIZES, vocab_size=40, max_seq_len=max_seq_len, tie_embeddings=True)
+    sizes = SIZES | {"max_seq_len": max_seq_len, "rope_base": 10_000.0}
+    config = LlamaConfig(**sizes, vocab_size=40, tie_embeddings=True)
     return kind(config).eval()
 
 
