@@ -147,8 +147,8 @@ def windows(sliding_window_mask: Function) -> Flipbook:
     return explore(
         draw,
         window=[1, 2, 3, 4, 6],
-        layers=[1, 2, 3, 4],
-        sinks=[0, 1, 2],
+        layers=[1, 2, 3],
+        sinks=[0, 2],
         start={"window": 4, "layers": 3, "sinks": 0},
         play="window",
         size=(4.6, 4.6),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-WINDOW, SINKS, STEPS = 8, 2, 24
+WINDOW, SINKS, STEPS = 8, 2, 23
 THETA = 0.05  # radians a position: the keys' only pair, slow enough to be read as a distance
 Kept = list[tuple[int, float]]  # position, and distance from the newest as the key's angle says it
 
@@ -40,7 +40,7 @@ def ring(RollingKVCache: Any) -> Flipbook:
 
     return explore(
         draw,
-        positions=range(1, STEPS + 1),
+        positions=range(6, STEPS + 1),
         sinks=["stay", "turned along"],
         start={"positions": 19, "sinks": "turned along"},
         play="positions",
@@ -111,7 +111,7 @@ def _distances(axes: Axes, kept: Kept) -> None:
         sink = at < SINKS
         look: dict[str, Any] = {"color": ORANGE if sink else BLUE, "clip_on": False}
         (mark,) = axes.plot(
-            [distance], [0], "s" if sink else "o", markersize=10 if sink else 8,
+            [distance], [0], "s" if sink else "o", markersize=9 if sink else 6,
             markerfacecolor="none" if sink else None, gid=f"distance-{at}", **look,
         )  # fmt: skip
         says(mark, f"position {at}: {number(distance, 0)} before the newest")

@@ -36,6 +36,8 @@ def llama3_scale_frequencies(
     #: turns = original_context / wavelength, and wavelength = 2π / frequency.
     #! no_two_pi: turns = context * theta
     #  The 2π is missing: a whole turn is 2π radians.
+    #! whole_turns: turns = context * theta // (2 * math.pi)
+    #  `//` counts whole turns only. A part of a turn counts as well.
     #! pi_once: turns = context * theta / math.pi
     #  It divides by π. A whole turn is 2π.
     #! turns_times_pi: turns = context * theta / 2 * math.pi
@@ -52,6 +54,11 @@ def llama3_scale_frequencies(
     #  The ramp is in the wavelength. It is in its inverse, the number of turns: right at both ends, wrong between. [ml-explore/mlx-examples#907]
     #! ramp_in_the_logarithm: s = (turns.log() - math.log(least)) / (math.log(most) - math.log(least))
     #  The ramp is in the logarithm of the turns. It is linear in the turns.
+    #! ramp_with_a_plus: s = (turns + least) / (most - least)
+    #! ramp_with_a_plus: s = (turns - least) / (most + least)
+    #  There is a plus where the ramp has a minus.
+    #! ramp_multiplied: s = (turns - least) * (most - least)
+    #  turns - low is multiplied by high - low. It is divided by it.
     #! ramp_without_low: s = turns / (most - least)
     #  low is not subtracted from the turns.
     #! ramp_over_high: s = (turns - least) / most
@@ -89,6 +96,10 @@ def llama3_scale_frequencies(
     #! ends_swapped: scaled = (1 - s).clamp(0, 1) * theta + s * theta / divisor
     #! ends_swapped: scaled = s * theta / divisor + (1 - s) * theta
     #  s and 1 - s have changed places: fast pairs are divided and slow ones kept.
+    #! terms_subtracted: scaled = (1 - s) * theta / divisor - s * theta
+    #  The two parts are subtracted. They are added.
+    #! one_plus_s: scaled = (1 + s) * theta / divisor + s * theta
+    #  The weights are 1 + s and s. They are 1 - s and s, and sum to one.
     #! multiplied: scaled = (1 - s) * theta * divisor + s * theta
     #  Slow pairs are multiplied by the factor, and become faster. A wavelength is multiplied, a frequency divided.
     #! wavelengths_mixed: scaled = theta / ((1 - s) * divisor + s)

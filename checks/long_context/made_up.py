@@ -33,6 +33,8 @@ class Reader(nn.Module):
 
     def new_caches(self, batch: int, max_len: int) -> list[OneCache]:
         """Two layers' caches."""
+        if batch != 1:
+            raise ValueError(f"caches for a batch of {batch}: there is one text")
         self.made.append([OneCache(batch, max_len) for _ in range(2)])
         return self.made[-1]
 

@@ -98,8 +98,9 @@ def new(inputs: Inputs, length: int = 1) -> list[Tensor]:
 
 
 def make(answer: Any, window: int, n_sinks: int = 0, **options: Any) -> Any:
-    """An empty cache."""
-    return answer.empty(**SIZES, window=window, n_sinks=n_sinks, **options)
+    """An empty cache; without sinks they are not spoken of."""
+    sinks = {"n_sinks": n_sinks} if n_sinks else {}
+    return answer.empty(**SIZES, window=window, **sinks, **options)
 
 
 def length_of(cache: Any) -> Any:
@@ -168,6 +169,14 @@ def after_a_prompt(answer: Any, inputs: Inputs) -> list:
         both(cache.update(*new(inputs, length)))
         for _ in range(9):
             seen += [*sorted_by_value(cache.update(*new(inputs))), length_of(cache)]
+    return seen
+
+
+def by_its_fields(answer: Any, inputs: Inputs) -> list:
+    """Make one from keys, values and length alone: no sinks, and nothing is turned."""
+    cache, seen = answer(*new(inputs, 3), 0), []
+    for _ in range(7):
+        seen += [*sorted_by_value(cache.update(*new(inputs))), length_of(cache)]
     return seen
 
 
@@ -276,6 +285,11 @@ check = Check(
     technique=[
         Probe("worked example: 0 is a sink, 3 and 4 are the window", worked_example, promise=KEPT),
         Probe("a new cache: sizes, length 0", new_cache, promise=BUFFERS),
+        Probe(
+            "made from keys, values and length: no sinks",
+            by_its_fields,
+            promise="n_sinks: int = 0",
+        ),
         Probe(
             "several positions at once, in the order of the text",
             prompt_in_order,

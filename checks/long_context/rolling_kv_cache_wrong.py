@@ -61,12 +61,23 @@ class RollingKVCache:
         #: `cls(keys, values, 0, n_sinks, frequencies)`
         #! sinks_not_kept: return cls(keys, values, 0)
         #  n_sinks and frequencies are not handed on to the cache.
+        #! starts_at_one: return cls(keys, values, 1, n_sinks, frequencies)
+        #  A new cache says that it holds a position. Its length is 0.
         #! starts_full: return cls(keys, values, n_sinks + window, n_sinks, frequencies)
         #  A new cache says that it is full. Its length is 0.
 
     def update(self, k, v):
         room, T = self.keys.shape[2], k.shape[2]
         window, end = room - self.n_sinks, self.length + T
+        #: T is `k.shape[2]`, and the window `self.keys.shape[2] - self.n_sinks`.
+        #! counts_the_head_size: window, end = room - self.n_sinks, self.length + k.shape[3]
+        #  `length` grows by the head size. Positions are dimension 2.
+        #! counts_the_heads: window, end = room - self.n_sinks, self.length + k.shape[1]
+        #  `length` grows by the number of heads. Positions are dimension 2.
+        #! counts_the_batch: window, end = room - self.n_sinks, self.length + k.shape[0]
+        #  `length` grows by the batch size. Positions are dimension 2.
+        #! window_plus_sinks: window, end = room + self.n_sinks, self.length + T
+        #  The window is taken larger than all the slots: n_sinks is added. It belongs off.
         #: `length` counts on for ever. Llama takes the next position from it.
         #! length_is_rows_kept:
         #| …
@@ -125,6 +136,9 @@ class RollingKVCache:
         #  The index of the ring forgets the sinks: it is (length - n_sinks) % window, behind the sinks.
         #! sinks_not_subtracted: at = self.length if end <= room else self.n_sinks + self.length % window
         #  The ring begins at the wrong slot: n_sinks belongs off `length` before `% window`. At the first wrap it is not the oldest that goes. [huggingface/transformers#47708]
+        #! sinks_not_subtracted: at = self.length if end <= room else self.n_sinks + (self.length + self.n_sinks) % window
+        #! floor_for_remainder: at = self.length if end <= room else self.n_sinks + min((self.length - self.n_sinks) // window, window - 1)
+        #  `//` counts how often the ring has gone round. `%` is where it stands.
         #! ring_over_everything: at = self.length % room
         #  The ring goes over all slots, so the sinks are overwritten when it wraps.
         #! last_slot_always: at = min(self.length, room - 1)
@@ -187,6 +201,8 @@ class RollingKVCache:
         #: Dropped is what came in less what is kept: `self.length - kept`.
         #! turned_by_length: dropped = end if end > room else 0
         #  The sinks are turned by the whole length. They follow by as many positions as were dropped.
+        #! dropped_added: dropped = end + kept if end > room else 0
+        #  What came in and what is kept are added. Dropped is their difference.
         #! turned_one_too_far: dropped = end - kept + 1 if end > room else 0
         #  The sinks are turned one position too far.
         #! turned_one_too_little: dropped = max(end - kept - 1, 0)
@@ -217,6 +233,8 @@ class RollingKVCache:
             #: Only the keys of the sinks are turned.
             #! all_keys_turned: keys = turned(keys, dropped, self.frequencies)
             #  All keys are turned on. The window's keys stand where they belong; only the sinks follow.
+            #! order_of_the_keys_only: keys = torch.cat([keys[:, :, self.n_sinks :], sinks], 2)
+            #  The keys of the sinks come behind the window, and their values before it. Any order is right, if it is the same for both.
             #! window_turned: keys = torch.cat([keys[:, :, : self.n_sinks], turned(keys[:, :, self.n_sinks :], dropped, self.frequencies)], 2)
             #  The window's keys are turned, and not the sinks'.
             #! values_turned_too: …; values = torch.cat([turned(values[:, :, : self.n_sinks], dropped, self.frequencies), values[:, :, self.n_sinks :]], 2)

@@ -63,6 +63,7 @@ def sliding_window_mask(n_queries: int, n_keys: int, window: int, n_sinks: int =
     #  The window is one too short.
     #! no_window: near = key >= 0
     #  There is no window: everything before is seen.
+    #! window_inverted: near = key < query - window
     #! window_inverted: near = key <= query - window
     #  It sees what is outside of the window, and hides what is in it.
     #! blocks: near = key // window == query // window
@@ -85,6 +86,11 @@ def sliding_window_mask(n_queries: int, n_keys: int, window: int, n_sinks: int =
     #  There is one sink too many: `<=` where `<` is meant.
     #! one_sink_too_few: sink = key < n_sinks - 1
     #  There is one sink too few.
+    #! one_sink_always: sink = key < max(n_sinks, 1)
+    #  The first position is a sink always. Without n_sinks there is none.
+    #! sinks_upside_down: sink = key > n_sinks
+    #! sinks_upside_down: sink = key >= n_sinks
+    #  All but the first n_sinks positions are taken for sinks: the comparison is upside down.
     #! one_sink_only: sink = key < min(n_sinks, 1)
     #  Only the first position is a sink. There are n_sinks.
     #! sinks_at_the_end: sink = key >= n_keys - n_sinks

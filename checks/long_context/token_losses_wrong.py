@@ -21,6 +21,9 @@ def token_losses(model: Any, ids: Tensor, chunk: int = 256) -> Tensor:
     #  The caches have room for one token only. The whole text goes into them.
     #! no_caches: caches = None
     #  The model gets no caches: each piece is read as if nothing stood before it.
+    #! batch_is_the_length: caches = model.new_caches(ids.shape[1], 1)
+    #! batch_is_the_length: caches = model.new_caches(ids.shape[1], ids.shape[1])
+    #  batch and max_len have changed places, or are the same: it is one text, of T tokens.
     inputs, targets = ids[:, :-1], ids[0, 1:]
     #: inputs are `ids[:, :-1]`, targets `ids[0, 1:]`: what stands at i is asked about i + 1.
     #! not_shifted: inputs, targets = ids, ids[0]
