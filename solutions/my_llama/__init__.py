@@ -70,6 +70,13 @@ from .roofline import (
     quantize_int8,
     int8_linear,
     attend_block,
+from .long_context import (
+    token_losses,
+    turned_by,
+    ntk_base,
+    llama3_scale_frequencies,
+    sliding_window_mask,
+    RollingKVCache,
 )
 
 __all__ = [
@@ -149,4 +156,10 @@ __all__ = [
     "quantize_int8",
     "int8_linear",
     "attend_block",
+    "token_losses",
+    "turned_by",
+    "ntk_base",
+    "llama3_scale_frequencies",
+    "sliding_window_mask",
+    "RollingKVCache",
 ]
