@@ -62,6 +62,19 @@ from .training import (
 )
 from .sampling import apply_temperature, top_k, top_p, min_p, sample, generate
 from .real_weights import dequantize_q4_1, rename_weight, chat_prompt, weight_of, load_llama, chat
+from .speculative import (
+    lookup_draft,
+    accept_probability,
+    residual_distribution,
+    count_accepted,
+    verify,
+    rewind,
+    expected_tokens,
+    speedup,
+    LookupDraft,
+    ModelDraft,
+    speculative_generate,
+)
 
 __all__ = [
     "mean_square",
@@ -133,4 +146,15 @@ __all__ = [
     "weight_of",
     "load_llama",
     "chat",
+    "lookup_draft",
+    "accept_probability",
+    "residual_distribution",
+    "count_accepted",
+    "verify",
+    "rewind",
+    "expected_tokens",
+    "speedup",
+    "LookupDraft",
+    "ModelDraft",
+    "speculative_generate",
 ]
