@@ -31,7 +31,7 @@ from my_llama import (
 )
 from torch import Tensor
 
-from assets import gguf, smollm2
+from assets import smollm2
 from checks import speculative as check
 from checks import trained
 from plots import speculative as plot
@@ -613,10 +613,10 @@ check.speculative_generate(speculative_generate)
 #
 # </details>
 #
-# Below, the course's small Llama writes, and the drafts come from a table of how often each letter follows the last one to four letters. Each row is one call of the Llama. Letters on blue were guessed and accepted, one on orange was corrected,
+# Below, the course's small Llama writes, and the drafts come from a table of how often each letter follows the last one to four letters. What stands between two gaps came out of one call of the Llama. Letters on blue were guessed and accepted, one on orange was corrected,
 # one on green was free.
 #
-# **Predict.** The Llama gives a text of 96 letters at temperature 0, with four drafts a round. How many calls does it take: about 25, 50 or 90?
+# **Predict.** The Llama gives a text of 96 letters at temperature 0, with four drafts a round. How many calls does it take: about 20, 30 or 90?
 
 # %% id="plot-14-9"
 plot.rounds(speculative_generate, course.model, counts)
@@ -624,11 +624,12 @@ plot.rounds(speculative_generate, course.model, counts)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# About 50. A table of letter pairs guesses much better than nothing, and much worse than a model.
+# About 30: 96 letters in 30 calls, 3.2 a call. With drafts that were always right there would be 20, and without drafts 96.
 #
 # </details>
 #
-# With a better temperature than 0 the text changes with your luck, and not with the drafts: it is the Llama's text in any case.
+# Move "draft reads" to 1. The drafts get worse and the calls more, but the text at temperature 0 stays the same, letter for letter: it is the Llama's. At temperature 1 another text comes out, since luck is spent in another
+# way; it is drawn from the same distribution.
 
 # %% [markdown]
 # ## 14.10 The exact model, faster

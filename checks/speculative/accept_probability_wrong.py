@@ -9,7 +9,6 @@ from checks.engine import Mistake, mistakes_of
 def accept_probability(p: Tensor, q: Tensor) -> Tensor:
     wide_p, wide_q = p.float(), q.float()
     #: Compute in float32, `p.float()`, and go back at the end.
-    #! in_half_precision: wide_p, wide_q = p, q
     #! in_half_precision:
     #| total = torch.zeros_like(p[..., 0])
     #| for token in range(p.shape[-1]):
@@ -74,10 +73,10 @@ def accept_probability(p: Tensor, q: Tensor) -> Tensor:
     #  This is how often a guess is rejected. 1 minus it is asked for.
     #! share_of_both: total = shared.sum(-1) / torch.maximum(wide_p, wide_q).sum(-1)
     #  It divides by the sum of the larger ones. The shared part itself is the probability.
+    return total.to(p.dtype)
     #: `.to(p.dtype)` at the end.
     #! float32_result: return total
     #  It returns float32 for half precision.
-    return total.to(p.dtype)
 
 
 MISTAKES: list[Mistake] = mistakes_of(accept_probability)

@@ -41,12 +41,14 @@ def look(drawn: list[int], p: Tensor, q: Tensor) -> str:
         "as the draft says": q.double(),
         "accepted, or from p": shared + (1 - shared.sum()) * p.double(),
         "accepted, or from q": shared + (1 - shared.sum()) * q.double(),
+        "accepted, or too much of q": shared + (q - p).clamp(min=0).double(),
         "the missing tokens only": (p - q).clamp(min=0).double() / (1 - shared.sum()),
     }
-    for name, probabilities in shapes.items():
-        if chi_square(counts, probabilities * len(drawn)) < bound(size):
-            return name
-    return "another distribution"
+    off = {name: chi_square(counts, share * len(drawn)) for name, share in shapes.items()}
+    nearest = min(off, key=off.__getitem__)
+    if off[RIGHT] < bound(size):
+        return RIGHT
+    return nearest if off[nearest] < bound(size) else "another distribution"
 
 
 def seeded(inputs: Inputs) -> torch.Generator:

@@ -63,6 +63,7 @@ def count_accepted(p: Tensor, q: Tensor, drafts: Tensor, luck: Tensor) -> int:
     #  It accepts a draft only if it is the target's likeliest token, whatever the luck.
     #! logarithms_mixed: accepted = luck < (mine / theirs).log()
     #  It compares luck with the logarithm of the ratio. Compare like with like.
+    return int(accepted.long().cumprod(0).sum())
     #: `cumprod` of ones and zeros stays 0 from the first 0 on; its sum counts the ones before.
     #! all_that_are_good: return int(accepted.sum())
     #  It counts all that are accepted. Behind the first rejected one nothing counts: it continues a text that does not exist.
@@ -89,8 +90,6 @@ def count_accepted(p: Tensor, q: Tensor, drafts: Tensor, luck: Tensor) -> int:
     #: `int(…)`, or `.item()`.
     #! a_tensor: return accepted.long().cumprod(0).sum()
     #  It returns a tensor. An int is wanted.
-    #! a_float: return float(accepted.long().cumprod(0).sum())
-    #  It returns a float. A count is an int.
     #! the_drafts: return drafts[: int(accepted.long().cumprod(0).sum())]
     #  It returns the accepted drafts. Their number is wanted.
     #! each_one: return accepted.tolist()
@@ -99,7 +98,6 @@ def count_accepted(p: Tensor, q: Tensor, drafts: Tensor, luck: Tensor) -> int:
     #! no_draft_crashes: return [*accepted.tolist(), False].index(False) if accepted[0] else 0
     #! no_draft_crashes: return int(accepted.long().cumprod(0)[-1]) and len(drafts) or int(accepted.long().cumprod(0).sum())
     #  It looks at the first draft before it asks whether there is one. n may be 0.
-    return int(accepted.long().cumprod(0).sum())
 
 
 MISTAKES: list[Mistake] = mistakes_of(count_accepted)

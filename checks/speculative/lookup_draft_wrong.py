@@ -40,8 +40,6 @@ def lookup_draft(ids: Tensor, n_draft: int, longest: int = 3) -> Tensor:
             #  The latest place of all, one before the end, is never looked at.
             if seen[start : start + n] == seen[-n:]:
                 #: `seen[start : start + n] == seen[-n:]`
-                #! only_the_last_token: if seen[start + n - 1] == seen[-1]:
-                #  It compares one token, the last, whatever n is.
                 #! any_order: if sorted(seen[start : start + n]) == sorted(seen[-n:]):
                 #! any_order: if set(seen[start : start + n]) == set(seen[-n:]):
                 #  The tokens are compared without their order.
@@ -49,6 +47,7 @@ def lookup_draft(ids: Tensor, n_draft: int, longest: int = 3) -> Tensor:
                 #  It looks for the first tokens of the text. The last ones are what the guess continues.
                 #! first_of_the_ending: if seen[start] == seen[-n]:
                 #  It compares only the first token of the ending.
+                return ids[start + n : start + n + n_draft]
                 #: The guess begins behind the n tokens that were found: at `start + n`.
                 #! with_the_found_tokens: return ids[start : start + n_draft]
                 #  The guess begins with the tokens that were found. They stand at the end of the text already.
@@ -91,7 +90,7 @@ def lookup_draft(ids: Tensor, n_draft: int, longest: int = 3) -> Tensor:
                 #  The guess is made on the CPU whatever the device of ids is. A slice of ids lies where ids lies.
                 #! floats: return ids[start + n : start + n + n_draft].float()
                 #  It returns floating point numbers. Ids are int64.
-                return ids[start + n : start + n + n_draft]
+    return ids[:0]
     #: `ids[:0]` is an empty guess.
     #! none_for_nothing: return None
     #  Where nothing is found it returns None. No guess is an empty tensor, (0,).
@@ -103,7 +102,6 @@ def lookup_draft(ids: Tensor, n_draft: int, longest: int = 3) -> Tensor:
     #  Where nothing is found it repeats the last token. No guess is an empty tensor, (0,).
     #! the_end_for_nothing: return ids[-n_draft:] if n_draft else ids[:0]
     #  Where nothing is found it returns the end of the text. No guess is an empty tensor, (0,).
-    return ids[:0]
 
 
 MISTAKES: list[Mistake] = mistakes_of(lookup_draft)

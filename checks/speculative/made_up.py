@@ -18,9 +18,7 @@ MORE = 20  # tokens that are waited for beyond n_new
 class Layer:
     """The cache of one layer, as lab 05 makes it: buffers, and how many positions count."""
 
-    def __init__(
-        self, batch: int, max_len: int, n_kv_heads: int = 1, head_dim: int = 1
-    ) -> None:
+    def __init__(self, batch: int, max_len: int, n_kv_heads: int = 1, head_dim: int = 1) -> None:
         shape = (batch, n_kv_heads, max_len, head_dim)
         self.keys, self.values = torch.zeros(shape), torch.zeros(shape)
         self.length = 0

@@ -8,9 +8,6 @@ from checks.engine import Mistake, mistakes_of
 
 def residual_distribution(p: Tensor, q: Tensor) -> Tensor:
     wide_p, wide_q = p.float(), q.float()
-    #: Compute in float32, `p.float()`, and go back at the end.
-    #! in_half_precision: wide_p, wide_q = p, q
-    #  It is computed in half precision: a difference of two numbers that are alike keeps hardly a digit.
     rest = (wide_p - wide_q).clamp(min=0)
     #: `(p - q).clamp(min=0)`: what p has more than q.
     #! the_target_itself: rest = wide_p
@@ -42,8 +39,6 @@ def residual_distribution(p: Tensor, q: Tensor) -> Tensor:
     #  It takes the softmax of what are probabilities already.
     #! logarithms: rest = (wide_p.log() - wide_q.log()).clamp(min=0).nan_to_num(0, 0, 0)
     #  It subtracts logarithms. The probabilities themselves are to be subtracted.
-    #! clamped_at_one: rest = (wide_p - wide_q).clamp(max=0)
-    #  It keeps what is negative: clamp(max=0). clamp(min=0) keeps what is positive.
     total = rest.sum(dim=-1, keepdim=True)
     #: `rest.sum(dim=-1, keepdim=True)`: over the vocabulary, the axis kept.
     #! one_sum: total = rest.sum()
@@ -71,29 +66,29 @@ def residual_distribution(p: Tensor, q: Tensor) -> Tensor:
     #: Where the sum is 0, give p: `torch.where(total > 0, …, p)`.
     #! zero_over_zero: return (rest / total).to(p.dtype)
     #  Where p and q are equal it divides 0 by 0, and gives NaN. [jaymody/speculative-sampling#5]
-    #! all_zero: return scaled.to(p.dtype)
+    #! all_zero: …; return scaled.to(p.dtype)
     #! all_zero: return (rest / (total + 1e-8)).to(p.dtype)
     #! all_zero: return (rest / total.clamp(min=1e-9)).to(p.dtype)
     #! all_zero: return torch.nn.functional.normalize(rest, p=1, dim=-1).to(p.dtype)
     #! all_zero: return (rest / total).nan_to_num(0).to(p.dtype)
     #  Where p and q are equal it gives zeros, from which nothing can be drawn. Give p there.
-    #! uniform: return torch.where(total > 0, scaled, 1 / p.shape[-1]).to(p.dtype)
+    #! uniform: …; return torch.where(total > 0, scaled, 1 / p.shape[-1]).to(p.dtype)
     #  Where p and q are equal it makes all tokens equally likely. Give p there. [duoan/TorchCode#16]
     #! whole_batch_equal: return (p if not bool(total.any()) else rest / total).to(p.dtype)
     #! whole_batch_equal: return p if torch.equal(p, q) else (rest / total).to(p.dtype)
     #  It gives p only when all rows are equal. Each row is looked at for itself.
-    #! one_row_equal: return p if bool((total == 0).any()) else scaled.to(p.dtype)
+    #! one_row_equal: …; return p if bool((total == 0).any()) else scaled.to(p.dtype)
     #  One row that is equal makes it give p in all rows. Each row is looked at for itself.
     #! tiny_added: return ((rest + 1e-3) / (rest + 1e-3).sum(-1, keepdim=True)).to(p.dtype)
     #  Something is added to every token, so that those come out of which nothing is missing.
     #! likeliest: return torch.nn.functional.one_hot(rest.argmax(-1), p.shape[-1]).to(p.dtype)
     #  It makes the largest of them certain. All that is missing is to be drawn from.
+    return torch.where(total > 0, scaled, wide_p).to(p.dtype)
     #: `.to(p.dtype)` at the end, and no `.detach()`.
     #! float32_result: return torch.where(total > 0, scaled, wide_p)
     #  It returns float32 for half precision.
     #! detached: return torch.where(total > 0, scaled, wide_p).to(p.dtype).detach()
     #  The result is cut off from p and q: no gradient flows back.
-    return torch.where(total > 0, scaled, wide_p).to(p.dtype)
 
 
 MISTAKES: list[Mistake] = mistakes_of(residual_distribution)

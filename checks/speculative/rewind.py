@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from checks.engine import Check, Inputs, Probe, error_of
@@ -54,7 +53,11 @@ def _whole(length: Any) -> Any:
 def goes_on(answer: Any, inputs: Inputs) -> list:
     """After a rewind: what is kept and what comes new, as much as there is room for."""
     seen: list = []
-    for n_layers, positions, room, length, more in ((2, 6, 8, 4, 3), (3, 5, 5, 1, 4), (1, 3, 7, 0, 7)):
+    for n_layers, positions, room, length, more in (
+        (2, 6, 8, 4, 3),
+        (3, 5, 5, 1, 4),
+        (1, 3, 7, 0, 7),
+    ):
         caches = filled(inputs, n_layers, positions, room)
         answer(caches, length)
         for cache in caches:

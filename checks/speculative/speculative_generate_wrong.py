@@ -48,7 +48,7 @@ def speculative_generate(
     #  The caches have room for the new tokens only, and the prompt is in them too.
     #! room_for_the_prompt_only: room = ids.shape[1] + n_draft
     #  The caches have room for the prompt and one round only.
-    #! no_room_for_drafts: room = ids.shape[1] + n_new - 1
+    #! no_room_for_drafts: room = ids.shape[1] + n_new - 2
     #  The caches have no room for the last round's drafts: all drafts are read before it is known which stay.
     #: `generator=None` is torch's own. Seeds are set outside.
     #! reseeded_each_call: …; generator = generator and generator.manual_seed(generator.initial_seed())
@@ -102,8 +102,6 @@ def speculative_generate(
         #! never_guesses: drafts, q = draft(text, 0, generator)
         #  It asks for no drafts: one call for each token, as without them.
         #: `q` as the draft gave it.
-        #! q_is_certain: …; q = torch.nn.functional.one_hot(drafts, q.shape[-1]).float()
-        #  It takes the draft for certain, q = 1, though it was drawn from q: what it likes comes out too often.
         #! q_at_the_temperature: …; q = (q.clamp(min=1e-9).log() / (temperature or 1.0)).softmax(-1)
         #  The temperature is applied to q once more. The draft gives the probabilities that it drew from.
         logits = model(torch.cat([new, drafts[None]], dim=1), caches)[0, -len(drafts) - 1 :].float()
@@ -113,9 +111,8 @@ def speculative_generate(
         #! first_rows: logits = model(torch.cat([new, drafts[None]], dim=1), caches)[0, : len(drafts) + 1].float()
         #  It reads the first m + 1 rows of logits. With the prompt in the call these are about the prompt; the last ones are wanted.
         #! whole_text_again: logits = model(torch.cat([text, drafts])[None], model.new_caches(1, 10_000))[0, -len(drafts) - 1 :].float()
+        #! whole_text_again: logits = model(torch.cat([text, drafts])[None], None)[0, -len(drafts) - 1 :].float()
         #  It reads the whole text anew in each call. The text is right; what the caches are for is lost.
-        #! without_caches: logits = model(torch.cat([text, drafts])[None], None)[0, -len(drafts) - 1 :].float()
-        #  The model is called without caches, with the whole text each time. The text is right; the work grows with the square of the length.
         #! text_on_top: logits = model(torch.cat([text, drafts])[None], caches)[0, -len(drafts) - 1 :].float()
         #  The whole text goes in each time, on top of what the caches hold: the model sees it twice.
         #! one_by_one:

@@ -47,6 +47,7 @@ def speedup(alpha: float, n_draft: int, draft_cost: float, verify_cost: float = 
     #  draft_cost is squared.
     #! negative_cost: cost = verify_cost - n_draft * draft_cost or 1.0
     #  The drafts' cost is subtracted.
+    return tokens / cost
     #: Tokens over cost: the target alone gives 1 token for a cost of 1.
     #! upside_down: return cost / tokens if tokens else 0.0
     #  It is upside down: cost over tokens.
@@ -67,7 +68,6 @@ def speedup(alpha: float, n_draft: int, draft_cost: float, verify_cost: float = 
     #  It never goes below 1. Bad drafts do make it slower, and that has to be seen.
     #! per_draft: return tokens / cost / max(n_draft, 1)
     #  It is divided by n_draft once more.
-    return tokens / cost
 
 
 MISTAKES: list[Mistake] = mistakes_of(speedup)

@@ -9,24 +9,24 @@ from checks.speculative.residual_distribution_wrong import residual_distribution
 
 
 def verify(p: Tensor, q: Tensor, drafts: Tensor, generator: Generator | None = None) -> Tensor:
+    luck = torch.rand(len(drafts), generator=generator)
     #: Seeds are set outside. The generator moves on by itself.
     #! reseeded: generator = generator and generator.manual_seed(generator.initial_seed()); …
     #  The generator is set back in each call: every round is drawn with the same luck.
     #: `generator=None` is torch's own; hand None on.
     #! seed_of_its_own: generator = generator or torch.Generator().manual_seed(0); …
     #  Without a generator it makes one with a fixed seed: the same tokens each time.
-    #: `torch.rand(len(drafts), generator=generator)`: from 0 to 1, one number for each draft.
     #! sets_the_global_seed: torch.manual_seed(0); …
     #  It calls torch.manual_seed: everybody else's random numbers are reset.
-    luck = torch.rand(len(drafts), generator=generator)
+    #: `torch.rand(len(drafts), generator=generator)`: from 0 to 1, one number for each draft.
     #! luck_without_the_generator: luck = torch.rand(len(drafts))
     #  The luck does not come from the generator.
     #! one_luck: luck = torch.rand(1, generator=generator).repeat(len(drafts))
     #  One luck for all drafts: who has been lucky once is lucky again. Each draft needs its own.
     #! normal_luck: luck = torch.randn(len(drafts), generator=generator)
     #  The luck is drawn with randn: it may be negative, or above 1. torch.rand goes from 0 to 1.
-    #! always_half: luck = torch.full((len(drafts),), 0.5)
-    #! always_half: luck = torch.full((len(drafts),), 0.9)
+    #! always_the_same: luck = torch.full((len(drafts),), 0.3)
+    #! always_the_same: luck = torch.full((len(drafts),), 0.1)
     #  The luck is always the same number. It has to be drawn.
     #! always_lucky: luck = torch.zeros(len(drafts))
     #  The luck is always 0, and every draft is accepted that the target does not exclude.
@@ -88,6 +88,7 @@ def verify(p: Tensor, q: Tensor, drafts: Tensor, generator: Generator | None = N
     #| if n < len(drafts): return drafts[:n]
     #| last = p[n]
     #  After a rejection it adds nothing. When the first is rejected, not one token comes out.
+    return torch.cat([drafts[:n], torch.multinomial(last, 1, generator=generator)])
     #: `torch.multinomial(last, 1, generator=generator)`
     #! draw_without_the_generator: return torch.cat([drafts[:n], torch.multinomial(last, 1)])
     #  The added token is drawn without the generator.
@@ -111,7 +112,6 @@ def verify(p: Tensor, q: Tensor, drafts: Tensor, generator: Generator | None = N
     #  It returns floating point numbers. Tokens are int64.
     #! a_pair: return drafts[:n], torch.multinomial(last, 1, generator=generator)
     #  It returns the drafts and the token apart. One tensor (m + 1,) is wanted.
-    return torch.cat([drafts[:n], torch.multinomial(last, 1, generator=generator)])
 
 
 MISTAKES: list[Mistake] = mistakes_of(verify)
