@@ -58,7 +58,7 @@ def luck(count_accepted: Function) -> Flipbook:
     def draw(fig: Figure, luck: float) -> str:
         counted = int(count_accepted(p, q, drafts, torch.full((n,), luck)))
         narrow = is_narrow(fig)
-        axes = fig.add_axes((0.16, 0.16, 0.82, 0.76) if narrow else (0.09, 0.16, 0.9, 0.76))
+        axes = fig.add_axes((0.19, 0.16, 0.79, 0.76) if narrow else (0.09, 0.16, 0.9, 0.76))
         for place, ratio in enumerate(RATIOS):
             kept, asked = place < counted, place <= counted
             color = BLUE if kept else ORANGE if asked else GREY
@@ -108,7 +108,12 @@ def slots(rewind: Function, KVCache: Any) -> Flipbook:
                 value = told[slot] if counts else held[slot] if slot < len(held) else 0
                 _slot(axes, row, slot, value, counts)
             axes.text(-0.1, row + 0.5, f"layer {row}", ha="right", va="center", fontsize=10)
-        axes.set(xlim=(-1.2, ROOM + 0.1), ylim=(N_LAYERS + 0.1, -0.1), xticks=[], yticks=[])
+        axes.set(
+            xlim=(-1.9 if is_narrow(fig) else -1.2, ROOM + 0.1),
+            ylim=(N_LAYERS + 0.1, -0.1),
+            xticks=[],
+            yticks=[],
+        )
         axes.spines[:].set_visible(False)
         lengths = sorted({int(cache.length) for cache in caches})
         wanted = length + NEW
@@ -171,6 +176,7 @@ def speeds(speedup: Function) -> Flipbook:
         axes.plot(worse, [speed[n] for n in worse], "x", color=ORANGE, linestyle="none", gid="slow")
         (dot,) = axes.plot([best], [speed[best]], "o", color=GREEN, markersize=10, gid="best")
         says(dot, f"{best} drafts: {number(speed[best])} times")
+        axes.set_xticks(range(0, MOST + 1, 2))
         axes.set(xlabel="drafts in a round", ylabel="times faster", xlim=(-0.3, MOST + 0.3))
         axes.set(ylim=(0, max(2.2, 1.1 * max(speed))))
         slow = f" Below 1 from {worse[0]} drafts on." if worse and worse[-1] == MOST else ""

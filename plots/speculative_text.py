@@ -27,47 +27,11 @@ if TYPE_CHECKING:
 
 Generate = Callable[..., Iterator[int]]
 
-WORDS = [
-    "the",
-    "fox",
-    "saw",
-    "the",
-    "grapes",
-    "and",
-    "the",
-    "fox",
-    "said",
-    "the",
-    "grapes",
-    "are",
-    "sour",
-    ".",
-    "the",
-    "crow",
-    "heard",
-    "that",
-    "the",
-    "fox",
-    "said",
-    "the",
-    "grapes",
-    "are",
-    "sour",
-    ".",
-    "then",
-    "the",
-    "crow",
-    "saw",
-    "the",
-    "grapes",
-    "and",
-    "the",
-    "crow",
-    "ate",
-    "the",
-    "grapes",
-    ".",
-]
+STORY = (
+    "the fox saw the grapes and the fox said the grapes are sour . the crow heard that the fox "
+    "said the grapes are sour . then the crow saw the grapes and the crow ate the grapes ."
+)
+WORDS = STORY.split()
 GUESSED = 4  # words
 PROMPT, N_NEW = "ROMEO:\n", 40 if short() else 96
 N_ANSWER = 8 if short() else 80
@@ -119,8 +83,8 @@ def lookup(lookup_draft: Callable[..., Tensor]) -> Flipbook:
         start={"read": 22},
         play="read",
         labels={"read": "words read"},
-        size=(7.2, 2.0),
-        narrow=(3.3, 3.4),
+        size=(7.2, 1.25),
+        narrow=(3.3, 2.2),
     )
 
 
@@ -209,8 +173,8 @@ def rounds(speculative_generate: Generate, model: nn.Module, counts: Letters) ->
         start={"drafts": 4, "reads": 4, "temperature": 0},
         play="drafts",
         labels={"reads": "draft reads … letters"},
-        size=(7.2, 2.2),
-        narrow=(3.3, 3.6),
+        size=(7.2, 1.55),
+        narrow=(3.3, 2.9),
     )
 
 
@@ -266,9 +230,10 @@ def _summary(tokens: list[Token]) -> str:
     count = {kind: sum(token.kind == kind for token in tokens) for kind in COLORS}
     calls = len({token.call for token in tokens})
     return (
-        f"{len(tokens)} tokens in {calls} calls of the target, {number(len(tokens) / max(calls, 1))} "
-        f"a call: {count['accepted']} guessed and accepted (blue), {count['corrected']} corrected "
-        f"(orange, hatched), {count['free']} free (green, dotted). A gap stands between two calls."
+        f"{len(tokens)} tokens in {calls} calls of the target, "
+        f"{number(len(tokens) / max(calls, 1))} a call: {count['accepted']} guessed and accepted "
+        f"(blue), {count['corrected']} corrected (orange, dashed), {count['free']} free (green, "
+        "dotted). A gap stands between two calls."
     )
 
 
@@ -285,7 +250,7 @@ def _draw_tokens(axes: Axes, tokens: Sequence[Token], inches: float) -> None:
     """Tokens one after the other, on the colour of how they came."""
     from matplotlib.patches import Rectangle
 
-    hatches = {"accepted": "", "corrected": "////", "free": "...."}
+    dashes = {"accepted": "-", "corrected": "--", "free": ":"}
     tall = axes.get_position().height * axes.figure.get_figheight()
     axes.set(xlim=(0, inches), ylim=(tall, 0))
     axes.axis("off")
@@ -300,7 +265,7 @@ def _draw_tokens(axes: Axes, tokens: Sequence[Token], inches: float) -> None:
         color = COLORS[token.kind]
         box = Rectangle(
             (x, line * LINE + 0.03), width, LINE - 0.06, facecolor=(*_rgb(color), 0.25),
-            edgecolor=color, hatch=hatches[token.kind], linewidth=0.8,
+            edgecolor=color, linestyle=dashes[token.kind], linewidth=1.1,
         )  # fmt: skip
         box.set_gid(f"{token.kind}-{place}")
         says(box, f"“{shown}”: {token.kind}, call {token.call}")

@@ -477,7 +477,7 @@ plot.speeds(speedup)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Fewer: 8 at 0.9, 2 at 0.5. With drafts that cost nothing, more is never worse, as long as the target's call does not get longer. On a real machine it does.
+# Fewer: 10 at 0.9, 2 at 0.5. With drafts that cost nothing, more is never worse, as long as the target's call does not get longer. On a real machine it does.
 #
 # </details>
 

@@ -124,7 +124,7 @@ def test_lookup_shows_where_the_end_stood_before() -> None:
     assert len(find(figure, "found-")) == 6
     assert len(find(figure, "right-")) == 4
     wrong = of(
-        check.lookup_draft.mistakes, "earliest_place", "with_the_found_tokens", "one_too_far"
+        check.lookup_draft.mistakes, "shortest_first", "with_the_found_tokens", "one_too_far"
     )
     assert_seen(plot.lookup, worked.lookup_draft, wrong)
 

@@ -12,7 +12,7 @@ EQUAL = "A row of p and q that are equal gives p itself."
 
 
 def reference(p: Tensor, q: Tensor) -> Tensor:
-    """(..., V) → (..., V): what p has more than q, over the sum of that; p where nothing is left."""
+    """(..., V) → (..., V): what p has more than q, over its sum; p where nothing is left."""
     rows = []
     for a, b in zip(p.reshape(-1, p.shape[-1]), q.reshape(-1, q.shape[-1]), strict=True):
         more = torch.where(a > b, a - b, torch.zeros_like(a))
@@ -74,7 +74,7 @@ residual_distribution = Check(
     ],
     mistakes=MISTAKES,
     hints=(
-        "Accepted guesses bring min(p, q) of each token into the text. How much of each is missing?",
+        "Accepted guesses bring min(p, q) of each token into the text. How much is missing?",
         "max(0, p - q), divided by its sum over the vocabulary; and p where that sum is 0.",
         "`rest = (p - q).clamp(min=0)`, `total = rest.sum(-1, keepdim=True)`, "
         "`torch.where(total > 0, rest / total.where(total > 0, 1.0), p)`",

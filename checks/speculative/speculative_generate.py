@@ -1,4 +1,4 @@
-"""Lab 14, 14.9: what is tried on speculative_generate: its text, its calls, what its caches hold."""
+"""Lab 14, 14.9: what is tried on speculative_generate: text, calls, and what its caches hold."""
 
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
@@ -135,8 +135,9 @@ def calls(answer: Any, inputs: Inputs) -> list:
         few = "as many as it takes" if len(model.seen) <= needed + 1 else "more calls"
         fed = [len(new) for _, new in model.seen]
         most = max(fed[1:], default=0)  # the first has the prompt
-        seen.append([few if fed else "no call", "drafts read" if most > 1 or needed == 1 else
-                     "no draft read", "no more" if most <= n_draft + 1 else "known ones again"])  # fmt: skip
+        read = "drafts read" if most > 1 or needed == 1 else "no draft read"
+        known = "no more" if most <= n_draft + 1 else "known ones again"
+        seen.append([few if fed else "no call", read, known])
     return seen
 
 

@@ -49,7 +49,7 @@ WAITING = "This needs SmolLM2's file: the cell in 14.0 says how to get it."
 
 
 def loaded(load_llama: Callable[[Path], Any], path: Path | None) -> tuple[Any, Any]:
-    """The exact model in float32, by lab 11's load_llama, and its tokenizer; None without a file."""
+    """The exact model in float32 and its tokenizer; None for both without a file."""
     if path is None:
         return None, None
     from assets import smollm2

@@ -17,7 +17,7 @@ MOST = 4  # letters that are looked at
 
 
 class Letters:
-    """A Draft: shares of the next letter after the last `order` letters, from counts in the plays."""
+    """A Draft: shares of the next letter after the last `order` letters, by counts."""
 
     def __init__(self, ids: np.ndarray, order: int = MOST, temperature: float = 1.0) -> None:
         """ids: (N,) letters of a text."""
