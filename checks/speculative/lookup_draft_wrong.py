@@ -50,6 +50,7 @@ def lookup_draft(ids: Tensor, n_draft: int, longest: int = 3) -> Tensor:
                 return ids[start + n : start + n + n_draft]
                 #: The guess begins behind the n tokens that were found: at `start + n`.
                 #! with_the_found_tokens: return ids[start : start + n_draft]
+                #! with_the_found_tokens: return ids[start : start + n + n_draft]
                 #  The guess begins with the tokens that were found. They stand at the end of the text already.
                 #! behind_the_first: return ids[start + 1 : start + 1 + n_draft]
                 #  The guess begins one token behind the place, whatever n is. It begins behind all n tokens found.

@@ -53,7 +53,7 @@ def vllm_accepted(p, q, drafts, luck):
     """vLLM's _batch_modified_rejection_sampling: the first zero, or k."""
     k = drafts.shape[0]
     indices = torch.arange(k)
-    ratio = torch.minimum(p[indices, drafts] / q[indices, drafts], torch.full((1,), torch.inf))
+    ratio = (p[indices, drafts] / q[indices, drafts]).clamp(max=1.0)
     accepted = luck < ratio
     limits = (accepted == 0).nonzero().flatten().tolist()
     return limits[0] if limits else k
