@@ -80,7 +80,7 @@ plot.calls(target)
 # The cheapest guesser is the text itself. Names come back, and so do phrases, and lines of code. Take the last three tokens and look whether they stood in the text before. If they did, guess that it goes on as it
 # did then. If not, look for the last two, or for the last one. Where the same words stand in several places the latest of them is probably nearest to the matter.
 #
-# This is *prompt lookup decoding*, of Saxena ([prompt-lookup-decoding](https://github.com/apoorvumang/prompt-lookup-decoding)). He reports 2 to 4 times the speed where
+# This is called *prompt lookup decoding* ([prompt-lookup-decoding](https://github.com/apoorvumang/prompt-lookup-decoding)). Its author reports 2 to 4 times the speed where
 # the answer repeats what stands in the prompt: summaries, questions about a text, changes of code.
 #
 # The last tokens are found at one place without fail: at the end, where you took them. That place says nothing.
@@ -688,8 +688,7 @@ plot.your_llama(
 #
 # The one condition on a draft model is that it has the same tokens, since p and q are compared token by token. That is where a family of models of different sizes is worth something.
 #
-# One step further, the model drafts for itself: small extra heads are trained that guess the second and third token behind the current one, and the model's next call checks them. Meta trained models with
-# several such heads ([2404.19737](https://arxiv.org/abs/2404.19737)). Nothing changes for `verify`.
+# One step further, the model drafts for itself. Small extra heads are trained that guess the second and third token behind the current one, and the model's next call checks them: *multi-token prediction*. Nothing changes for `verify`.
 
 # %% [markdown]
 # ## What you built
