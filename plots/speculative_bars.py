@@ -27,6 +27,7 @@ Function = Callable[..., Any]
 READ = "ROMEO:\nO, th"
 SHOWN = 8  # letters with bars
 ORDERS = (1, 2, 3, 4)  # letters that the draft reads
+COLORS = {"accepted": BLUE, "corrected": ORANGE, "free": GREEN}  # how a token came
 ROUNDS = (30, 150) if short() else (30, 300, 3000)
 SEED = 0
 
@@ -177,6 +178,3 @@ def _letters(axes: Axes, shown: list[int]) -> None:
     axes.set_xticks(range(len(shown)), [_name(i) for i in shown], family="monospace", fontsize=10)
     axes.set(xlim=(-0.6, len(shown) - 0.4))
     axes.tick_params(axis="x", length=0)
-
-
-COLORS = {"accepted": BLUE, "corrected": ORANGE, "free": GREEN}
