@@ -70,6 +70,7 @@ from .roofline import (
     quantize_int8,
     int8_linear,
     attend_block,
+)
 from .long_context import (
     token_losses,
     turned_by,
