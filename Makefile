@@ -26,7 +26,7 @@ NO_AMX_FLAGS = -mno-amx-tile -mno-amx-int8 -mno-amx-bf16
 NO_AMX = $(if $(shell grep -m1 -o amx_tile /proc/cpuinfo 2>/dev/null),CFLAGS="$(NO_AMX_FLAGS)" CXXFLAGS="$(NO_AMX_FLAGS)")
 ROOT_USER = $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: lab test test-colab environments grade labs fingerprints mutants named seeds verdicts check-labs publish bench-pictures bench-checks bench-training bench-decode bench-class lint clean
+.PHONY: lab test test-colab environments grade labs fingerprints mutants named seeds verdicts check-labs site publish bench-pictures bench-checks bench-training bench-decode bench-class lint clean
 .DEFAULT_GOAL = lab
 
 lab: $(LEARNER)  ## open the labs in JupyterLab
@@ -64,6 +64,9 @@ verdicts: $(TESTER)  ## are the class grader's verdicts nbval's, for all known a
 check-labs: $(TESTER)  ## is everything that `make labs` writes up to date?
 	$(BIN) -m tools.build --check
 
+site: $(TESTER)  ## the web edition, from the executed notebooks, into build/site; make site ARGS=FOLDER
+	$(ONE_THREAD) $(BIN) -m tools.site $(ARGS)
+
 publish: $(TESTER)  ## stamp the address of your copy: make publish REPO=owner/name TAG=v1
 	$(BIN) -m tools.publish $(REPO) $(TAG)
 
@@ -95,7 +98,7 @@ $(LEARNER): requirements.txt constraints.txt | .venv
 	$(BIN) $(PIP) $(DATA) -c constraints.txt
 	@touch $@
 
-$(TESTER): $(LEARNER) tests/requirements.txt
+$(TESTER): $(LEARNER) tests/requirements.txt tools/site/requirements.txt
 	$(BIN) $(PIP) -r tests/requirements.txt -c constraints.txt
 	@touch $@
 
