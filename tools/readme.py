@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from tools.address import Address
-from tools.notebook import BADGE
+from tools.notebook import badges
 from tools.source import BuildError, parse, sources
 
 BEGIN, END = "<!-- labs: this table is written by tools/build.py -->", "<!-- /labs -->"
@@ -49,8 +49,8 @@ def table(root: Path, address: Address | None) -> str:
         lab = parse(there[stem], root)
         names = ", ".join(f"`{cell.numbered[1]}`" for cell in lab.exercises)
         notebook = f"labs/{stem}.ipynb"
-        badge = f"[![Open in Colab]({BADGE})]({address.colab(notebook)}) " if address else ""
-        links = f"{badge}[worked](solutions/{stem}.ipynb)"
+        opens = f"{badges(address, notebook)} " if address else ""
+        links = f"{opens}[worked](solutions/{stem}.ipynb)"
         title = re.sub(r"^#\s*", "", lab.title)
         rows.append(f"| [{title}]({notebook}) | {names} | {links} |")
     return "\n".join(rows) + "\n"

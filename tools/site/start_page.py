@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nbformat
 
@@ -16,10 +17,11 @@ CHAT = ("11_real_weights", "your-llama")
 QUESTION = 1  # the second one: why the sky is blue
 # A real mistake: Hugging Face's pairing where the weights want Meta's.
 WRONG = """
-def apply_rope(x: Tensor, angles: Tensor) -> Tensor:
+def apply_rope(x, angles):
     cos, sin = angles.cos(), angles.sin()
     a, b = x.float().chunk(2, dim=-1)
-    return torch.cat((a * cos - b * sin, a * sin + b * cos), dim=-1).to(x.dtype)
+    turned = a * cos - b * sin, a * sin + b * cos
+    return torch.cat(turned, dim=-1).to(x.dtype)
 """.strip()
 TURN = re.compile(r'<p><span class="who">.*?</p>', re.DOTALL)
 SHADE = re.compile(r' data-says="[^"]*"')
@@ -47,7 +49,7 @@ def named_mistake() -> str:
 
     from checks import rope
 
-    scope = {"torch": torch, "Tensor": torch.Tensor}
+    scope: dict[str, Any] = {"torch": torch}
     exec(WRONG, scope)
     panel = of_the_site(rope.apply_rope.run(scope["apply_rope"]).html)
     if 'class="mistake"' not in panel:
