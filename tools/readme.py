@@ -39,12 +39,12 @@ def with_table(root: Path, readme: str, address: Address | None) -> str:
 
 
 def table(root: Path, address: Address | None) -> str:
-    """One row per lab: open it, what one writes in it."""
+    """One row per lab: open it, how long it takes, what one writes in it."""
     there = {path.stem: path for path in sources(root)}
-    rows = ["| lab | you write | |", "|---|---|---|"]
+    rows = ["| lab | | you write | |", "|---|---|---|---|"]
     for stem in sorted(PLAN.keys() | there.keys()):
         if stem not in there:
-            rows.append(f"| {PLAN[stem]} | *to come* | |")
+            rows.append(f"| {PLAN[stem]} | | *to come* | |")
             continue
         lab = parse(there[stem], root)
         names = ", ".join(f"`{cell.numbered[1]}`" for cell in lab.exercises)
@@ -52,5 +52,5 @@ def table(root: Path, address: Address | None) -> str:
         opens = f"{badges(address, notebook)} " if address else ""
         links = f"{opens}[worked](solutions/{stem}.ipynb)"
         title = re.sub(r"^#\s*", "", lab.title)
-        rows.append(f"| [{title}]({notebook}) | {names} | {links} |")
+        rows.append(f"| [{title}]({notebook}) | {lab.minutes} | {names} | {links} |")
     return "\n".join(rows) + "\n"

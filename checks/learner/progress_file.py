@@ -59,7 +59,7 @@ def _after(before: dict[str, Any], report: Report) -> dict[str, Any]:
     if before.get("name") != report.name:
         before = {}  # the course has renumbered its exercises: that was another one
     tries = before.get("tries", 0)
-    entry = {
+    entry: dict[str, Any] = {
         "name": report.name,
         "result": report.result,
         "mistake": report.mistake,

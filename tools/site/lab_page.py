@@ -16,11 +16,10 @@ from traitlets.config import Config
 from checks.catalogue import EVIDENCE
 from tools.notebook import is_picture
 from tools.site.prose import Heading, Prose
-from tools.source import Cell, Lab
+from tools.source import BuildError, Cell, Lab
 
 FOLDER = Path(__file__).parent
 NOTEBOOK = re.compile(r"(?:.*/)?(\d\d_\w+)\.ipynb")
-TIMES = re.compile(r"^\*(.+)\*$", re.DOTALL)  # the paragraph under the title: how long it takes
 # The site has the course's own style sheets and script once a page, and not in every output.
 ASSETS = re.compile(
     r"<style>[^<]*\.(?:llama-flipbook|check-panel)[^<]*</style>|<script>.*?</script>", re.DOTALL
@@ -35,6 +34,7 @@ class LabPage:
     stem: str
     title: str
     times: str
+    minutes: str
     exercises: list[str]
     body: str
     headings: list[Heading]
@@ -44,34 +44,32 @@ class LabPage:
         """The page's file."""
         return f"{self.stem}.html"
 
-    @property
-    def short_time(self) -> str:
-        """The first words of what its head says of time: "75 minutes"."""
-        return re.split(r"[:,.]| without ", self.times, maxsplit=1)[0]
-
 
 def lab_page(lab: Lab, root: Path, stems: list[str]) -> LabPage:
     """Read a lab's worked notebook and make its page."""
-    nb = nbformat.read(root / "solutions" / f"{lab.stem}.ipynb", as_version=4)
-    times = _mark(lab, nb)
+    path = root / "solutions" / f"{lab.stem}.ipynb"
+    nb = nbformat.read(path, as_version=4) if path.is_file() else None
+    if nb is None or [cell.cell_type for cell in nb.cells] != [cell.kind for cell in lab.cells]:
+        raise BuildError(f"solutions/{lab.stem}.ipynb is not what {lab.path} gives: make labs")
+    _mark(lab, nb)
     prose = Prose(link=lambda address: _leads(address, stems))
     body = _exporter(prose).from_notebook_node(nb)[0]
     return LabPage(
         lab.stem,
         lab.title,
-        times,
+        lab.times,
+        lab.minutes,
         [cell.numbered[1] for cell in lab.exercises],
         body,
         prose.headings,
     )
 
 
-def _mark(lab: Lab, nb: nbformat.NotebookNode) -> str:
-    """Tell the template what each cell is; how long the lab takes, as its first cell says."""
+def _mark(lab: Lab, nb: nbformat.NotebookNode) -> None:
+    """Tell the template what each cell is."""
     paragraphs = "\n".join(lab.cells[0].lines[1:]).strip().split("\n\n")
-    times = TIMES.fullmatch(paragraphs[0])
-    rest = paragraphs[1:] if times else paragraphs
-    nb.cells[0].source = "\n\n".join(rest)  # the page has the title, the times and the links
+    # The page has the title, the times and the links in places of their own.
+    nb.cells[0].source = "\n\n".join(paragraphs[1:] if lab.times else paragraphs)
     for cell, source in zip(nb.cells, lab.cells, strict=True):
         kind = _kind(cell, source)
         cell.metadata.site = {"kind": kind}
@@ -79,7 +77,6 @@ def _mark(lab: Lab, nb: nbformat.NotebookNode) -> str:
             cell.metadata.site |= {"stub": source.stub, "exercise": " · ".join(source.numbered)}
         if kind == "check":
             cell.metadata.site["summary"] = _first_line(cell)
-    return " ".join(times[1].split()) if times else ""
 
 
 def _kind(cell: nbformat.NotebookNode, source: Cell) -> str:
