@@ -43,7 +43,7 @@ def test_the_bundle_is_the_course_without_history_and_tests(tmp_path: Path):
 def test_containers_and_workflows_run_the_project_s_own_commands():
     container = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text())
     workflows = [path.read_text() for path in (ROOT / ".github" / "workflows").glob("*.yml")]
-    assert len(workflows) == 2
+    assert len(workflows) == 3
     said = [container["postCreateCommand"], *re.findall(r"run: (.+)", "\n".join(workflows))]
     made = [words[1] for line in said if (words := line.split())[0] == "make"]
     assert {"learner", "site"} <= set(made) <= TARGETS
