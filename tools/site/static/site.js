@@ -10,7 +10,7 @@
   const tell = () => theme.setAttribute("aria-pressed", isDark());
   theme.addEventListener("click", () => {
     root.style.colorScheme = isDark() ? "light" : "dark";
-    localStorage.setItem("theme", root.style.colorScheme);
+    try { localStorage.setItem("theme", root.style.colorScheme); } catch {} // a browser may forbid it
     tell();
   });
   system.addEventListener("change", tell);
