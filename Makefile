@@ -27,11 +27,13 @@ NO_AMX_FLAGS = -mno-amx-tile -mno-amx-int8 -mno-amx-bf16
 NO_AMX = $(if $(shell grep -m1 -o amx_tile /proc/cpuinfo 2>/dev/null),CFLAGS="$(NO_AMX_FLAGS)" CXXFLAGS="$(NO_AMX_FLAGS)")
 ROOT_USER = $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: lab test test-colab environments grade nbgrader labs fingerprints mutants named seeds verdicts check-labs publish bench-pictures bench-checks bench-training bench-decode bench-class lint clean
+.PHONY: lab learner test test-colab environments grade nbgrader labs fingerprints mutants named seeds verdicts check-labs site bundle publish bench-pictures bench-checks bench-training bench-decode bench-class lint clean
 .DEFAULT_GOAL = lab
 
 lab: $(LEARNER)  ## open the labs in JupyterLab
 	$(BIN) -m jupyterlab --notebook-dir=. --LabApp.default_url=/lab/tree/labs $(ROOT_USER) $(ARGS)
+
+learner: $(LEARNER)  ## what a learner needs, and nothing opened
 
 test: $(TESTER)  ## every test
 	$(ONE_THREAD) $(BIN) -m pytest -n $(JOBS) $(SPREAD) $(ARGS)
@@ -68,6 +70,14 @@ verdicts: $(TESTER)  ## are the class grader's verdicts nbval's, for all known a
 check-labs: $(TESTER)  ## is everything that `make labs` writes up to date?
 	$(BIN) -m tools.build --check
 
+site: $(TESTER)  ## the web edition, from the executed notebooks, into build/site; make site ARGS=FOLDER
+	$(ONE_THREAD) $(BIN) -m tools.site $(ARGS)
+
+bundle:  ## build/llama-lab.zip: the committed course without history and tests, to be uploaded beside one notebook
+	@mkdir -p build
+	git archive --format=zip --prefix=llama-lab/ -o build/llama-lab.zip HEAD -- . ':!tests' ':!tools' ':!.github' ':!.ci'
+	@echo "build/llama-lab.zip: upload it beside a notebook; the setup cell unpacks it."
+
 publish: $(TESTER)  ## stamp the address of your copy: make publish REPO=owner/name TAG=v1
 	$(BIN) -m tools.publish $(REPO) $(TAG)
 
@@ -99,7 +109,7 @@ $(LEARNER): requirements.txt constraints.txt | .venv
 	$(BIN) $(PIP) $(DATA) -c constraints.txt
 	@touch $@
 
-$(TESTER): $(LEARNER) tests/requirements.txt
+$(TESTER): $(LEARNER) tests/requirements.txt tools/site/requirements.txt
 	$(BIN) $(PIP) -r tests/requirements.txt -c constraints.txt
 	@touch $@
 

@@ -64,6 +64,9 @@ plot.model_map()
 #
 # **Write.** An exercise is a function with a description and an example to do by hand. `(..., D) → (...)` says that x may have any
 # number of dimensions, and that the result lacks the last one. Replace `raise NotImplementedError(…)` by your code and run the cell.
+#
+# An AI completion that writes an exercise learns it in your place, so switch it off: in Colab with Settings → AI Assistance → *Hide
+# generative AI features*, in JupyterLab, where an extension may bring one, with Settings → Settings Editor → *Inline Completer*.
 
 
 # %%

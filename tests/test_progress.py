@@ -98,6 +98,8 @@ def test_a_pass_stays_a_pass_and_the_newest_result_stands_beside_it(
 ) -> None:
     assert "CheckFailed" in kernel.run("check.mean_square(wrong)")
     first = entry()
+    met = first.pop("met")
+    assert list(met) == ["mean_then_square"] and "mean" in met["mean_then_square"]
     assert first == {
         "name": "mean_square",
         "result": "failed",
@@ -109,6 +111,7 @@ def test_a_pass_stays_a_pass_and_the_newest_result_stands_beside_it(
     assert "✓" in kernel.run("check.mean_square(mean_square)")
     passed = entry()
     assert (passed["result"], passed["mistake"], passed["tries"]) == ("passed", None, 2)
+    assert passed["met"] == met  # who passes has met it all the same
     board = kernel.run("progress.board()")
     assert "1 of 1  ✓ mean_square" in board
     assert "Not saved yet: mean_square" in board

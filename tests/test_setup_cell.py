@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -83,8 +84,8 @@ def test_alone_without_an_address_it_says_how_to_go_on(tmp_path: Path):
     assert f"The course is not here: no folders checks/ and plots/ in {tmp_path.resolve()}" in last
     assert (
         "No address is known" in last
-        and "Upload the whole course" in last
-        and "Google Drive" in last
+        and "Upload llama-lab.zip, the whole course" in last
+        and "run this cell again" in last
     )
 
 
@@ -102,7 +103,7 @@ def test_a_notebook_shows_these_words_and_no_traceback(tmp_path: Path):
 def test_an_address_that_cannot_be_reached_is_named(tmp_path: Path):
     result = run(tmp_path, address=Address("someone/llama-lab"), **github_is(tmp_path / "nowhere"))
     assert "github.com/someone/llama-lab at v1 could not be fetched either." in result.stderr
-    assert "Upload the whole course" in result.stderr
+    assert "Upload llama-lab.zip" in result.stderr
     assert not (tmp_path / "llama-lab").exists()
 
 
@@ -133,6 +134,21 @@ def test_alone_with_an_address_it_fetches_that_tag(course: Path, tmp_path: Path)
         assert result.stdout.splitlines()[0] == str(
             content / "llama-lab" / "labs" / "my_llama" / "__init__.py"
         )
+
+
+def test_alone_beside_the_bundle_it_unpacks_it(course: Path, tmp_path: Path):
+    content = (tmp_path / "content").resolve()
+    content.mkdir()
+    course.rename(tmp_path / "llama-lab")
+    shutil.make_archive(str(content / "llama-lab"), "zip", tmp_path, "llama-lab")
+    result = run(content)
+    package = content / "llama-lab" / "labs" / "my_llama" / "__init__.py"
+    assert result.stdout.splitlines()[0] == str(package), result.stderr
+
+
+def test_it_says_where_a_completion_is_switched_off():
+    comment = next(line for line in setup_source(None).splitlines() if line.startswith("# "))
+    assert "Hide generative AI features" in comment and "Inline Completer" in comment
 
 
 def test_in_colab_it_installs_nbval_only_when_it_is_missing(course: Path):

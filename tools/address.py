@@ -9,6 +9,7 @@ import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 FILE = Path("assets/repository.txt")
 TAG = "v1"
@@ -33,6 +34,15 @@ class Address:
     def colab(self, path: str) -> str:
         """Where Colab opens a notebook."""
         return f"https://colab.research.google.com/github/{self.repository}/blob/{self.tag}/{path}"
+
+    def kaggle(self, path: str) -> str:
+        """Where Kaggle opens a notebook."""
+        return f"https://kaggle.com/kernels/welcome?src={self.page(path)}"
+
+    def binder(self, path: str) -> str:
+        """Where Binder opens a notebook, in JupyterLab."""
+        place = quote(f"lab/tree/{path}", safe="")
+        return f"https://mybinder.org/v2/gh/{self.repository}/{self.tag}?urlpath={place}"
 
 
 def read(root: Path) -> Address | None:

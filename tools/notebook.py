@@ -17,6 +17,8 @@ from tools.source import CHECK, Cell, Lab
 ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 SLUG_WORDS, SLUG_LENGTH = 6, 40
 BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
+KAGGLE = "https://kaggle.com/static/images/open-in-kaggle.svg"
+BINDER = "https://mybinder.org/badge_logo.svg"
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -74,7 +76,7 @@ def with_links(lab: Lab, address: Address | None, *, solved: bool) -> str:
         here, there, words = there, here, "the lab to write yourself"
     if address:
         links = [
-            f"[![Open in Colab]({BADGE})]({address.colab(here)})",
+            badges(address, here),
             f"[{words}]({address.page(there)})",
             f"[all labs](https://github.com/{address.repository}#readme)",
         ]
@@ -82,6 +84,16 @@ def with_links(lab: Lab, address: Address | None, *, solved: bool) -> str:
         links = [f"[{words}](../{there})", "[all labs](../README.md)"]
     title, *rest = lab.cells[0].lines
     return "\n".join([title, "", " · ".join(links), "", RESTARTED, *rest])
+
+
+def badges(address: Address, path: str) -> str:
+    """What opens a notebook elsewhere with one click, as pictures in Markdown."""
+    places = [
+        ("Open in Colab", BADGE, address.colab(path)),
+        ("Open in Kaggle", KAGGLE, address.kaggle(path)),
+        ("Open in Binder", BINDER, address.binder(path)),
+    ]
+    return " ".join(f"[![{words}]({picture})]({link})" for words, picture, link in places)
 
 
 def cell_ids(lab: Lab) -> list[str]:

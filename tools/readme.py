@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from tools.address import Address
-from tools.notebook import BADGE
+from tools.notebook import badges
 from tools.source import BuildError, parse, sources
 
 BEGIN, END = "<!-- labs: this table is written by tools/build.py -->", "<!-- /labs -->"
@@ -39,18 +39,18 @@ def with_table(root: Path, readme: str, address: Address | None) -> str:
 
 
 def table(root: Path, address: Address | None) -> str:
-    """One row per lab: open it, what one writes in it."""
+    """One row per lab: open it, how long it takes, what one writes in it."""
     there = {path.stem: path for path in sources(root)}
-    rows = ["| lab | you write | |", "|---|---|---|"]
+    rows = ["| lab | | you write | |", "|---|---|---|---|"]
     for stem in sorted(PLAN.keys() | there.keys()):
         if stem not in there:
-            rows.append(f"| {PLAN[stem]} | *to come* | |")
+            rows.append(f"| {PLAN[stem]} | | *to come* | |")
             continue
         lab = parse(there[stem], root)
         names = ", ".join(f"`{cell.numbered[1]}`" for cell in lab.exercises)
         notebook = f"labs/{stem}.ipynb"
-        badge = f"[![Open in Colab]({BADGE})]({address.colab(notebook)}) " if address else ""
-        links = f"{badge}[worked](solutions/{stem}.ipynb)"
+        opens = f"{badges(address, notebook)} " if address else ""
+        links = f"{opens}[worked](solutions/{stem}.ipynb)"
         title = re.sub(r"^#\s*", "", lab.title)
-        rows.append(f"| [{title}]({notebook}) | {names} | {links} |")
+        rows.append(f"| [{title}]({notebook}) | {lab.minutes} | {names} | {links} |")
     return "\n".join(rows) + "\n"

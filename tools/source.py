@@ -21,6 +21,7 @@ VALUE = r'("[^"]*"|\[[^\]]*\]|true|false|\d+)'
 HEADER = re.compile(rf"# %%(?P<markdown> \[markdown\])?(?P<options>( +[\w-]+={VALUE})*)\s*")
 OPTION = re.compile(rf"([\w-]+)={VALUE}")
 STEM = re.compile(r"(\d\d)_(\w+)")
+TIMES = re.compile(r"\*([^*].*)\*", re.DOTALL)
 
 
 class BuildError(Exception):
@@ -140,6 +141,19 @@ class Lab:
     def title(self) -> str:
         """The first line of the first cell."""
         return self.cells[0].lines[0].removeprefix("# ")
+
+    @property
+    def times(self) -> str:
+        """How long it takes, as the paragraph in italics under the title says; "" without one."""
+        paragraphs = "\n".join(self.cells[0].lines[1:]).strip().split("\n\n")
+        italics = TIMES.fullmatch(paragraphs[0])
+        return " ".join(italics[1].split()) if italics else ""
+
+    @property
+    def minutes(self) -> str:
+        """The number at the head of its times: "75 minutes"."""
+        found = re.match(r"\d+ minutes", self.times)
+        return found[0] if found else ""
 
     @property
     def exercises(self) -> list[Cell]:

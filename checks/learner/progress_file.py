@@ -41,6 +41,8 @@ def keep(report: Report) -> None:
 def read(folder: Path) -> dict[str, dict[str, Any]]:
     """The record of each exercise, "2.3" → name, result, mistake, tries, when passed or right.
 
+    Its `met` has the mistakes of all tries: key → the sentence that the learner read.
+
     A file that is missing or damaged is an empty record.
     """
     try:
@@ -57,12 +59,16 @@ def _after(before: dict[str, Any], report: Report) -> dict[str, Any]:
     if before.get("name") != report.name:
         before = {}  # the course has renumbered its exercises: that was another one
     tries = before.get("tries", 0)
-    entry = {
+    entry: dict[str, Any] = {
         "name": report.name,
         "result": report.result,
         "mistake": report.mistake,
         "tries": 1 + (tries if isinstance(tries, int) else 0),
     }
+    known = before.get("met")
+    met = known if isinstance(known, dict) else {}
+    if met := met | {mistake.key: mistake.says for mistake in report.mistakes}:
+        entry["met"] = met
     for good in ("passed", "right"):
         if report.result == good or before.get(good):
             entry[good] = before.get(good) or datetime.now(UTC).isoformat(timespec="seconds")
