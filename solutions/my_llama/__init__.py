@@ -79,6 +79,19 @@ from .long_context import (
     sliding_window_mask,
     RollingKVCache,
 )
+from .speculative import (
+    lookup_draft,
+    accept_probability,
+    residual_distribution,
+    count_accepted,
+    verify,
+    rewind,
+    expected_tokens,
+    speedup,
+    LookupDraft,
+    ModelDraft,
+    speculative_generate,
+)
 
 __all__ = [
     "mean_square",
@@ -163,4 +176,15 @@ __all__ = [
     "llama3_scale_frequencies",
     "sliding_window_mask",
     "RollingKVCache",
+    "lookup_draft",
+    "accept_probability",
+    "residual_distribution",
+    "count_accepted",
+    "verify",
+    "rewind",
+    "expected_tokens",
+    "speedup",
+    "LookupDraft",
+    "ModelDraft",
+    "speculative_generate",
 ]
