@@ -157,7 +157,7 @@ def test_behind_the_first_rejected_draft_nobody_asks() -> None:
 
 def test_what_comes_out_is_what_the_target_wants(model: nn.Module, counts: Letters) -> None:
     picture = plot.draws(worked.verify, model, counts)
-    figure = picture.figure(rounds=300)
+    figure = picture.figure()
     for place in range(4):
         low, high = find(figure, f"luck-{place}")[0].get_ydata()
         drawn = find(figure, f"drawn-{place}")[0].get_height()

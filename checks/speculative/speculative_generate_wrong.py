@@ -197,8 +197,6 @@ def speculative_generate(
         #  It counts the accepted drafts only. verify's own token counts too.
         #! no_batch_dimension: new, left = kept[-1:], left - len(kept)
         #  The new token goes in as (1,). The model wants (1, T).
-        #! token_on_the_cpu: new, left = torch.tensor([[int(kept[-1])]]), left - len(kept)
-        #  The new token is made on the CPU whatever the prompt's device is.
         for token in kept.tolist():
             #: `for token in kept.tolist()`: each of them, and stop looked at before each.
             #! last_only: for token in kept.tolist()[-1:]:
