@@ -174,7 +174,10 @@ PUBLIC = {
             ("table_twice",),
         ),
         Public(
-            causal_is_half, "AI-Hypercomputer/maxtext#1972", "half the scores", ("causal_half", "one_product")
+            causal_is_half,
+            "AI-Hypercomputer/maxtext#1972",
+            "half the scores",
+            ("causal_half", "one_product"),
         ),
         Public(one_contraction, "pytorch/torchtitan#4366", "one of two products", ("one_product",)),
         Public(
