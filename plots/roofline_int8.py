@@ -105,7 +105,9 @@ def outputs(quantize_int8: Function, int8_linear: Function, path: Path | None) -
         weight, x, name = layer()
         exact = x[token] @ weight.T
         got = int8_linear(x[token], *quantize_int8(weight))
-        axes = fig.add_axes((0.19, 0.14, 0.76, 0.8) if is_narrow(fig) else (0.13, 0.14, 0.84, 0.82))
+        axes = fig.add_axes(
+            (0.24, 0.16, 0.72, 0.76) if is_narrow(fig) else (0.13, 0.14, 0.84, 0.82)
+        )
         limit = 1.15 * float(exact[:SHOWN].abs().max())
         axes.axline((0, 0), slope=1, color=GREY, lw=1, zorder=0)
         look: dict[str, Any] = {"color": BLUE, "ms": 5, "mfc": "none", "gid": "outputs"}

@@ -441,7 +441,7 @@ plot.int8_speed(quantize_int8, int8_linear)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Slower: 2 and 14 times as long where this was executed. `q.float()` reads the bytes, and *writes* the whole matrix in float32, and the product reads that again: nine bytes for each weight instead of four. And for a large matrix the system has to find the memory first, each time.
+# Slower: twice and more than ten times as long where this was executed. `q.float()` reads the bytes, and *writes* the whole matrix in float32, and the product reads that again: nine bytes for each weight instead of four. And for a large matrix the system has to find the memory first, each time.
 #
 # </details>
 #
