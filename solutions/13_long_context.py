@@ -269,7 +269,7 @@ plot.dials(rope_frequencies, ntk_base, llama3_scale_frequencies)
 # <details><summary>Answer</summary>
 #
 # Between a third and a half: 24 of 64, seven of the 16 shown. They are pairs that have not gone round; all others have been everywhere. NTK leaves as many beyond their arcs, but only just: its base was chosen for the last pair, and the pairs in the middle slow down by less than 8. Under Llama 3.1's rule no hand is
-# orange, and half of the pairs turn as in training.
+# orange, and 29 of the pairs turn as in training.
 #
 # </details>
 #
@@ -456,7 +456,7 @@ check.RollingKVCache(RollingKVCache)
 #
 # </details>
 #
-# Your ring at work, with keys that are their own numbers. The window fills, wraps, and overwrites the oldest. The squares in front of the ring are sinks. Below, the distance from the newest token to each key as its angle says it: sinks that stay drift away, sinks that
+# Your ring at work, with keys that are their own numbers. The window fills, wraps, and overwrites the oldest. The squares beside the ring are sinks. Below, the distance from the newest token to each key as its angle says it: sinks that stay drift away, sinks that
 # are turned along do not.
 
 # %%
