@@ -86,7 +86,7 @@ def _slots(axes: Axes, kept: Kept, positions: int) -> None:
             says(disc, f"slot {place} of the window: position {here}" + ", the newest" * new)
     pins = [at for at, _ in kept if at < SINKS]
     for place in range(SINKS):
-        look = {"marker": "s", "markersize": 25, "markerfacecolor": "none"}
+        look: dict[str, Any] = {"marker": "s", "markersize": 25, "markerfacecolor": "none"}
         (pin,) = axes.plot([1.75], [0.3 - 0.7 * place], color=ORANGE, gid=f"pin-{place}", **look)
         if place < len(pins):
             axes.text(1.75, 0.3 - 0.7 * place, str(pins[place]), ha="center", va="center")

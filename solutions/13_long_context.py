@@ -121,10 +121,9 @@ plot.by_position(token_losses, small)
 # GIVEN · turned_by
 @contextlib.contextmanager
 def turned_by(model: Llama, frequencies: Tensor, gap: int = 0) -> Iterator[None]:
-    """While this lasts, all blocks of the model turn queries and keys by these frequencies.
+    """While this lasts, all blocks of the model turn queries and keys by these frequencies, (d/2,).
 
-    frequencies: (d/2,) radians per position. gap: added to every position. What lies in a cache
-    already keeps the angle with which it was stored.
+    gap: added to every position. What a cache holds keeps the angle with which it was stored.
 
     >>> with turned_by(small, rope_frequencies(24, 1e6)):   # another base, for this line only
     ...     logits = small(torch.tensor([[20, 53, 1]]))
@@ -137,9 +136,7 @@ def turned_by(model: Llama, frequencies: Tensor, gap: int = 0) -> Iterator[None]
         positions = torch.arange(start, start + x.shape[1], device=x.device)
         return (x, rope_angles(positions, frequencies.to(x.device)), cache), {}
 
-    hooks = [
-        block.register_forward_pre_hook(other_angles, with_kwargs=True) for block in model.layers
-    ]
+    hooks = [b.register_forward_pre_hook(other_angles, with_kwargs=True) for b in model.layers]
     try:
         yield
     finally:
@@ -272,7 +269,7 @@ plot.dials(rope_frequencies, ntk_base, llama3_scale_frequencies)
 # <details><summary>Answer</summary>
 #
 # Between a third and a half: 24 of 64, seven of the 16 shown. They are pairs that have not gone round; all others have been everywhere. NTK leaves as many beyond their arcs, but only just: its base was chosen for the last pair, and the pairs in the middle slow down by less than 8. Under Llama 3.1's rule no hand is
-# orange, and half of the pairs turn as in training.
+# orange, and 29 of the pairs turn as in training.
 #
 # </details>
 #
@@ -459,7 +456,7 @@ check.RollingKVCache(RollingKVCache)
 #
 # </details>
 #
-# Your ring at work, with keys that are their own numbers. The window fills, wraps, and overwrites the oldest. The squares in front of the ring are sinks. Below, the distance from the newest token to each key as its angle says it: sinks that stay drift away, sinks that
+# Your ring at work, with keys that are their own numbers. The window fills, wraps, and overwrites the oldest. The squares beside the ring are sinks. Below, the distance from the newest token to each key as its angle says it: sinks that stay drift away, sinks that
 # are turned along do not.
 
 # %%

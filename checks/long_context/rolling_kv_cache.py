@@ -47,8 +47,8 @@ class RollingKVCache:
     ) -> "RollingKVCache":
         """Two buffers (B, K, n_sinks + window, d), with nothing in them yet."""
         shape = (batch, n_kv_heads, n_sinks + window, head_dim)
-        buffers = [torch.zeros(shape, dtype=dtype, device=device) for _ in range(2)]
-        return cls(*buffers, 0, n_sinks, frequencies)
+        keys, values = (torch.zeros(shape, dtype=dtype, device=device) for _ in range(2))
+        return cls(keys, values, 0, n_sinks, frequencies)
 
     def update(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """k, v: (B, K, T, d), stored → those that are kept."""
@@ -108,10 +108,10 @@ def length_of(cache: Any) -> Any:
     return cache.length.clone() if isinstance(cache.length, Tensor) else cache.length
 
 
-def refusal(call: Callable[[], Any]) -> str:
-    """What a call raises, by name, or what it returns instead; every ValueError is one."""
+def attempt(cache: Any, k: Tensor, v: Tensor) -> str:
+    """What an update raises, by name, or what it returns instead; every ValueError is one."""
     try:
-        found = call()
+        found = cache.update(k, v)
     except Crash as crash:
         error = crash.original
         return "ValueError" if isinstance(error, ValueError) else type(error).__name__
@@ -216,7 +216,7 @@ def too_many(*chunks: tuple[int, ...]) -> Callable[[Any, Inputs], list[str]]:
         seen = []
         for lengths in chunks:
             cache = make(answer, 4, 2)
-            seen += [refusal(lambda n=n, c=cache: c.update(*new(inputs, n))) for n in lengths]
+            seen += [attempt(cache, *new(inputs, n)) for n in lengths]
         return seen
 
     return run
@@ -229,7 +229,7 @@ def after_a_refusal(answer: Any, inputs: Inputs) -> list:
         cache = make(answer, 4, 1)
         for _ in range(before):
             both(cache.update(*new(inputs)))
-        refusal(lambda c=cache: c.update(*new(inputs, 3)))
+        attempt(cache, *new(inputs, 3))
         seen += [length_of(cache), *sorted_by_value(cache.update(*new(inputs)))]
     return seen
 

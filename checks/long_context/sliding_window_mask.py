@@ -1,5 +1,6 @@
 """Lab 13, 13.4: what is tried on sliding_window_mask."""
 
+import functools
 from typing import Any
 
 import torch
@@ -25,12 +26,17 @@ def reference(n_queries: int, n_keys: int, window: int, n_sinks: int = 0) -> Ten
     return torch.tensor(rows)
 
 
+def _call(answer: Any, size: tuple[int, ...], returned: list[Any]) -> None:
+    returned.append(answer(*size))
+
+
 def errors(answer: Any, inputs: Inputs) -> list[str]:
     """Ask for windows that see nothing, and for the smallest that do: raised or returned?"""
     seen, answer = [], vars(answer)["_target"]
-    for size in ((3, 3, 0), (2, 5, -1), (1, 4, 0, 2), (4, 4, 1), (2, 6, 1, 1)):
+    sizes: list[tuple[int, ...]] = [(3, 3, 0), (2, 5, -1), (1, 4, 0, 2), (4, 4, 1), (2, 6, 1, 1)]
+    for size in sizes:
         returned: list[Any] = []
-        error = error_of(lambda size=size, returned=returned: returned.append(answer(*size)))
+        error = error_of(functools.partial(_call, answer, size, returned))
         what = f"returned a {type(returned[0]).__name__}" if returned else ""
         if returned and isinstance(returned[0], Tensor) and size[2] < 1:
             blind = not returned[0].bool().any(-1).all()

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Function = Callable[..., Any]
+Look = dict[str, Any]
 Rules = Mapping[str, Callable[[Tensor, float], Tensor]]
 
 WAITS = "This cell waits for the real model: the cell that loads it says why."
@@ -99,7 +100,7 @@ def by_position(
         ends = []
         for (name, losses), (color, dash, mark) in zip(curves.items(), LOOKS, strict=False):
             places = [GROUP * (i + 1) for i in range(len(losses))]
-            look = {"color": color, "linestyle": dash, "marker": mark, "markersize": 5}
+            look: Look = {"color": color, "linestyle": dash, "marker": mark, "markersize": 5}
             axes.plot(places, losses, label=name, gid=f"loss-{name}", **look)
             here = losses[min(up_to // GROUP, len(losses)) - 1]
             (dot,) = axes.plot([up_to], [here], "o", color=color, markersize=11, alpha=0.4)
@@ -176,7 +177,7 @@ def gap(
         axes = _axes(fig, len(curves))
         ends = []
         for (name, losses), (color, dash, mark) in zip(curves.items(), LOOKS, strict=False):
-            look = {"color": color, "linestyle": dash, "marker": mark, "markersize": 5}
+            look: Look = {"color": color, "linestyle": dash, "marker": mark, "markersize": 5}
             thousands = [away / 1000 for away in gaps]
             axes.plot(thousands, losses, label=name, gid=f"loss-{name}", **look)
             here = losses[gaps.index(gap)]

@@ -40,10 +40,9 @@ def token_losses(model: Llama, ids: Tensor, chunk: int = 256) -> Tensor:
 
 @contextlib.contextmanager
 def turned_by(model: Llama, frequencies: Tensor, gap: int = 0) -> Iterator[None]:
-    """While this lasts, all blocks of the model turn queries and keys by these frequencies.
+    """While this lasts, all blocks of the model turn queries and keys by these frequencies, (d/2,).
 
-    frequencies: (d/2,) radians per position. gap: added to every position. What lies in a cache
-    already keeps the angle with which it was stored.
+    gap: added to every position. What a cache holds keeps the angle with which it was stored.
 
     >>> with turned_by(small, rope_frequencies(24, 1e6)):   # another base, for this line only
     ...     logits = small(torch.tensor([[20, 53, 1]]))
@@ -56,9 +55,7 @@ def turned_by(model: Llama, frequencies: Tensor, gap: int = 0) -> Iterator[None]
         positions = torch.arange(start, start + x.shape[1], device=x.device)
         return (x, rope_angles(positions, frequencies.to(x.device)), cache), {}
 
-    hooks = [
-        block.register_forward_pre_hook(other_angles, with_kwargs=True) for block in model.layers
-    ]
+    hooks = [b.register_forward_pre_hook(other_angles, with_kwargs=True) for b in model.layers]
     try:
         yield
     finally:
