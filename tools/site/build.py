@@ -14,6 +14,7 @@ from plots.flipbook import asset
 from tools import address as addresses
 from tools.site.lab_page import LabPage, lab_page
 from tools.site.prose import code
+from tools.site.shelf import Shelf
 from tools.site.start_page import shown
 from tools.source import parse, sources
 
@@ -33,14 +34,16 @@ def build_site(root: Path, to: Path) -> list[Path]:
     (to / "pictures.css").write_text("\n".join(styles), encoding="utf-8")
     paths = sources(root)
     stems = [path.stem for path in paths]
-    labs = [lab_page(parse(path, root), root, stems) for path in paths]
+    shelf = Shelf()
+    labs = [lab_page(parse(path, root), root, stems, shelf) for path in paths]
     _notebooks(root, to, stems)
-    written = _pages(root, to, labs)
+    written = _pages(root, to, labs, shelf)
+    shelf.write(to)
     _index(to)
     return written
 
 
-def _pages(root: Path, to: Path, labs: list[LabPage]) -> list[Path]:
+def _pages(root: Path, to: Path, labs: list[LabPage], shelf: Shelf) -> list[Path]:
     environment = Environment(
         loader=FileSystemLoader(FOLDER / "templates"),
         autoescape=True,
@@ -57,7 +60,7 @@ def _pages(root: Path, to: Path, labs: list[LabPage]) -> list[Path]:
         (to / name).write_text(text, encoding="utf-8")
         written.append(to / name)
 
-    put("index.html", "start.html.j2", here="index.html", shown=shown(root))
+    put("index.html", "start.html.j2", here="index.html", shown=shown(root, shelf))
     for place, lab in enumerate(labs):
         before = labs[place - 1] if place else None
         after = labs[place + 1] if place + 1 < len(labs) else None

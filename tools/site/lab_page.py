@@ -16,15 +16,11 @@ from traitlets.config import Config
 from checks.catalogue import EVIDENCE
 from tools.notebook import is_picture
 from tools.site.prose import Heading, Prose
+from tools.site.shelf import Shelf
 from tools.source import BuildError, Cell, Lab
 
 FOLDER = Path(__file__).parent
 NOTEBOOK = re.compile(r"(?:.*/)?(\d\d_\w+)\.ipynb")
-# The site has the course's own style sheets and script once a page, and not in every output.
-ASSETS = re.compile(
-    r"<style>[^<]*\.(?:llama-flipbook|check-panel)[^<]*</style>|<script>.*?</script>", re.DOTALL
-)
-FILLED = re.compile(r'(<img alt="[^"]*")')
 
 
 @dataclass
@@ -45,15 +41,15 @@ class LabPage:
         return f"{self.stem}.html"
 
 
-def lab_page(lab: Lab, root: Path, stems: list[str]) -> LabPage:
-    """Read a lab's worked notebook and make its page."""
+def lab_page(lab: Lab, root: Path, stems: list[str], shelf: Shelf) -> LabPage:
+    """Read a lab's worked notebook and make its page; its pictures go on the shelf."""
     path = root / "solutions" / f"{lab.stem}.ipynb"
     nb = nbformat.read(path, as_version=4) if path.is_file() else None
     if nb is None or [cell.cell_type for cell in nb.cells] != [cell.kind for cell in lab.cells]:
         raise BuildError(f"solutions/{lab.stem}.ipynb is not what {lab.path} gives: make labs")
     _mark(lab, nb)
     prose = Prose(link=lambda address: _leads(address, stems))
-    body = _exporter(prose).from_notebook_node(nb)[0]
+    body = _exporter(prose, shelf).from_notebook_node(nb)[0]
     return LabPage(
         lab.stem,
         lab.title,
@@ -107,28 +103,22 @@ def _leads(address: str, stems: list[str]) -> str | None:
     return "index.html" if path.endswith("README.md") else None
 
 
-def of_the_site(markup: str) -> str:
-    """An output's HTML without style sheets and scripts that the page has already."""
-    markup = ASSETS.sub("", markup)
-    markup = FILLED.sub(r'\1 loading="lazy" decoding="async"', markup)
-    return markup.replace("<pre>", '<pre tabindex="0">')
-
-
 class _LabExporter(TemplateExporter):
     """nbconvert with the site's template, and with our own text cells."""
 
     prose: Prose
+    shelf: Shelf
     output_mimetype = "text/html"
 
     def default_filters(self):  # type: ignore[no-untyped-def]
         """Return nbconvert's filters and the site's own."""
         yield from super().default_filters()
         yield "prose", lambda text: self.prose(text)
-        yield "of_the_site", of_the_site
+        yield "of_the_site", lambda markup: self.shelf(markup)
         yield "highlight_code", Highlight2HTML(pygments_lexer="python")
 
 
-def _exporter(prose: Prose) -> _LabExporter:
+def _exporter(prose: Prose, shelf: Shelf) -> _LabExporter:
     shows = ["text/html", "image/png", "text/plain"]
     config: Mapping[str, Any] = {
         "NbConvertBase": {"display_data_priority": shows},
@@ -139,5 +129,5 @@ def _exporter(prose: Prose) -> _LabExporter:
         },
     }
     exporter = _LabExporter(config=Config(config))
-    exporter.prose = prose
+    exporter.prose, exporter.shelf = prose, shelf
     return exporter

@@ -10,7 +10,7 @@ from typing import Any
 
 import nbformat
 
-from tools.site.lab_page import of_the_site
+from tools.site.shelf import Shelf
 
 ROTATION = ("03_rope", "plot-3-5")  # the lab and the cell of the picture
 CHAT = ("11_real_weights", "your-llama")
@@ -37,13 +37,13 @@ class Shown:
     chat: str
 
 
-def shown(root: Path) -> Shown:
+def shown(root: Path, shelf: Shelf) -> Shown:
     """Picture and conversation from the executed notebooks; the panel is made now."""
-    picture = of_the_site(_output(root, *ROTATION))
-    return Shown(picture, WRONG, named_mistake(), "".join(turns(_output(root, *CHAT))))
+    picture = shelf(_output(root, *ROTATION))
+    return Shown(picture, WRONG, named_mistake(shelf), "".join(turns(_output(root, *CHAT))))
 
 
-def named_mistake() -> str:
+def named_mistake(shelf: Shelf) -> str:
     """The panel that the check of apply_rope makes of WRONG."""
     import torch
 
@@ -51,7 +51,7 @@ def named_mistake() -> str:
 
     scope: dict[str, Any] = {"torch": torch}
     exec(WRONG, scope)
-    panel = of_the_site(rope.apply_rope.run(scope["apply_rope"]).html)
+    panel = shelf(rope.apply_rope.run(scope["apply_rope"]).html)
     if 'class="mistake"' not in panel:
         raise ValueError("the start page's wrong answer is not named any more.")
     return panel

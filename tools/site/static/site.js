@@ -63,18 +63,26 @@
     link.addEventListener("click", () => { link.closest("details").open = false; });
   }
 
-  // ---- pictures: flipbook.js opens every one that is not open yet, so those far away are called open until then ----
-  const NEAR = "700px";
-  const books = [...document.querySelectorAll(".llama-flipbook[data-book]")];
-  const others = document.querySelectorAll(".llama-flipbook:not([data-book])");
-  for (const picture of [...books, ...others]) picture.isOpen = true;
+  // ---- pictures: near the reader their pages are loaded and flipbook.js opens them, as it opens every one that is
+  // not open yet; so those far away are called open until then ----
+  const NEAR = "900px";
+  const books = [...document.querySelectorAll(".llama-flipbook[data-from]")];
+  for (const picture of document.querySelectorAll(".llama-flipbook")) picture.isOpen = true;
+  let script = null;
+  async function load(book) {
+    script ??= fetch("flipbook.js").then((answer) => answer.text());
+    const [pages, textContent] = await Promise.all([fetch(book.dataset.from), script]);
+    if (!pages.ok) return; // its still is there
+    book.dataset.book = await pages.text();
+    book.isOpen = false;
+    document.head.append(Object.assign(document.createElement("script"), { textContent }));
+  }
   const watcher = new IntersectionObserver((entries) => {
-    const near = entries.filter((one) => one.isIntersecting).map((one) => one.target);
-    for (const book of near) {
-      book.isOpen = false;
-      watcher.unobserve(book);
+    for (const { isIntersecting, target } of entries) {
+      if (!isIntersecting) continue;
+      watcher.unobserve(target);
+      load(target).catch((error) => console.warn("The picture stays still:", error));
     }
-    if (near.length) document.head.append(Object.assign(document.createElement("script"), { src: "flipbook.js" }));
   }, { rootMargin: NEAR });
   const whenIdle = window.requestIdleCallback ?? ((call) => setTimeout(call, 50));
   whenIdle(() => books.forEach((book) => watcher.observe(book)), { timeout: 1000 });
