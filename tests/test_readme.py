@@ -10,6 +10,8 @@ from tools.address import Address
 from tools.readme import BEGIN, END, table, with_table
 from tools.source import BuildError
 
+pytestmark = pytest.mark.ours  # of the files: no version of torch changes them
+
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
