@@ -48,7 +48,7 @@ def expected_tokens(alpha: float, n_draft: int) -> float:
     #  alpha = 1 is replaced by a smaller number.
     #! without_end: return 1 / (1 - alpha) if alpha < 1 else float(n_draft + 1)
     #  1 / (1 - alpha) is what endlessly many drafts would give.
-    #! at_zero_nothing: return 0.0 if alpha == 0 else sum(powers)
+    #! at_zero_nothing: return 0.0 if alpha == 0 else sum(alpha**i for i in range(n_draft + 1))
     #  At alpha = 0 it gives 0. The target's own token is always there.
     total = sum(powers)
     #! product: total = math.prod(powers)

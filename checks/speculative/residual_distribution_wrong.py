@@ -58,7 +58,7 @@ def residual_distribution(p: Tensor, q: Tensor) -> Tensor:
     #  It divides by how often a guess is accepted. Divide by the sum of what is left, 1 minus that.
     #! root_of_squares: total = rest.norm(dim=-1, keepdim=True)
     #  It divides by the root of the sum of squares. A sum of 1 is wanted.
-    #! softmax_of_the_rest: return torch.where(total > 0, rest.softmax(-1), wide_p).to(p.dtype)
+    #! softmax_of_the_rest: return torch.where(rest.sum(-1, keepdim=True) > 0, rest.softmax(-1), wide_p)
     #! softmax_of_the_rest: return rest.softmax(-1).to(p.dtype)
     #! softmax_of_the_rest: return (wide_p - wide_q).softmax(-1).to(p.dtype)
     #  It takes the softmax of the differences, and tokens that are not missing get a share. Divide by the sum.

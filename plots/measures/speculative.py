@@ -107,7 +107,7 @@ def calls(model: Any) -> Flipbook:
         axes.plot(TOKENS, TOKENS, "--", color=ORANGE, label="so many calls with one token")
         axes.plot(TOKENS, ratios, "o-", color=BLUE, label="one call", gid="one-call")
         axes.axhline(1, color=INK, linewidth=0.8)
-        axes.set(xlabel="tokens", ylabel="time, in calls with one token", ylim=(0, max(TOKENS)))
+        axes.set(xlabel="tokens", ylabel="calls with one token", ylim=(0, max(TOKENS)))
         axes.legend(loc="upper left", fontsize=10)
         n, ratio = TOKENS[-1], ratios[-1]
         middle = TOKENS[len(TOKENS) // 2]

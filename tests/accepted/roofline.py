@@ -281,3 +281,12 @@ ACCEPTED = {
     "int8_linear": [linear_weight_first, linear_einsum, linear_double, linear_rows],
     "attend_block": [block_where, block_merged, block_named],
 }
+
+
+TYPED = (
+    "12.3",
+    """def attainable_flops(intensity, peak_flops, bandwidth):
+    return max(peak_flops, intensity * bandwidth)
+""",
+    "higher_roof",
+)
