@@ -27,7 +27,7 @@ NO_AMX_FLAGS = -mno-amx-tile -mno-amx-int8 -mno-amx-bf16
 NO_AMX = $(if $(shell grep -m1 -o amx_tile /proc/cpuinfo 2>/dev/null),CFLAGS="$(NO_AMX_FLAGS)" CXXFLAGS="$(NO_AMX_FLAGS)")
 ROOT_USER = $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: lab learner test test-colab environments grade nbgrader labs fingerprints mutants named seeds verdicts check-labs site bundle publish bench-pictures bench-checks bench-training bench-decode bench-class lint clean
+.PHONY: lab learner test test-colab environments grade nbgrader labs fingerprints mutants named seeds verdicts ways check-labs site bundle publish bench-pictures bench-checks bench-training bench-decode bench-class lint clean
 .DEFAULT_GOAL = lab
 
 lab: $(LEARNER)  ## open the labs in JupyterLab
@@ -66,6 +66,9 @@ seeds: $(TESTER)  ## is a right answer right at every seed? make seeds ARGS="50 
 
 verdicts: $(TESTER)  ## are the class grader's verdicts nbval's, for all known answers? make verdicts ARGS="-k 3.5"; an hour
 	LLAMA_LAB_ALL_VERDICTS=1 $(ONE_THREAD) $(BIN) -m pytest -n $(JOBS) --dist load tests/test_grade_verdicts.py $(ARGS)
+
+ways: $(TESTER)  ## a learner's way through every lab in JupyterLab, and axe on every page of the site; 25 minutes
+	LLAMA_LAB_ALL_WAYS=1 $(ONE_THREAD) $(BIN) -m pytest tests/browser/test_labs_browser.py tests/browser/test_site.py $(ARGS)
 
 check-labs: $(TESTER)  ## is everything that `make labs` writes up to date?
 	$(BIN) -m tools.build --check

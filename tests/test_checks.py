@@ -21,10 +21,11 @@ WRONG = [
         mistake,
         i,
         id=f"{check.exercise} {check.name}: {spelling(mistake, i)}",
-        marks=[pytest.mark.ours] * (i > 0),
+        # With Colab's versions every second mistake: they tell whether the checks work there.
+        marks=[pytest.mark.ours] * (i > 0 or n % 2 > 0),
     )
     for _, check in CHECKS
-    for mistake in check.mistakes
+    for n, mistake in enumerate(check.mistakes)
     for i in range(1 + len(mistake.also))
 ]
 
