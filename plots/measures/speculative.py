@@ -13,7 +13,7 @@ from torch import Tensor
 from plots.flipbook import Flipbook, explore
 from plots.measure import one_thread, short
 from plots.show import counted, once_written
-from plots.style import BLUE, INK, ORANGE, number
+from plots.style import BLUE, INK, ORANGE, is_narrow, number
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -103,7 +103,8 @@ def calls(model: Any) -> Flipbook:
     ratios = [cost / costs[0] for cost in costs]
 
     def draw(fig: Figure) -> str:
-        axes = fig.add_axes((0.12, 0.18, 0.85, 0.76))
+        left = 0.18 if is_narrow(fig) else 0.12
+        axes = fig.add_axes((left, 0.18, 0.97 - left, 0.76))
         axes.plot(TOKENS, TOKENS, "--", color=ORANGE, label="so many calls with one token")
         axes.plot(TOKENS, ratios, "o-", color=BLUE, label="one call", gid="one-call")
         axes.axhline(1, color=INK, linewidth=0.8)
