@@ -103,7 +103,7 @@ def calls(model: Any) -> Flipbook:
     ratios = [cost / costs[0] for cost in costs]
 
     def draw(fig: Figure) -> str:
-        left = 0.18 if is_narrow(fig) else 0.12
+        left = 0.21 if is_narrow(fig) else 0.12
         axes = fig.add_axes((left, 0.18, 0.97 - left, 0.76))
         axes.plot(TOKENS, TOKENS, "--", color=ORANGE, label="so many calls with one token")
         axes.plot(TOKENS, ratios, "o-", color=BLUE, label="one call", gid="one-call")
