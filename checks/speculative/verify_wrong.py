@@ -55,10 +55,6 @@ def verify(p: Tensor, q: Tensor, drafts: Tensor, generator: Generator | None = N
     #! from_the_target_after_a_rejection: last = p[n]
     #  After a rejection it draws from p. Accepted drafts bring min(p, q) already, so what the draft model likes comes out too often; draw from the
     #  residual. [ShopeeLLM/Spec-RL#14]
-    #! from_the_target_but_not_the_draft:
-    #| last = p[n].clone()
-    #| if n < len(drafts): last[drafts[n]] = 0
-    #  After a rejection it draws from p without the rejected token. The other tokens that the draft model likes come out too often as well.
     #! from_the_draft: last = p[n] if n == len(drafts) else q[n]
     #  After a rejection it draws from q, the draft model. The target decides.
     #! residual_turned_round: last = p[n] if n == len(drafts) else residual_distribution(q[n], p[n])

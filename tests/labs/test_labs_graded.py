@@ -9,7 +9,7 @@ from graded_notebooks import pytest_run
 pytest.importorskip("nbval")
 
 PROMISED = 90  # seconds for one lab on two cores; here another test runs beside it
-ALL_PROMISED = 8 * 60  # seconds for the twelve of them
+ALL_PROMISED = 8 * 60  # seconds for all of them
 SECONDS: dict[str, float] = {}
 
 
