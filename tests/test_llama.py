@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from assets import llama_reference as frozen
 from assets import shakespeare_llama as trained
 from checks import llama as check
+from checks.engine.llama_config import LlamaConfig
 from checks.llama.count_parameters import reference as slow_count
-from checks.llama.parts import LlamaConfig
 from plots import llama as plot
 from plots import llama_departures, llama_depth, llama_map
 from plots.measures import llama as measure

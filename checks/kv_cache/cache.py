@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from checks.engine import Check, Crash, Inputs, Probe, Wrong
+from checks.engine.cache_probes import both, length_of
 from checks.engine.devices import pretended_device
 from checks.kv_cache.cache_wrong import MISTAKES
 
@@ -52,16 +53,6 @@ class KVCache:
         return self.keys[:, :, : self.length], self.values[:, :, : self.length]
 
 
-def both(found: Any) -> list[Tensor]:
-    """The keys and the values that `update` returned, or a sentence."""
-    pair = list(found) if isinstance(found, tuple | list) else []
-    if len(pair) != 2 or not all(isinstance(part, Tensor) for part in pair):
-        written = {"NoneType": "None", "Answer": "the cache"}.get(type(found).__name__)
-        shown = written or f"a {type(found).__name__}"
-        raise Wrong(f"update returned {shown}; expected two tensors, all keys and all values.")
-    return [part.clone() for part in pair]
-
-
 def buffers(cache: Any) -> list[Tensor]:
     """The two buffers of a cache, or a sentence."""
     pair = [cache.keys, cache.values]
@@ -82,11 +73,6 @@ def new(inputs: Inputs, length: int) -> list[Tensor]:
     """Keys and values of `length` new positions: two of (B, K, length, d)."""
     shape = (SIZES["batch"], SIZES["n_kv_heads"], length, SIZES["head_dim"])
     return [inputs.randn(*shape), inputs.randn(*shape)]
-
-
-def length_of(cache: Any) -> Any:
-    """Its length of now: a tensor, which it should not be, may be counted up in place."""
-    return cache.length.clone() if isinstance(cache.length, Tensor) else cache.length
 
 
 def refusal(call: Callable[[], Any]) -> str:

@@ -15,6 +15,7 @@ from checks.engine import (
     Wrong,
     module_keeps_device,
 )
+from checks.engine.llama_config import sizes
 from checks.llama.block_wrong import MISTAKES
 from checks.llama.parts import DecoderBlock, KVCache
 from checks.llama.weights import (
@@ -27,7 +28,6 @@ from checks.llama.weights import (
     refuse_dropout,
     refuse_leaks,
     shapes_of_block,
-    sizes,
 )
 
 FORMULA = "h = x + \\mathrm{attention}(\\mathrm{norm}_1(x))"

@@ -4,8 +4,9 @@ import math
 from typing import Any
 
 from checks.engine import Check, Inputs, Probe, values
+from checks.engine.llama_config import sizes
 from checks.llama.count_parameters_wrong import MISTAKES
-from checks.llama.weights import shapes_of_model, sizes
+from checks.llama.weights import shapes_of_model
 
 NUMBERS = "How many numbers a Llama of these sizes learns, without building it."
 LLAMA_3 = {

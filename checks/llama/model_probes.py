@@ -10,7 +10,8 @@ from torch import Tensor
 from assets import llama_reference as frozen
 from checks.engine import Inputs, Wrong
 from checks.engine.devices import PretendedDevice
-from checks.llama.parts import KVCache, LlamaConfig
+from checks.engine.llama_config import LlamaConfig, sizes
+from checks.llama.parts import KVCache
 from checks.llama.weights import (
     drawn,
     fault,
@@ -21,7 +22,6 @@ from checks.llama.weights import (
     refuse_dropout,
     refuse_leaks,
     shapes_of_model,
-    sizes,
     written,
 )
 

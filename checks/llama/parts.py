@@ -6,28 +6,11 @@ is no module by itself, its name has the point in it.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-
-
-@dataclass
-class LlamaConfig:
-    """The sizes of a Llama, with the names of the lab's own LlamaConfig; small by default."""
-
-    dim: int = 24
-    n_layers: int = 2
-    n_heads: int = 6
-    n_kv_heads: int = 2
-    vocab_size: int = 11
-    hidden_dim: int = 15
-    max_seq_len: int = 64
-    norm_eps: float = 0.1
-    rope_base: float = 50.0
-    tie_embeddings: bool = False
 
 
 class Part(nn.Module):

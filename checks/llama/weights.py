@@ -4,14 +4,12 @@ import functools
 import math
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from checks.engine import Crash, Inputs, Wrong, agrees
-from checks.llama.parts import LlamaConfig
 
 LEAK = (
     "Two texts differ in their last token only, and their results differ before it: a token sees "
@@ -29,11 +27,6 @@ ROOM = 0.08  # of the whole: rounding in half precision on the way, and nothing 
 SHOWN = 3  # names in a sentence
 
 Shapes = dict[str, tuple[int, ...]]
-
-
-def sizes(**changes: Any) -> LlamaConfig:
-    """Sizes of a small model: all different, K below H, eps and base far from the defaults."""
-    return replace(LlamaConfig(), **changes)
 
 
 def shapes_of_block(config: Any) -> Shapes:

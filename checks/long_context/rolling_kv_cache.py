@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from checks.engine import SAME_DEVICE, Check, Crash, Inputs, Probe, Wrong
+from checks.engine import SAME_DEVICE, Check, Crash, Inputs, Probe
+from checks.engine.cache_probes import both, length_of
 from checks.engine.devices import pretended_device
 from checks.long_context.rolling_kv_cache_wrong import MISTAKES
 from checks.long_context.turning import turned
@@ -69,16 +70,6 @@ class RollingKVCache:
         return keys, self.values[:, :, :kept]
 
 
-def both(found: Any) -> list[Tensor]:
-    """The keys and the values that `update` returned, or a sentence."""
-    pair = list(found) if isinstance(found, tuple | list) else []
-    if len(pair) != 2 or not all(isinstance(part, Tensor) for part in pair):
-        written = {"NoneType": "None", "Answer": "the cache"}.get(type(found).__name__)
-        shown = written or f"a {type(found).__name__}"
-        raise Wrong(f"update returned {shown}; expected two tensors, all keys and all values.")
-    return [part.clone() for part in pair]
-
-
 def sorted_by_value(found: Any) -> list[Tensor]:
     """What `update` returned, in the order of the values: any order is right.
 
@@ -101,11 +92,6 @@ def make(answer: Any, window: int, n_sinks: int = 0, **options: Any) -> Any:
     """An empty cache; without sinks they are not spoken of."""
     sinks = {"n_sinks": n_sinks} if n_sinks else {}
     return answer.empty(**SIZES, window=window, **sinks, **options)
-
-
-def length_of(cache: Any) -> Any:
-    """Its length of now: a tensor, which it should not be, may be counted up in place."""
-    return cache.length.clone() if isinstance(cache.length, Tensor) else cache.length
 
 
 def attempt(cache: Any, k: Tensor, v: Tensor) -> str:

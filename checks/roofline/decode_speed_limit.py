@@ -3,6 +3,7 @@
 from typing import Any
 
 from checks.engine import Check, Probe, values
+from checks.engine.llama_config import sizes
 from checks.roofline.decode_speed_limit_wrong import MISTAKES
 from checks.roofline.sizes import (
     H100,
@@ -11,7 +12,6 @@ from checks.roofline.sizes import (
     count_flops,
     llama_3,
     llama_3_8b,
-    sizes,
     worked,
 )
 

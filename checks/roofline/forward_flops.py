@@ -3,8 +3,9 @@
 from typing import Any
 
 from checks.engine import Check, Inputs, Probe, values
+from checks.engine.llama_config import sizes
 from checks.roofline.forward_flops_wrong import MISTAKES
-from checks.roofline.sizes import head_dim, llama_3, llama_3_8b, sizes, worked
+from checks.roofline.sizes import head_dim, llama_3, llama_3_8b, worked
 
 MATRICES = "every weight of a matrix for every new token"
 TABLE = "the output projection (tied or not) included"

@@ -1,33 +1,13 @@
 """Lab 12: sizes of Llamas, and what its exercises count, once more in the checks' own way."""
 
-from dataclasses import dataclass, replace
 from typing import Any
+
+from checks.engine.llama_config import LlamaConfig, sizes
 
 H100 = (
     989e12,
     3.35e12,
 )  # FLOP/s in bfloat16 without sparsity, bytes/s, from the maker's data sheet
-
-
-@dataclass
-class LlamaConfig:
-    """The sizes of a Llama, with the names of lab 08; small by default, and all different."""
-
-    dim: int = 24
-    n_layers: int = 2
-    n_heads: int = 6
-    n_kv_heads: int = 2
-    vocab_size: int = 11
-    hidden_dim: int = 15
-    max_seq_len: int = 64
-    norm_eps: float = 0.1
-    rope_base: float = 50.0
-    tie_embeddings: bool = False
-
-
-def sizes(**changes: Any) -> LlamaConfig:
-    """Sizes of a small model, with some of them changed."""
-    return replace(LlamaConfig(), **changes)
 
 
 def worked(**changes: Any) -> LlamaConfig:

@@ -3,7 +3,8 @@
 from typing import Any
 
 from checks.engine import Check, Probe, values
-from checks.roofline.sizes import head_dim, llama_3, llama_3_8b, sizes, worked
+from checks.engine.llama_config import sizes
+from checks.roofline.sizes import head_dim, llama_3, llama_3_8b, worked
 from checks.roofline.weight_bytes_wrong import MISTAKES
 
 ONCE = "Every weight is read once"

@@ -8,16 +8,12 @@ import torch
 from torch import Tensor
 
 from checks.engine import Inputs, Probe, gradients
+from checks.engine.draws import forget
 
 Draw = Callable[[Inputs], tuple]
 
 GRID = torch.linspace(0.02, 0.98, 385, dtype=torch.float64)  # to choose p from
 STEPS = tuple(i / 8 for i in range(40))  # exact in bfloat16, and in float32 with 20,000 added
-
-
-def forget(answer: Any) -> None:
-    """Drop the calls made so far: results that may differ rightly are no example of anything."""
-    vars(answer)["_transcript"].calls.clear()
 
 
 def filtered(logits: Tensor, choose: Callable[[list[float]], list[bool]]) -> Tensor:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from checks.engine import SAME_DEVICE, Check, Inputs, Probe
 from checks.engine.devices import pretended_device
+from checks.engine.draws import seeded
 from checks.sampling.apply_temperature import reference as apply_temperature
 from checks.sampling.generate_wrong import MISTAKES
 from checks.sampling.made_up import (
@@ -19,7 +20,7 @@ from checks.sampling.made_up import (
     stream,
     written,
 )
-from checks.sampling.sample import look, seeded
+from checks.sampling.sample import look
 from checks.sampling.sample import reference as sample
 from checks.sampling.top_k import reference as top_k
 from checks.sampling.top_p import reference as top_p

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from checks.engine import HALF_PRECISION, Check, Inputs, Probe, Wrong
 from checks.engine.compare import a_kind_of
-from checks.sampling.filters import forget
+from checks.engine.draws import counted, seeded
 from checks.sampling.sample_wrong import MISTAKES
 
 DRAWS = 6_000
@@ -31,11 +31,6 @@ def reference(logits: Tensor, generator: torch.Generator | None = None) -> Tenso
     edges = logits.double().softmax(-1).cumsum(-1)
     height = torch.empty_like(edges[:, :1]).uniform_(generator=generator)
     return (edges <= height * edges[:, -1:]).sum(-1)
-
-
-def seeded(inputs: Inputs) -> torch.Generator:
-    """A new generator with a seed of its own."""
-    return torch.Generator().manual_seed(int(inputs.integers(1, high=2**31)))
 
 
 def draw(answer: Any, logits: Tensor, generator: torch.Generator | None = None) -> Tensor:
@@ -57,18 +52,6 @@ def draw(answer: Any, logits: Tensor, generator: torch.Generator | None = None) 
     if not bool((whole == result.flatten()).all()):
         raise Wrong("it returned numbers with a fraction. Tokens are numbered from 0 to V - 1.")
     return whole
-
-
-def counted(run: Callable[[Any, Inputs], list]) -> Callable[[Any, Inputs], list]:
-    """Forget the draws afterwards: those of two right samplers differ."""
-
-    def judge(answer: Any, inputs: Inputs) -> list:
-        try:
-            return run(answer, inputs)
-        finally:
-            forget(answer)
-
-    return judge
 
 
 def chi_square(counts: Tensor, expected: Tensor) -> float:

@@ -3,13 +3,8 @@
 A right answer fails such a comparison once in a hundred million times; every way of drawing counts.
 """
 
-from collections.abc import Callable
-from typing import Any
-
 import torch
 from torch import Tensor
-
-from checks.engine import Inputs
 
 RIGHT = "as the target says"
 
@@ -49,28 +44,6 @@ def look(drawn: list[int], p: Tensor, q: Tensor) -> str:
     if off[RIGHT] < bound(size):
         return RIGHT
     return nearest if off[nearest] < bound(size) else "another distribution"
-
-
-def seeded(inputs: Inputs) -> torch.Generator:
-    """A new generator with a seed of its own."""
-    return torch.Generator().manual_seed(int(inputs.integers(1, high=2**31)))
-
-
-def forget(answer: Any) -> None:
-    """Drop the calls made so far: results that may differ rightly are no example of anything."""
-    vars(answer)["_transcript"].calls.clear()
-
-
-def counted(run: Callable[[Any, Inputs], list]) -> Callable[[Any, Inputs], list]:
-    """Forget the draws afterwards: those of two right answers differ."""
-
-    def judge(answer: Any, inputs: Inputs) -> list:
-        try:
-            return run(answer, inputs)
-        finally:
-            forget(answer)
-
-    return judge
 
 
 def luck_of(calls: list[list[int]]) -> list[str]:

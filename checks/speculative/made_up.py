@@ -1,18 +1,13 @@
 """Lab 14: caches, models and drafts made up for `rewind` and `speculative_generate`."""
 
-import itertools
-from collections.abc import Iterator
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
-from checks.engine import Inputs, Wrong
-from checks.engine.compare import a_kind_of
+from checks.engine import Inputs
+from checks.engine.streams import Stream
 
 VOCABULARY = 29  # so many that two wrong rules rarely choose the same token
 TABLE = 11  # the made-up model has TABLE² different rows of logits
-MORE = 20  # tokens that are waited for beyond n_new
 
 
 class Layer:
@@ -169,47 +164,8 @@ def made_up(inputs: Inputs, steepness: float = 3.0) -> MadeUpModel:
     return MadeUpModel(inputs.randn(TABLE, TABLE, VOCABULARY) * steepness)
 
 
-def stream(answer: Any, *args: Any, **settings: Any) -> Iterator[Any]:
-    """Call `speculative_generate` and go through what it hands out."""
-    transcript = vars(answer)["_transcript"]
-    result = answer(*args, **settings)
-    if isinstance(result, Tensor | list | tuple | str | int | float | dict | set | None):
-        kind = "nothing" if result is None else a_kind_of(result)
-        raise Wrong(
-            f"it returned {kind}. Tokens are handed out one by one: `yield token`, and no return "
-            "value."
-        )
-    try:
-        yield from itertools.islice(result, args[3] + MORE)
-    except NotImplementedError as error:
-        if str(error).startswith("Exercise"):
-            transcript.unwritten = str(error)
-        raise
-
-
-def number(token: Any) -> int:
-    """A token's number, whatever it is wrapped in: of what type it is is another row's question."""
-    inner = token
-    while isinstance(inner, list | tuple) and len(inner) == 1:
-        (inner,) = inner
-    if isinstance(inner, Tensor) and inner.numel() == 1:
-        inner = inner.item()
-    if isinstance(inner, int | float) and inner == int(inner):
-        return int(inner)
-    raise Wrong(f"it handed out {a_kind_of(token)} where a token is expected, an int.")
-
-
-def drawn(answer: Any, *args: Any, **settings: Any) -> list[int]:
-    """The tokens of a text in which luck has a part."""
-    return [number(token) for token in stream(answer, *args, **settings)]
-
-
-def written(answer: Any, *args: Any, **settings: Any) -> list[int]:
-    """The tokens of a text that has to be this one: they can be shown, and compared."""
-    calls = vars(answer)["_transcript"].calls
-    tokens: list[int] = []
-    for token in stream(answer, *args, **settings):
-        tokens.append(number(token))
-        calls[-1].result = tokens
-    calls[-1].result = tokens
-    return tokens
+READS = Stream(
+    at=3,
+    says=": `yield token`, and no return value.",
+)
+stream, drawn, written = READS.each, READS.drawn, READS.written

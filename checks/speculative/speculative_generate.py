@@ -8,7 +8,8 @@ from torch import Tensor
 
 from checks.engine import SAME_DEVICE, Check, Inputs, Probe
 from checks.engine.devices import pretended_device
-from checks.speculative.chance import counted, look, luck_of, seeded
+from checks.engine.draws import counted, seeded
+from checks.speculative.chance import look, luck_of
 from checks.speculative.made_up import (
     NOTHING,
     PERFECT,

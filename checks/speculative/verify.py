@@ -8,7 +8,8 @@ from torch import Tensor
 
 from checks.engine import Check, Inputs, Probe, Wrong, values
 from checks.engine.compare import a_kind_of
-from checks.speculative.chance import counted, look, luck_of, seeded
+from checks.engine.draws import counted, seeded
+from checks.speculative.chance import look, luck_of
 from checks.speculative.count_accepted import reference as count_accepted
 from checks.speculative.pairs import certain, pair
 from checks.speculative.verify_wrong import MISTAKES
