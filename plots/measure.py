@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -25,13 +25,19 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def medians(*runs: Callable[[], Any], rounds: int = 15) -> list[float]:
-    """Return each run's median time in seconds; they take turns, after one round unmeasured."""
+def times_in_turns(*runs: Callable[[], Any], rounds: Iterable[Any]) -> list[list[float]]:
+    """Return each run's times in seconds, one for each of the rounds; they take turns."""
     times: list[list[float]] = [[] for _ in runs]
     with one_thread():
-        for _ in range(rounds + 1):
+        for _ in rounds:
             for run, taken in zip(runs, times, strict=True):
                 start = time.perf_counter()
                 run()
                 taken.append(time.perf_counter() - start)
+    return times
+
+
+def medians(*runs: Callable[[], Any], rounds: int = 15) -> list[float]:
+    """Return each run's median time in seconds; they take turns, after one round unmeasured."""
+    times = times_in_turns(*runs, rounds=range(rounds + 1))
     return [sorted(taken[1:])[rounds // 2] for taken in times]

@@ -14,7 +14,7 @@ from plots.measures.real_weights import opened, template_of
 from plots.measures.real_weights_answers import END, next_tokens
 from plots.page import says
 from plots.real_weights_live import waiting
-from plots.style import BLUE, GREY, ORANGE, is_narrow, number
+from plots.style import BLUE, GREY, ORANGE, is_narrow, number, rgb
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -100,7 +100,7 @@ def flow(
             x, line = 0.0, line + 1
         frame = Rectangle(
             (x + 0.01, line * LINE + 0.03), width - 0.02, LINE - 0.06,
-            facecolor=(*_rgb(color), fill), edgecolor=color, linestyle=style,
+            facecolor=(*rgb(color), fill), edgecolor=color, linestyle=style,
             linewidth=0.7 if color == GREY else 1.2,
         )  # fmt: skip
         axes.add_patch(frame)
@@ -114,12 +114,6 @@ def flow(
         if wrapped and token.endswith("\n"):
             x, line = 0.0, line + 1
     return line + (x > 0)
-
-
-def _rgb(color: str) -> tuple[float, float, float]:
-    from matplotlib.colors import to_rgb
-
-    return to_rgb(color)
 
 
 def in_lines(template: str, columns: int = 96) -> str:

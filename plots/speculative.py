@@ -14,7 +14,7 @@ from plots.measures.speculative_letters import counted_letters
 from plots.page import says
 from plots.speculative_bars import draws, overlap
 from plots.speculative_text import lookup, rounds, your_llama
-from plots.style import BLUE, GREEN, GREY, INK, ORANGE, is_narrow, number
+from plots.style import BLUE, GREEN, GREY, INK, ORANGE, is_narrow, number, rgb
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -63,7 +63,7 @@ def luck(count_accepted: Function) -> Flipbook:
             kept, asked = place < counted, place <= counted
             color = BLUE if kept else ORANGE if asked else GREY
             hatch = "" if kept else "xx" if asked else ".."
-            bar = axes.bar([place], [min(ratio, 1.0)], 0.7, facecolor=(*_rgb(color), 0.35))[0]
+            bar = axes.bar([place], [min(ratio, 1.0)], 0.7, facecolor=(*rgb(color), 0.35))[0]
             bar.set(edgecolor=color, hatch=hatch, linewidth=1.2)
             state = "accepted" if kept else "rejected" if asked else "not asked"
             bar.set_gid(f"{state.replace(' ', '-')}-{place}")
@@ -148,7 +148,7 @@ def _slot(axes: Any, row: int, slot: int, value: float, counts: bool) -> None:
 
     color = (BLUE if value < 10 else GREEN) if counts else GREY
     box = Rectangle(
-        (slot + 0.04, row + 0.08), 0.92, 0.84, facecolor=(*_rgb(color), 0.3 if counts else 0.0),
+        (slot + 0.04, row + 0.08), 0.92, 0.84, facecolor=(*rgb(color), 0.3 if counts else 0.0),
         edgecolor=color, hatch="" if counts else "//", linewidth=1.1,
     )  # fmt: skip
     box.set_gid(f"{'held' if counts else 'free'}-{row}-{slot}")
@@ -197,9 +197,3 @@ def speeds(speedup: Function) -> Flipbook:
         size=(6.4, 3.0),
         narrow=(3.3, 2.9),
     )
-
-
-def _rgb(color: str) -> tuple[float, float, float]:
-    from matplotlib.colors import to_rgb
-
-    return to_rgb(color)

@@ -17,7 +17,7 @@ from plots.measure import one_thread, short
 from plots.measures.speculative import END, WAITING, prompt_of
 from plots.page import says
 from plots.speculative_bars import COLORS
-from plots.style import BLUE, GREEN, GREY, PINK, number
+from plots.style import BLUE, GREEN, GREY, PINK, number, rgb
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -264,7 +264,7 @@ def _draw_tokens(axes: Axes, tokens: Sequence[Token], inches: float) -> None:
             x, line = 0.0, line + 1
         color = COLORS[token.kind]
         box = Rectangle(
-            (x, line * LINE + 0.03), width, LINE - 0.06, facecolor=(*_rgb(color), 0.25),
+            (x, line * LINE + 0.03), width, LINE - 0.06, facecolor=(*rgb(color), 0.25),
             edgecolor=color, linestyle=dashes[token.kind], linewidth=1.1,
         )  # fmt: skip
         box.set_gid(f"{token.kind}-{place}")
@@ -293,7 +293,7 @@ def _flow(
             x, line = 0.0, line + 1
         box = Rectangle(
             (x + 0.01, line * LINE + 0.03), width - 0.02, LINE - 0.06,
-            facecolor=(*_rgb(color), fill), edgecolor=color if fill else GREY,
+            facecolor=(*rgb(color), fill), edgecolor=color if fill else GREY,
             linestyle="--" if kind == "wrong" else "-", linewidth=1.3 if fill else 0.5,
         )  # fmt: skip
         box.set_gid(f"{kind}-{place}")
@@ -304,9 +304,3 @@ def _flow(
             va="center_baseline",
         )  # fmt: skip
         x += width
-
-
-def _rgb(color: str) -> tuple[float, float, float]:
-    from matplotlib.colors import to_rgb
-
-    return to_rgb(color)

@@ -102,6 +102,13 @@ def shade(values: Any, limit: float | None = None, color: str = BLUE, negative: 
     return colours
 
 
+def rgb(color: str) -> tuple[float, float, float]:
+    """Red, green and blue of a colour, each from 0 to 1, to which an alpha can be added."""
+    from matplotlib.colors import to_rgb
+
+    return to_rgb(color)
+
+
 def bars(
     axes: Axes,
     values: Any,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ from torch import Tensor, nn
 
 from plots import style
 from plots.flipbook import Flipbook, explore
-from plots.measure import one_thread, short
+from plots.measure import short, times_in_turns
 from plots.page import says
 from plots.show import once_written
 from plots.style import BLUE, GREEN, GREY, ORANGE, number
@@ -33,14 +32,7 @@ def fastest(*runs: Callable[[], Any]) -> list[float]:
     The shortest, since it is compared with what the memory allows: all else that the machine does
     in the meantime only adds to it.
     """
-    times: list[list[float]] = [[] for _ in runs]
-    with one_thread():
-        for _ in range(ROUNDS):
-            for run, taken in zip(runs, times, strict=True):
-                start = time.perf_counter()
-                run()
-                taken.append(time.perf_counter() - start)
-    return [min(taken) for taken in times]
+    return [min(taken) for taken in times_in_turns(*runs, rounds=range(ROUNDS))]
 
 
 @once_written

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import gc
 import re
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from plots.measure import one_thread, short
-from plots.note import note
-from plots.show import once_written
+from plots.measure import one_thread, short, times_in_turns
+from plots.show import counted, once_written
 
 State = tuple[Tensor, Tensor, Tensor]
 Function = Callable[..., Any]
@@ -30,14 +28,7 @@ RESET, STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 
 def in_turns(*runs: Callable[[], Any], rounds: int = ROUNDS) -> list[float]:
     """The shortest time of each in seconds; they take turns, after one round unmeasured."""
-    times: list[list[float]] = [[] for _ in runs]
-    with note(after=1.0) as tell:
-        for done in range(rounds + 1):
-            tell(f"Round {done + 1} of {rounds + 1} …")
-            for run, taken in zip(runs, times, strict=True):
-                start = time.perf_counter()
-                run()
-                taken.append(time.perf_counter() - start)
+    times = times_in_turns(*runs, rounds=counted(range(rounds + 1), "Round"))
     return [min(taken[1:]) for taken in times]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -138,6 +138,39 @@ def timed(tokens: Callable[[], Iterator[int]]) -> tuple[list[int], float]:
     return got, time.perf_counter() - start
 
 
+def beside_each_other(
+    generate: Generate,
+    speculative_generate: Generate,
+    target: Any,
+    draft: Any,
+    ids: Tensor,
+    n_new: int,
+    n_draft: int,
+) -> Beside:
+    """Write the likeliest text after ids (1, T) with `generate`, and once more with drafts."""
+    plain, slow = timed(lambda: generate(target, ids, n_new, temperature=0))
+    watched = Counted(target)
+    text, fast = timed(
+        lambda: speculative_generate(watched, draft, ids, n_new, n_draft, temperature=0)
+    )
+    return Beside(plain, text, len(text) / watched.calls, slow, fast)
+
+
+class Beside(NamedTuple):
+    """A text written without drafts and with them: tokens, tokens a call, seconds of each."""
+
+    plain: list[int]
+    text: list[int]
+    a_call: float
+    slow: float
+    fast: float
+
+    @property
+    def faster(self) -> float:
+        """How many times faster the drafts made it."""
+        return self.slow / self.fast
+
+
 class Counted:
     """A model that counts its calls."""
 
@@ -176,19 +209,16 @@ def exact(
         return
     print("                                          the same   tokens   times")
     print("                                          tokens     a call   faster")
-    ratios, plain_seconds, fast_seconds = [], 0.0, 0.0
+    plain_seconds, fast_seconds = 0.0, 0.0
     questions = QUESTIONS[:2] if short() else QUESTIONS
     with one_thread():
         for question in counted(questions, "prompt"):
             ids = prompt_of(chat_prompt, tokenizer, question)
-            room = ids.shape[1] + N_NEW + N_DRAFT
-            plain, slow = timed(lambda ids=ids: generate(target, ids, N_NEW, temperature=0))
-            watched, draft = Counted(target), ModelDraft(quick, room, 0)
-            text, fast = timed(
-                lambda ids=ids, watched=watched, draft=draft: speculative_generate(
-                    watched, draft, ids, N_NEW, N_DRAFT, temperature=0
-                )
+            draft = ModelDraft(quick, ids.shape[1] + N_NEW + N_DRAFT, 0)
+            both = beside_each_other(
+                generate, speculative_generate, target, draft, ids, N_NEW, N_DRAFT
             )
+            plain, text = both.plain, both.text
             same = next(
                 (i for i, (a, b) in enumerate(zip(plain, text, strict=False)) if a != b),
                 min(len(plain), len(text)),
@@ -197,13 +227,10 @@ def exact(
             if same < len(plain):
                 before = ids[0].tolist() + plain[:same]
                 note = f"  then two logits {gap(target, before, plain[same], text[same]):.5f} apart"
-            ratios.append(slow / fast)
-            plain_seconds, fast_seconds = plain_seconds + slow, fast_seconds + fast
+            plain_seconds += both.slow
+            fast_seconds += both.fast
             shown = question if len(question) < 40 else question[:38] + "…"
-            print(
-                f"{shown:40}{same:4} of {len(plain)}{len(text) / watched.calls:9.1f}"
-                f"{slow / fast:9.2f}{note}"
-            )
+            print(f"{shown:40}{same:4} of {len(plain)}{both.a_call:9.1f}{both.faster:9.2f}{note}")
     print(
         f"{'all of them':40}{'':10}{'':9}{plain_seconds / fast_seconds:9.2f}   "
         f"{N_DRAFT} drafts a round, one thread; the prompts' time is in it"
@@ -227,14 +254,9 @@ def looked_up(
     with one_thread():
         for name, task in counted(TASKS.items(), "text"):
             ids = prompt_of(chat_prompt, tokenizer, task)
-            plain, slow = timed(lambda ids=ids: generate(target, ids, n_new, temperature=0))
-            watched, draft = Counted(target), LookupDraft(target.config.vocab_size)
-            text, fast = timed(
-                lambda ids=ids, watched=watched, draft=draft: speculative_generate(
-                    watched, draft, ids, n_new, 5, temperature=0
-                )
-            )
+            draft = LookupDraft(target.config.vocab_size)
+            both = beside_each_other(generate, speculative_generate, target, draft, ids, n_new, 5)
             print(
-                f"{name:15} the same text: {'yes' if plain == text else 'no'}   tokens a call: "
-                f"{len(text) / watched.calls:.2f}   times faster: {slow / fast:.2f}"
+                f"{name:15} the same text: {'yes' if both.plain == both.text else 'no'}   "
+                f"tokens a call: {both.a_call:.2f}   times faster: {both.faster:.2f}"
             )
