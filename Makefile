@@ -19,6 +19,9 @@ COLAB = .venv-colab/bin/python
 LEARNER = .venv/.learner
 TESTER = .venv/.tester
 COLABBER = .venv-colab/.tester
+# With Colab's versions: the labs as they are graded, the checks, what draws, speaks and grades in a notebook.
+COLAB_TESTS = tests/labs $(patsubst %,tests/test_%.py,checks engine colab_cell setup_cell pieces grading \
+	flipbook live turns chat decoders llama) tests/browser/test_flipbook_browser.py tests/browser/test_widgets_browser.py
 DECODE = .venv-decode/bin/python
 DECODER = .venv-decode/.tester
 NBGRADER = .venv-nbgrader/.tester
@@ -27,7 +30,7 @@ NO_AMX_FLAGS = -mno-amx-tile -mno-amx-int8 -mno-amx-bf16
 NO_AMX = $(if $(shell grep -m1 -o amx_tile /proc/cpuinfo 2>/dev/null),CFLAGS="$(NO_AMX_FLAGS)" CXXFLAGS="$(NO_AMX_FLAGS)")
 ROOT_USER = $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: lab learner test test-colab environments grade nbgrader labs fingerprints mutants named seeds verdicts ways check-labs site bundle publish bench-pictures bench-checks bench-training bench-decode bench-class lint clean
+.PHONY: lab learner test test-colab environments grade nbgrader labs fingerprints mutants spellings named seeds verdicts ways check-labs site bundle publish bench-pictures bench-checks bench-training bench-decode bench-class lint clean
 .DEFAULT_GOAL = lab
 
 lab: $(LEARNER)  ## open the labs in JupyterLab
@@ -38,8 +41,8 @@ learner: $(LEARNER)  ## what a learner needs, and nothing opened
 test: $(TESTER)  ## every test
 	$(ONE_THREAD) $(BIN) -m pytest -n $(JOBS) $(SPREAD) $(ARGS)
 
-test-colab: $(COLABBER)  ## every test but those in JupyterLab, of further spellings and of the class grader, with Colab's versions and other inputs
-	$(ONE_THREAD) LLAMA_LAB_TEST_SEED="a grader's own" $(COLAB) -m pytest -n $(JOBS) $(SPREAD) -m "not jupyterlab and not ours" $(ARGS)
+test-colab: $(COLABBER)  ## with Colab's versions and a grader's inputs: labs, checks, widgets, grading; all: make test-colab COLAB_TESTS=tests
+	$(ONE_THREAD) LLAMA_LAB_TEST_SEED="a grader's own" $(COLAB) -m pytest -n $(JOBS) $(SPREAD) -m "not jupyterlab and not ours" $(COLAB_TESTS) $(ARGS)
 
 environments: $(TESTER) $(COLABBER) $(NBGRADER)  ## what both test runs need; with -j2 side by side
 
@@ -58,6 +61,9 @@ fingerprints: $(TESTER)  ## which probes each known mistake passes, after a chan
 mutants: $(TESTER)  ## one-token mutants of the worked answers: rejected, named; make mutants ARGS="-v 03_rope"
 	$(ONE_THREAD) $(BIN) -m tools.mutants $(ARGS)
 
+spellings: $(TESTER)  ## every spelling of every known mistake, where `make test` takes some; 5 minutes
+	LLAMA_LAB_ALL=1 $(ONE_THREAD) $(BIN) -m pytest -n $(JOBS) $(SPREAD) tests/test_checks.py $(ARGS)
+
 named: $(TESTER)  ## which share of the wrong answers from elsewhere is named truly; make named ARGS=03_rope
 	$(ONE_THREAD) $(BIN) -m tools.named $(ARGS)
 
@@ -65,10 +71,11 @@ seeds: $(TESTER)  ## is a right answer right at every seed? make seeds ARGS="50 
 	$(ONE_THREAD) $(BIN) -m tools.seeds $(ARGS)
 
 verdicts: $(TESTER)  ## are the class grader's verdicts nbval's, for all known answers? make verdicts ARGS="-k 3.5"; an hour
-	LLAMA_LAB_ALL_VERDICTS=1 $(ONE_THREAD) $(BIN) -m pytest -n $(JOBS) --dist load tests/test_grade_verdicts.py $(ARGS)
+	LLAMA_LAB_ALL=1 $(ONE_THREAD) $(BIN) -m pytest -n $(JOBS) --dist load tests/test_grade_verdicts.py $(ARGS)
 
-ways: $(TESTER)  ## a learner's way through every lab in JupyterLab, and axe on every page of the site; 25 minutes
-	LLAMA_LAB_ALL_WAYS=1 $(ONE_THREAD) $(BIN) -m pytest tests/browser/test_labs_browser.py tests/browser/test_site.py $(ARGS)
+ways: $(TESTER)  ## what `make test` takes some of: a learner's way through every lab, axe on every page of the site, each picture at seven places; 30 minutes
+	LLAMA_LAB_ALL=1 $(ONE_THREAD) $(BIN) -m pytest tests/browser/test_labs_browser.py tests/browser/test_site.py \
+		tests/browser/test_pictures_browser.py $(ARGS)
 
 check-labs: $(TESTER)  ## is everything that `make labs` writes up to date?
 	$(BIN) -m tools.build --check

@@ -66,9 +66,9 @@ def overlap(
         gauge.spines[:].set_visible(False)
         total = float(residual.sum()) if residual.shape == p.shape else float("nan")
         return (
-            f"The draft reads {reads} letter{'s' * (reads > 1)}. {number(100 * alpha, 0)} % of its "
-            "guesses are accepted (the bar on top): the solid part. Hatched grey sticks out of q "
-            "and is thrown away; hatched orange sticks out of p, is missing, and is what the "
+            f"The draft model reads {reads} letter{'s' * (reads > 1)}. {number(100 * alpha, 0)} % "
+            "of its guesses are accepted (the bar on top): the solid part. Hatched grey sticks out "
+            "of q and is thrown away; hatched orange sticks out of p, is missing, and is what the "
             f"residual below is made of (its sum: {number(total)})."
         )
 
@@ -123,7 +123,7 @@ def draws(verify: Function, model: nn.Module, counts: Letters) -> Flipbook:
         return (
             f"{rounds:,} rounds. Solid: p; outlined: what came out; grey strokes: q, from which "
             f"the drafts were drawn. Furthest from p is {_name(shown[far])}, by "
-            f"{number(off[far], 1)} standard errors (2 are often seen, 5 never by luck)."
+            f"{number(off[far], 1)} standard errors; luck alone stays within 2 in 95 of 100 cases."
         )
 
     return explore(

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 00 · Start here
 #
-# *20 minutes: 10 to read, 10 to try. No cell runs for longer than two seconds.*
+# *25 minutes: 15 to read, 10 to try. No cell runs for longer than two seconds.*
 #
 # In this course you write Llama 3 yourself, one technique per notebook, and at the end your own code runs a real model. This first
 # notebook shows the map of what you will build, and the loop in which you will build it: **predict, write, check, look**. You go through
@@ -25,7 +25,7 @@ from plots.show import show
 # %% [markdown]
 # ## 0.0 The map
 #
-# Llama 3 8B is a stack of 32 equal blocks. All it has learned are 8,030,261,248 numbers, its parameters.
+# Llama 3 8B is a stack of 32 blocks, built alike, each with numbers of its own. All it has learned are 8,030,261,248 numbers, its parameters.
 #
 # You need not know yet what its parts do. Four of them hold nearly all parameters: a table with one vector for each of the 128,256
 # tokens (pieces of text); **attention**, in which tokens look at each other; **SwiGLU**, which works on each token by itself; and the

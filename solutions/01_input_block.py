@@ -281,7 +281,8 @@ plot.windows(make_batch)
 # ### Vectors that were random, and are not any more
 #
 # Now all your pieces at once. A tiny model learns the next character: `embed` gives 8 numbers per character, one matrix turns them into
-# a score for each of the 64 characters that may follow, and gradient descent moves both. It sees *one* character and
+# a score for each character that may follow, and gradient descent moves both. Its *loss* is −ln p of the character that came, on
+# average; guessing has ln 62 = 4.13, since 62 characters occur here. It sees *one* character and
 # guesses the next, 600 times on 1,024 characters. Nobody tells it what a vowel is.
 #
 # **Predict.** The table starts at random. Which characters will end up near each other: those near in the alphabet (a b c), those that
@@ -294,7 +295,7 @@ plot.embeddings(build_vocab, encode, embed, make_batch)
 # <details><summary>Answer</summary>
 #
 # Those that stand in the same places. After a vowel come other characters than after a consonant, so the two need different rows, and
-# all vowels need similar ones. Full stop, question mark and exclamation mark find each other: a line break follows them all. The picture shows
+# most vowels need similar ones. Full stop, question mark and exclamation mark find each other: a line break follows them all. The picture shows
 # the two directions of the eight in which the rows differ most.
 #
 # </details>
@@ -427,7 +428,7 @@ def train_bpe(text: str, n_merges: int) -> list[tuple[int, int]]:
 check.train_bpe(train_bpe)
 
 # %% [markdown]
-# Your function learns 256 merges from the first 100,000 characters of the plays. A plain solution takes about five seconds.
+# Your function learns 256 merges from the first 100,000 characters of the plays. A plain solution takes five to ten seconds.
 
 # %% id="measure-training"
 plot.training(train_bpe)
@@ -601,7 +602,7 @@ plot.beside_llama(count_pairs, merge_pair, train_bpe, encode_bpe, split_words)
 # <details><summary>Answer</summary>
 #
 # About 12: 12 without the split and 11 with it. Llama 3 needs 6, one for each piece of the split. That is what 127,744 merges buy, and where they end: no
-# token is longer than a piece, so a common word costs one token and no word costs less.
+# token crosses a cut. So a common word costs one token, and no word can cost less.
 #
 # Look at the longest tokens. Without the split they run over the end of a sentence into the next speaker's name; with it they are words. Learning is faster,
 # too, here about twenty times: each different word is counted once, however often it occurs.
@@ -612,7 +613,7 @@ plot.beside_llama(count_pairs, merge_pair, train_bpe, encode_bpe, split_words)
 # What does the shorter sequence cost?
 #
 # **Predict.** The two ways to encode the same 2,000 characters: is yours for BPE about as fast as a look-up per character, some ten
-# times slower, or hundreds of times?
+# times slower, or hundreds of times and more?
 
 # %% id="measure-speed"
 plot.speed(encode, encode_bpe, train_bpe)
@@ -620,7 +621,7 @@ plot.speed(encode, encode_bpe, train_bpe)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Hundreds of times, if it is written plainly: each of the 256 merges walks through the whole text.
+# Hundreds of times, or a few thousand, if it is written plainly: each of the 256 merges walks through the whole text.
 #
 # </details>
 #

@@ -30,7 +30,7 @@ from plots.show import show
 # ## 2.0 The problem: a sum that grows
 #
 # Here is the stream of a real model, SmolLM2-135M, which you will run yourself in lab 11. It has Llama's architecture, with 30 blocks of
-# two sub-layers each: attention (lab 04) and a feed-forward layer (lab 07). The sentence is "The cat sat down because it was
+# two sub-layers each: attention (lab 04) and a feed-forward layer (SwiGLU on the map, lab 07). The sentence is "The cat sat down because it was
 # tired". The *size* of a vector, here and in the whole lab, is its root mean square: square its numbers, take the mean, take the root.
 #
 # **Predict.** The embedding of a word, which is where its stream begins, has size 0.1. How large is the vector after 60 additions: still about
@@ -48,8 +48,8 @@ plot.stream()
 #
 # </details>
 #
-# Think of the weight matrix that reads the stream. A matrix passes size on: twice the vector, twice the result. And attention multiplies a
-# query by a key, so there twice the vector makes four times the score. The same kind of matrix would have to cope with 0.1 in the first
+# Think of the weight matrix that reads the stream. A matrix passes size on: twice the vector, twice the result. And attention multiplies two
+# results with each other (lab 04), so there twice the vector makes four times the product. The same kind of matrix would have to cope with 0.1 in the first
 # block, with 30 in the last, and with 946 next door.
 #
 # So each sub-layer measures the vector that it reads and divides by what it measured. That is a **normalisation layer**. Llama 3 8B has
@@ -77,7 +77,7 @@ def batch_norm(x: Tensor, eps: float = 1e-5) -> Tensor:
     """Bring each column to mean 0 and variance 1 (population variance), without learnt scale.
 
     x: (N, D), one row per sample → (N, D). Computed in float32, returned in x's dtype. Columns may
-    lie far from zero, around 10,000.
+    lie far from zero, around 10,000: mean(x²) − mean(x)² loses its digits there.
 
     The means are 2 and 20, the deviations 1 and 10:
     >>> batch_norm(torch.tensor([[1.0, 10.0], [3.0, 30.0]]), eps=1e-9)
@@ -227,7 +227,7 @@ plot.directions(layer_norm, rms_norm)
 #
 # </details>
 #
-# In Llama 3, with D = 4096, re-centring would cost one direction of 4096. So the question is not what it destroys, but whether it earns what it costs.
+# In Llama 3, with D = 4096, re-centring would remove one direction of 4,096. It does hardly any harm. Does it do any good? 2.5 measures it.
 
 # %% [markdown]
 # ### ε is not decoration, and neither is float32
@@ -246,7 +246,7 @@ plot.knee(rms_norm)
 # From about 0.01. The knee stands at √ε = 0.003, where the vector's mean square equals ε, and there 71 % is left. With ε after the root the
 # knee would stand at ε itself. A model is trained with one of the two, and its small vectors notice if you run it with the other.
 #
-# SmolLM2's vectors, from 0.08 to 946, lie to the right of the knee. They do not lie below 256, where the squares overflow in float16. So
+# SmolLM2's vectors, from 0.08 to 946, lie to the right of the knee. But not all of them stay below 256, where squares begin to overflow in float16. So
 # compute in float32, as your function does, and give back the dtype that came in.
 #
 # </details>
@@ -320,7 +320,7 @@ plot.training(layer_norm, rms_norm)
 # stream itself grows, as you saw at the top.
 #
 # Below, a made-up stack of 64 random sub-layers with *your* `rms_norm` in both places. On the right a smaller one, of 12 blocks, has
-# learned for 40 steps at three learning rates.
+# learned for 40 steps at three learning rates. Grey is the stack without any norm. The bars are the middle of three seeds, the dots all three.
 #
 # **Predict.** Post-norm keeps the stream tidy. Which of the two can be trained with the larger learning rate?
 
@@ -330,7 +330,7 @@ plot.before_or_after(rms_norm)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Pre-norm. At 0.03 it ends at 0.06, and post-norm knows nothing. The middle panel shows what differs: in post-norm the token's own vector goes
+# Pre-norm. At 0.03 it ends at 0.06, and post-norm knows nothing in most seeds. The middle panel shows what differs: in post-norm the token's own vector goes
 # through every norm, and each of them takes away about three tenths of what is left. After a dozen sub-layers it is gone. In pre-norm it is
 # only added to, so there is a path of plain sums from the last block back to the first, and the gradient takes it.
 #
@@ -357,7 +357,7 @@ plot.timing(layer_norm, rms_norm)
 # | | numbers | bytes moved | FLOPs |
 # |---|---|---|---|
 # | one RMSNorm: read x, write the result | 4,096 | 16 thousand | about 16 thousand |
-# | its neighbour, W_q: 4,096 × 4,096 weights | 16.8 million | 34 million | 34 million |
+# | its neighbour, the matrix W_q of lab 04: 4,096 × 4,096 weights | 16.8 million | 34 million | 34 million |
 #
 # For a single token both do about one FLOP for each byte, and a GPU could do hundreds. With a thousand tokens W_q still reads its weights once and does a thousand times
 # the work. The norm moves a thousand times the bytes, so it stays at one FLOP a byte. Its time is the time of moving bytes, and of starting the kernel. Your lines are half a dozen operations for torch, and each writes its result to memory for the next to read. A fused kernel reads x once.

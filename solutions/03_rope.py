@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 03 · Rotary position embedding
 #
-# *75 minutes without 3.6 to 3.8, which may be skipped: 45 to read and try, 30 to write. With them it takes 100. The cells run for about half a
+# *85 minutes without 3.6 to 3.8, which may be skipped: 55 to read and try, 30 to write. With them it takes 110. The cells run for about half a
 # minute, most of it to draw.*
 #
 # "dog bites man" is no news, and "man bites dog" is. They contain the same three words, so the difference is where the
@@ -106,7 +106,7 @@ check.sinusoidal_positions(sinusoidal_positions)
 # %% [markdown]
 # The table for 64 positions and 32 dimensions. (Textbooks print it for 512. Those are more columns than a picture has pixels, and what you
 # see then are stripes that are not there.) Each row is the address of one position. The two outlined columns are drawn on the right, at the
-# same height. Press play: the waves on the left are fast and tell neighbours apart; on the right they are so slow that 64 positions look alike.
+# same height. Press play: in the first columns of the table the waves are fast and tell neighbours apart; in the last ones they are so slow that 64 positions look alike.
 
 # %%
 plot.heatmap(sinusoidal_positions)
@@ -183,7 +183,7 @@ for sentence, x in (("dog bites man", dog_bites_man), ("man bites dog", man_bite
 
 # %% [markdown]
 # The two sentences differ, and only the distance counts. But the bias sits in an awkward place: one entry for each
-# query and each key, a whole square for every head, and every fast program for attention has to know of it. (T5
+# query and each key, a whole square for every head (a layer runs several attentions side by side, lab 04), and every fast program for attention has to know of it. (T5
 # learns 32 numbers per head, for ranges of distances that grow; all distances beyond 128 share one. ALiBi,
 # [2108.12409](https://arxiv.org/abs/2108.12409), learns nothing: it takes off a fixed amount for each step of distance.)
 #
@@ -199,7 +199,7 @@ for sentence, x in (("dog bites man", dog_bites_man), ("man bites dog", man_bite
 #
 # $$q \cdot k = |q|\,|k| \cos(\varphi_k - \varphi_q)$$
 #
-# φ is the direction of a vector. Turn q by mθ and k by nθ: the lengths stay, and the angle between the two grows by
+# φ is the direction of a vector. Choose one angle θ, the turn for one position. Turn q by mθ and k by nθ: the lengths stay, and the angle between the two grows by
 # (n − m)θ. The positions m and n have vanished, their difference is there. So f turns. Su et al. (2021, the RoFormer
 # paper, [2104.09864](https://arxiv.org/abs/2104.09864), section 3.4.1) derive it from this wish alone.
 #
@@ -510,7 +510,7 @@ plot.decay(apply_rope)
 # uses complex numbers, Hugging Face's another order of the numbers. If you skip them, go on at 3.9; its timings then leave the missing two out.
 #
 # Multiplying by e^(iα) = cos α + i sin α turns a complex number by α: (a + ib)(cos α + i sin α) has the real part a
-# cos α − b sin α and the imaginary part a sin α + b cos α, which are your two lines. Meta's Llama code is written so:
+# cos α − b sin α and the imaginary part a sin α + b cos α, which are the two lines of 3.5. Meta's Llama code is written so:
 # `torch.view_as_complex` reads (..., d/2, 2) real numbers as d/2 complex ones, and `torch.polar(length, angle)` makes
 # e^(iα).
 
@@ -672,8 +672,8 @@ plot.drift(apply_rope, sinusoidal_positions)
 plot.timing({"neighbours": apply_rope, "complex": apply_rope_complex, "halves": apply_rope_half})
 
 # %% [markdown]
-# Your two lines are six operations for torch, and each of them writes an intermediate result to memory and reads it
-# again. The complex product is a single operation: it reads every number once and writes it once, like the addition.
+# The two lines of 3.5 are six operations for torch, and each of them writes an intermediate result to memory and reads it
+# again. The complex product (3.6) is a single operation: it reads every number once and writes it once, like the addition.
 # Neighbours pay extra for reading every second number. (Fused kernels on a GPU avoid all of that.)
 #
 # Counted in operations it is little beside the rest of the layer. For one token q and k together are (32 + 8) · 128 =

@@ -1,10 +1,10 @@
 # %% [markdown]
 # # 04 · Attention
 #
-# *75 minutes: 40 to read and try, 35 to write. The cells compute for about 20 seconds.*
+# *95 minutes: 60 to read and try, 35 to write. The cells compute for about 20 seconds.*
 #
-# Lab 03 turned queries and keys by their positions. They were made to be compared, and nobody has compared them yet.
-# Attention compares them. It is the only place in Llama 3 where one token learns anything about another. You write all of it,
+# Lab 03 turned queries and keys by their positions. There you compared a few of them by hand, and each was the word's own vector.
+# In attention every query meets every key, each made by a matrix that learns, and the future is hidden. It is the only place in Llama 3 where one token learns anything about another. You write all of it,
 # from one query to the layer, and then you try to catch it cheating.
 
 # %% id="setup"
@@ -57,7 +57,7 @@ for sentence in sentences:
 # - a **key** k: what do I have to offer?
 # - a **value** v: what do I say, if I am chosen?
 #
-# The query is compared with every key by a dot product, which gives a **score**. The softmax turns the scores into **weights**, all
+# The query is compared with every key by a dot product, which gives a **score**. The softmax turns the scores into **weights** (lab 03 called them shares), all
 # positive and together 1. What comes back is the average of the values with these weights. Here "bank" asks, with
 # vectors made by hand: its query looks for places, and "river" offers one.
 #
@@ -344,7 +344,7 @@ plot.lookup(attention)
 # it, and *why* are we told? The average of two answers is neither. So a layer has several **heads**, and each compares and averages by
 # itself. Here are two heads of one layer of SmolLM2, the trained model that you run in lab 11. The weights are those of your functions.
 #
-# **Predict.** One head finds "cat" for "it". What does the other one find?
+# **Predict.** One head finds "cat" for "it". What does the other one find: "sat", "because" or "tired"?
 
 # %% id="plot-4-4-two-heads"
 plot.two_heads(attention_weights, causal_mask, apply_rope)
@@ -352,7 +352,7 @@ plot.two_heads(attention_weights, causal_mask, apply_rope)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# "because", with weight 0.63. Two heads, two mixtures of the same eight values; the layer keeps both. (We chose these two among the nine of
+# "because", with weight 0.63. Two heads, two mixtures of the same six values (the mask hides "was" and "tired"); the layer keeps both. (We chose these two among the nine of
 # the layer. Most of the others look at the first word here.)
 #
 # </details>
@@ -531,7 +531,8 @@ plot.sentence(attention_weights, causal_mask, apply_rope)
 # <details><summary>Answer</summary>
 #
 # At "bit", in both: the last time there was a dog, "bit" came next. A word that comes for the first time finds nothing to repeat.
-# The head made by hand then spreads its weight, up to 2.6 bits. The trained one puts 93 % or more on the first word: a place to park.
+# The head made by hand then spreads its weight, up to 2.6 bits. The trained one puts 97 % or more on the first word: a place to park. It parks at the repeated "the" as well, and acts only
+# at the last "dog".
 #
 # </details>
 #
@@ -586,7 +587,7 @@ plot.timing(attention, causal_mask)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# 4 times: there are 4 times as many scores. Short texts grow by less, since every call has a fixed cost. Long ones may grow by more:
+# 4 times: there are 4 times as many scores. Short texts grow by less, since every call has a fixed cost. Long ones may grow by more, even by 8:
 # the weights no longer fit into the processor's cache, and it waits for memory. The column "weights" is the matrix that your function
 # builds. torch's fused function never builds it. It walks over the keys in blocks and keeps a running maximum and sum, as FlashAttention
 # does ([2205.14135](https://arxiv.org/abs/2205.14135)): the same result, less traffic.

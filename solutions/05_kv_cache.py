@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 05 · The KV cache
 #
-# *70 minutes: 35 to read and try, 35 to write. The cells compute for about 20 seconds, most of them in 5.2 and 5.4.*
+# *80 minutes: 45 to read and try, 35 to write. The cells compute for about 20 seconds, most of them in 5.2 and 5.4.*
 #
 # A language model writes one token, appends it to the text, and then reads the text again to write the next one. All of it,
 # from the first word. In this lab you make it remember what it has read. Its answers stay the same, token for token. What
@@ -43,10 +43,8 @@ from plots.show import show
 #
 # ## 5.0 The problem: everything again
 #
-# Your attention layer of lab 04 reads a text of three tokens. Then a fourth token is appended, and it reads all four.
-#
-# **Predict.** How many of the first three rows of its output are different the second time: all three, only the third,
-# or none?
+# Your attention layer of lab 04 reads a text of three tokens. Then a fourth token is appended, and it reads all four. Lab 04 ended with it:
+# rows that are computed already do not move when the text grows.
 
 # %% id="three-then-four"
 torch.manual_seed(0)
@@ -67,13 +65,9 @@ def change_of_each_row() -> list[float]:
 show("largest change in rows 0, 1 and 2", change_of_each_row)
 
 # %% [markdown]
-# <details><summary>Answer</summary>
-#
-# None. A token sees itself and what stands before it, and nothing that comes later can reach it. So the first three rows
+# A token sees itself and what stands before it, and nothing that comes later can reach it. So the first three rows
 # are work done twice. In a stack of layers it is the same: what the second layer sees of the first three tokens
 # has not changed either, so it computes the same again, and so does every layer above.
-#
-# </details>
 #
 # Only the last row is new. Written out for the newest token *t*:
 #
@@ -82,7 +76,7 @@ show("largest change in rows 0, 1 and 2", change_of_each_row)
 # $o_t$ is its output, $q_t$ its query, $k_j$ and $v_j$ are the keys and values of all tokens up to it, and *d* is the head size.
 # Look which letters have the index *t*, and which ones run over *j*.
 #
-# In the picture one token is changed: first what its query is made of, then its key, then its value. Your layer of
+# In the picture one token is changed, but only for one of its three vectors at a time: its query, its key or its value. Your layer of
 # lab 04 computes all eight outputs each time. A filled cell is an output that moved, and the number says how far.
 #
 # **Predict.** Token 4 of 8. How many outputs does its query move? And its key?
@@ -110,7 +104,8 @@ plot.readers(MultiHeadAttention)
 # positions, and fill it slot by slot. A number, `length`, says how many slots are written. The others may hold zeros, or whatever
 # was in that memory before.
 #
-# The prompt arrives as many positions at once, later tokens one at a time. `update` must take both.
+# The prompt arrives as many positions at once, later tokens one at a time. `update` must take both. In the shapes K is the number of heads
+# that have keys and values: the H of lab 04. In lab 06 it becomes smaller.
 
 
 # %%
@@ -462,9 +457,9 @@ plot.seconds_per_token(Stack)
 # With the cache hardly at all. A single token costs six layers of small matrix products, wherever it stands; a score for each old
 # token adds little.
 #
-# Without the cache more than 8 times: 14 times on one core of the machine this was written on, from 12 to 170 ms. All 512 tokens go
-# through all the layers again, which is 8 times the work. And the scores grow with the square: with softmax and values they took 0.8
-# of the 12 ms, and 100 of the 170.
+# Without the cache 8 times or more. All 512 tokens go through all the layers again, which is 8 times the work, and the scores grow with
+# the square. It was 14 times on one core of the machine this was written on, from 12 to 170 ms: scores, softmax and values took 0.8 of
+# the 12 ms, and 100 of the 170. Where something else runs beside it the curve is a zigzag, and its ratio may be anything.
 #
 # </details>
 #
@@ -574,7 +569,7 @@ show("8,192 tokens, GiB", lambda: kv_cache_bytes(32, 8, 128, 8192) / 2**30)
 # </details>
 #
 # And that is one text. A server works on many conversations at once, all with the same weights, and each with a cache of its own.
-# Each bar below is a card of 80 GB: the weights, then a block for each conversation. (Such a card holds about 80 GiB, 86 billion bytes:
+# Each bar below is a card sold as 80 GB: the weights, then a block for each conversation. (It holds nearly 80 GiB, 86 billion bytes:
 # an A100 reports 81,920 MiB, an H100 81,559: [modal-client#2797](https://github.com/modal-labs/modal-client/pull/2797).)
 #
 # **Predict.** From how many conversations of 8,192 tokens on do the caches of Llama 3 8B take more memory than its weights: about 2, 15 or

@@ -334,7 +334,7 @@ def mean_pool_heads(weight: Tensor, n_heads: int, n_kv_heads: int) -> Tensor:
 check.mean_pool_heads(mean_pool_heads)
 
 # %% [markdown]
-# How much is lost? That depends on how much the heads of a group have in common. Below is a made-up layer with 16 heads: the slider sets which share of
+# There are three ways to get one head out of a group: its mean, its first head, or a new random one. How much is lost? That depends on how much the heads of a group have in common. Below is a made-up layer with 16 heads: the slider sets which share of
 # each head's weights is common to all. (A real model has no such slider.)
 #
 # **Predict.** Half alike (50 %), and 16 kv heads become 4. By how much does the output change, compared with its size: 5 %, 25 %, or more than 50 %?
@@ -433,7 +433,8 @@ plot.bandwidth(GroupedQueryAttention, KVCache)
 #
 # </details>
 #
-# The marks lie above the lines, since other things take time as well. If yours for 4 kv heads and for 1 rise as steeply as those for 16, your
+# A mark above its line: other things take time as well. A mark below it: the processor had some of the numbers at hand from the call before. So compare how steeply
+# they rise, not how high they lie. If yours for 4 kv heads and for 1 rise as steeply as those for 16, your
 # `grouped_query_attention` repeats keys and values.
 
 # %% [markdown]
@@ -457,7 +458,7 @@ plot.bandwidth(GroupedQueryAttention, KVCache)
 # Meta's [model.py](https://github.com/meta-llama/llama3/blob/main/llama/model.py) has a `repeat_kv` like yours and calls it after the cache.
 #
 # **Beyond sharing.** DeepSeek-V2 ([2405.04434](https://arxiv.org/abs/2405.04434), section 2.1) keeps one short vector per token and layer, 512 numbers, from which the keys
-# and values of all 128 heads are made again: *multi-head latent attention*, MLA. Positions would spoil this, so 64 numbers with RoPE are kept beside it.
+# and values of all 128 heads are made again: *multi-head latent attention*, MLA. A key that RoPE has turned cannot be made from it by one fixed matrix, so 64 numbers with RoPE are kept beside it.
 #
 # | numbers in the cache, per token and layer, d = 128 | formula | 32 heads | 128 heads |
 # |---|---|---|---|

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 07 · SwiGLU
 #
-# *60 minutes: 35 to read and try, 25 to write. The cells run for about half a minute, most of it the race of 7.6.*
+# *50 minutes: 30 to read and try, 20 to write. The cells run for about half a minute, most of it the race of 7.6.*
 #
 # Attention carries information from token to token. The feed-forward layer works on what has arrived, each token by itself. It knows
 # nothing of positions, heads or caches. It is two lines of code, and 70 % of the parameters of Llama 3 8B are in it.
@@ -45,13 +45,13 @@ show("bent              ", lambda: torch.relu(total).tolist())
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# No. A matrix gives the last row the sum of the two before it, less the first: with 0, 0 and 0 there, it is 0. The bend makes the
+# No. Whatever the matrix and the constant, out(1, 1) = out(1, 0) + out(0, 1) − out(0, 0): with 0, 0 and 0 there, it is 0. The bend makes the
 # difference: ReLU(z) = max(0, z) leaves only the row in which both are there.
 #
 # </details>
 #
-# That is one **hidden unit**. It asks the vector a question (a row of a matrix), it **fires** if the answer is large enough, and then adds
-# what follows (a column of a second matrix). The classic layer has F of them and goes from D numbers to F and back. In the Transformer
+# That is one **hidden unit**. It asks the vector a question (a column of W₁ below), it **fires** if the answer is large enough, and then adds
+# a vector of its own (a row of W₂), the more the harder it fires. The classic layer has F of them and goes from D numbers to F and back. In the Transformer
 # of 2017 ([1706.03762](https://arxiv.org/abs/1706.03762), section 3.3), without its biases:
 #
 # $$\mathrm{FFN}(x) = \mathrm{ReLU}(x W_1)\, W_2$$
@@ -105,8 +105,8 @@ plot.dead_units()
 def swish(x: Tensor, beta: float = 1.0) -> Tensor:
     """Let each number through as far as it opens its own gate (Ramachandran et al. 2017).
 
-    x: any shape → the same shape and dtype, right far from zero as well. beta says how steep the
-    gate is.
+    x: any shape → the same shape and dtype, right far from zero as well, and so is its gradient.
+    beta says how steep the gate is.
 
     With beta = ln 3 = 1.0986, the gate is 1/4 at x = -1, and 3/4 at x = 1:
     >>> swish(torch.tensor([-1.0, 0.0, 1.0]), beta=1.0986)
@@ -316,7 +316,7 @@ plot.parameters(ffn_hidden_dim)
 #
 # </details>
 #
-# In Llama 3 8B they are not, because of the factor 1.3. Lab 06 explains it. Grouped-query attention made the attention layers smaller. To
+# In Llama 3 8B they are not, because of the factor 1.3. The reason is lab 06: grouped-query attention made the attention layers smaller. To
 # keep the size of the whole model, Llama 2 gave what was saved to the feed-forward layers: a factor of 1.3 with GQA, of 1.33 with MQA
 # ([2307.09288](https://arxiv.org/abs/2307.09288), appendix A.2.1).
 #
@@ -386,8 +386,8 @@ plot.race(swiglu)
 #
 # </details>
 #
-# Shazeer's own race: an encoder-decoder Transformer (T5, base size), all layers with the same number of parameters, log-perplexity on
-# held-out text (table 1; in brackets the standard deviation between runs, measured for the short training only):
+# Shazeer's own race: a T5 of base size (a Transformer in two halves, lab 08), all layers with the same number of parameters, the loss on
+# held-out text, −ln p of the right piece, which the paper calls log-perplexity (table 1; in brackets the standard deviation between runs, measured for the short training only):
 #
 # | feed-forward layer | gate | after 65,536 steps | after 524,288 steps |
 # |---|---|---|---|
@@ -411,7 +411,7 @@ plot.race(swiglu)
 plot.timing(swiglu)
 
 # %% [markdown]
-# Look at the ratio in the last column. It is near 1, above or below it depending on the machine: three narrow matrix products cost what
+# Look at the ratio in the last column. It is between about 0.9 and 1.3, depending on the machine: three narrow matrix products cost what
 # two wide ones did, and swish costs more than ReLU but has fewer units to bend.
 
 # %% [markdown]

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 08 · Llama
 #
-# *70 minutes: 40 to read and try, 30 to write. The cells run for about 20 seconds.*
+# *80 minutes: 45 to read and try, 35 to write. The cells run for about 20 seconds.*
 #
 # A norm, rotated queries and keys, grouped heads, a cache, a gate: you have written all the pieces. In this lab they become one model, in
 # about fifty lines. Is it *the* model, the one that the rest of the world calls Llama? Numbers settle that: the same weights have to give
@@ -76,8 +76,8 @@ plot.depth(in_a_row)
 # becomes smaller from pair to pair; after eight, float32 has no number for it.
 #
 # *Norm alone*: the output is saved, the gradient is not. On its way back every part makes it smaller and every norm makes it larger. No sum
-# leads around them, and what does not quite cancel multiplies up 64 times: to hundreds or thousands. The bars show what the axis above
-# them, on which a tick is ×1,000, makes look gentle.
+# leads around them, and what does not quite cancel multiplies up 64 times: to hundreds or thousands. One tick of the upper axis is
+# ×1,000, so that the growth looks gentle there; the bars below show it as it is.
 #
 # *Sum alone*: the stream grows. The larger it is, the more SwiGLU adds, and in the end it is no number any more. With 16 pairs all is still
 # well, with 24 it can be in the millions.
@@ -261,7 +261,8 @@ class Llama(nn.Module):
     """Token ids to logits: embedding, n_layers blocks, a last norm, the output projection.
 
     Its parts are `tok_embeddings`, `layers`, `norm` and, unless config.tie_embeddings, `output`.
-    Its state_dict holds their weights and nothing else.
+    Its state_dict holds their weights and nothing else. `config` is what it was made with: later
+    labs ask for it.
 
     >>> small = {"dim": 2, "n_heads": 1, "n_kv_heads": 1, "hidden_dim": 2, "norm_eps": 0.0}
     >>> model = Llama(LlamaConfig(**small, n_layers=1, vocab_size=3, tie_embeddings=True))
@@ -415,12 +416,12 @@ plot.stream(Llama, LlamaConfig)
 #
 # More than ten times: from 0.12 to 4.7 at position 3. Nothing makes it smaller except a part that writes the opposite of what is there. That
 # is why the last norm is needed, and why the parts need theirs: without them the last block would read numbers nearly twenty times as
-# large as the first.
+# large as those that the first one reads.
 #
 # </details>
 #
-# With new weights and a table of size 1, the parts add little beside the embedding: after twelve blocks, what comes out is at most
-# positions still more than half the token that went in. With a small table the very first sum drowns it. Keep that in mind for 8.4.
+# With new weights and a table of size 1, the parts add little beside the embedding: after twelve blocks, the token that went in is
+# still more than half of what comes out, at nearly every position. With a small table the very first sum drowns it. Keep that in mind for 8.4.
 #
 # And the caches? One text, whole and in pieces; the difference should be rounding only.
 

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 09 · Training
 #
-# *75 minutes: 45 to read and try, 30 to write, and about 4 more in which cells train; each shows how far it is. Short of time,
-# leave out 9.8.*
+# *105 minutes, in two halves: 9.0 to 9.5 take 65, and 9.6 to 9.9 take 40. Half of it is reading and trying, half writing. For about 5 of them
+# cells train; each shows how far it is. Short of time, leave out 9.8.*
 #
 # The model of lab 08 has every part that Llama 3 has, and what it writes is noise. It lacks the right values of its weights,
 # and no formula gives those. In this lab it learns them, from a million characters of Shakespeare, in a minute. You write
@@ -93,7 +93,7 @@ print(f"−ln(1/64) = {math.log(64):.2f}; of the new model: {-p_of_next.log().me
 # <details><summary>Answer</summary>
 #
 # Above, at 4.4. It is worse than ignorant: its random logits prefer some characters, and it pays for that. Lab 08's rule is
-# not broken: a start *far* above ln V is a mistake, as the 50 of its tied model was; a quarter above is what random opinions
+# not broken: a start *far* above ln V is a mistake, as the 86 of its tied model was; a quarter above is what random opinions
 # cost.
 #
 # </details>
@@ -375,8 +375,8 @@ check.adamw_step(adamw_step)
 
 # %% [markdown]
 # A valley, steep across and flat along. Plain gradient descent has to choose its rate for the steep direction, and then creeps
-# along the flat one. (At 10 and at 100 its rate here is nearly the largest that does not blow up; at 1 it is AdamW's.) Change
-# how steep it is, and play the steps; on the right the distance that is left.
+# along the flat one. The slider says how many times steeper the valley is across than along: 1, 10 or 100.
+# Plain descent has nearly the largest rate that does not blow up (at 1, AdamW's own). Play the steps; on the right the distance that is left.
 
 # %%
 plot.descent(adamw_step)
@@ -421,7 +421,7 @@ def held_out_loss(model: nn.Module, data: Tensor, context: int) -> float:
 
 
 # %% [markdown]
-# One training step: draw pieces of the text at random, let the model predict every next token of them, take the loss and
+# One training step: draw pieces of the text at random (`make_batch` of lab 01 cuts them), let the model predict every next token of them, take the loss and
 # its gradients, clip them, and let AdamW change each parameter, at the learning rate of this step. And around it: now and
 # then measure on held-out text, remember the best weights, and let nothing be lost when somebody presses stop.
 #
@@ -761,19 +761,21 @@ plot.resumed(save_checkpoint, load_checkpoint, part_of_a_run, Llama, LlamaConfig
 # <details><summary>Answer</summary>
 #
 # It goes up by a few hundredths, 0.03 on average, for about twenty steps; then the difference is gone. Twenty steps is how long
-# v remembers: 1/(1 - β₂) = 20 with β₂ = 0.95. With m and v anew, Adam's first steps are about 0.45 η long for *every* number, and
-# later shorter again where the gradient changes its sign. torch's AdamW has β₂ = 0.999 and forgets over a thousand steps;
+# v remembers: 1/(1 - β₂) = 20 with β₂ = 0.95. With m and v anew, the first m is 0.1 g and the first √v is √0.05 · |g| = 0.22 |g|. The run goes on at step 41, where the
+# corrections are nearly 1 and repair nothing. So *every* number moves by about 0.45 η at first, the unimportant ones too, and later shorter again where the gradient changes its sign. torch's AdamW has β₂ = 0.999 and forgets over a thousand steps;
 # in a large training people have seen it as a spike
 # ([OneVision-Encoder#65](https://github.com/EvolvingLMMs-Lab/OneVision-Encoder/pull/65)).
 #
 # </details>
 #
-# Choose *all of it*: the orange dots lie on zero, and not nearly. Every loss is the same to the last bit: that is the test of a
+# Choose *all of it*: the orange dots lie exactly on zero, not just near it. Every loss is the same to the last bit: that is the test of a
 # checkpoint. Choose *step 0*: the schedule begins again, warm-up and all, on batches that were seen already. Where batches are
 # drawn from one long random sequence, its state belongs in the file as well, or the text is read twice.
 
 # %% [markdown]
 # ## 9.7 Which rate, which parts?
+#
+# The model is safe on disk. Back to two things that you took on trust: the rate of 3e-3, and the parts.
 #
 # Which learning rate is the right one? There is no formula: one tries. The picture that everybody draws has the rate on one
 # axis and the loss at the end on the other. Here it is three times, for 2, 12 and 32 layers (Llama 3 8B has 32), of width 32,
@@ -832,7 +834,7 @@ plot.ablations(Llama, LlamaConfig, learning_rate, learn, unseen, len(vocab))
 # A well-known first training is nanoGPT's for processors: a small GPT-2 (4 layers, width 128, 0.80 million parameters), 2,000
 # steps at 1e-3, about three minutes to a loss of 1.88, says its [README](https://github.com/karpathy/nanoGPT#quick-start), on
 # another edition of this text. Three models race for 10 seconds each, in turns: this recipe; a GPT-2 with the size, batch and rate
-# of your Llama; and your Llama. From the first to the second it is tuning, from the second to the third it is the architecture.
+# of your Llama; and your Llama. (GPT-2 has LayerNorm, a table of positions, a GELU layer of two matrices, and as many kv heads as query heads.) From the first to the second it is tuning, from the second to the third it is the architecture.
 #
 # **Predict.** Which makes the most steps? Is it the one with the lowest loss?
 
@@ -865,11 +867,11 @@ plot.against_gpt(Llama, LlamaConfig, learning_rate, learn, unseen, len(vocab))
 # | optimizer | AdamW | AdamW |
 # | peak rate, warm-up, end | 3e-3, 100 steps, 1e-4 | 8e-5, 8,000 steps, 8e-7 after 1,200,000 |
 # | batch | 8 · 64 = 512 characters | 4 million tokens at first, 16 million at the end |
-# | text | 1,500 to 2,500 steps · 512 = 0.8 to 1.3 million characters: about one pass over the text | 15.6 trillion tokens |
-# | arithmetic | 1.5 to 2.5 · 10¹² (6 · parameters · tokens), a minute on one processor | 3.8 · 10²⁵ floating-point operations on up to 16,384 GPUs |
+# | text | 1,000 to 2,500 steps · 512 = 0.5 to 1.3 million characters: about one pass over the text | 15.6 trillion tokens |
+# | arithmetic | 1 to 2.5 · 10¹² (6 · parameters · tokens: 2 forward, 4 backward), a minute on one processor | 3.8 · 10²⁵ floating-point operations on up to 16,384 GPUs |
 # | numbers | float32 | bfloat16 in the products, float32 where gradients are added up |
 #
-# A GPU of that training made about 400 · 10¹² operations a second, 38 to 43 % of what it can do in bfloat16. It would need a
+# A GPU of that training made about 400 · 10¹² operations a second, 38 to 43 % of what it can do in bfloat16. It would need less than a
 # hundredth of a second for the arithmetic of your minute. On a GPU of your own, `model.to("cuda")`, the texts `.to("cuda")`, and
 # `torch.autocast("cuda", torch.bfloat16)` around the model's call are all that your loop asks for: bfloat16 has the range of
 # float32, so that no loss needs scaling, and 8 bits of precision, so that weights, m and v stay in float32. At this size it

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 10 · Sampling
 #
-# *75 minutes: 40 to read and try, 35 to write. The cells compute for about two minutes, half of them between stammer and babble, in 10.6.*
+# *80 minutes: 45 to read and try, 35 to write. The cells compute for about two minutes, half of them between stammer and babble, in 10.6.*
 #
 # A trained Llama does not write. It reads a text and gives a number to each token that might come next, and there it stops.
 # Something has to choose. In this lab you write that choice: temperature, top-k, top-p, min-p, the draw itself, and the loop that makes a text of it
@@ -31,8 +31,8 @@ from plots.show import show
 #
 # ## 10.0 The problem: who chooses?
 #
-# Here is your `Llama` of lab 08 with weights that the course has trained as you did in lab 09, only longer: 3 layers of width 96, on the plays of lab 01, character by
-# character. It has never seen more than 128 characters at once. All numbers in this lab are its own. The Llama that *you* trained takes over in 10.6, where it writes.
+# Here is your `Llama` of lab 08 with weights that the course has trained much as you did in lab 09, but longer: 3 layers of width 96, on the plays of lab 01, character by
+# character. Its table is tied (lab 08), and it has never seen more than 128 characters at once. All numbers in this lab are its own. The Llama that *you* trained takes over in 10.6, where it writes.
 
 # %% id="model"
 from assets import shakespeare
@@ -80,7 +80,7 @@ for end in (i + 4 for i in range(len(text)) if text.startswith("the ", i)):
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The same few words: the state, the world, the state, the seat, the world. The lines below the text show why. After "the " the likeliest letter is s or w every time, with 0.09.
+# The same few words: the state, the world, the seat. The lines below the text show why. After "the " the likeliest letter is s or w every time, with 0.09.
 # All the others have 0.8 together, and not one of them is ever written.
 #
 # </details>
@@ -520,7 +520,7 @@ plot.writer(generate, mine.model, mine.context)
 # ### Between stammer and babble
 #
 # One text proves nothing. Your `generate` writes eight at each of five temperatures, with and without a filter, and two at temperature 0, where there is no luck. We count the pieces of five characters that have occurred before in the same text, and the
-# invented words: those that occur nowhere in what the model has learned from. (Words with a capital are left out; most are names.) The cell takes a quarter of a minute.
+# invented words: those that occur nowhere in what the model has learned from. (Words with a capital are left out; most are names.) The cell takes about a minute.
 #
 # The green lines are Shakespeare's. He repeats himself too, and in the tenth of the plays that the model has never read, 4 % of his words are new to it. The third panel sets the two against each other: a good writer is where the green diamond is.
 #

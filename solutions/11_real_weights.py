@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 11 · Real weights
 #
-# *75 minutes: 40 to read and try, 35 to write. The cells compute for about five minutes, most of them in 11.4 and 11.6.*
+# *95 minutes: 55 to read and try, 40 to write. The cells compute for about five of them, most of them in 11.4 and 11.6.*
 #
 # Eleven labs ago a language model was something that others had. Since then you have written one, part by part, and trained a small one that
 # babbles Shakespeare. In this lab your code, as it is, becomes a model that others have trained on 2 trillion tokens of text: read day and night, they would take a person ten
@@ -434,9 +434,10 @@ def chat(
 ) -> Iterator[str]:
     """Answer a conversation, piece by piece: the likeliest token each time, with caches.
 
-    It ends at `<|im_end|>`, which is not shown, or after n_new tokens. Pieces are whole characters,
-    each given as soon as it is whole; one that is not complete at the end is left out. No gradients
-    are computed, between two pieces the caller's are on, and `messages` stays as it is.
+    It ends at `<|im_end|>`, which is not shown, or after n_new tokens. Other special tokens do not
+    end it, and are not shown either. Pieces are whole characters, each given as soon as it is whole;
+    one that is not complete at the end is left out. No gradients are computed, between two pieces
+    the caller's are on, and `messages` stays as it is.
 
     >>> question = {"role": "user", "content": "What is the capital of France?"}
     >>> print("".join(chat(model, tokenizer, [question])))
@@ -502,11 +503,11 @@ plot.next_token(chat_prompt, model, tokenizer)
 plot.speed(model, tokenizer)
 
 # %% [markdown]
-# For each token every weight is read once. So the time for a token is about the size of the weights over what this machine reads in a second, and there are two ways out: read fewer bytes, and waste less time between
+# For each token every weight is read once. So a token takes at least the size of the weights over what this machine reads in a second (the last line of the next table). What it takes beyond that is waste. There are two ways out: read fewer bytes, and waste less time between
 # the reads. The next cell tries both, step by step ([plots/measures/decoders.py](../plots/measures/decoders.py)):
 #
 # - *joined matrices*: those that are multiplied with the same input lie in one, as wq, wk and wv; *angles known*: they are computed once, beforehand;
-# - *float16 weights*, with everything else in float32; then the layers' weights as the file's nibbles, 5 bits each;
+# - *float16 weights*, with everything else in float32; then the layers' weights as the file's nibbles: 4 bits each, 5 with their scales and minima;
 # - *shortlist*: logits from a 4-bit table; the 64 best are computed again in float16.
 #
 # All rows read the same text in turns, and a row says how many tokens a second, how many bytes of weights, and in how many places it would have chosen the same token as the first row. "Before" is the row above, only for the last row it is the first.
@@ -527,7 +528,7 @@ plot.faster(path, model)
 # From float32 to float16 the bytes are halved. Whether the speed doubles depends on the processor, and the column of GB a second says which one you have. On the first of these machines, torch's products read float32 matrices at 10 GB a
 # second and float16 ones at 18: half the bytes, and 3.5 times the speed. On another machine float16 gained nothing.
 #
-# The last row reads as few bytes as *with float16 weights*, but also *computes* in float16, norms and attention included. That costs a factor of about one and a half where this was measured, and next to nothing on another machine. So store in few bytes, and compute in float32.
+# The last row reads as few bytes as *with float16 weights*, but also *computes* in float16, norms and attention included. Compare the two: it was one and a half times slower, equal, or faster, depending on how the processor multiplies float16. Few bytes always help; in what to compute, one has to measure.
 
 # %% [markdown]
 # ## 11.7 Where it lives in Llama 3

@@ -34,6 +34,8 @@ from plots.show import show
 # the first. A matrix times one vector uses each number once, so it shows the second. The matrix is 128 MB, since a small one would stay in the processor's cache, which is much faster than memory. (STREAM, the benchmark that everybody quotes, takes arrays larger than the
 # cache [for that reason](https://www.cs.virginia.edu/~mccalpin/papers/bandwidth/node2.html).) A floating-point operation, a multiplication or an addition, is a FLOP.
 #
+# In the table, *M weights* is how many million weights a second come from memory. The *ridge* is what the first column gives for each byte of the second; 12.3 says what it is good for.
+#
 # **Predict.** In the time in which one float32 number of 4 bytes comes from memory, how many FLOPs could your machine do: less than one, about 20, or more than 1,000?
 
 # %% id="machine"
@@ -120,7 +122,7 @@ plot.flops(forward_flops, LlamaConfig)
 #
 # However many tokens a pass gets, it reads every weight once. (A large matrix does not stay in the processor, so the next pass reads it anew.) Of the embedding table it reads a row for each token. That is nothing beside the rest, unless the table is tied: then it is the output projection, too, and is read whole.
 #
-# People forget this in both directions. One project found that its limits were wrong by 2.47 GB a token, with the table among them ([ninfer-3090#50](https://github.com/ashalliants/ninfer-3090/pull/50)).
+# People forget this. One project had counted the embedding table as read, and its limits were off by 2.47 GB a token ([ninfer-3090#50](https://github.com/ashalliants/ninfer-3090/pull/50)).
 #
 # **Predict.** Llama 3 8B in bfloat16 is a file of 16.06 GB. How much does it read for one token: 16.06, 15.01 or 13.96 GB? Both its tables have 128,256 rows of 4,096 numbers, 1.05 GB.
 
@@ -216,7 +218,7 @@ plot.roof(attainable_flops, forward_flops, weight_bytes, LlamaConfig, machine)
 #
 # </details>
 #
-# A single token is at the far left, with 1 FLOP a byte: 0.3 % of what the card could do. This is the whole reason why a prompt of 300 tokens takes hardly longer than one token, and why writing 300 tokens takes 300 times as long.
+# A single token is at the far left, with 1 FLOP a byte: 0.3 % of what the card could do. This is the whole reason why on such a card a prompt of 300 tokens takes hardly longer than one token, and why writing 300 tokens takes 300 times as long. On a machine with a ridge of 10 only the first ten or so are nearly free.
 
 # %% [markdown]
 # ## 12.4 How fast can it write?
@@ -302,17 +304,17 @@ plot.two_dots(
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The weights' dot moves right and up, until it meets the roof. The caches' dot stands still. From 14 texts of 8,192 tokens on, the caches take longer than the weights, and a larger batch gains less and less.
+# The weights' dot moves up along the slanted roof, until at the ridge it comes to the flat one. The caches' dot stands still. From 14 texts of 8,192 tokens on, the caches take longer than the weights, and a larger batch gains less and less. (The limit is kinder than the sum of the two times: it lets the caches be read while the weights are computed with.)
 #
 # </details>
 #
-# So at long context decoding never becomes a matter of computing. Labs 05 and 06 said why caches must be small. This is what it is worth: with one kv head for each query head, the caches would be four times as large, and their dot at 1.
+# So at long context decoding on such a card never becomes a matter of computing. On your own machine, with its low ridge, it may. Labs 05 and 06 said why caches must be small. This is what it is worth: with one kv head for each query head, the caches would be four times as large, and their dot at 1.
 #
 # ### And you?
 #
-# Now the real model. These are lab 11's decoders. Each has its limit, from your function, your machine's bandwidth and the bytes that it reads for a weight; beside it stands what it reaches. All read the same text in turns, in one thread, and so does the reading that gives the bandwidth.
+# Now the real model. These are lab 11's decoders. Each has its limit, from your function, your machine's bandwidth and the bytes that it reads for a weight; beside it stands what it reaches. All read the same text in turns, in one thread, and so does the reading that gives the bandwidth: it is the median here, where 12.0 took the fastest.
 #
-# **Predict.** Which of the three comes closest to its limit: four bytes a weight, two, or 5 bits?
+# **Predict.** Which of the three comes closest to its limit: four bytes a weight, two, or the file's nibbles, 4 bits and 5 with their scales and minima?
 
 # %% id="limits-measured"
 path = smollm2.fetch()
@@ -321,15 +323,15 @@ plot.decoders(decode_speed_limit, LlamaConfig, path)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Most often four bytes a weight: there reading is all that there is to do. The fewer bytes, the more weighs what is not in the limit: unpacking the nibbles, some hundred small operations for each token, and Python between them.
+# Most often four bytes a weight: there reading is all that there is to do. The fewer bytes there are to read, the larger is the part of the time that the limit leaves out: unpacking the nibbles, some hundred small operations for each token, and Python between them.
 #
 # </details>
 #
 # A share of the limit tells you what is left. At 80 % no cleverness helps: only fewer bytes do. At 20 % the bytes are not what you are waiting for, and it is the program that has to be made better. A share above 100 % would mean that the model, or what is read over and over, fits
 # in the processor's cache, or that the machine was busy while its bandwidth was measured.
 #
-# Two machines, the same code: on an AMD processor with AVX-512 lab 11's fastest decoder wrote 7.4 times as many tokens a second as transformers does in float32, on an Intel one with AMX only 4.1 times. But the Intel one had read a prompt of 512 tokens in bfloat16 after 355 ms, for which the
-# nibbles took it 1,338. AMX is a unit that multiplies matrices of bfloat16. It lifts the flat roof, for one dtype. The slanted roof is the memory's, and no instruction lifts that. Look at your table in 12.0: a prompt of hundreds of tokens wants the dtype with the highest peak, and a single token the one that brings the most weights a second.
+# Two machines, the same code: on an AMD processor with AVX-512 lab 11's fastest decoder wrote 7.4 times as many tokens a second as transformers does in float32, on an Intel one with AMX only 4.1 times. But a prompt of 512 tokens took the Intel one 355 ms in bfloat16, and 1,338 ms with the
+# nibbles. AMX is a unit that multiplies matrices of bfloat16. It lifts the flat roof, for one dtype. The slanted roof is the memory's, and no instruction lifts that. Look at your table in 12.0: a prompt of hundreds of tokens wants the dtype with the highest peak, and a single token the one that brings the most weights a second.
 
 # %% [markdown]
 # ## 12.5 Fewer bytes
@@ -342,7 +344,7 @@ plot.decoders(decode_speed_limit, LlamaConfig, path)
 #
 # $W_{ij}$ is the weight from input j to output i. This is the "vector-wise" form of LLM.int8() ([2208.07339](https://arxiv.org/abs/2208.07339)), for weights.
 #
-# The trap is a row of zeros, which pruning leaves behind. Its scale is 0, and 0 / 0 is NaN ([coremltools#2851](https://github.com/apple/coremltools/pull/2851)).
+# The trap is a row of zeros, where somebody has set small weights to 0 (*pruning*). Its scale is 0, and 0 / 0 is NaN ([coremltools#2851](https://github.com/apple/coremltools/pull/2851)).
 #
 # **Predict.** Why 127, and not 128, since int8 goes down to −128? What would happen to the largest weight of a row?
 
@@ -373,7 +375,7 @@ check.quantize_int8(quantize_int8)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# With 128 steps the largest weight would become 128, which int8 does not have: it comes out as −128, and the largest weight of the row has the wrong sign.
+# With 128 steps the largest weight would become 128, which int8 does not have: on most machines it comes out as −128, and the largest weight of the row has the wrong sign.
 #
 # </details>
 #
@@ -400,7 +402,7 @@ plot.rounded(quantize_int8)
 #
 # $x_j$ are the inputs, $y_i$ is output i. torch multiplies no floats with int8, so turn q into floating point first.
 #
-# With float16 there is a trap: the sum is up to 127 times as large as the output, and float16 ends at 65,504. "You overflow the fp16 range before the rescale", found people who tried
+# With float16 there is a trap: the sum is 1 / scale times as large as the output, 127 times for a row whose largest weight is 1 and more for smaller ones, and float16 ends at 65,504. "You overflow the fp16 range before the rescale", found people who tried
 # ([diffusion-fast#1](https://github.com/huggingface/diffusion-fast/issues/1)). The third house rule spares you that.
 
 
@@ -445,7 +447,7 @@ plot.int8_speed(quantize_int8, int8_linear)
 #
 # </details>
 #
-# You are not the first: "about twice slower than fp16" is what users of an early 8-bit mode found, and its authors answered that it was made for memory, not for speed
+# You are not the first: "a bit more than twice slower than fp16 inference" is what a user of an early 8-bit mode found, and one of its authors answered that it was made for memory, not for speed
 # ([FastChat#1698](https://github.com/lm-sys/FastChat/issues/1698)). Few bytes only help if they stay few until they are in the processor's registers. That takes a kernel, which unpacks a few weights at a time and multiplies them at once. Lab 11's 4-bit decoder has one, and llama.cpp is made of them.
 #
 # So the roof says what is possible. It does not say that a program gets there.
@@ -457,7 +459,7 @@ plot.int8_speed(quantize_int8, int8_linear)
 #
 # Why write them down at all? Because the softmax needs the sum over a whole row before the first weight is known. Or does it?
 #
-# Milakov and Gimelshein ([1805.02867](https://arxiv.org/abs/1805.02867)) found that it does not. Go through the keys block by block, and keep for each query three things of what has been seen so far:
+# Milakov and Gimelshein ([1805.02867](https://arxiv.org/abs/1805.02867)) found that it does not, and Rabe and Staats ([2112.05682](https://arxiv.org/abs/2112.05682)) carried it over to attention. Go through the keys block by block, and keep for each query three things of what has been seen so far:
 #
 # - $m$, the largest score,
 # - $l = \sum_j e^{s_j - m}$, the sum that the softmax will divide by,
@@ -547,7 +549,7 @@ plot.blocks(attend_block)
 #
 # A text of 2,048 tokens, 9 heads of size 64 as in SmolLM2, in one thread. Your `attend_block` gets blocks of queries as well as of keys, so that blocks above the diagonal need not be computed at all. Beside it are your attention of lab 04, and torch's own.
 #
-# **Predict.** No less is computed below the diagonal, and there is a Python loop on top. Is it slower than lab 04's, equally fast, or more than twice as fast?
+# **Predict.** No less is computed below the diagonal, and there is a Python loop on top. Is it slower than lab 04's, equally fast, or faster, and by how much?
 
 # %% id="online-speed"
 plot.online(attend_block, attention)
@@ -555,7 +557,8 @@ plot.online(attend_block, attention)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# More than twice as fast, and with a fraction of the memory. Half of it is the triangle that is not computed. The other half is the roof: a block's scores fit into the processor's cache, and are used up before they ever reach memory.
+# Two to four times as fast on a machine that does nothing else, and in a tenth of the memory or less. About half of the gain is the triangle that is not computed. The other half is the roof: a block's scores fit into the processor's cache, and are used up before they ever reach memory. Where something else runs beside it the gain in time may
+# nearly vanish. The memory stays.
 #
 # </details>
 #

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 13 · Long context
 #
-# *65 minutes: 35 to read and try, 30 to write. The cells compute for about two minutes, most of them in 13.1, 13.3 and 13.5.*
+# *85 minutes: 35 to read and try, 50 to write, half of it in 13.5. The cells compute for about two minutes, most of them in 13.1, 13.3 and 13.5.*
 #
 # A model was trained on texts of a certain length. Your `Llama` takes longer ones without a word: no weight has that number in it. In this lab you measure what happens then, and write the two
 # answers that are in use: other frequencies, so that far positions look like near ones, and a window, so that nothing is far.
@@ -45,7 +45,7 @@ large, tokenizer = plot.loaded(load_llama, path)
 
 # %% [markdown]
 # How does one see that a model is lost? Ask it to read, and not to write. At each place it says how likely it finds the token that really comes next, $p$. The **loss** of that token is $-\ln p$: 0 if the model was sure of it, 0.69 if it gave
-# it one half, 200 if it thought it all but impossible. Lab 09 took the mean over a batch. Here we want every token's own, since the question is *where* it goes wrong.
+# it one half, 200 if it thought it all but impossible. (With the natural logarithm the unit is called a *nat*.) Lab 09 took the mean over a batch. Here we want every token's own, since the question is *where* it goes wrong.
 #
 # A long text does not go through the model at once: scores are T × T, and for 128,000 tokens that is 65 GB in each head. So it goes through in pieces, with caches, as in lab 08's last test. There is a trap where two
 # pieces meet. The last token of a piece predicts the first token of the next one. Cut into pieces first and shift inside each, and one loss is missing at every seam
@@ -94,7 +94,7 @@ check.token_losses(token_losses)
 #
 # </details>
 #
-# Now the small Llama reads twelve pieces of 512 characters that it has not seen in training. The picture is the mean loss at each place, in groups of 64.
+# Now the small Llama reads twelve passages of 512 characters that it has not seen in training. The picture is the mean loss at each place, in groups of 64.
 #
 # **Predict.** It saw 128 characters at once. At 500 characters, has it more to go by and is better, is it the same, or is it nearly as bad as guessing?
 
@@ -176,7 +176,7 @@ plot.gap(token_losses, turned_by, rope_frequencies, large, tokenizer)
 #
 # $s$ is the factor, $d$ the head size.
 #
-# **Predict.** base 10,000, d = 128, factor 8. Is the new base a little above 80,000, exactly 80,000, or 640,000?
+# **Predict.** base 10,000, d = 64, factor 8. Is the new base a little above 80,000, exactly 80,000, or 640,000?
 
 
 # %%
@@ -204,7 +204,7 @@ check.ntk_base(ntk_base)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# A little above: 82,685. The exponent is 128/126. (Code Llama raised its base to 1,000,000 and trained on: [2308.12950](https://arxiv.org/abs/2308.12950). Llama 3 begins at 500,000.)
+# A little above: 85,550. The exponent is 64/62. (Code Llama raised its base to 1,000,000 and trained on: [2308.12950](https://arxiv.org/abs/2308.12950). Llama 3 begins at 500,000.)
 #
 # </details>
 
@@ -269,7 +269,7 @@ plot.dials(rope_frequencies, ntk_base, llama3_scale_frequencies)
 # <details><summary>Answer</summary>
 #
 # Between a third and a half: 24 of 64, seven of the 16 shown. They are pairs that have not gone round; all others have been everywhere. NTK leaves as many beyond their arcs, but only just: its base was chosen for the last pair, and the pairs in the middle slow down by less than 8. Under Llama 3.1's rule no hand is
-# orange, and 29 of the pairs turn as in training.
+# orange, and 29 of the pairs turn as in training. Interpolation has no orange hand either, and yet you will see it do worst: the dials do not show how fast the fast hands turn, and that is what it spoils.
 #
 # </details>
 #
@@ -280,8 +280,8 @@ plot.dials(rope_frequencies, ntk_base, llama3_scale_frequencies)
 # %% id="plot-13-3-gap"
 RULES = {
     "as trained": lambda f, base: f,
-    "llama3, ÷8": lambda f, base: llama3_scale_frequencies(f, factor=8.0),
     "NTK, ×8": lambda f, base: rope_frequencies(2 * len(f), ntk_base(base, 8.0, 2 * len(f))),
+    "llama3, ÷8": lambda f, base: llama3_scale_frequencies(f, factor=8.0),
     "interpolation, ÷8": lambda f, base: f / 8,
 }
 plot.gap(token_losses, turned_by, rope_frequencies, large, tokenizer, RULES)
@@ -365,11 +365,11 @@ plot.windows(sliding_window_mask)
 # ([VeloxQuant-MLX#389](https://github.com/rajveer43/VeloxQuant-MLX/issues/389)). A prompt longer than the window must not be cut before its own first queries have looked ([ollama#15591](https://github.com/ollama/ollama/pull/15591)): here several positions at once are taken only while all fit,
 # and refused otherwise. And the index goes wrong before the ring is full, or when it wraps ([transformers#47708](https://github.com/huggingface/transformers/pull/47708)).
 #
-# **Sinks.** Lab 11 saw that most heads look at the first token when they have nothing to look for. Take that key away, and softmax has to put the weight somewhere else. Xiong and others ([2309.17453](https://arxiv.org/abs/2309.17453)) keep the first four tokens, and call them attention
+# **Sinks.** Lab 11 saw that most heads look at the first token when they have nothing to look for. Take that key away, and softmax has to put the weight somewhere else. Xiao and others ([2309.17453](https://arxiv.org/abs/2309.17453)) keep the first four tokens, and call them attention
 # **sinks**. They also found that a sink has to *come along*. Left at position 0, it is farther and farther away, farther than anything in training. So, when n positions have been dropped, turn its key on by n positions: to the model the text then looks as if nothing had been between.
 # `apply_rope` turns a key that has been turned already: angles add up. Turn what you return, and leave what is stored: it would be turned twice in the next step.
 #
-# **Predict.** A window of 64, four sinks, SmolLM2. Of how many numbers is the cache after a million tokens: as after 68, or as after a million?
+# **Predict.** A window of 64, four sinks, SmolLM2. How many positions does each layer's cache hold after a million tokens: 64, 68, or a million?
 
 
 # %%
@@ -452,11 +452,11 @@ check.RollingKVCache(RollingKVCache)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# As after 68, and after 68 no update takes more work than the one before.
+# 68. And from then on no update takes more work than the one before.
 #
 # </details>
 #
-# Your ring at work, with keys that are their own numbers. The window fills, wraps, and overwrites the oldest. The squares beside the ring are sinks. Below, the distance from the newest token to each key as its angle says it: sinks that stay drift away, sinks that
+# Your ring at work. The values are the positions' numbers, the keys are hands. The window fills, wraps, and overwrites the oldest. The squares beside the ring are sinks. Below, the distance from the newest token to each key as its angle says it: sinks that stay drift away, sinks that
 # are turned along do not.
 
 # %%
@@ -482,7 +482,7 @@ plot.for_ever(RollingKVCache, small, turned_by, rope_frequencies)
 #
 # ### Do sinks matter?
 #
-# It depends on the model. Both read a text under three masks: everything, a window, and the same window with four sinks. The bars are the mean loss after the window is full.
+# It depends on the model. Both read a text under three masks: everything, a window, and the same window with four sinks. For the small Llama there is a fourth bar: your ring, with sinks turned along. The bars are the mean loss after the window is full.
 #
 # **Predict.** Without sinks, whose loss rises: SmolLM2's, the small Llama's, or both?
 

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 14 · Speculative decoding
 #
-# *75 minutes: 40 to read and try, 35 to write. The cells compute for about four minutes, most of them in 14.0 and 14.10.*
+# *100 minutes: 40 to read and try, 60 to write, a third of it in 14.9. The cells compute for about four minutes, most of them in 14.0 and 14.10.*
 #
 # A model that writes reads all its weights for each token, and the processor waits for them. In this lab somebody cheap guesses the next tokens, and your
 # Llama checks all the guesses in one call. Right guesses are tokens for nothing. Wrong ones are thrown away, and the text stays the one that the model would have written
@@ -51,7 +51,8 @@ from plots.show import show
 # **Predict.** How long does a call with five tokens take: five times as long as a call with one, about twice as long, or hardly longer?
 
 # %% id="model"
-torch.set_num_threads(1)  # so that everything here is compared with the same
+threads = torch.get_num_threads()
+torch.set_num_threads(1)  # small models: waiting for a second thread takes longest
 path = smollm2.fetch()
 target, tokenizer = plot.loaded(load_llama, path)
 
@@ -72,7 +73,7 @@ plot.calls(target)
 #
 # That is **speculative decoding**, found twice in the same winter: by Leviathan, Kalman and Matias ([2211.17192](https://arxiv.org/abs/2211.17192)), who made
 # T5-XXL 2 to 3 times as fast with it, and by Chen and others ([2302.01318](https://arxiv.org/abs/2302.01318)), with Chinchilla, a model of 70 billion weights, 2 to 2.5 times. The large model is called the **target**, the guesses are **drafts**, and who makes them is the draft
-# model. Neither has to be trained for it.
+# model. (In the code, `drafts` are the guesses, and `draft` is whoever makes them.) Neither has to be trained for it.
 
 # %% [markdown]
 # ## 14.1 A draft for nothing
@@ -147,7 +148,7 @@ plot.lookup(lookup_draft)
 #
 # $$\alpha = \sum_x \min(p(x), q(x))$$
 #
-# **Predict.** p is 0.5, 0.3, 0.2 and q is 0.2, 0.6, 0.2. What is α: 0.38, which is Σ p·q, or 0.7, or 1?
+# **Predict.** p is 0.4, 0.4, 0.2 and q is 0.1, 0.4, 0.5. What is α: 0.3, which is Σ p·q, or 0.7, or 1?
 
 
 # %%
@@ -172,15 +173,15 @@ check.accept_probability(accept_probability)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# 0.7. Σ p·q = 0.1 + 0.18 + 0.04 = 0.32 (0.38 would be Σ p²) is the probability that two people who draw for themselves, one from p and one from q, draw the same. The rule above accepts more than twice as often.
+# 0.7 = 0.1 + 0.4 + 0.2. And Σ p·q = 0.04 + 0.16 + 0.1 = 0.3 is the probability that two people who draw for themselves, one from p and one from q, draw the same. The rule above accepts more than twice as often.
 #
 # </details>
 
 # %% [markdown]
 # ## 14.3 What to write in its place
 #
-# A rejected guess has to be replaced by another token. It seems obvious to draw it from the target, from p. But that is wrong, and it is the most common mistake of this lab
-# ([Spec-RL#14](https://github.com/ShopeeLLM/Spec-RL/issues/14) asks about it; in other code bases it went unnoticed).
+# A rejected guess has to be replaced by another token. It seems obvious to draw it from the target, from p. But that is wrong, and it is the mistake that is easily made here
+# ([Spec-RL#14](https://github.com/ShopeeLLM/Spec-RL/issues/14) asks about it).
 #
 # Here is why. Accepted guesses already bring $\min(p(x), q(x))$ of each token into the text. What is missing is the rest of p:
 #
@@ -188,7 +189,7 @@ check.accept_probability(accept_probability)
 #
 # So draw from that, scaled to sum to 1: the **residual distribution**. A token that the draft model offers too often anyway must not be drawn here.
 #
-# **Predict.** With p and q as above, a guess is rejected. Which tokens can stand in its place: all three, the first and the third, or only the first?
+# **Predict.** With p and q as in the question of 14.2, a guess is rejected. Which tokens can stand in its place: all three, the first and the third, or only the first?
 #
 # One case needs care. Where p and q are equal nothing is left, and 0 divided by 0 is not a number ([speculative-sampling#5](https://github.com/jaymody/speculative-sampling/issues/5)). Nothing is rejected there either, in exact arithmetic. In
 # rounded arithmetic it does happen ([TorchCode#16](https://github.com/duoan/TorchCode/issues/16) asks whether it can), so give back p then.
@@ -220,7 +221,7 @@ check.residual_distribution(residual_distribution)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Only the first. The second is offered too often by q, and the third exactly as often as p wants it.
+# Only the first. The second is offered exactly as often as p wants it, and the third too often.
 #
 # </details>
 #
@@ -294,7 +295,7 @@ plot.luck(count_accepted)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# No. It jumps to the first place whose ratio is too small. The fourth and fifth draft are good ones, and at most settings nobody gets to see them.
+# No. It jumps to the first place whose ratio is too small. The fourth and fifth draft are good ones, and at luck 0.75 and 0.9 nobody gets to see them.
 #
 # </details>
 
@@ -351,7 +352,7 @@ check.verify(verify)
 #
 # You may have found a simpler way: draw the target's own token at each place and accept the draft if it is the same. That is exact too, since each token is then the target's own, and the check takes it. It only accepts less often, with Σ p·q.
 #
-# The bars are p again. Outlined are the letters at which your `verify` arrived in so many rounds with one draft each; the orange lines are what luck can do. The letter may be accepted or corrected: it has to come out as p wants it.
+# The bars are p again. The outlines count which letter your `verify` gave, in as many rounds as the slider says, with one draft in each; the orange lines are what luck can do. The letter may be accepted or corrected: it has to come out as p wants it.
 
 # %%
 plot.draws(verify, course.model, counts)
@@ -372,7 +373,8 @@ plot.draws(verify, course.model, counts)
 def rewind(caches: list[KVCache], length: int) -> None:
     """Forget all positions from `length` on, in every layer. In place.
 
-    ValueError where length is negative, or more than the positions that are there.
+    ValueError where length is negative, or more than the positions that are there. Then nothing is
+    changed.
 
     >>> cache = KVCache.empty(batch=1, n_kv_heads=1, max_len=4, head_dim=2)
     >>> _ = cache.update(torch.ones(1, 1, 3, 2), torch.ones(1, 1, 3, 2))
@@ -539,7 +541,7 @@ class ModelDraft:
 # %% [markdown]
 # A round of the loop:
 #
-# 1. The draft guesses, after the text so far.
+# 1. The draft guesses, after the text so far. Ask for no more than can still be used, or give the caches room for n_draft tokens more.
 # 2. The target reads what it has not seen, and the drafts behind it, in **one** call. That is the whole prompt the first time; from then on it is one token, the one that verify added last.
 # 3. The logits of the last m + 1 places are about the m drafts and what comes behind. Temperature, softmax, verify.
 # 4. Rewind: of the drafts only the accepted ones stay in the caches. The added token is not in them yet; it is what the target reads first in the next round.
@@ -639,27 +641,31 @@ plot.rounds(speculative_generate, course.model, counts)
 #
 # The draft model costs no training and no second file. It is your own model, in fewer bits.
 #
-# **Predict.** The 4-bit copy takes about a quarter of the time for a token. With eight drafts a round, nearly all of them accepted, how many times faster is the exact text: no faster, about 2 times, or about 4 times?
+# **Predict.** The 4-bit copy takes a half to a quarter of the time for a token (12.4). With twelve drafts a round, nearly all of them accepted, how many times faster is the exact text: no faster, one and a half to two times, or about 4 times?
 
 # %% id="measure-exact"
+torch.set_num_threads(threads)  # with all processors, as in lab 11
 quick = plot.four_bit(path, dequantize_q4_1)
 plot.exact(speculative_generate, generate, ModelDraft, target, quick, chat_prompt, tokenizer)
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# About 2 times. A round of nine tokens costs eight cheap ones and one call of the target that takes longer than a call with a single token. That call decides: on a machine with more computing power
+# One and a half to two times, and less where something else runs beside it. A round of thirteen tokens costs twelve cheap ones and one call of the target that takes longer than a call with a single token. That call decides: on a machine with more computing power
 # it would be cheaper.
 #
 # </details>
 #
 # The texts are equal, token for token, though the target computed its logits in another shape, nine rows at a time, and rounded a little differently. Where two tokens have nearly the same logit that can
-# decide between them; then a text may part there, and both are greedy decoding. The last column says how far apart the two logits were in such a place.
+# decide between them; then a text may part there, and both are greedy decoding. At the end of its line stands then how far apart the two logits were.
 #
-# A draft for nothing, `LookupDraft`, can be put in front of any target, the 4-bit one too. It is worth it where the answer repeats the question.
+# A draft for nothing, `LookupDraft`, can be put in front of any target, the 4-bit one too. It is worth it where the answer repeats what stands there already.
 
 # %% id="measure-lookup"
 plot.looked_up(speculative_generate, generate, LookupDraft, target, chat_prompt, tokenizer)
+
+# %% [markdown]
+# A call of six tokens costs about twice a call with one. So with fewer than two tokens a call the guesses cost more than they bring. Looking up gains only where it is right several times in a row.
 
 # %% [markdown]
 # ### Your Llama, with a hint
@@ -683,7 +689,7 @@ plot.your_llama(
 # |---|---|---|
 # | target | SmolLM2-135M in float32 | Llama 3.1 70B or 405B |
 # | draft | the same weights in 4 bits | Llama 3.2 1B or Llama 3.1 8B: the same vocabulary of 128,256 |
-# | drafts a round | 8 | a few |
+# | drafts a round | 12 | a few |
 # | acceptance rule | yours | the same |
 #
 # The one condition on a draft model is that it has the same tokens, since p and q are compared token by token. That is where a family of models of different sizes is worth something.
@@ -701,7 +707,7 @@ plot.your_llama(
 #
 # <details><summary>Answers</summary>
 #
-# 1. No. With 200 rows in each call the machine is no longer waiting for memory, so that checking five tokens costs nearly five times as much. The spare computing power that drafts use is gone. 2. 0.95: both distributions are certain, and they share
+# 1. With short texts, no: 200 rows use most of the computing power already, so that checking five tokens costs several times as much, on lab 12's H100 up to 3.4 times. With long texts, yes: the caches are what a call waits for, and they are read once for all five. 2. 0.95: both distributions are certain, and they share
 # their token or nothing. At temperature 1 it says little: α is the overlap of all of p and q. 3. Yes. p is whatever the target is to be drawn from, and q whatever the drafts were really drawn from. A draft that p has removed is rejected always; the text only gets slower.
 #
 # </details>

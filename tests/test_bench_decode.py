@@ -57,6 +57,38 @@ def test_goals(plain: float, fast: float, held: list[bool]) -> None:
     assert [holds for holds, _ in bench.goals(all_rows, [8])] == held
 
 
+def test_tokens_that_come_several_at_once_get_their_round_s_mean(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Reading takes 3 s; nine tokens more come in three bursts, of which each takes 2 s."""
+    now = [0.0]
+    monkeypatch.setattr(bench, "clock", lambda: now[0])
+    exact = row(bench.EXACT, 1.0)
+    exact.text[8, 10] = [*range(9), 7]  # the last one is another
+
+    def tokens(ids: list[int], n: int) -> list[int]:
+        now[0] += 3 + 2 * ((n - 1) // 3)
+        return list(range(n))
+
+    drafted = bench.in_rounds(bench.DRAFTED, tokens, exact)
+    bench.measure([exact, drafted], [1] * 8, [8], rounds=1, new=10)
+    assert drafted.first[8] == [3]
+    assert drafted.speed(8) == pytest.approx(1.5)
+    assert drafted.agreement == 0.9
+    said = bench.table([exact, drafted], [8], 4)
+    assert f"fastest here: {bench.DRAFTED} reads the prompt, {bench.DRAFTED} writes" in said
+
+
+def test_drafts_that_gain_too_little_miss_the_goal() -> None:
+    for seconds, holds in ((0.06, True), (0.07, False)):
+        all_rows = [*rows(), row(bench.DRAFTED, seconds)]
+        bench.measure(all_rows, [1] * 32, [8], rounds=1, new=6)
+        said = {
+            what.partition(":")[2].strip()[:32]: holds for holds, what in bench.goals(all_rows, [8])
+        }
+        assert said["the exact text with 4-bit drafts"] is holds
+
+
 def test_a_row_that_dies_is_a_line_that_says_why() -> None:
     all_rows = rows()
 

@@ -26,8 +26,15 @@ from checks.grade.wire import Wire
 from checks.grade.worker import work
 
 pytestmark = pytest.mark.ours
-ALL = "LLAMA_LAB_ALL_VERDICTS" in os.environ
-LONG = ("train", "generate", "load_llama", "chat", "Llama")  # a check of these takes seconds
+ALL = "LLAMA_LAB_ALL" in os.environ
+LONG = (
+    "train",
+    "generate",
+    "speculative_generate",
+    "load_llama",
+    "chat",
+    "Llama",
+)  # a check of these takes seconds
 CHECKS = [(lab, check) for lab in NAMES for check in exercises_of(module("checks", lab))]
 
 

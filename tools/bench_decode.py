@@ -7,8 +7,10 @@
 All write greedily from the same file (SmolLM2-135M-Instruct, Q4_1), in one run, in turns: each
 round every row reads the prompt and writes some tokens. A row's number is the median over all its
 tokens after the first one of each round; the first one's time, with the prompt, stands beside it.
-"top-1": at how many of the places of a text the row would write the same as float32.
-Ends with 1 when a goal is missed.
+Where drafts make tokens come several at once, it is the mean over a round's tokens after the first.
+"top-1": at how many of the places of a text the row would write the same as float32; for rows with
+drafts, how many of the tokens that they wrote are float32's. Below the table: which row reads a
+prompt fastest here, and which writes fastest. Ends with 1 when a goal is missed.
 """
 
 from __future__ import annotations
@@ -34,6 +36,10 @@ ROUNDS, NEW, PROMPTS, PLACES = 5, 48, (32, 512), 300
 TRANSFORMERS, PLAIN, LLAMA_CPP = "transformers", "worked Llama", "llama.cpp"
 FAST = ("joined, float32", "joined, float16 weights", "the file's nibbles", "… and a shortlist")
 BASE = f"{TRANSFORMERS} float32"
+EXACT = f"{PLAIN} float32"
+DRAFTED = "… and 4-bit drafts (lab 14)"
+ASSISTED = (f"{TRANSFORMERS}, prompt lookup", f"{TRANSFORMERS}, bfloat16 drafts")
+N_DRAFT = 12  # of a round, as in lab 14
 DTYPES = ("float32", "bfloat16", "float16")
 HEAD = (
     "prompt {prompt:4}                 tokens/s  × transformers  × transformers  × llama  "
@@ -49,9 +55,10 @@ class Row:
 
     name: str
     write: Callable[[list[int], int], list[float]]
-    choices: Callable[[list[int]], list[int]]  # what it would write after each place of a text
+    choices: Callable[[list[int]], list[int]] | None  # what it would write after each place
     tokens: dict[int, list[float]] = field(default_factory=dict)  # prompt → seconds for each token
     first: dict[int, list[float]] = field(default_factory=dict)  # prompt → until the first token
+    text: dict[tuple[int, int], list[int]] = field(default_factory=dict)  # prompt, n → tokens
     agreement: float = float("nan")
     failed: str = ""  # why there are no numbers
 
@@ -68,6 +75,29 @@ class Row:
         return 1 / statistics.median(self.tokens[prompt])
 
 
+def in_rounds(name: str, tokens: Callable[[list[int], int], list[int]], exact: Row) -> Row:
+    """A row whose tokens come several at once: each of them gets a round's mean.
+
+    tokens(ids, n): the n tokens that follow ids, all written. They are compared with `exact`'s.
+    """
+    seen: dict[str, int] = {"same": 0, "all": 0}
+
+    def write(ids: list[int], n: int) -> list[float]:
+        start = clock()
+        tokens(ids, 1)
+        first, begin = clock() - start, clock()
+        new = tokens(ids, n)
+        each = max(clock() - begin - first, 0.0) / max(n - 1, 1)
+        wanted = exact.text.get((len(ids), n), [])
+        seen["same"] += sum(a == b for a, b in zip(new, wanted, strict=False))
+        seen["all"] += len(wanted)
+        row.agreement = seen["same"] / seen["all"] if seen["all"] else float("nan")
+        return [start, *(start + first + i * each for i in range(n))]
+
+    row = Row(name, write, None)
+    return row
+
+
 # --- our own --------------------------------------------------------------------------------------
 
 
@@ -80,11 +110,14 @@ def own(name: str, model: Any) -> Row:
 
     def write(ids: list[int], n: int) -> list[float]:
         with torch.inference_mode():
+            written: list[int] = []
             stamps, new = [clock()], ids
             caches = model.new_caches(1, len(ids) + n)
             for _ in range(n):
                 new = [read(new, caches)]
                 stamps.append(clock())
+                written.append(new[0])
+        row.text[len(ids), n] = written
         return stamps
 
     def choices(ids: list[int]) -> list[int]:  # as it decodes: one by one
@@ -92,7 +125,8 @@ def own(name: str, model: Any) -> Row:
             caches = model.new_caches(1, len(ids))
             return [read([one], caches) for one in ids]
 
-    return Row(name, write, choices)
+    row = Row(name, write, choices)
+    return row
 
 
 def own_rows(file: Any) -> list[Row]:
@@ -110,7 +144,7 @@ def own_rows(file: Any) -> list[Row]:
     model.load_state_dict(weights, assign=True)
     model.eval().requires_grad_(False)
     rows = []
-    for dtype in DTYPES:
+    for dtype in DTYPES:  # float32 comes first: the rows with drafts are compared with its text
         same = model if dtype == "float32" else copy.deepcopy(model).to(getattr(torch, dtype))
         rows.append(own(f"{PLAIN} {dtype}", same))
     makes = (
@@ -119,7 +153,15 @@ def own_rows(file: Any) -> list[Row]:
         lambda: decoders.four_bit(file),
         lambda: decoders.shortlisted(file),
     )
-    return rows + [own(name, make()) for name, make in zip(FAST, makes, strict=True)]
+    fast = [make() for make in makes]
+    quick = fast[FAST.index("the file's nibbles")]
+
+    def drafted(ids: list[int], n: int) -> list[int]:
+        draft = pieces.ModelDraft(quick, len(ids) + n + N_DRAFT, 0)
+        return list(pieces.speculative_generate(model, draft, torch.tensor([ids]), n, N_DRAFT, 0))
+
+    rows += [own(name, one) for name, one in zip(FAST, fast, strict=True)]
+    return [*rows, in_rounds(DRAFTED, drafted, rows[0])]
 
 
 # --- transformers ---------------------------------------------------------------------------------
@@ -171,6 +213,33 @@ def transformers_rows(path: Path) -> list[Row]:
     return [row(dtype) for dtype in DTYPES]
 
 
+def assisted_rows(path: Path, exact: Row) -> list[Row]:
+    """`generate` of transformers in float32, with drafts: from the text, or a bfloat16 copy's."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(
+        path.parent, gguf_file=path.name, dtype=torch.float32
+    ).eval()
+    model.generation_config.eos_token_id = None
+    copied = copy.deepcopy(model).to(torch.bfloat16)
+    copied.generation_config.num_assistant_tokens = N_DRAFT
+    ways = {"prompt_lookup_num_tokens": N_DRAFT}, {"assistant_model": copied}
+
+    def row(name: str, way: dict[str, Any]) -> Row:
+        def tokens(ids: list[int], n: int) -> list[int]:
+            prompt = torch.tensor([ids])
+            mask = torch.ones_like(prompt)
+            settings = {"max_new_tokens": n, "do_sample": False, "pad_token_id": 0}
+            return model.generate(prompt, attention_mask=mask, **settings, **way)[0][
+                len(ids) :
+            ].tolist()
+
+        return in_rounds(name, tokens, exact)
+
+    return [row(name, way) for name, way in zip(ASSISTED, ways, strict=True)]
+
+
 # --- the run --------------------------------------------------------------------------------------
 
 
@@ -192,8 +261,10 @@ def measure(rows: list[Row], text: list[int], prompts: list[int], rounds: int, n
 
 def agree(rows: list[Row], ids: list[int]) -> None:
     """Compare what each row would write after each of ids with float32's choice."""
-    wanted = next(row for row in rows if row.name == f"{PLAIN} float32").choices(ids)
+    wanted = next(row.choices for row in rows if row.name == EXACT and row.choices)(ids)
     for row in rows:
+        if row.choices is None:
+            continue
         chosen = row.attempt(partial(row.choices, ids))
         if chosen is not None:
             row.agreement = sum(a == b for a, b in zip(chosen, wanted, strict=True)) / len(ids)
@@ -218,7 +289,10 @@ def table(rows: list[Row], prompts: list[int], places: int) -> str:
                 + (f"{speed / cpp.speed(prompt):8.2f}×" if cpp else f"{'–':>9}")
                 + f"{1e3 * statistics.median(row.first[prompt]):14.0f}{row.agreement:12.1%}"
             )
-        lines.append("")
+        done = list(by_name.values())
+        reads = min(done, key=lambda row: statistics.median(row.first[prompt]))
+        writes = max(done, key=lambda row: row.speed(prompt))
+        lines += [f"fastest here: {reads.name} reads the prompt, {writes.name} writes", ""]
     return "\n".join(lines)
 
 
@@ -226,14 +300,17 @@ def goals(rows: list[Row], prompts: list[int]) -> list[tuple[bool, str]]:
     """What the course promises, and whether it holds here."""
     by_name = {row.name: row for row in rows if not row.failed}
     fast = [by_name[name] for name in FAST if name in by_name]
-    if not fast or not {BASE, f"{PLAIN} float32"} <= set(by_name):
+    if not fast or not {BASE, EXACT} <= set(by_name):
         return [(False, "the rows that the goals compare have failed")]
     said = []
     for prompt in prompts:
         base, best = by_name[BASE].speed(prompt), max(row.speed(prompt) for row in fast)
-        plain = by_name[f"{PLAIN} float32"].speed(prompt)
+        plain = by_name[EXACT].speed(prompt)
         ratios = [("worked Llama, float32, over transformers float32", plain / base, 1.0)]
         ratios.append(("the lab's fastest over transformers float32", best / base, 5.0))
+        if DRAFTED in by_name:
+            ratio = by_name[DRAFTED].speed(prompt) / plain
+            ratios.append(("the exact text with 4-bit drafts over without", ratio, 1.5))
         if LLAMA_CPP in by_name:
             cpp = by_name[LLAMA_CPP].speed(prompt)
             ratios.append(("the lab's fastest over llama.cpp", best / cpp, 0.9))
@@ -268,7 +345,8 @@ def main() -> int:
     file = smollm2.read(path)
     words = (ROOT / "assets" / "shakespeare_sample.txt").read_text(encoding="utf-8")
     text = smollm2.tokenizer(file).encode(words).ids
-    rows = transformers_rows(path) + own_rows(file)
+    ours = own_rows(file)
+    rows = transformers_rows(path) + ours + assisted_rows(path, ours[0])
     missing = ""
     try:
         if find_spec("llama_cpp") is None:

@@ -135,6 +135,12 @@ model = Check(
             "Something that is computed is saved with the weights.",
             promise="Its state_dict holds their weights and nothing else",
         ),
+        Probe(
+            "config is what it was made with",
+            model_probes.keeps_config,
+            "Keep the LlamaConfig as `self.config`: later labs ask a model for its sizes.",
+            promise="`config` is what it was made with",
+        ),
     ],
     mistakes=MISTAKES,
     hints=(

@@ -99,6 +99,12 @@ def saved(answer: Any, inputs: Inputs) -> bool:
     return set(module.state_dict()) == {name for name, _ in iter(module.named_parameters())}
 
 
+def keeps_config(answer: Any, inputs: Inputs) -> dict[str, Any]:
+    """What a model says of its sizes."""
+    config = made(answer, sizes(n_layers=1)).config
+    return {name: getattr(config, name) for name in ("dim", "n_layers", "n_kv_heads", "rope_base")}
+
+
 @torch.no_grad()
 def one_layer(answer: Any, inputs: Inputs) -> Tensor:
     """A single block, between one table twice."""

@@ -92,7 +92,7 @@ def llama3_scale_frequencies(
     #! all_divided: scaled = theta / divisor
     #  All pairs are divided by the factor. That is position interpolation: the fast pairs are to stay.
     #! not_returned: scaled = theta + 0 * s
-    #  The frequencies come back as they were. Is the new one computed, and the old one returned? [lablup/mlxcel#1355, felafax/felafax#59]
+    #  The frequencies come back as they were. Is the new one computed, and the old one returned? [lablup/mlxcel#1355, huggingface/transformers#32330]
     #! ends_swapped: scaled = (1 - s).clamp(0, 1) * theta + s * theta / divisor
     #! ends_swapped: scaled = s * theta / divisor + (1 - s) * theta
     #  s and 1 - s have changed places: fast pairs are divided and slow ones kept.

@@ -113,7 +113,7 @@ class RollingKVCache:
             #|     return keys, values
             #| if False:
             #  Several that do not fit are taken, and the oldest are dropped before the first of the new ones has looked at them.
-            #  [Lightning-AI/litgpt#2182, ollama/ollama#15591]
+            #  [Lightning-AI/litgpt#2182]
             #! torch_s_error: if False:
             #  What does not fit is left to torch, which stops with an error of its own about sizes.
             #! counted_before_refused: self.length = end if T > 1 and end > room else self.length; …

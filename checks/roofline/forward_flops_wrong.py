@@ -43,7 +43,7 @@ def forward_flops(config: Any, n_new: int, n_past: int = 0) -> int:
     feed_forward = 3 * D * F
     #: SwiGLU has three matrices, w_gate, w_up and w_down, D × F each.
     #! two_matrices: feed_forward = 2 * D * F
-    #  SwiGLU is counted with two matrices, as the MLP of older models. [allenai/open-instruct#1096]
+    #  SwiGLU is counted with two matrices, as the MLP of older models. [bigscience-workshop/Megatron-DeepSpeed#283]
     #! four_times_dim: feed_forward = 3 * D * 4 * D
     #! four_times_dim: feed_forward = 2 * D * 4 * D
     #  SwiGLU is counted with 4 · dim hidden units, not config.hidden_dim.

@@ -77,11 +77,13 @@ def seconds_per_token(make_model: Callable[[], Any]) -> Flipbook:
         axes.set(xlabel="position of the token", ylabel="milliseconds", ylim=(0, None))
         axes.legend(loc="upper left", borderaxespad=0)
         slow, fast = taken.without[at], taken.cached[at]
+        first = taken.positions.index(stops[0])
+        grown = [seconds[at] / seconds[first] for seconds in (taken.without, taken.cached)]
         sums = [sum(seconds) * EVERY for seconds in (taken.without, taken.cached)]
         return (
-            f"Token {position}: {_ms(slow)} without a cache, {_ms(fast)} with it, "
-            f"{slow / fast:.1f} times as long. All {taken.positions[-1]} tokens: about "
-            f"{sums[0]:.1f} s against {sums[1]:.1f} s."
+            f"Token {position}: {_ms(slow)} without a cache, {grown[0]:.1f} times token "
+            f"{stops[0]}; {_ms(fast)} with it, {grown[1]:.1f} times. All {taken.positions[-1]} "
+            f"tokens: about {sums[0]:.1f} s against {sums[1]:.1f} s."
         )
 
     step = max(LENGTH // 8, EVERY)

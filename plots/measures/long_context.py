@@ -113,7 +113,7 @@ def by_position(
             _legend(fig, axes)
         told = ", ".join(f"{name} {number(value)}" for name, value in ends)
         return (
-            f"Characters {up_to - GROUP + 1} to {up_to} of {PIECES} pieces: mean loss {told}. "
+            f"Characters {up_to - GROUP + 1} to {up_to} of {PIECES} passages: mean loss {told}. "
             f"Guessing among {len(VOCAB)} costs {number(math.log(len(VOCAB)))} (dotted)."
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,7 +23,7 @@ Generate = Callable[..., Iterator[int]]
 TOKENS = (1, 3, 9) if short() else (1, 2, 3, 5, 7, 9, 13, 17)
 ROUNDS = 2 if short() else 7
 CONTEXT = 64  # positions in the caches while calls are timed
-N_NEW, N_DRAFT = (8, 4) if short() else (64, 8)
+N_NEW, N_DRAFT = (8, 4) if short() else (64, 12)
 END = "<|im_end|>"
 QUESTIONS = (
     "Why is the sky blue?",
@@ -41,9 +41,12 @@ SENTENCE = (
     "The committee of the village library meets on the first Monday of March, and the committee of "
     "the village school meets on the first Friday of April."
 )
-TASKS = {
-    "a free answer": "Write a short story about a fox and a well.",
-    "copies": f"Repeat this text word for word, three times: {SENTENCE}",
+TASKS = {  # what is asked, and how the answer begins
+    "a free answer": ("Write a short story about a fox and a well.", ""),
+    "copies": (
+        f"Repeat this text word for word, three times: {SENTENCE}",
+        f"{SENTENCE}\n\nThe committee of the village library",
+    ),
 }
 WAITING = "This needs SmolLM2's file: the cell in 14.0 says how to get it."
 
@@ -111,10 +114,10 @@ def calls(model: Any) -> Flipbook:
         axes.set(xlabel="tokens", ylabel="calls with one token", ylim=(0, max(TOKENS)))
         axes.legend(loc="upper left", fontsize=10)
         n, ratio = TOKENS[-1], ratios[-1]
-        middle = TOKENS[len(TOKENS) // 2]
+        some = TOKENS.index(5) if 5 in TOKENS else len(TOKENS) // 2
         return (
-            f"A call with one token takes {1e3 * costs[0]:.0f} ms here. One with {middle} takes "
-            f"{number(ratios[len(TOKENS) // 2], 1)} times as long, one with {n} "
+            f"A call with one token takes {1e3 * costs[0]:.0f} ms here. One with {TOKENS[some]} "
+            f"takes {number(ratios[some], 1)} times as long, one with {n} "
             f"{number(ratio, 1)} times. What lies between the two lines is what guessing can gain."
         )
 
@@ -146,12 +149,13 @@ def beside_each_other(
     ids: Tensor,
     n_new: int,
     n_draft: int,
+    stop: Collection[int] | None = None,
 ) -> Beside:
     """Write the likeliest text after ids (1, T) with `generate`, and once more with drafts."""
-    plain, slow = timed(lambda: generate(target, ids, n_new, temperature=0))
+    plain, slow = timed(lambda: generate(target, ids, n_new, temperature=0, stop=stop))
     watched = Counted(target)
     text, fast = timed(
-        lambda: speculative_generate(watched, draft, ids, n_new, n_draft, temperature=0)
+        lambda: speculative_generate(watched, draft, ids, n_new, n_draft, temperature=0, stop=stop)
     )
     return Beside(plain, text, len(text) / watched.calls, slow, fast)
 
@@ -211,30 +215,33 @@ def exact(
     print("                                          tokens     a call   faster")
     plain_seconds, fast_seconds = 0.0, 0.0
     questions = QUESTIONS[:2] if short() else QUESTIONS
-    with one_thread():
-        for question in counted(questions, "prompt"):
-            ids = prompt_of(chat_prompt, tokenizer, question)
-            draft = ModelDraft(quick, ids.shape[1] + N_NEW + N_DRAFT, 0)
-            both = beside_each_other(
-                generate, speculative_generate, target, draft, ids, N_NEW, N_DRAFT
-            )
-            plain, text = both.plain, both.text
-            same = next(
-                (i for i, (a, b) in enumerate(zip(plain, text, strict=False)) if a != b),
-                min(len(plain), len(text)),
-            )
-            note = ""
-            if same < len(plain):
-                before = ids[0].tolist() + plain[:same]
-                note = f"  then two logits {gap(target, before, plain[same], text[same]):.5f} apart"
-            plain_seconds += both.slow
-            fast_seconds += both.fast
-            shown = question if len(question) < 40 else question[:38] + "…"
-            print(f"{shown:40}{same:4} of {len(plain)}{both.a_call:9.1f}{both.faster:9.2f}{note}")
+    for question in counted(questions, "prompt"):
+        ids = prompt_of(chat_prompt, tokenizer, question)
+        draft = ModelDraft(quick, ids.shape[1] + N_NEW + N_DRAFT, 0)
+        both = beside_each_other(generate, speculative_generate, target, draft, ids, N_NEW, N_DRAFT)
+        plain, text = both.plain, both.text
+        same = next(
+            (i for i, (a, b) in enumerate(zip(plain, text, strict=False)) if a != b),
+            min(len(plain), len(text)),
+        )
+        note = ""
+        if same < len(plain):
+            before = ids[0].tolist() + plain[:same]
+            note = f"  then two logits {gap(target, before, plain[same], text[same]):.5f} apart"
+        plain_seconds += both.slow
+        fast_seconds += both.fast
+        shown = question if len(question) < 40 else question[:38] + "…"
+        print(f"{shown:40}{same:4} of {len(plain)}{both.a_call:9.1f}{both.faster:9.2f}{note}")
     print(
-        f"{'all of them':40}{'':10}{'':9}{plain_seconds / fast_seconds:9.2f}   "
-        f"{N_DRAFT} drafts a round, one thread; the prompts' time is in it"
+        f"{'all of them':40}{'':10}{'':9}{plain_seconds / fast_seconds:9.2f}   {N_DRAFT} drafts a "
+        f"round, {_threads()}; the prompts' time is in it"
     )
+
+
+def _threads() -> str:
+    """How many processors torch takes."""
+    count = torch.get_num_threads()
+    return f"{count} threads" if count > 1 else "one thread"
 
 
 @once_written
@@ -250,13 +257,15 @@ def looked_up(
     if target is None:
         print(WAITING)
         return
-    n_new = N_NEW if short() else 96
-    with one_thread():
-        for name, task in counted(TASKS.items(), "text"):
-            ids = prompt_of(chat_prompt, tokenizer, task)
-            draft = LookupDraft(target.config.vocab_size)
-            both = beside_each_other(generate, speculative_generate, target, draft, ids, n_new, 5)
-            print(
-                f"{name:15} the same text: {'yes' if both.plain == both.text else 'no'}   "
-                f"tokens a call: {both.a_call:.2f}   times faster: {both.faster:.2f}"
-            )
+    n_new, stop = N_NEW if short() else 96, {tokenizer.token_to_id(END)}
+    for name, (task, begun) in counted(TASKS.items(), "text"):
+        asked = prompt_of(chat_prompt, tokenizer, task)
+        start = torch.tensor([tokenizer.encode(begun).ids], dtype=torch.long)
+        ids = torch.cat([asked, start], dim=1)
+        draft = LookupDraft(target.config.vocab_size)
+        both = beside_each_other(generate, speculative_generate, target, draft, ids, n_new, 5, stop)
+        print(
+            f"{name:15} the same {len(both.plain)} tokens: "
+            f"{'yes' if both.plain == both.text else 'no'}   "
+            f"tokens a call: {both.a_call:.2f}   times faster: {both.faster:.2f}"
+        )

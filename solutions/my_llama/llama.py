@@ -67,7 +67,8 @@ class Llama(nn.Module):
     """Token ids to logits: embedding, n_layers blocks, a last norm, the output projection.
 
     Its parts are `tok_embeddings`, `layers`, `norm` and, unless config.tie_embeddings, `output`.
-    Its state_dict holds their weights and nothing else.
+    Its state_dict holds their weights and nothing else. `config` is what it was made with: later
+    labs ask for it.
 
     >>> small = {"dim": 2, "n_heads": 1, "n_kv_heads": 1, "hidden_dim": 2, "norm_eps": 0.0}
     >>> model = Llama(LlamaConfig(**small, n_layers=1, vocab_size=3, tie_embeddings=True))

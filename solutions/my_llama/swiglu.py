@@ -7,8 +7,8 @@ from torch import Tensor, nn
 def swish(x: Tensor, beta: float = 1.0) -> Tensor:
     """Let each number through as far as it opens its own gate (Ramachandran et al. 2017).
 
-    x: any shape → the same shape and dtype, right far from zero as well. beta says how steep the
-    gate is.
+    x: any shape → the same shape and dtype, right far from zero as well, and so is its gradient.
+    beta says how steep the gate is.
 
     With beta = ln 3 = 1.0986, the gate is 1/4 at x = -1, and 3/4 at x = 1:
     >>> swish(torch.tensor([-1.0, 0.0, 1.0]), beta=1.0986)
