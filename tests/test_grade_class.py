@@ -5,14 +5,18 @@ import json
 import multiprocessing
 import os
 import signal
+import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import nbformat
+import psutil
 import pytest
+from course import ROOT
 from graded_notebooks import EMPTY, NUMBERS, lab
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
@@ -256,6 +260,20 @@ def test_a_process_that_is_killed_takes_nothing_along(
     found = list(crowd.graded(tasks(8), lambda: ProcessPoolExecutor(2, mp_context=fork), 2))
     came = {task.learner: result for task, result in found}
     assert len(found) == 8 and came == {str(n): None if n == 5 else str(n) for n in range(8)}
+
+
+def test_who_kills_the_grader_leaves_nothing_running(submissions: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "checks.grade", str(submissions), "--out", str(tmp_path)]
+    grader = subprocess.Popen([*command, "-n", "2"], cwd=ROOT, stdout=subprocess.DEVNULL)
+    left: list[psutil.Process] = []
+    deadline = time.monotonic() + 60
+    while sum("zygote.py" in " ".join(one.cmdline()) for one in left) < 2:
+        assert time.monotonic() < deadline and grader.poll() is None
+        time.sleep(0.2)
+        left = psutil.Process(grader.pid).children(recursive=True)
+    grader.kill()
+    grader.wait()
+    assert psutil.wait_procs(left, timeout=20)[1] == []
 
 
 def test_a_dask_worker_that_is_killed_takes_nothing_along(

@@ -315,7 +315,9 @@ def test_seconds_for_each_token(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measures, "measure", lambda model: taken)
     picture = plot.seconds_per_token(Clockwork)
     said = picture.caption(position=64)
-    assert "Token 64: 40.0 ms without a cache, 4.0 times token 16; 5.0 ms with it, 1.0 times" in said
+    assert (
+        "Token 64: 40.0 ms without a cache, 4.0 times token 16; 5.0 ms with it, 1.0 times" in said
+    )
     assert "about 1.6 s against 0.3 s" in said
     (line,) = find(picture.figure(position=64), "without cache")
     assert list(line.get_ydata()) == pytest.approx([10, 20, 30, 40])

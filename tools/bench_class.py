@@ -3,12 +3,14 @@
     python -m tools.bench_class [LEARNERS]        (300; each hands in three labs)
 
 A made-up class: right, half done, untouched, wrong by a known mistake, damaged, endless, hostile.
+A third of it is graded first: the memory of the largest process must not grow with the class.
 nbval gets three of its notebooks, one of each lab, right ones.
 """
 
 import importlib
 import inspect
 import json
+import os
 import random
 import subprocess
 import sys
@@ -38,24 +40,37 @@ def main(learners: int = 300) -> None:
     with tempfile.TemporaryDirectory(prefix="llama-lab-bench-") as name:
         place = Path(name)
         made_up_class(place / "class", learners)
+        made_up_class(place / "third", max(learners // 3, 1))
         count = learners * len(LABS)
         beside = nbval()
         print(f"nbval: {beside:.1f} s a notebook (right ones, one process)")
-        rates = []
+        _, small = graded(place / "third", place / "out", 2)
+        rates, peaks = [], []
         for processes in (1, 2):
-            begin = time.monotonic()
-            out = place / f"out{processes}"
-            command = [sys.executable, "-m", "checks.grade", str(place / "class")]
-            command += ["--out", str(out), "-n", str(processes), "--seed", "bench"]
-            subprocess.run(command, cwd=ROOT, check=True)
-            seconds = time.monotonic() - begin
+            seconds, peak = graded(place / "class", place / f"out{processes}", processes)
             rates.append(count / seconds)
+            peaks.append(peak)
             print(f"{processes} process(es): {3600 * rates[-1]:,.0f} submissions an hour")
+        print(
+            f"largest process: {small:.0f} MB for a third of the class, {peaks[1]:.0f} MB for all"
+        )
         print(
             f"linear to {rates[1] / rates[0] / 2:.2f}; {rates[1] * beside:.1f} times nbval with two"
         )
         same = [(place / f"out{n}/results.jsonl").read_bytes() for n in (1, 2)]
         print("the same results" if same[0] == same[1] else "OTHER RESULTS")
+
+
+def graded(submissions: Path, out: Path, processes: int) -> tuple[float, float]:
+    """Grade a folder; return the seconds, and the MB of the largest process."""
+    command = [sys.executable, "-m", "checks.grade", str(submissions)]
+    command += ["--out", str(out), "-n", str(processes), "--seed", "bench"]
+    begin = time.monotonic()
+    pid = os.posix_spawn(sys.executable, command, os.environ)
+    _, status, usage = os.wait4(pid, 0)
+    if status:
+        raise SystemExit(f"the grader ended with {os.waitstatus_to_exitcode(status)}")
+    return time.monotonic() - begin, usage.ru_maxrss / 1024
 
 
 def made_up_class(place: Path, learners: int) -> None:

@@ -31,10 +31,15 @@ class Outcome:
     complaint: str = ""
     hangs: bool = False
     seen: Transcript = field(default_factory=Transcript)
+    # What `passes` has said, and of which reference: each suspect asks again.
+    _passed: tuple["Outcome", bool] | None = field(default=None, repr=False, compare=False)
 
     def passes(self, right: "Outcome") -> bool:
         """Tell whether this is what the reference showed."""
-        return not (self.crash or self.complaint or self.hangs) and agree(self.value, right.value)
+        if self._passed is None or self._passed[0] is not right:
+            stopped = self.crash or self.complaint or self.hangs
+            self._passed = right, not stopped and agree(self.value, right.value)
+        return self._passed[1]
 
     def is_like(
         self, other: "Outcome", right: "Outcome", inexact: bool = False, sizes: bool = True

@@ -6,10 +6,12 @@ import functools
 import hashlib
 import importlib
 import multiprocessing
+import os
 import signal
 import threading
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import connection
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +38,16 @@ class Task:
 
 
 def begin() -> None:
-    """Leave interrupts to the process that everybody works for."""
+    """Leave interrupts to the process that everybody works for, and end when it does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # One that is killed tells nobody, and a pool's processes would wait for it for ever.
+    if (parent := multiprocessing.parent_process()) is not None:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_with(sentinel: int) -> None:
+    connection.wait([sentinel])
+    os._exit(1)
 
 
 def work(task: Task) -> tuple[dict[str, Any], list[tuple[str, str]]]:
