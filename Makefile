@@ -2,8 +2,7 @@
 #   make lab ARGS="--no-browser --port 8899"     make test ARGS="-k rope"     make lab PYTHON=python3.12
 
 PYTHON ?= python3
-# Three where two processors are: browsers and kernels are waited for.
-JOBS ?= 3
+JOBS ?= 2
 LAB ?= *
 # What is imported is compiled then, and kept: most of what comes with torch never is.
 PIP = -m pip install -q --no-compile --disable-pip-version-check
