@@ -1,6 +1,7 @@
 """Lab 08: the same logits as Hugging Face's, the differ, and pictures of what the model computes."""
 
 import doctest
+import inspect
 import re
 from dataclasses import replace
 from types import SimpleNamespace
@@ -477,3 +478,11 @@ def test_the_step_that_is_missing_is_named() -> None:
     report = check.Llama.run(Half)
     assert report.result == "todo"
     assert "Llama.new_caches" in report.summary
+
+
+def test_a_model_that_keeps_its_config_under_another_name_is_told_so() -> None:
+    namespace = dict(vars(worked))
+    exec(inspect.getsource(worked.Llama).replace("self.config", "self.sizes"), namespace)
+    report = check.Llama.run(namespace["Llama"])
+    assert report.result == "right"
+    assert "it has no `config`. Keep the LlamaConfig as `self.config`" in report.text

@@ -138,7 +138,7 @@ model = Check(
         Probe(
             "config is what it was made with",
             model_probes.keeps_config,
-            "Keep the LlamaConfig as `self.config`: later labs ask a model for its sizes.",
+            model_probes.KEEP_CONFIG,
             promise="`config` is what it was made with",
         ),
     ],

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from assets import llama_reference as frozen
-from checks.engine import Inputs, Wrong
+from checks.engine import Crash, Inputs, Wrong
 from checks.engine.devices import PretendedDevice
 from checks.engine.llama_config import LlamaConfig, sizes
 from checks.llama.parts import KVCache
@@ -24,6 +24,8 @@ from checks.llama.weights import (
     shapes_of_model,
     written,
 )
+
+KEEP_CONFIG = "Keep the LlamaConfig as `self.config`: later labs ask a model for its sizes."
 
 
 def model_of(answer: Any, inputs: Inputs, **changes: Any) -> Any:
@@ -101,7 +103,11 @@ def saved(answer: Any, inputs: Inputs) -> bool:
 
 def keeps_config(answer: Any, inputs: Inputs) -> dict[str, Any]:
     """What a model says of its sizes."""
-    config = made(answer, sizes(n_layers=1)).config
+    module = made(answer, sizes(n_layers=1))
+    try:
+        config = module.config
+    except Crash as crash:
+        raise Wrong(f"it has no `config`. {KEEP_CONFIG}") from crash
     return {name: getattr(config, name) for name in ("dim", "n_layers", "n_kv_heads", "rope_base")}
 
 
