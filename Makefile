@@ -38,7 +38,7 @@ lab: $(LEARNER)  ## open the labs in JupyterLab
 
 learner: $(LEARNER)  ## what a learner needs, and nothing opened
 
-test: $(TESTER)  ## every test
+test: $(TESTER)  ## what CI runs: every test, on samples where the whole set takes long
 	$(ONE_THREAD) $(BIN) -m pytest -n $(JOBS) $(SPREAD) $(ARGS)
 
 test-colab: $(COLABBER)  ## with Colab's versions and a grader's inputs: labs, checks, widgets; all: make test-colab COLAB_TESTS=tests
@@ -61,7 +61,7 @@ fingerprints: $(TESTER)  ## which probes each known mistake passes, after a chan
 mutants: $(TESTER)  ## one-token mutants of the worked answers: rejected, named; make mutants ARGS="-v 03_rope"
 	$(ONE_THREAD) $(BIN) -m tools.mutants $(ARGS)
 
-spellings: $(TESTER)  ## every spelling of every known mistake, where `make test` takes some; 5 minutes
+spellings: $(TESTER)  ## every spelling of every known mistake, where `make test` takes the first; 5 minutes
 	LLAMA_LAB_ALL=1 $(ONE_THREAD) $(BIN) -m pytest -n $(JOBS) $(SPREAD) tests/test_checks.py $(ARGS)
 
 named: $(TESTER)  ## which share of the wrong answers from elsewhere is named truly; make named ARGS=03_rope

@@ -16,13 +16,14 @@ pytestmark = pytest.mark.ours
 
 CHECKS = {name: {c.name: c for c in exercises_of(module("checks", name))} for name in NAMES}
 NAMED = 0.75  # of the wrong answers from elsewhere, in every lab
+EVERY = 3  # of an exercise's wrong answers is tried here
 LEAST = 6  # plain edits for each exercise
 
 
-def written(folder: str, variable: str, lab: str) -> list[tuple[str, Any]]:
-    """(exercise, entry) for all that stands about one lab in these modules of tests/."""
+def written(folder: str, variable: str, lab: str, step: int = 1) -> list[tuple[str, Any]]:
+    """(exercise, entry) for what stands about one lab in these modules of tests/, or each step-th."""
     entries = getattr(module(folder, lab), variable, {})
-    return [(exercise, entry) for exercise, some in entries.items() for entry in some]
+    return [(exercise, entry) for exercise, some in entries.items() for entry in some[::step]]
 
 
 RIGHT = [
@@ -30,16 +31,6 @@ RIGHT = [
     for lab in NAMES
     for exercise, answer in written("public_right", "RIGHT", lab)
 ]
-
-
-def sample(folder: str, variable: str, lab: str) -> list[tuple[str, Any]]:
-    """Every third entry of each exercise, the first among them."""
-    places: dict[str, int] = {}
-    some = []
-    for exercise, entry in written(folder, variable, lab):
-        places[exercise] = places.get(exercise, -1) + 1
-        some += [(exercise, entry)] * (places[exercise] % 3 == 0)
-    return some
 
 
 def worked(lab: str, exercise: str) -> Any:
@@ -62,13 +53,13 @@ def test_most_wrong_answers_from_elsewhere_are_named(lab: str) -> None:
         f"{exercise}: {edit.what}": outcome(
             CHECKS[lab][exercise], edit.applied(worked(lab, exercise)), set(edit.named)
         )
-        for exercise, edit in sample("plain_edits", "EDITS", lab)
+        for exercise, edit in written("plain_edits", "EDITS", lab, EVERY)
     }
     found |= {
         f"{exercise}: {public.what} [{public.source}]": outcome(
             CHECKS[lab][exercise], public.answer, set(public.named)
         )
-        for exercise, public in sample("public_answers", "PUBLIC", lab)
+        for exercise, public in written("public_answers", "PUBLIC", lab, EVERY)
     }
     unnamed = {what: said for what, said in found.items() if said != "named"}
     share = 1 - len(unnamed) / len(found)

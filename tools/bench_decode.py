@@ -75,23 +75,18 @@ class Row:
         return 1 / statistics.median(self.tokens[prompt])
 
 
-def in_rounds(name: str, tokens: Callable[[list[int], int], list[int]], exact: Row) -> Row:
+def in_rounds(name: str, tokens: Callable[[list[int], int], list[int]]) -> Row:
     """A row whose tokens come several at once: each of them gets a round's mean.
 
-    tokens(ids, n): the n tokens that follow ids, all written. They are compared with `exact`'s.
+    tokens(ids, n): the n tokens that follow ids, all written.
     """
-    seen: dict[str, int] = {"same": 0, "all": 0}
 
     def write(ids: list[int], n: int) -> list[float]:
         start = clock()
         tokens(ids, 1)
         first, begin = clock() - start, clock()
-        new = tokens(ids, n)
+        row.text[len(ids), n] = tokens(ids, n)
         each = max(clock() - begin - first, 0.0) / max(n - 1, 1)
-        wanted = exact.text.get((len(ids), n), [])
-        seen["same"] += sum(a == b for a, b in zip(new, wanted, strict=False))
-        seen["all"] += len(wanted)
-        row.agreement = seen["same"] / seen["all"] if seen["all"] else float("nan")
         return [start, *(start + first + i * each for i in range(n))]
 
     row = Row(name, write, None)
@@ -144,7 +139,7 @@ def own_rows(file: Any) -> list[Row]:
     model.load_state_dict(weights, assign=True)
     model.eval().requires_grad_(False)
     rows = []
-    for dtype in DTYPES:  # float32 comes first: the rows with drafts are compared with its text
+    for dtype in DTYPES:
         same = model if dtype == "float32" else copy.deepcopy(model).to(getattr(torch, dtype))
         rows.append(own(f"{PLAIN} {dtype}", same))
     makes = (
@@ -161,14 +156,14 @@ def own_rows(file: Any) -> list[Row]:
         return list(pieces.speculative_generate(model, draft, torch.tensor([ids]), n, N_DRAFT, 0))
 
     rows += [own(name, one) for name, one in zip(FAST, fast, strict=True)]
-    return [*rows, in_rounds(DRAFTED, drafted, rows[0])]
+    return [*rows, in_rounds(DRAFTED, drafted)]
 
 
 # --- transformers ---------------------------------------------------------------------------------
 
 
 def transformers_rows(path: Path) -> list[Row]:
-    """`generate` of transformers, on the same file, in three dtypes."""
+    """`generate` of transformers, on the same file, in three dtypes, and in float32 with drafts."""
     import torch
     from transformers import AutoModelForCausalLM, StoppingCriteria, StoppingCriteriaList
     from transformers.utils.logging import disable_progress_bar
@@ -189,19 +184,23 @@ def transformers_rows(path: Path) -> list[Row]:
     ).eval()
     loaded.generation_config.eos_token_id = None  # write on, whatever comes
 
+    models = {
+        dtype: loaded if dtype == "float32" else copy.deepcopy(loaded).to(getattr(torch, dtype))
+        for dtype in DTYPES
+    }
+
+    def generated(model: Any, ids: list[int], n: int, **way: Any) -> list[int]:
+        prompt = torch.tensor([ids])
+        given = {"attention_mask": torch.ones_like(prompt), "pad_token_id": 0}
+        new = model.generate(prompt, max_new_tokens=n, do_sample=False, **given, **way)
+        return new[0, len(ids) :].tolist()
+
     def row(dtype: str) -> Row:
-        model = loaded if dtype == "float32" else copy.deepcopy(loaded).to(getattr(torch, dtype))
+        model = models[dtype]
 
         def write(ids: list[int], n: int) -> list[float]:
-            prompt, stamp = torch.tensor([ids]), Stamp()
-            model.generate(
-                prompt,
-                attention_mask=torch.ones_like(prompt),
-                max_new_tokens=n,
-                do_sample=False,
-                pad_token_id=0,
-                stopping_criteria=StoppingCriteriaList([stamp]),
-            )
+            stamp = Stamp()
+            generated(model, ids, n, stopping_criteria=StoppingCriteriaList([stamp]))
             return stamp.stamps
 
         def choices(ids: list[int]) -> list[int]:
@@ -210,34 +209,12 @@ def transformers_rows(path: Path) -> list[Row]:
 
         return Row(f"{TRANSFORMERS} {dtype}", write, choices)
 
-    return [row(dtype) for dtype in DTYPES]
-
-
-def assisted_rows(path: Path, exact: Row) -> list[Row]:
-    """`generate` of transformers in float32, with drafts: from the text, or a bfloat16 copy's."""
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    model = AutoModelForCausalLM.from_pretrained(
-        path.parent, gguf_file=path.name, dtype=torch.float32
-    ).eval()
-    model.generation_config.eos_token_id = None
-    copied = copy.deepcopy(model).to(torch.bfloat16)
-    copied.generation_config.num_assistant_tokens = N_DRAFT
-    ways = {"prompt_lookup_num_tokens": N_DRAFT}, {"assistant_model": copied}
-
-    def row(name: str, way: dict[str, Any]) -> Row:
-        def tokens(ids: list[int], n: int) -> list[int]:
-            prompt = torch.tensor([ids])
-            mask = torch.ones_like(prompt)
-            settings = {"max_new_tokens": n, "do_sample": False, "pad_token_id": 0}
-            return model.generate(prompt, attention_mask=mask, **settings, **way)[0][
-                len(ids) :
-            ].tolist()
-
-        return in_rounds(name, tokens, exact)
-
-    return [row(name, way) for name, way in zip(ASSISTED, ways, strict=True)]
+    models["bfloat16"].generation_config.num_assistant_tokens = N_DRAFT
+    ways = {"prompt_lookup_num_tokens": N_DRAFT}, {"assistant_model": models["bfloat16"]}
+    return [row(dtype) for dtype in DTYPES] + [
+        in_rounds(name, partial(generated, loaded, **way))
+        for name, way in zip(ASSISTED, ways, strict=True)
+    ]
 
 
 # --- the run --------------------------------------------------------------------------------------
@@ -261,9 +238,16 @@ def measure(rows: list[Row], text: list[int], prompts: list[int], rounds: int, n
 
 def agree(rows: list[Row], ids: list[int]) -> None:
     """Compare what each row would write after each of ids with float32's choice."""
-    wanted = next(row.choices for row in rows if row.name == EXACT and row.choices)(ids)
+    exact = next(row for row in rows if row.name == EXACT)
+    wanted = exact.choices(ids) if exact.choices else []
     for row in rows:
-        if row.choices is None:
+        if row.choices is None:  # what it wrote is compared, and not what it would have written
+            pairs = [
+                pair
+                for place, text in exact.text.items()
+                for pair in zip(text, row.text.get(place, []), strict=False)
+            ]
+            row.agreement = statistics.mean(a == b for a, b in pairs) if pairs else float("nan")
             continue
         chosen = row.attempt(partial(row.choices, ids))
         if chosen is not None:
@@ -345,8 +329,7 @@ def main() -> int:
     file = smollm2.read(path)
     words = (ROOT / "assets" / "shakespeare_sample.txt").read_text(encoding="utf-8")
     text = smollm2.tokenizer(file).encode(words).ids
-    ours = own_rows(file)
-    rows = transformers_rows(path) + ours + assisted_rows(path, ours[0])
+    rows = transformers_rows(path) + own_rows(file)
     missing = ""
     try:
         if find_spec("llama_cpp") is None:

@@ -213,7 +213,7 @@ def exact(
         return
     print("                                          the same   tokens   times")
     print("                                          tokens     a call   faster")
-    plain_seconds, fast_seconds = 0.0, 0.0
+    plain_seconds, fast_seconds, threads = 0.0, 0.0, torch.get_num_threads()
     questions = QUESTIONS[:2] if short() else QUESTIONS
     for question in counted(questions, "prompt"):
         ids = prompt_of(chat_prompt, tokenizer, question)
@@ -234,14 +234,8 @@ def exact(
         print(f"{shown:40}{same:4} of {len(plain)}{both.a_call:9.1f}{both.faster:9.2f}{note}")
     print(
         f"{'all of them':40}{'':10}{'':9}{plain_seconds / fast_seconds:9.2f}   {N_DRAFT} drafts a "
-        f"round, {_threads()}; the prompts' time is in it"
+        f"round, {threads} thread{'s' * (threads > 1)}; the prompts' time is in it"
     )
-
-
-def _threads() -> str:
-    """How many processors torch takes."""
-    count = torch.get_num_threads()
-    return f"{count} threads" if count > 1 else "one thread"
 
 
 @once_written
