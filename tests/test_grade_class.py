@@ -40,6 +40,11 @@ HELPED = """\
 def rms_norm(x, weight, eps=1e-5):
     return (x.float() * scale(x.float(), eps) * weight).to(x.dtype)
 """
+FOR_EVER = """\
+def layer_norm(x, weight, bias, eps=1e-5):
+    while True:
+        pass
+"""
 HOSTILE = {
     "batch_norm": "import os, signal\nos.kill(os.getppid() or 1, 9)\n"
     "def batch_norm(x, eps=1e-5):\n    return x",
@@ -95,6 +100,7 @@ def submissions(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "dee": lab(EMPTY),
         "eve": lab(HOSTILE),
         "gus": lab({"rms_norm": HELPED}),
+        "ike": lab({"layer_norm": FOR_EVER}),
     }
     helper = "def scale(y, eps):\n    return torch.rsqrt(y.square().mean(-1, keepdim=True) + eps)"
     made["gus"].cells.insert(2, new_code_cell(f"1 / 0\n{helper}\nprint('hello')"))
@@ -155,6 +161,12 @@ def test_who_attacks_earns_nothing_and_harms_nobody(out: Path) -> None:
     assert "write yours" in eve["exercises"][3]["summary"]
 
 
+def test_an_endless_loop_costs_its_own_exercise_and_is_told_as_one(out: Path) -> None:
+    ike = line_of(out, "ike")
+    assert results(ike) == ["passed", "failed", "passed", "passed"]
+    assert "Is there an endless loop?" in ike["exercises"][1]["summary"]
+
+
 def test_a_damaged_notebook_is_a_line_with_its_reason(out: Path) -> None:
     assert "damaged" in line_of(out, "fay")["unreadable"]
 
@@ -164,7 +176,7 @@ def test_the_table_has_a_row_for_each_learner_and_for_who_is_missing(out: Path) 
         row["learner"]: row
         for row in csv.DictReader((out / "grades.csv").open("r", encoding="utf-8-sig"))
     }
-    assert set(rows) == {"ada", "bob", "cyd", "dee", "eve", "fay", "gus", "hal"}
+    assert set(rows) == {"ada", "bob", "cyd", "dee", "eve", "fay", "gus", "hal", "ike"}
     assert rows["bob"]["2.3 rms_norm"] == "✗" and rows["ada"]["2.3 rms_norm"] == "✓"
     assert rows["cyd"]["2.4 RMSNorm"] == "✎" and rows["hal"]["02_rmsnorm earned"] == ""
     assert rows["bob"]["02_rmsnorm earned"] == "12"  # the last attempt counts
@@ -173,7 +185,7 @@ def test_the_table_has_a_row_for_each_learner_and_for_who_is_missing(out: Path) 
 def test_the_class_s_page_tells_mistakes_missing_and_attempts(out: Path) -> None:
     page = (out / "class.html").read_text()
     assert "eps_outside_root" in page and "hal: 02_rmsnorm" in page
-    assert "1: 5, 2: 1" in page  # five with one attempt, bob with two
+    assert "1: 6, 2: 1" in page  # six with one attempt, bob with two
     assert "http" not in page
     assert all(f"{NUMBERS[name]} {name}" in page for name in NUMBERS)
 
@@ -294,6 +306,6 @@ def test_a_dask_worker_that_is_killed_takes_nothing_along(
         roster = str(submissions.parent / "roster.csv")
         address = cluster.scheduler_address
         graded(submissions, tmp_path, "--seed", "s", "--roster", roster, "--dask", address)
-    assert sorted(added) == ["ada", "bob", "bob", "cyd", "dee", "eve", "fay", "gus"]
+    assert sorted(added) == ["ada", "bob", "bob", "cyd", "dee", "eve", "fay", "gus", "ike"]
     for name in (journal.RESULTS, "grades.csv"):
         assert (tmp_path / name).read_bytes() == (out / name).read_bytes()

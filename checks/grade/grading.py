@@ -169,7 +169,10 @@ def _graded(
             report = check.run(found[0])
         if any(row.says.startswith("Broken: ") for row in report.rows):
             raise Broken("the worker is gone")
-        peer.forget()
+        if report.kind == "hangs" or any("had not come back" in row.says for row in report.rows):
+            room.leave()  # it would not hear that it may forget
+        else:
+            peer.forget()
     except isolation.Hangs:
         room.leave()
         return _row(exercise, FAILED, "it did not come back"), None
@@ -180,8 +183,6 @@ def _graded(
         room.leave()
         says = f"its check could not run, {type(error).__name__}: {error}"
         return _row(exercise, FAILED, clean(says)), None
-    if report.kind == "hangs" or any("had not come back" in row.says for row in report.rows):
-        room.leave()
     row = _row(exercise, report.result, clean(report.summary), report.mistake)
     row["mistakes"] = [[one.key, one.says] for one in report.mistakes]
     return row, report

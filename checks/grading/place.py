@@ -5,6 +5,7 @@ memory of the grader, which read the course before the first notebook ran: what 
 the next one never sees.
 """
 
+import contextlib
 import functools
 import os
 import shutil
@@ -12,6 +13,7 @@ import site
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import cache_from_source, find_spec
 from pathlib import Path
@@ -45,18 +47,30 @@ class Place:
     """The folders of one notebook, and the environment in which its kernel finds them."""
 
     def __init__(self, notebook: Path | None = None) -> None:
-        """Make the folders; files beside `notebook` come along, other notebooks do not."""
-        try:
+        """Make the folders; files beside `notebook` come along, other notebooks do not.
+
+        The course is not in them yet: `bring_course` writes it while the kernel starts.
+        """
+        with self._room():
             self.folder = Path(tempfile.mkdtemp(prefix="llama-lab-")).resolve()
             self.home, self.temporary = self.folder / "home", self.folder / "tmp"
             self.course = self.folder / "course"
             self.work = self.course / "labs"
             for folder in (self.home, self.temporary, self.work):
                 folder.mkdir(parents=True)
-            _write(course(), self.course)
             _share_fonts(self.home)
             if notebook is not None:
                 _bring_siblings(notebook, self.work)
+
+    def bring_course(self) -> None:
+        """Write the copy of the course: hundreds of files, which takes most of a second."""
+        with self._room():
+            _write(course(), self.course)
+
+    @contextlib.contextmanager
+    def _room(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             self.remove()
             raise NoPlace(
