@@ -45,6 +45,8 @@ plot.model_map()
 #
 # </details>
 #
+# If JupyterLab's list of files leaves the pictures no room, press the folder at its left edge: the list closes.
+#
 # The sliders obey the arrow keys too, and they work where no Python runs. Point at a part of a picture, or go through its parts with
 # the keyboard, and it says what it is.
 

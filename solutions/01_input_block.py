@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 01 · Input block
 #
-# *95 minutes, in two halves: 1.0 to 1.4 take 45, and 1.5 to 1.10 take 50. Half of it is reading and trying, half writing. The cells run for about half a
+# *45 + 50 minutes, in two sittings: 1.0 to 1.4, then 1.5 to 1.10, which may wait until lab 11. Half of it is reading and trying, half writing. The cells run for about half a
 # minute, five seconds of it in 1.6.*
 #
 # A language model multiplies matrices. Between what you type and the first multiplication stands the input block: it cuts a

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 03 · Rotary position embedding
 #
-# *85 minutes without 3.6 to 3.8, which may be skipped: 55 to read and try, 30 to write. With them it takes 110. The cells run for about half a
+# *75 minutes without 3.6 to 3.9, which may be skipped: 45 to read and try, 30 to write. With them it takes 110. The cells run for about half a
 # minute, most of it to draw.*
 #
 # "dog bites man" is no news, and "man bites dog" is. They contain the same three words, so the difference is where the
@@ -506,8 +506,8 @@ plot.decay(apply_rope)
 # %% [markdown]
 # ## 3.6 The same with complex numbers
 #
-# *You may skip 3.6 to 3.8.* Your `apply_rope` is complete, and the labs to come need nothing else. These sections are for readers of other people's code: Meta's
-# uses complex numbers, Hugging Face's another order of the numbers. If you skip them, go on at 3.9; its timings then leave the missing two out.
+# *You may skip 3.6 to 3.9.* Your `apply_rope` is complete, and the labs to come need nothing else. 3.6 to 3.8 are for readers of other people's code: Meta's
+# uses complex numbers, Hugging Face's another order of the numbers. 3.9 measures; if you skip only the first three, its timings leave the missing two out.
 #
 # Multiplying by e^(iα) = cos α + i sin α turns a complex number by α: (a + ib)(cos α + i sin α) has the real part a
 # cos α − b sin α and the imaginary part a sin α + b cos α, which are the two lines of 3.5. Meta's Llama code is written so:

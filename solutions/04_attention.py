@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 04 · Attention
 #
-# *95 minutes: 60 to read and try, 35 to write. The cells compute for about 20 seconds.*
+# *75 minutes without the parts that may be skipped (two of 4.2, and 4.8): 40 to read and try, 35 to write. With them it takes 95. The cells compute for about 20 seconds.*
 #
 # Lab 03 turned queries and keys by their positions. There you compared a few of them by hand, and each was the word's own vector.
 # In attention every query meets every key, each made by a matrix that learns, and the future is hidden. It is the only place in Llama 3 where one token learns anything about another. You write all of it,
@@ -236,6 +236,8 @@ plot.scale(attention_weights)
 # flows back, and the head cannot learn to look elsewhere.
 #
 # ### Which way does the softmax run?
+#
+# *You may skip this question and the next one.* They look at two mistakes that people make here.
 #
 # Along the keys, the last dimension. Along the queries the shape is the same, nothing crashes, and the mask still seems to
 # hide the future. Change a word and watch.
@@ -547,6 +549,8 @@ plot.your_sentence(attention_weights, causal_mask, apply_rope)
 
 # %% [markdown]
 # ## 4.8 The leak detector
+#
+# *You may skip this section.* It is for the day on which you doubt somebody's mask.
 #
 # Does the layer really see nothing of the future? There are two ways to find out, and you should keep both for life.
 #

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 05 · The KV cache
 #
-# *80 minutes: 45 to read and try, 35 to write. The cells compute for about 20 seconds, most of them in 5.2 and 5.4.*
+# *70 minutes without 5.5, which may be skipped: 40 to read and try, 30 to write. With it it takes 80. The cells compute for about 20 seconds, most of them in 5.2 and 5.4.*
 #
 # A language model writes one token, appends it to the text, and then reads the text again to write the next one. All of it,
 # from the first word. In this lab you make it remember what it has read. Its answers stay the same, token for token. What
@@ -468,6 +468,8 @@ plot.seconds_per_token(Stack)
 
 # %% [markdown]
 # ## 5.5 Two thirds?
+#
+# *You may skip this section.* It counts what you have seen in 5.4, and the labs to come do not need it.
 #
 # Explanations of the cache often show the third token. Without a cache 3 × 3 = 9 scores, with it 1 × 3: a saving of two thirds.
 # The arithmetic is right, for three tokens and one step.

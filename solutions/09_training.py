@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 09 · Training
 #
-# *105 minutes, in two halves: 9.0 to 9.5 take 65, and 9.6 to 9.9 take 40. Half of it is reading and trying, half writing. For about 5 of them
+# *65 + 40 minutes, in two sittings: 9.0 to 9.5, then 9.6 to 9.9. Half of it is reading and trying, half writing. For about 5 of them
 # cells train; each shows how far it is. Short of time, leave out 9.8.*
 #
 # The model of lab 08 has every part that Llama 3 has, and what it writes is noise. It lacks the right values of its weights,

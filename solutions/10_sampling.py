@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 10 · Sampling
 #
-# *80 minutes: 45 to read and try, 35 to write. The cells compute for about two minutes, half of them between stammer and babble, in 10.6.*
+# *70 minutes without 10.4, which may be skipped: 40 to read and try, 30 to write. With it it takes 80. The cells compute for about two minutes, half of them between stammer and babble, in 10.6.*
 #
 # A trained Llama does not write. It reads a text and gives a number to each token that might come next, and there it stops.
 # Something has to choose. In this lab you write that choice: temperature, top-k, top-p, min-p, the draw itself, and the loop that makes a text of it
@@ -283,6 +283,8 @@ plot.filter_p(top_p, model)
 
 # %% [markdown]
 # ## 10.4 Min-p: at least p times as likely as the likeliest
+#
+# *You may skip this section.* Meta's own code draws with top-p, and nothing to come needs min-p.
 #
 # When the temperature rises, the distribution becomes flat and the nucleus large. After "O, th" it needs 4 of the 64 letters at temperature 1 to reach 0.9, and 30 at temperature 3: the tail is back. Nguyen and others
 # ([2407.01082](https://arxiv.org/abs/2407.01082)) compare with the likeliest token instead: keep token $i$ if

@@ -120,6 +120,29 @@ def test_jupytext_reads_the_same_cells(path: Path):
     ]
 
 
+SKIP = re.compile(r"\*You may skip (?:this section|[\d.]+ to (?P<last>[\d.]+\d))\.?\*")
+
+
+@pytest.mark.parametrize("path", sources(ROOT), ids=lambda path: path.stem)
+def test_nothing_else_in_a_lab_needs_what_may_be_skipped(path: Path):
+    section: tuple[int, ...] = (0,)
+    until: tuple[int, ...] = ()
+    skipped, kept = [], []
+    for cell in parse(path, ROOT).cells:
+        text = "\n".join(cell.lines)
+        if cell.kind == "markdown" and (
+            found := re.search(r"^## (\d+)\.(\d+)", text, re.MULTILINE)
+        ):
+            section = tuple(map(int, found.groups()))
+        if found := SKIP.search(text):
+            until = tuple(map(int, found["last"].split("."))) if found["last"] else section
+        (skipped if section <= until else kept).append(cell)
+    written = [cell.exercise[1] for cell in skipped if cell.exercise]
+    assert bool(skipped) == ("may be skipped" in parse(path, ROOT).times)
+    code = "\n".join(cell.solved for cell in kept if cell.kind == "code")
+    assert [name for name in written if re.search(rf"\b{name}\b", code)] == []
+
+
 def test_every_source_begins_with_the_same_setup():
     """So that one of them stands for all below; their other cells are run in tests/labs."""
     assert len({parse(path, ROOT).cell("setup").solved for path in sources(ROOT)}) == 1
@@ -261,6 +284,7 @@ def test_a_notebook_is_stale_when_what_it_depends_on_changed(course: Path, file,
         ("checks/cube/cube_probes.py", ["03_cube"]),
         ("checks/cube/cube_wrong.py", []),
         ("checks/double/fingerprints.json", []),
+        ("checks/grade/cubes.py", []),
     ],
 )
 def test_a_module_named_after_a_lab_concerns_that_lab(course: Path, file, stale):

@@ -4,7 +4,8 @@
 
 A made-up class: right, half done, untouched, wrong by a known mistake, damaged, endless, hostile.
 A third of it is graded first: the memory of the largest process must not grow with the class.
-nbval gets three of its notebooks, one of each lab, right ones.
+nbval gets three of its notebooks, one of each lab, right ones. Beside how linear the grader is
+stands how linear the machine is: two processors of a rented one are not always two.
 """
 
 import importlib
@@ -17,10 +18,14 @@ import sys
 import tempfile
 import textwrap
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from checks.engine import exercises_of
+from tools.bench_checks import work
 
 ROOT = Path(__file__).resolve().parents[1]
 LABS = ("02_rmsnorm", "03_rope", "04_attention")
@@ -42,12 +47,14 @@ def main(learners: int = 300) -> None:
         made_up_class(place / "class", learners)
         made_up_class(place / "third", max(learners // 3, 1))
         count = learners * len(LABS)
+        own = [linear()]
         beside = nbval()
         print(f"nbval: {beside:.1f} s a notebook (right ones, one process)")
         _, small = graded(place / "third", place / "out", 2)
         rates, peaks = [], []
         for processes in (1, 2):
             seconds, peak = graded(place / "class", place / f"out{processes}", processes)
+            own.append(linear())
             rates.append(count / seconds)
             peaks.append(peak)
             print(f"{processes} process(es): {3600 * rates[-1]:,.0f} submissions an hour")
@@ -57,6 +64,7 @@ def main(learners: int = 300) -> None:
         print(
             f"linear to {rates[1] / rates[0] / 2:.2f}; {rates[1] * beside:.1f} times nbval with two"
         )
+        print("linear to, the machine itself:", *(f"{one:.2f}" for one in own))
         same = [(place / f"out{n}/results.jsonl").read_bytes() for n in (1, 2)]
         print("the same results" if same[0] == same[1] else "OTHER RESULTS")
 
@@ -71,6 +79,24 @@ def graded(submissions: Path, out: Path, processes: int) -> tuple[float, float]:
     if status:
         raise SystemExit(f"the grader ended with {os.waitstatus_to_exitcode(status)}")
     return time.monotonic() - begin, usage.ru_maxrss / 1024
+
+
+def linear() -> float:
+    """How much two processes do of a fixed work, to twice what one does."""
+    with ProcessPoolExecutor(2) as pool:
+        list(pool.map(rounds, [1.0, 1.0]))
+        alone = pool.submit(rounds, 5.0).result()
+        return sum(pool.map(rounds, [5.0, 5.0])) / alone / 2
+
+
+def rounds(seconds: float) -> int:
+    """How often a fixed piece of Python and torch work is done in so many seconds."""
+    torch.set_num_threads(1)
+    end, count = time.monotonic() + seconds, 0
+    while time.monotonic() < end:
+        work()
+        count += 1
+    return count
 
 
 def made_up_class(place: Path, learners: int) -> None:

@@ -14,7 +14,7 @@ from tools.source import Lab, sources
 KINDS = {".py", ".js", ".css"}
 # Lists of mistakes are looked at when an answer is wrong; a worked notebook has none.
 UNUSED = re.compile(r"_wrong\.py$")
-NOT_RUN = {"__main__.py", "grading"}  # what lies in checks/ and is run by no cell of a notebook
+NOT_RUN = {"__main__.py", "grade", "grading"}  # parts of checks/ that no cell of a notebook runs
 
 
 def digest(lab: Lab, root: Path) -> str:

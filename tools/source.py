@@ -151,8 +151,8 @@ class Lab:
 
     @property
     def minutes(self) -> str:
-        """The number at the head of its times: "75 minutes"."""
-        found = re.match(r"\d+ minutes", self.times)
+        """The number at the head of its times: "75 minutes", or "50 + 45 minutes" for two sittings."""
+        found = re.match(r"\d+( \+ \d+)? minutes", self.times)
         return found[0] if found else ""
 
     @property
