@@ -151,7 +151,7 @@ class Lab:
 
     @property
     def minutes(self) -> str:
-        """The number at the head of its times: "75 minutes", or "50 + 45 minutes" for two sittings."""
+        """The number at the head of its times: "75 minutes", or "50 + 45 minutes" of two."""
         found = re.match(r"\d+( \+ \d+)? minutes", self.times)
         return found[0] if found else ""
 
