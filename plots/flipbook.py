@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import functools
 import gc
 import html
 import itertools
@@ -138,6 +139,10 @@ class Flipbook:
             self._first = self.page()
         return self._first
 
+    @functools.cached_property
+    def _first_svg(self) -> str:
+        return self.first.svg()
+
     @property
     def pages(self) -> list[tuple[str, str]]:
         """(svg, caption) of every page; a placeholder stands alone."""
@@ -169,7 +174,8 @@ class Flipbook:
             with _without_collecting(), note(after=NOTE, every=0.5) as tell:
                 for values in frames:
                     page = self.first if values == self.start else self.page(**values)
-                    pages.append((page.svg(), page.caption))
+                    svg = self._first_svg if page is self.first else page.svg()
+                    pages.append((svg, page.caption))
                     if twice:
                         narrow.append(self.narrow_page(**values).svg())
                     tell(f"Drawing page {len(pages) + len(narrow)} of {total} …")
@@ -215,16 +221,16 @@ class Flipbook:
         handle.update(self._repr_mimebundle_(), raw=True)
 
     def _still(self) -> dict[str, str]:
-        """The first page alone."""
-        png, caption = self.first.png(), html.escape(self.first.caption, quote=True)
+        """The first page alone, and without a PNG: it stands there for a few seconds."""
+        caption = html.escape(self.first.caption, quote=True)
         still = (
             f'<div class="llama-flipbook" style="max-width:{_pixels(self.first)}px">\n'
             f"<style>{asset('flipbook.css')}</style>\n"
             f'<div class="llama-controls">Drawing the other pages …</div>\n'
             f'<div class="llama-picture" role="img" aria-label="{caption}">'
-            f'{self.first.svg()}</div>\n<p class="llama-caption">{caption}</p>\n</div>'
+            f'{self._first_svg}</div>\n<p class="llama-caption">{caption}</p>\n</div>'
         )
-        return {"text/html": still, "image/png": png, "text/plain": self.first.caption}
+        return {"text/html": still, "text/plain": self.first.caption}
 
     def _html(self, png: str) -> str:
         svgs, captions = zip(*self.pages, strict=True)

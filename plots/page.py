@@ -80,8 +80,8 @@ class Page:
 
         full, small = io.BytesIO(), io.BytesIO()
         with DRAWING, mpl.rc_context(style.rc()):
-            options = {"facecolor": "white", "metadata": {"Software": None}}
-            self.figure.savefig(full, format="png", dpi=PNG_DPI, **options)
+            quick = {"facecolor": "white", "pil_kwargs": {"compress_level": 1}}
+            self.figure.savefig(full, format="png", dpi=PNG_DPI, **quick)
         # The default takes what covers most of the area, and a legend's swatch loses its colour.
         palette = Image.Quantize.MAXCOVERAGE
         picture = Image.open(full).convert("RGB").quantize(PNG_COLOURS, method=palette)
