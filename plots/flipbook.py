@@ -24,16 +24,18 @@ import os
 import re
 import time
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from plots import style
+from plots import beside, style
 from plots.note import NOTHING, note, person_is_present, shell
 from plots.page import Draw, Page, draw_page
 
 PATIENCE = 0.4  # seconds of drawing above which the first page is shown before the others
 PIXELS = 96  # that an inch has in a browser
+FORK = 1.0  # seconds of drawing above which a second process draws half of the pages
+GRACE = 5.0  # seconds that it may be behind
 NOTE = 2.0  # seconds of drawing after which a note says how far it is
 FOLDER = Path(__file__).parent
 
@@ -165,26 +167,51 @@ class Flipbook:
         frames = [self.start] if self.first.is_placeholder else self.frames
         twice = bool(self.narrow) and not self.first.is_placeholder
         total = len(frames) * (2 if twice else 1)
-        if person_is_present() and (time.monotonic() - begun) * total > PATIENCE:
+        expected = (time.monotonic() - begun) * total
+        if person_is_present() and expected > PATIENCE:
             from IPython.display import display
 
             self._shown = display(self._still(), raw=True, display_id=True)
-        pages, narrow = [], []
+        # A page is (whether for narrow screens, its values); what a fork draws is the last ones.
+        wanted = [(narrow, values) for narrow in (False, True)[: 1 + twice] for values in frames]
+        helped = person_is_present() and expected > FORK and beside.is_worth_it()
+        there = wanted[(len(wanted) + 1) // 2 :] if helped else []
         try:
             with _without_collecting(), note(after=NOTE, every=0.5) as tell:
-                for values in frames:
-                    page = self.first if values == self.start else self.page(**values)
-                    svg = self._first_svg if page is self.first else page.svg()
-                    pages.append((svg, page.caption))
-                    if twice:
-                        narrow.append(self.narrow_page(**values).svg())
-                    tell(f"Drawing page {len(pages) + len(narrow)} of {total} …")
+                if there:
+                    with beside.Beside(lambda: [self._drawn_one(*one) for one in there]) as fork:
+                        begun = time.monotonic()
+                        drawn = self._drawn_here(wanted[: -len(there)], tell, total)
+                        patience = GRACE + 2 * (time.monotonic() - begun)
+                        drawn += fork.result(patience) or self._drawn_here(there, tell, total)
+                else:
+                    drawn = self._drawn_here(wanted, tell, total)
         except BaseException:
             if self._shown:  # its "other pages" will not come
                 self._shown.update(NOTHING, raw=True)
                 self._shown = None
             raise
-        self._pages, self._narrow_pages = pages, narrow
+        self._pages = drawn[: len(frames)]
+        self._narrow_pages = [svg for svg, _ in drawn[len(frames) :]]
+
+    def _drawn_here(
+        self, wanted: list[tuple[bool, dict[str, Any]]], tell: Callable[[str], None], total: int
+    ) -> list[tuple[str, str]]:
+        __tracebackhide__ = True
+        drawn = []
+        for one in wanted:
+            drawn.append(self._drawn_one(*one))
+            tell(f"Drawing page {len(drawn)} of {total} …")
+        return drawn
+
+    def _drawn_one(self, narrow: bool, values: dict[str, Any]) -> tuple[str, str]:
+        __tracebackhide__ = True
+        if narrow:
+            return self.narrow_page(**values).svg(), ""
+        if values == self.start:
+            return self._first_svg, self.first.caption
+        page = self.page(**values)
+        return page.svg(), page.caption
 
     def _range(self, name: str) -> str:
         if name not in self.sliders:

@@ -22,6 +22,8 @@ from plots import style
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
+    from matplotlib.transforms import Bbox
 
 Draw = Callable[..., "str | None"]
 
@@ -168,9 +170,21 @@ def _unclip(figure: Figure) -> None:
         clip = shape.get_clip_box()
         if clip is None or not shape.get_clip_on() or shape.get_clip_path() is not None:
             continue
-        box = shape.get_window_extent(renderer)
-        if clip.contains(*box.min) and clip.contains(*box.max):
+        corners = _corners(shape) if isinstance(shape, Patch) else shape.get_window_extent(renderer)
+        if clip.contains(*corners.min) and clip.contains(*corners.max):
             shape.set_clip_on(False)
+
+
+def _corners(patch: Patch) -> Bbox:
+    """A box around a patch, by the points of its path: a curve never leaves those that steer it."""
+    from matplotlib.transforms import Bbox
+
+    path = patch.get_path()
+    points = path.vertices if path.codes is None else path.vertices[path.codes != path.CLOSEPOLY]
+    if not len(points):
+        return Bbox.null()
+    points = patch.get_transform().transform(points)
+    return Bbox([points.min(0), points.max(0)])
 
 
 def _slim(svg: str, names: set[str]) -> str:
