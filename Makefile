@@ -21,7 +21,7 @@ TESTER = .venv/.tester
 COLABBER = .venv-colab/.tester
 # With Colab's versions: the labs as they are graded, the checks, what draws and speaks in a notebook.
 COLAB_TESTS = tests/labs $(patsubst %,tests/test_%.py,checks engine colab_cell setup_cell \
-	flipbook live turns chat decoders) tests/browser/test_flipbook_browser.py tests/browser/test_widgets_browser.py
+	flipbook beside live turns chat decoders) tests/browser/test_flipbook_browser.py tests/browser/test_widgets_browser.py
 DECODE = .venv-decode/bin/python
 DECODER = .venv-decode/.tester
 NBGRADER = .venv-nbgrader/.tester
