@@ -6,6 +6,8 @@
 # In this course you write Llama 3 yourself, one technique per notebook, and at the end your own code runs a real model. This first
 # notebook shows the map of what you will build, and the loop in which you will build it: **predict, write, check, look**. You go through
 # that loop once, for the smallest piece of the model.
+#
+# On a narrow screen, press the folder at JupyterLab's left edge: its list of files closes and leaves this page the room.
 
 # %% id="setup"
 import sys
@@ -44,8 +46,6 @@ plot.model_map()
 # projection have 6.5 % each.
 #
 # </details>
-#
-# If JupyterLab's list of files leaves the pictures no room, press the folder at its left edge: the list closes.
 #
 # The sliders obey the arrow keys too, and they work where no Python runs. Point at a part of a picture, or go through its parts with
 # the keyboard, and it says what it is.
