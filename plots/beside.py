@@ -15,7 +15,6 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
-from types import TracebackType
 from typing import Any
 
 from plots.page import DRAWING
@@ -27,7 +26,7 @@ def is_worth_it() -> bool:
     Not on a Mac, whose libraries do not survive a fork, nor once torch has started a GPU.
     """
     torch: Any = sys.modules.get("torch")
-    gpu = torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized()
+    gpu = torch is not None and torch.cuda.is_initialized()
     return sys.platform == "linux" and len(os.sched_getaffinity(0)) > 1 and not gpu
 
 
@@ -69,12 +68,7 @@ class Beside:
     def __enter__(self) -> Beside:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._process.kill()
         self._process.join()
         self._connection.close()

@@ -166,26 +166,26 @@ class Flipbook:
         begun = time.monotonic()
         frames = [self.start] if self.first.is_placeholder else self.frames
         twice = bool(self.narrow) and not self.first.is_placeholder
-        total = len(frames) * (2 if twice else 1)
-        expected = (time.monotonic() - begun) * total
+        # A page is (whether for narrow screens, its values); what a fork draws is the last ones.
+        wanted = [(narrow, values) for narrow in (False, True)[: 1 + twice] for values in frames]
+        expected = (time.monotonic() - begun) * len(wanted)
         if person_is_present() and expected > PATIENCE:
             from IPython.display import display
 
             self._shown = display(self._still(), raw=True, display_id=True)
-        # A page is (whether for narrow screens, its values); what a fork draws is the last ones.
-        wanted = [(narrow, values) for narrow in (False, True)[: 1 + twice] for values in frames]
         helped = person_is_present() and expected > FORK and beside.is_worth_it()
         there = wanted[(len(wanted) + 1) // 2 :] if helped else []
+        here = wanted[: len(wanted) - len(there)]
         try:
             with _without_collecting(), note(after=NOTE, every=0.5) as tell:
                 if there:
                     with beside.Beside(lambda: [self._drawn_one(*one) for one in there]) as fork:
                         begun = time.monotonic()
-                        drawn = self._drawn_here(wanted[: -len(there)], tell, total)
+                        drawn = self._drawn_here(here, tell)
                         patience = GRACE + 2 * (time.monotonic() - begun)
-                        drawn += fork.result(patience) or self._drawn_here(there, tell, total)
+                        drawn += fork.result(patience) or self._drawn_here(there, tell)
                 else:
-                    drawn = self._drawn_here(wanted, tell, total)
+                    drawn = self._drawn_here(here, tell)
         except BaseException:
             if self._shown:  # its "other pages" will not come
                 self._shown.update(NOTHING, raw=True)
@@ -195,13 +195,13 @@ class Flipbook:
         self._narrow_pages = [svg for svg, _ in drawn[len(frames) :]]
 
     def _drawn_here(
-        self, wanted: list[tuple[bool, dict[str, Any]]], tell: Callable[[str], None], total: int
+        self, wanted: list[tuple[bool, dict[str, Any]]], tell: Callable[[str], None]
     ) -> list[tuple[str, str]]:
         __tracebackhide__ = True
         drawn = []
         for one in wanted:
             drawn.append(self._drawn_one(*one))
-            tell(f"Drawing page {len(drawn)} of {total} …")
+            tell(f"Drawing page {len(drawn)} of {len(wanted)} …")
         return drawn
 
     def _drawn_one(self, narrow: bool, values: dict[str, Any]) -> tuple[str, str]:

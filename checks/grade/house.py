@@ -15,7 +15,6 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from checks.engine import isolation
@@ -89,12 +88,7 @@ class House:
     def __enter__(self) -> "House":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def worker(self) -> "Lodger":
@@ -144,12 +138,7 @@ class Lodger:
         isolation.clock[0] = self.processor_time
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         isolation.clock[0] = self._clock_before
         self.close()
 

@@ -17,7 +17,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from checks.grading import reading
-from checks.grading.place import NoPlace, Place, warm
+from checks.grading.place import Place, warm
 
 TESTED = "0.11.0"  # the version of nbval whose insides these lines rely on
 POLL = 1.0  # seconds between two looks at whether the kernel lives
@@ -240,7 +240,7 @@ def _start(kernel_name: str, place: Place, startup_timeout: float) -> tuple[Any,
     try:
         place.bring_course()  # meanwhile the kernel imports what is not the course's
         client.wait_for_ready(timeout=startup_timeout)
-    except (RuntimeError, NoPlace):
+    except RuntimeError:
         client.stop_channels()
         _end(manager)
         raise
