@@ -152,6 +152,31 @@ def test_a_run_that_is_ended_leaves_nothing_and_has_written_what_it_knew(tmp_pat
     assert "Traceback" not in (tmp_path / "log").read_text()
 
 
+@pytest.mark.skipif(not fence.version(), reason="the kernel started ahead needs a keeper")
+@pytest.mark.parametrize("name", ["damaged.ipynb", "02_rmsnorm (1).ipynb"])
+def test_the_kernel_that_is_started_ahead_is_used_or_ended(
+    downloads: Path, tmp_path: Path, name: str
+) -> None:
+    """Of one started for a notebook that no kernel ever runs, nothing is left either."""
+    started = tmp_path / "started"
+    arguments = ["-p", "checks.grading.plugin", "--nbval-lax", str(downloads / name)]
+    code = (
+        "import os, pathlib, sys; from checks.grading import kernel; launch = kernel._launch\n"
+        "def counted(*args):\n"
+        "    manager = launch(*args)\n"
+        f"    open({str(started)!r}, 'a').write(f'{{manager.provisioner.process.pid}}\\n')\n"
+        "    return manager\n"
+        "kernel._launch = counted\n"
+        f"import pytest; raise SystemExit(pytest.main({arguments!r}))"
+    )
+    rooms = tmp_path / "tmp"
+    rooms.mkdir()
+    run([sys.executable, "-c", code], ROOT, PYTHONPATH=str(ROOT), TMPDIR=str(rooms))
+    (keeper,) = started.read_text().split()
+    assert not Path("/proc", keeper).exists()
+    assert [path for path in rooms.iterdir() if path.name.startswith("llama-lab")] == []
+
+
 @pytest.mark.parametrize(
     ("name", "fits"),
     [

@@ -159,7 +159,7 @@ import json, sys
 sys.path[:0] = [{str(ROOT)!r}]
 from checks.grading.place import Place
 here = Place()
-here.bring_course()
+here.bring()
 sys.path[0] = str(here.course)
 for key in [k for k in sys.modules if k.split(".")[0] == "checks"]:
     del sys.modules[key]

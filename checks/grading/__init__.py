@@ -6,6 +6,7 @@ copies.py    stand in for notebooks that lie elsewhere or have odd names
 place.py     a home, a working folder and a copy of the course for each notebook
 keeper.py    starts a kernel and leaves nothing of it behind; fence.py keeps it in its place
 kernel.py    nbval's kernel, watched, and with bounds for what it prints
+launcher.py  starts it, and imports torch before a cell asks for it
 budget.py    how long a notebook may take
 inside.py    asked inside the graded kernel: runs a check by its module
 own.py       is an answer the learner's, or the course's own under their name?

@@ -17,7 +17,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from checks.grading import reading
-from checks.grading.place import Place, warm
+from checks.grading.place import NoPlace, Place, warm
 
 TESTED = "0.11.0"  # the version of nbval whose insides these lines rely on
 POLL = 1.0  # seconds between two looks at whether the kernel lives
@@ -36,7 +36,32 @@ MESSAGE = 2_000  # bytes that any message costs at least
 GRACE = 10.0  # seconds that an interrupted cell has to stop
 MEMORY = 0.75  # of the machine's, for a notebook and all that it starts
 
-place_of_next: list[Place | None] = [None]  # the plugin says where the next kernel belongs
+LAUNCHER = Path(__file__).with_name("launcher.py")
+
+beside_next: list[Path | None] = [None]  # the notebook of the next kernel, as the plugin says
+_ahead: list[tuple[str, Place, Any]] = []  # a kernel that nobody uses yet, by its name
+
+
+def start_ahead() -> None:
+    """Start the first notebook's kernel already now: it imports torch while pytest collects."""
+    from nbval.kernel import CURRENT_ENV_KERNEL_NAME as kernel_name
+
+    with contextlib.suppress(NoPlace, OSError, RuntimeError):  # said again where it is needed
+        warm()
+        place = Place()
+        try:
+            _ahead.append((kernel_name, place, _launch(kernel_name, place)))
+        except BaseException:
+            place.remove()
+            raise
+
+
+def end_ahead() -> None:
+    """End what was started ahead and never used."""
+    while _ahead:
+        _, place, manager = _ahead.pop()
+        _end(manager)
+        place.remove()
 
 
 class KernelDied(RuntimeError):
@@ -71,16 +96,24 @@ def _watched(base: type) -> type:
         watched = True
 
         def __init__(self, kernel_name: str, cwd: str | None = None, startup_timeout: float = 60):
-            """Start it in the place that is meant for it; `cwd` is where the notebook lies."""
-            self.place = place_of_next[0] or Place()
-            place_of_next[0] = None
+            """Start it in a place of its own; `cwd` is where the notebook lies."""
+            notebook, beside_next[0] = beside_next[0], None
             self.reply: dict[str, Any] = {}
             self.stopped = ""  # why a cell was stopped, other than by its time
             self._kept: deque[dict[str, Any]] = deque()
             self._cell, self._bytes, self._flooded = "", 0, False
-            warm()
+            if _ahead and _ahead[0][0] == kernel_name:
+                _, self.place, self.km = _ahead.pop()
+            else:
+                warm()
+                self.place = Place()
             try:
-                self.km, self.kc = _start(kernel_name, self.place, startup_timeout)
+                if not hasattr(self, "km"):
+                    self.km = _launch(kernel_name, self.place)
+                self.kc = self.km.client()
+                self.kc.start_channels()
+                self.place.bring(notebook)  # meanwhile the kernel imports what is not the course's
+                self.kc.wait_for_ready(timeout=startup_timeout)
                 self._ensure_iopub_up()
             except BaseException:
                 self.stop()
@@ -209,7 +242,7 @@ def _watched(base: type) -> type:
     return WatchedKernel
 
 
-def _start(kernel_name: str, place: Place, startup_timeout: float) -> tuple[Any, Any]:
+def _launch(kernel_name: str, place: Place) -> Any:
     """Start a kernel in its place, behind a keeper where the system has processes like that."""
     from jupyter_client.manager import KernelManager
     from nbval.kernel import NbvalKernelspecManager
@@ -220,31 +253,23 @@ def _start(kernel_name: str, place: Place, startup_timeout: float) -> tuple[Any,
         # Colab's ipykernel, 6.17, writes into it once more, which the fence allows only there.
         connection_file=str(place.folder / "kernel.json"),
     )
+    assert manager.kernel_spec is not None
+    command = manager.kernel_spec.argv
+    if "ipykernel_launcher" in command:
+        where = command.index("ipykernel_launcher")
+        command[where - 1 : where + 1] = [str(LAUNCHER)]  # for `-m ipykernel_launcher`
+        # IPython 7, Colab's, knows no PYTHONSAFEPATH: a torch.py beside a notebook would count.
+        command.append("--InteractiveShellApp.ignore_cwd=True")
     if hasattr(os, "fork"):
         keeper = Path(__file__).with_name("keeper.py")
-        begin = [sys.executable, "-I", "-S", str(keeper), str(place.folder)]
-        assert manager.kernel_spec is not None
-        command = manager.kernel_spec.argv
         if re.fullmatch(r"python[\d.]*", command[0]):  # the one that runs now, as Jupyter has it
             command[0] = sys.executable
-        if "ipykernel_launcher" in command:
-            # IPython 7, Colab's, knows no PYTHONSAFEPATH: a torch.py beside a notebook would count.
-            command.append("--InteractiveShellApp.ignore_cwd=True")
-        command[:0] = begin
+        command[:0] = [sys.executable, "-I", "-S", str(keeper), str(place.folder)]
     with open(os.devnull, "w") as nowhere:
         manager.start_kernel(
             cwd=str(place.work), env=place.environment(), stdout=nowhere, stderr=nowhere
         )
-    client = manager.client()
-    client.start_channels()
-    try:
-        place.bring_course()  # meanwhile the kernel imports what is not the course's
-        client.wait_for_ready(timeout=startup_timeout)
-    except RuntimeError:
-        client.stop_channels()
-        _end(manager)
-        raise
-    return manager, client
+    return manager
 
 
 def _end(manager: Any) -> None:

@@ -46,11 +46,8 @@ class NoPlace(RuntimeError):
 class Place:
     """The folders of one notebook, and the environment in which its kernel finds them."""
 
-    def __init__(self, notebook: Path | None = None) -> None:
-        """Make the folders; files beside `notebook` come along, other notebooks do not.
-
-        The course is not in them yet: `bring_course` writes it while the kernel starts.
-        """
+    def __init__(self) -> None:
+        """Make the folders; what lies in them, `bring` writes while the kernel starts."""
         with self._room():
             self.folder = Path(tempfile.mkdtemp(prefix="llama-lab-")).resolve()
             self.home, self.temporary = self.folder / "home", self.folder / "tmp"
@@ -59,13 +56,16 @@ class Place:
             for folder in (self.home, self.temporary, self.work):
                 folder.mkdir(parents=True)
             _share_fonts(self.home)
-            if notebook is not None:
-                _bring_siblings(notebook, self.work)
 
-    def bring_course(self) -> None:
-        """Write the copy of the course: hundreds of files, which takes most of a second."""
+    def bring(self, notebook: Path | None = None) -> None:
+        """Write the copy of the course, and copy files beside `notebook`, but no other notebook.
+
+        Hundreds of files, which takes most of a second.
+        """
         with self._room():
             _write(course(), self.course)
+            if notebook is not None:
+                _bring_siblings(notebook, self.work)
 
     @contextlib.contextmanager
     def _room(self) -> Iterator[None]:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from checks.grading import kernel as kernels
-from checks.grading import place, reading, running, target
+from checks.grading import reading, running, target
 from checks.grading.audit import ROOT, audit, copies, disagreement, recognise
 from checks.grading.budget import CELL, TOTAL, Budget
 from checks.grading.copies import Copies, fits, original
@@ -87,6 +87,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput"):  # a worker of pytest-xdist does as the first process says
         vars(option).update(config.workerinput["llama_lab"])
         config.args[:] = config.workerinput["llama_lab_args"]
+        _start_ahead(option)
         return
     if not (option.nbval_kernel_name or option.current_env):
         option.nbval_current_env = True
@@ -103,6 +104,8 @@ def pytest_configure(config: pytest.Config) -> None:
     target.end_by_interrupt()
     _replace_odd_names(config)
     config.pluginmanager.register(ScoreBoard(config), "llama-lab-scores")
+    if not getattr(option, "numprocesses", None):  # else it is pytest-xdist's workers that run them
+        _start_ahead(option)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -119,7 +122,8 @@ def pytest_configure_node(node: Any) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Take the copies away."""
+    """End what was started ahead, and take the copies away."""
+    kernels.end_ahead()
     if made := config.stash.get(COPIES, None):
         made.remove()
 
@@ -179,7 +183,7 @@ def pytest_runtest_setup(item: Any) -> Generator[None, Any, Any]:
     if why := file.stash.get(NO_START, ""):
         raise NotStarted(why)
     try:
-        kernels.place_of_next[0] = place.Place(None if original(file.path) else file.path)
+        kernels.beside_next[0] = None if original(file.path) else file.path
         result = yield
         prepare(file)
     except Exception as error:
@@ -257,6 +261,11 @@ def _course_only(load: Callable[..., ModuleType]) -> Callable[..., ModuleType]:
 
 def _grades(option: Any) -> bool:
     return bool(getattr(option, "nbval", False) or getattr(option, "nbval_lax", False))
+
+
+def _start_ahead(option: Any) -> None:
+    if option.nbval_current_env and not option.collectonly:
+        kernels.start_ahead()
 
 
 def _replace_odd_names(config: pytest.Config) -> None:
