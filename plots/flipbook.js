@@ -8,6 +8,14 @@
   const LARGEST = 1.15; // times its natural width: a stacked panel does not grow beyond it
   const OWN_KEYS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp", "PageDown", " ", "Enter"];
 
+  // Where the reader has put a picture's sliders, for when it is shown again, in the same place, with pages for narrow
+  // screens.
+  function keptAt(figure) {
+    const { kept: name } = figure.dataset;
+    if (name && figure.parentElement.kept?.name !== name) figure.parentElement.kept = { name };
+    return name ? figure.parentElement.kept : {};
+  }
+
   async function unpack(text) {
     const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
     const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
@@ -86,7 +94,7 @@
   }
 
   // The play button walks one slider to its end and stops there. Who asked for less motion turns a page a click.
-  function playButton(figure, control, slider, caption, turn) {
+  function playButton(figure, control, slider, caption, turn, kept) {
     const calm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
     const pages = slider.values.length;
     const pause = pages <= 8 ? 1000 : Math.min(600, Math.max(120, 6000 / pages)); // milliseconds: few pages are compared
@@ -104,6 +112,7 @@
       if (timer === null) return;
       clearTimeout(timer);
       timer = null;
+      if (figure.isConnected) kept.plays = false;
       button.textContent = idle;
       button.setAttribute("aria-label", `Play: ${slider.label}`);
       caption.setAttribute("aria-live", "polite");
@@ -117,6 +126,7 @@
     button.addEventListener("click", () => {
       if (calm) return step();
       if (timer !== null) return stop();
+      kept.plays = true;
       button.textContent = "❚❚ Pause";
       button.setAttribute("aria-label", `Pause: ${slider.label}`);
       caption.setAttribute("aria-live", "off"); // a screen reader cannot follow three pages a second
@@ -228,6 +238,8 @@
     const suits = () => (book.narrow && available > 0 && available < NARROW * wide.width ? book.narrow : wide);
     let drawn = suits(); // the pages for this screen
     const controls = book.sliders.map((slider) => (slider.choice ? choiceControl : rangeControl)(slider));
+    const kept = keptAt(figure);
+    kept.places?.forEach((place, index) => controls[index].set(place));
 
     const read = new Map(); // page → its drawing as an element
     const own = `$1llama-${Math.random().toString(36).slice(2)}`;
@@ -258,6 +270,7 @@
     function turn() {
       const places = controls.map((control) => control.read());
       const page = pageAt(places);
+      kept.places = places;
       controls.forEach((control) => control.show());
       paint(picture, drawing(page), drawn === wide ? wide.cuts : [], drawn.width, available);
       speaker.hide();
@@ -270,7 +283,7 @@
 
     const shown = controls.filter((control, index) => book.sliders[index].values.length > 1).map((control) => control.element);
     const played = book.sliders.findIndex((slider) => slider.name === book.play);
-    if (played >= 0) shown.unshift(playButton(figure, controls[played], book.sliders[played], caption, turn));
+    if (played >= 0) shown.unshift(playButton(figure, controls[played], book.sliders[played], caption, turn, kept));
     figure.querySelector(".llama-controls").replaceChildren(...shown);
     figure.addEventListener("input", turn);
     const speaker = speakingPicture(figure, picture);
@@ -285,6 +298,7 @@
       turn();
     }).observe(picture);
     turn();
+    if (kept.plays) figure.querySelector(".llama-controls > button").click();
   }
 
   // Some front ends run a script before its output stands in the document: look again until one has been found.

@@ -23,6 +23,7 @@ import math
 import os
 import re
 import time
+import uuid
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -100,6 +101,7 @@ class Flipbook:
         self._narrow_pages: list[str] = []
         self._first: Page | None = None
         self._shown: Any = None  # the display of the first page, until all are drawn
+        self._kept = ""  # a name for where its sliders stand, when it is shown before that
 
     @property
     def frames(self) -> list[dict[str, Any]]:
@@ -145,6 +147,10 @@ class Flipbook:
     def _first_svg(self) -> str:
         return self.first.svg()
 
+    @functools.cached_property
+    def _first_png(self) -> str:
+        return self.first.png()
+
     @property
     def pages(self) -> list[tuple[str, str]]:
         """(svg, caption) of every page; a placeholder stands alone."""
@@ -166,52 +172,44 @@ class Flipbook:
         begun = time.monotonic()
         frames = [self.start] if self.first.is_placeholder else self.frames
         twice = bool(self.narrow) and not self.first.is_placeholder
-        # A page is (whether for narrow screens, its values); what a fork draws is the last ones.
-        wanted = [(narrow, values) for narrow in (False, True)[: 1 + twice] for values in frames]
-        expected = (time.monotonic() - begun) * len(wanted)
+        total = len(frames) * (1 + twice)
+        expected = (time.monotonic() - begun) * total
         if person_is_present() and expected > PATIENCE:
             from IPython.display import display
 
             self._shown = display(self._still(), raw=True, display_id=True)
         helped = person_is_present() and expected > FORK and beside.is_worth_it()
-        there = wanted[(len(wanted) + 1) // 2 :] if helped else []
-        here = wanted[: len(wanted) - len(there)]
         try:
             with _without_collecting(), note(after=NOTE, every=0.5) as tell:
-                if there:
-                    with beside.Beside(lambda: [self._drawn_one(*one) for one in there]) as fork:
-                        begun = time.monotonic()
-                        drawn = self._drawn_here(here, tell)
-                        patience = GRACE + 2 * (time.monotonic() - begun)
-                        drawn += fork.result(patience) or self._drawn_here(there, tell)
-                else:
-                    drawn = self._drawn_here(here, tell)
+                said = (f"Drawing page {page} of {total} …" for page in itertools.count(2))
+                count = lambda: tell(next(said))  # noqa: E731
+                self._pages = _drawn(self._wide, frames, count, helped)
+                if twice:
+                    if self._shown and expected > FORK:
+                        self._show_wide()
+                    self._narrow_pages = _drawn(self._narrow, frames, count, helped)
         except BaseException:
+            self._pages = []
             if self._shown:  # its "other pages" will not come
                 self._shown.update(NOTHING, raw=True)
                 self._shown = None
             raise
-        self._pages = drawn[: len(frames)]
-        self._narrow_pages = [svg for svg, _ in drawn[len(frames) :]]
 
-    def _drawn_here(
-        self, wanted: list[tuple[bool, dict[str, Any]]], tell: Callable[[str], None]
-    ) -> list[tuple[str, str]]:
+    def _wide(self, values: dict[str, Any]) -> tuple[str, str]:
         __tracebackhide__ = True
-        drawn = []
-        for one in wanted:
-            drawn.append(self._drawn_one(*one))
-            tell(f"Drawing page {len(drawn)} of {len(wanted)} …")
-        return drawn
-
-    def _drawn_one(self, narrow: bool, values: dict[str, Any]) -> tuple[str, str]:
-        __tracebackhide__ = True
-        if narrow:
-            return self.narrow_page(**values).svg(), ""
         if values == self.start:
             return self._first_svg, self.first.caption
         page = self.page(**values)
         return page.svg(), page.caption
+
+    def _narrow(self, values: dict[str, Any]) -> str:
+        __tracebackhide__ = True
+        return self.narrow_page(**values).svg()
+
+    def _show_wide(self) -> None:
+        """Let sliders work while the pages for narrow screens are drawn; they keep their places."""
+        self._kept = uuid.uuid4().hex[:8]
+        self._shown.update(self._repr_mimebundle_(), raw=True)
 
     def _range(self, name: str) -> str:
         if name not in self.sliders:
@@ -237,7 +235,7 @@ class Flipbook:
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         if first_page_only():
             return {"text/plain": self.first.caption}
-        png, caption = self.first.png(), self.first.caption
+        png, caption = self._first_png, self.first.caption
         return {"text/html": self._html(png), "image/png": png, "text/plain": caption}
 
     def _ipython_display_(self) -> None:
@@ -263,12 +261,13 @@ class Flipbook:
         svgs, captions = zip(*self.pages, strict=True)
         first, width = self.first, _pixels(self.first)
         book = {"pages": svgs, "captions": captions, "cuts": first.cuts(), **self._controls()}
-        if self.narrow and self.narrow_pages:
+        if self.narrow and self._narrow_pages:
             book["narrow"] = {"pages": self.narrow_pages, "width": round(PIXELS * self.narrow[0])}
         packed = zlib.compress(json.dumps(book, ensure_ascii=False).encode(), 9)
         caption = html.escape(first.caption, quote=True)
         return (
             f'<div class="llama-flipbook" style="max-width:{width}px"'
+            f"{self._kept and f' data-kept={self._kept!r}'}"
             f' data-book="{base64.b64encode(packed).decode("ascii")}">\n'
             f"<style>{asset('flipbook.css')}</style>\n"
             f'<div class="llama-controls"></div>\n'
@@ -277,6 +276,33 @@ class Flipbook:
             f'<p class="llama-caption" aria-live="polite">{caption}</p>\n'
             f"<script>{asset('flipbook.js')}</script>\n</div>"
         )
+
+
+def _drawn(
+    draw: Callable[[dict[str, Any]], Any],
+    frames: list[dict[str, Any]],
+    count: Callable[[], None],
+    helped: bool,
+) -> list[Any]:
+    """What `draw` makes of each frame; with help, of the last half in a fork."""
+    __tracebackhide__ = True
+
+    def here(some: list[dict[str, Any]]) -> list[Any]:
+        __tracebackhide__ = True
+        drawn = []
+        for values in some:
+            drawn.append(draw(values))
+            count()
+        return drawn
+
+    half = (len(frames) + 1) // 2
+    if not helped or half == len(frames):
+        return here(frames)
+    with beside.Beside(lambda: [draw(values) for values in frames[half:]]) as fork:
+        begun = time.monotonic()
+        drawn = here(frames[:half])
+        patience = GRACE + 2 * (time.monotonic() - begun)
+        return drawn + (fork.result(patience) or here(frames[half:]))
 
 
 def _plain(value: Any) -> Any:

@@ -28,7 +28,11 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def book_of(picture):
     """What the browser's script unpacks."""
-    packed = re.search(r'data-book="([^"]*)"', picture._repr_mimebundle_()["text/html"])[1]
+    return book_in(picture._repr_mimebundle_()["text/html"])
+
+
+def book_in(html):
+    packed = re.search(r'data-book="([^"]*)"', html)[1]
     return json.loads(zlib.decompress(base64.b64decode(packed)))
 
 
@@ -393,6 +397,30 @@ def test_a_person_sees_the_first_page_while_the_others_are_drawn(monkeypatch):
         NotImplementedError
     ):  # shown once; asked again it is a picture like any other
         picture._ipython_display_()
+
+
+def test_a_person_turns_wide_pages_while_narrow_ones_are_drawn(monkeypatch):
+    """The second bundle has both, and the same name for where the sliders stand."""
+    updates = []
+
+    class Handle:
+        def update(self, bundle, raw):
+            updates.append(bundle)
+
+    monkeypatch.setattr("IPython.display.display", lambda *args, **kwargs: Handle())
+    monkeypatch.setattr("plots.flipbook.person_is_present", lambda: True)
+    monkeypatch.setattr("plots.flipbook.PATIENCE", 0.0)
+    monkeypatch.setattr("plots.flipbook.FORK", 0.0)
+    picture = explore(turn, position=range(3), narrow=(3, 2))
+    _ = picture.pages
+    (wide,) = [bundle["text/html"] for bundle in updates]
+    picture._ipython_display_()
+    whole = updates[-1]["text/html"]
+    assert ["narrow" in book_in(html) for html in (wide, whole)] == [False, True]
+    assert book_in(wide)["pages"] == book_in(whole)["pages"]
+    kept = [re.search(r"data-kept='(\w+)'", html)[1] for html in (wide, whole)]
+    assert kept[0] == kept[1]
+    assert "data-kept" not in explore(turn, position=range(3))._html("")
 
 
 def test_a_batch_run_sees_nothing_until_all_is_drawn(monkeypatch):

@@ -268,6 +268,36 @@ def test_in_jupyter(browser, jupyter):
         expect(notebook.cell("wrong")).to_contain_text("while the picture was drawn at n=0")
 
 
+SLOW = """import time
+def slow(fig, n):
+    time.sleep(0.2)
+    fig.text(0.5, 0.5, str(n))
+    return f"Page {n}."
+explore(slow, n=range(12), narrow=(3.5, 2.0))"""
+
+
+@pytest.mark.jupyterlab
+def test_sliders_keep_their_places_when_narrow_pages_come(browser, jupyter):
+    from jupyter_page import NotebookPage
+
+    cells = [new_code_cell(SETUP, id="setup"), new_code_cell(SLOW, id="slow")]
+    nbformat.write(notebook_of(cells), jupyter.root / "slow.ipynb")
+    with NotebookPage(browser, jupyter, "slow.ipynb") as notebook:
+        notebook.run_cell("setup")
+        run = "widget.content.activeCellIndex = index;"
+        notebook._ask(f"{run} jupyterapp.commands.execute('notebook:run-cell')", "slow")
+        figure = notebook.cell("slow").locator(".llama-flipbook[data-kept][data-page]")
+        figure.locator("input").focus()
+        for _ in range(3):
+            notebook.page.keyboard.press("ArrowRight")
+        caption = figure.locator(".llama-caption")
+        expect(caption).to_have_text("Page 3.")
+        size = figure.evaluate("(figure) => figure.dataset.book.length")
+        notebook.wait_idle()
+        expect(caption).to_have_text("Page 3.")
+        assert figure.evaluate("(figure) => figure.dataset.book.length") > size
+
+
 @pytest.mark.jupyterlab
 def test_live_in_jupyterlab(browser, jupyterlab):
     from jupyter_page import NotebookPage
