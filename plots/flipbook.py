@@ -172,8 +172,7 @@ class Flipbook:
         begun = time.monotonic()
         frames = [self.start] if self.first.is_placeholder else self.frames
         twice = bool(self.narrow) and not self.first.is_placeholder
-        total = len(frames) * (1 + twice)
-        expected = (time.monotonic() - begun) * total
+        expected = (time.monotonic() - begun) * len(frames) * (1 + twice)
         if person_is_present() and expected > PATIENCE:
             from IPython.display import display
 
@@ -181,18 +180,17 @@ class Flipbook:
         helped = person_is_present() and expected > FORK and beside.is_worth_it()
         try:
             with _without_collecting(), note(after=NOTE, every=0.5) as tell:
-                said = (f"Drawing page {page} of {total} …" for page in itertools.count(2))
-                count = lambda: tell(next(said))  # noqa: E731
-                self._pages = _drawn(self._wide, frames, count, helped)
+                self._pages = _drawn(self._wide, frames, helped, tell)
                 if twice:
                     if self._shown and expected > FORK:
                         self._show_wide()
-                    self._narrow_pages = _drawn(self._narrow, frames, count, helped)
+                    self._narrow_pages = _drawn(
+                        self._narrow, frames, helped, tell, " for narrow screens"
+                    )
         except BaseException:
-            self._pages = []
-            if self._shown:  # its "other pages" will not come
+            if self._shown and not self._kept:  # its "other pages" will not come
                 self._shown.update(NOTHING, raw=True)
-                self._shown = None
+            self._pages, self._shown = [], None
             raise
 
     def _wide(self, values: dict[str, Any]) -> tuple[str, str]:
@@ -281,8 +279,9 @@ class Flipbook:
 def _drawn(
     draw: Callable[[dict[str, Any]], Any],
     frames: list[dict[str, Any]],
-    count: Callable[[], None],
     helped: bool,
+    tell: Callable[[str], None],
+    what: str = "",
 ) -> list[Any]:
     """What `draw` makes of each frame; with help, of the last half in a fork."""
     __tracebackhide__ = True
@@ -292,7 +291,7 @@ def _drawn(
         drawn = []
         for values in some:
             drawn.append(draw(values))
-            count()
+            tell(f"Drawing page {len(drawn)} of {len(some)}{what} …")
         return drawn
 
     half = (len(frames) + 1) // 2
