@@ -10,6 +10,7 @@ from typing import Any
 
 from checks.engine import Check, isolation
 from checks.engine.inputs import seeded
+from checks.engine.report import Report
 from checks.grade.house import Ended, House, Lodger
 from checks.grade.sources import Sources, pieces, sources
 from checks.grade.submissions import Submission
@@ -169,10 +170,10 @@ def _graded(
             report = check.run(found[0])
         if any(row.says.startswith("Broken: ") for row in report.rows):
             raise Broken("the worker is gone")
-        if report.kind == "hangs" or any("had not come back" in row.says for row in report.rows):
-            room.leave()  # it would not hear that it may forget
-        else:
+        if came_back(report):
             peer.forget()
+        else:
+            room.leave()  # it would not hear that it may forget
     except isolation.Hangs:
         room.leave()
         return _row(exercise, FAILED, "it did not come back"), None
@@ -186,6 +187,12 @@ def _graded(
     row = _row(exercise, report.result, clean(report.summary), report.mistake)
     row["mistakes"] = [[one.key, one.says] for one in report.mistakes]
     return row, report
+
+
+def came_back(report: Report) -> bool:
+    """Whether every call of the answer ended, so that its process can go on."""
+    late = any("had not come back" in row.says for row in report.rows)
+    return report.kind != "hangs" and not late
 
 
 def _row(

@@ -52,6 +52,8 @@ class Known:
         # Of a tensor that was computed on the other side: where its gradients arrive, even after it
         # was changed in place.
         self.edge: Any = None
+        self.step: Any = tensor.grad_fn  # what it was computed by, when the other side last heard
+        self.origin: Any = None  # with the graph of before the other side wrote into it
         self.look: tuple = ()  # what the facts were made of, which is quicker to compare
 
     @property
@@ -72,6 +74,7 @@ class Tensors:
         self._held: list[Tensor] = []  # until the message that speaks of them is read or sent
         # Nobody may hold what was just asked for, as in `cache.keys[:, :, cache.length] = k`.
         self._recent: deque[Tensor] = deque(maxlen=RECENT)
+        self._views: deque[Tensor] = deque(maxlen=RECENT)
         self.ask: Any = None  # (number, sources, gradient) → gradients; the peer's
 
     def forget(self) -> None:
@@ -82,9 +85,15 @@ class Tensors:
         self._spoken.clear()
         self._held.clear()
         self._recent.clear()
+        self._views.clear()
 
     def sent(self) -> None:
-        """A message is on its way: the other side holds what it needs."""
+        """A message is on its way: the other side holds what it needs, perhaps for long.
+
+        A view is kept for a while: the other side may write into it, which changes what it is a
+        view of, and what it is a view of may be written into.
+        """
+        self._views.extend(tensor for tensor in self._held if tensor._is_view())
         self._held.clear()
 
     def received(self) -> None:
@@ -119,6 +128,11 @@ class Tensors:
         tensor = self.find(number)
         return tensor if self._known[number].edge is None else self._known[number].edge
 
+    def _origin(self, number: Any) -> Tensor:
+        """The tensor of this number as it came into what the other side computed of it."""
+        tensor = self.find(number)
+        return tensor if self._known[number].origin is None else self._known[number].origin
+
     def all(self) -> Iterable[tuple[int, Tensor]]:
         """Number and tensor of all that are still there."""
         for number, known in list(self._known.items()):
@@ -147,6 +161,9 @@ class Tensors:
                 known.look = look
             else:
                 facts, same = known.facts, known.numbers == numbers
+            if not same and known.step not in (None, tensor.grad_fn):
+                facts = {**facts, "of": sorted(self._sources(tensor))}  # it was written into
+            known.step = tensor.grad_fn
             if number not in new and same and known.gradient == gradient:
                 continue
             entry = {"id": number, **facts}
@@ -243,16 +260,20 @@ class Tensors:
             if facts.get("param"):
                 tensor = nn.Parameter(tensor, requires_grad=wants)
             elif wants and sources is not None:
-                # Computed of nothing that we have, it still is no leaf: it may be changed in place.
-                given = [self.find(one) for one in sources] or [torch.zeros((), requires_grad=True)]
-                with torch.enable_grad():
-                    tensor = Remote.apply(self, number, [tensor, sources], *given)
+                tensor = self._computed(number, tensor, sources)
             elif wants:
                 tensor.requires_grad_()
         self._enter(number, tensor)
         if tensor.grad_fn is not None:
             self._known[number].edge = torch.autograd.graph.get_gradient_edge(tensor)
         self._note(number, facts, numbers)
+
+    def _computed(self, number: int, value: Tensor, sources: list[int]) -> Tensor:
+        """A value with the graph that the other side has of it."""
+        # Computed of nothing that we have, it still is no leaf: it may be changed in place.
+        given = [self._origin(one) for one in sources] or [torch.zeros((), requires_grad=True)]
+        with torch.enable_grad():
+            return Remote.apply(self, number, [value, sources], *given)
 
     def _change(self, number: int, facts: dict[str, Any], numbers: memoryview) -> None:
         tensor = self._known[number].tensor
@@ -264,6 +285,10 @@ class Tensors:
             same = (tensor.shape, tensor.dtype) == (new.shape, new.dtype)
             if same and not new.is_meta and not tensor.is_meta:
                 _write(tensor, new)
+                if "of" in facts and not tensor.is_leaf:
+                    with torch.enable_grad(), contextlib.suppress(RuntimeError):
+                        self._known[number].origin = self._origin(number).clone()
+                        tensor.copy_(self._computed(number, new, facts["of"]))
             else:
                 tensor.data = new
             if tensor.is_leaf and tensor.requires_grad != bool(facts.get("grad")):
@@ -282,7 +307,7 @@ class Tensors:
         known = self._known[number]
         if (tensor := known.tensor) is not None:
             known.facts, known.look = self._facts(number, tensor, set()), _look(tensor)
-            known.numbers = bytes(numbers)
+            known.numbers, known.step = bytes(numbers), tensor.grad_fn
 
     def _sweep(self) -> None:
         gone = [number for number, known in self._known.items() if known.tensor is None]
