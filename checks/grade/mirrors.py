@@ -4,6 +4,7 @@ What a probe does to a module — load weights, `half()`, `eval()`, `zero_grad()
 mirror; the next message carries the changes over. `forward` runs where the module was made.
 """
 
+import types
 import weakref
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +15,8 @@ from torch import nn
 from checks.grade.wire import Broken
 
 MOST = 2_000  # modules of one tree
+
+_saved: dict[str, Any] = {}  # what was saved in place of modules, by the names of their classes
 
 
 class Mirror(nn.Module):
@@ -33,6 +36,19 @@ class Mirror(nn.Module):
             peer, number = vars(self)["_remote"]
             return peer.ask("get", on=number, name=name, path=vars(self)["_path"])
 
+    def __deepcopy__(self, memo: Any) -> Any:
+        """A copy of what it stands for, made there."""
+        peer, number = vars(self)["_remote"]
+        return peer.ask("copy", on=number, path=vars(self)["_path"])
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        """Save it by the name of its class, which a checkpoint should not hold."""
+        name = type(self).__name__
+        if name not in _saved:
+            _saved[name] = types.FunctionType(_no_module.__code__, globals(), name)
+            _saved[name].__qualname__ = name
+        return _saved[name], ()
+
     def __len__(self) -> int:
         return len(self._modules)
 
@@ -44,6 +60,17 @@ class Mirror(nn.Module):
 
     def __bool__(self) -> bool:
         return True
+
+
+def _no_module() -> Any:
+    raise TypeError("a module was saved whole, of which nothing can be made here: use state_dict()")
+
+
+def __getattr__(name: str) -> Any:
+    """What stands in a file for a module of the other side's, found by the name of its class."""
+    if name in _saved:
+        return _saved[name]
+    raise AttributeError(name)
 
 
 def describe(module: nn.Module, tensors: Any) -> list[list[Any]]:

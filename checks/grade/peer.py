@@ -6,6 +6,7 @@ torch's settings. Both ends are alike, but the grader's trusts nothing that it i
 """
 
 import contextlib
+import copy
 import itertools
 import warnings
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from typing import Any
 
 import torch
 
+from checks.engine.not_a_number import NaNsMadeWhole, watching
 from checks.engine.pretended import PretendedDevice, _storage
 from checks.grade.errors import Errors
 from checks.grade.handles import Handles, RemoteIterator
@@ -23,6 +25,7 @@ from checks.grade.values import Values
 from checks.grade.wire import Broken, TooLarge, Wire
 
 DEEPEST = 30  # calls within calls
+COPIES = 100  # of modules that are handed over, for one exercise
 HOOKS = "hooks"
 
 
@@ -39,7 +42,7 @@ class Peer:
         self._devices: dict[int, PretendedDevice] = {}
         self._calls: dict[int, list[Any]] = {}  # lists and dicts given to what iterates still
         self._watched: dict[int, tuple[int, list[Any], list[Any]]] = {}
-        self._count = itertools.count()
+        self._count, self._copies = itertools.count(), 0
 
     # What we ask
 
@@ -65,6 +68,7 @@ class Peer:
         self._forget((), kept)
 
     def _forget(self, ours: Any, theirs: Any) -> None:
+        self._copies = 0
         for part in (self.tensors, self.modules, self.luck, self.errors):
             part.forget()
         for known in (self._devices, self._calls, self._watched):
@@ -141,13 +145,16 @@ class Peer:
 
     @contextlib.contextmanager
     def _as_asked(self, message: dict[str, Any], answer: dict[str, Any]) -> Iterator[None]:
-        """Under the pretended device of the caller, with its warnings put aside."""
+        """Under the pretended device and the watch of the caller, with its warnings put aside."""
         said = message.get("device", {})
         device: Any = self._devices.get(said["key"]) if said.get("active") else None
         if device is None or device in _devices_now():
             device = contextlib.nullcontext()
-        with device, self._rules.noticing(answer):
+        watch: Any = NaNsMadeWhole() if message.get("watch") else contextlib.nullcontext()
+        with device, watch, self._rules.noticing(answer):
             yield
+        if message.get("watch") and watch.seen:
+            answer["seen"] = True
 
     def _on_call(self, message: dict[str, Any], value: Any, answer: dict[str, Any]) -> Any:
         thing, (args, kwargs) = self.handles.own(message["on"]), value
@@ -215,6 +222,14 @@ class Peer:
         self._rules.may_get(thing, message["name"])
         return getattr(thing, message["name"])(*value)
 
+    def _on_copy(self, message: dict[str, Any], value: Any, answer: dict[str, Any]) -> Any:
+        root = self.handles.own(message["on"])
+        self._rules.may_run(root)
+        self._copies += 1
+        if self._copies > COPIES:
+            raise RuntimeError(f"more than {COPIES} copies of models")
+        return copy.deepcopy(root.get_submodule(message["path"]) if message["path"] else root)
+
     def _on_next(self, message: dict[str, Any], value: Any, answer: dict[str, Any]) -> Any:
         iterator = self.handles.own(message["on"])
         if not isinstance(iterator, Iterator):
@@ -268,6 +283,8 @@ class Peer:
                 message["tensors"] = tensors
             if device := self._device():
                 message["device"] = device
+            if watching():
+                message["watch"] = True
             self._rules.before_sending(message)
         self.tensors.sent()
         self._wire.send(message, blobs)
@@ -281,6 +298,8 @@ class Peer:
                 self.luck.take(message.get("luck", {}))
                 if "device" in message:
                     self._take_device(message["device"])
+                for watch in watching():
+                    watch.seen |= bool(message.get("seen"))
                 self._rules.after_receiving(message)
                 _set(message["now"])
                 message["containers"] = self.values.containers = []

@@ -22,6 +22,7 @@ from pathlib import Path
 # What a worker needs of the course. No checks, no references, no solutions.
 LOADED = (
     *("checks.engine.own_line", "checks.engine.plain", "checks.engine.pretended"),
+    "checks.engine.not_a_number",
     *("checks.grading.fence", "checks.grade.filter", "checks.grade.sandbox"),
     *("checks.grade.wire", "checks.grade.errors", "checks.grade.luck", "checks.grade.tensors"),
     *("checks.grade.mirrors", "checks.grade.handles", "checks.grade.values", "checks.grade.peer"),

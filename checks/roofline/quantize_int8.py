@@ -5,9 +5,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
 
 from checks.engine import Check, Inputs, Probe, keeps_device
+from checks.engine.not_a_number import NaNsMadeWhole
 from checks.roofline.quantize_int8_wrong import MISTAKES
 
 ROW = "Round each row to whole numbers from -127 to 127, in steps of a scale of its own."
@@ -72,25 +72,6 @@ def on_device(answer: Any, inputs: Inputs) -> str:
     probe = keeps_device(lambda inputs: (inputs.randn(3, 4),))
     found = [probe.run(lambda w, i=i: answer(w)[i], inputs) for i in (0, 1)]
     return min(found)  # "mixed devices", if one of them is
-
-
-class NaNsMadeWhole(TorchFunctionMode):
-    """Watches for a NaN that is turned into a whole number: what becomes of it is left open."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.seen = False
-
-    def __torch_function__(
-        self, func: Any, types: Any, args: tuple = (), kwargs: Any = None
-    ) -> Any:
-        """Look at what is converted, and do as told."""
-        result = func(*args, **(kwargs or {}))
-        made = isinstance(result, Tensor) and result.dtype == torch.int8
-        given = args[0] if args else None
-        if made and isinstance(given, Tensor) and given.dtype != torch.int8:
-            self.seen |= bool(given.isnan().any())
-        return result
 
 
 def no_nan(answer: Any, inputs: Inputs) -> bool:

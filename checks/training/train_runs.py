@@ -3,6 +3,7 @@
 import contextlib
 import functools
 from collections.abc import Callable, Iterator
+from copy import copy
 from typing import Any
 
 import torch
@@ -143,7 +144,8 @@ def watched(answer: Any, inputs: Inputs) -> list:
         for what, value in (("the step's loss", loss), ("the held-out loss", measured)):
             if isinstance(value, Tensor):
                 raise Wrong(f"watch was told a tensor as {what}; wanted is a float (`.item()`).")
-        told.append([step, loss, measured is None, 0.0 if measured is None else measured])
+        # A list of all losses would grow with the next step.
+        told.append([step, copy(loss), measured is None, 0.0 if measured is None else measured])
 
     try:
         with in_words():
