@@ -33,7 +33,7 @@ class Peer:
     """One end. `rules` says what the other end may ask of our things."""
 
     def __init__(self, wire: Wire, first: int, rules: Any) -> None:
-        self._wire, self._rules = wire, rules
+        self._wire, self._rules, self.believes = wire, rules, rules.believes
         self.tensors = Tensors(first)
         self.tensors.ask = self._gradients
         self.modules, self.luck, self.errors = Modules(self.tensors), Luck(), Errors()

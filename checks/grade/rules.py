@@ -42,6 +42,8 @@ class Refused(AttributeError):
 class GraderRules:
     """The grader's: it answers little, and believes nothing."""
 
+    believes = False
+
     def may_call(self, thing: Any) -> None:
         """Whatever was handed over as callable may be called, no class of ours."""
         if isinstance(thing, type) or not callable(thing):

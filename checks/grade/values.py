@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import sys
 import types
 from collections.abc import Callable
 from typing import Any
@@ -25,6 +26,7 @@ class Values:
         self._peer = peer
         self.containers: list[Any] | None = None  # those of the value being turned, in order
         self.classes: dict[str, type] = {}  # dataclasses by their name
+        self._tokenizers: list[Any] = []  # that both sides have, the grader's and what is like them
 
     def encode(self, value: Any, depth: int = 0) -> Any:
         """A value as JSON; new tensors and handles go with the message."""
@@ -125,7 +127,21 @@ class Values:
             return {"range": [value.start, value.stop, value.step]}
         if kind is slice:
             return {"slice": [value.start, value.stop, value.step]}
+        if kind.__name__ == "Tokenizer" and kind is getattr(
+            sys.modules.get("tokenizers"), "Tokenizer", None
+        ):
+            return self._tokenizer(value)
         return {"...": 0} if value is Ellipsis else None
+
+    def _tokenizer(self, value: Any) -> Any:
+        """One of the tokenizers library's, which understands nothing that only stands for one."""
+        for place, known in enumerate(self._tokenizers):
+            if known is value:
+                return {"tokenizer": [place, ""]}
+        if self._peer.believes:
+            return None
+        self._tokenizers.append(value)
+        return {"tokenizer": [len(self._tokenizers) - 1, _short(value.to_str())]}
 
     def _note(self, container: Any) -> None:
         if self.containers is not None:
@@ -173,6 +189,17 @@ class Values:
             known = dataclasses.make_dataclass(_name(name), list(fields))
             self.classes[name] = known
         return known(**fields)
+
+    def _tokenizer_of(self, said: Any, depth: int) -> Any:
+        place, text = _listed(said, 2)
+        if type(place) is int and 0 <= place < len(self._tokenizers):
+            return self._tokenizers[place]
+        if not self._peer.believes or place != len(self._tokenizers):
+            raise Broken("a tokenizer that nobody knows")
+        import tokenizers
+
+        self._tokenizers.append(tokenizers.Tokenizer.from_str(text))
+        return self._tokenizers[place]
 
     def _namespace(self, said: Any, depth: int) -> Any:
         pairs = map(_pair, _listed(said))
@@ -268,6 +295,7 @@ _DECODERS: dict[str, Any] = {
     "ns": Values._scalar,
     "D": Values._dataclass,
     "N": Values._namespace,
+    "tokenizer": Values._tokenizer_of,
     "c": lambda values, said, depth: complex(*_numbers(said, (int, float))),
     "b": lambda values, said, depth: str(said).encode("latin1", "replace"),
     "range": lambda values, said, depth: range(*_numbers(said, (int,))),

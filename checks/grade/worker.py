@@ -46,6 +46,8 @@ class Printed(io.TextIOBase):
 class WorkerRules:
     """The worker's: the grader may ask for anything."""
 
+    believes = True
+
     def __init__(self, folder: Path) -> None:
         self._folder, self._written = folder, 0
         self.printed = Printed()
