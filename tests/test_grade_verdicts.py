@@ -5,8 +5,8 @@ A sample here; `make verdicts` tries every worked answer, every mistake and ever
 
 import os
 import random
-import signal
 import socket
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,9 +21,8 @@ from test_checks import accepted
 from checks.engine import Check, exercises_of, isolation
 from checks.engine.diagnosis import spelling
 from checks.grade.grading import came_back
+from checks.grade.house import Lodger
 from checks.grade.peer import Peer
-from checks.grade.rules import GraderRules
-from checks.grade.wire import Wire
 from checks.grade.worker import work
 
 pytestmark = pytest.mark.ours
@@ -53,25 +52,22 @@ def answers(lab: str, check: Check) -> dict[str, Any]:
 
 
 @contextmanager
-def elsewhere(names: dict[str, Any]) -> Iterator[tuple[Peer, int]]:
+def elsewhere(names: dict[str, Any]) -> Iterator[Peer]:
     """A fork of this process that answers with these things: a worker without its sandbox."""
     ours, theirs = socket.socketpair()
     pid = os.fork()
     if pid == 0:
         try:
             ours.close()
-            work(theirs, Path("/tmp"), names)
+            with tempfile.TemporaryDirectory() as folder:
+                work(theirs, Path(folder), names)
         finally:
             os._exit(0)
     theirs.close()
-    before = isolation.clock[0]
-    isolation.clock[0] = lambda: time.clock_gettime(((~pid) << 3) | 2) / 1.5
     try:
-        yield Peer(Wire(ours), 2, GraderRules()), pid
+        with Lodger(ours, {"worker": pid, "keeper": pid, "folder": None}) as lodger:
+            yield lodger.peer
     finally:
-        isolation.clock[0] = before
-        ours.close()
-        os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
 
 
@@ -94,7 +90,7 @@ def test_the_same_verdict_as_in_one_process(
     there, late = {}, set()
     left = list(tried)
     while left:
-        with elsewhere(tried) as (peer, _):
+        with elsewhere(tried) as peer:
             while left:
                 name = left.pop(0)
                 (answer,) = peer.ask("find", name)

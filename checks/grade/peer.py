@@ -17,6 +17,7 @@ import torch
 from checks.engine.not_a_number import NaNsMadeWhole, watching
 from checks.engine.pretended import PretendedDevice, _storage
 from checks.grade.errors import Errors
+from checks.grade.files import Files
 from checks.grade.handles import Handles, RemoteIterator
 from checks.grade.luck import Luck
 from checks.grade.mirrors import Modules, call_hooks, hooked
@@ -38,6 +39,7 @@ class Peer:
         self.tensors.ask = self._gradients
         self.modules, self.luck, self.errors = Modules(self.tensors), Luck(), Errors()
         self.values, self.handles = Values(self), Handles(self)
+        self.files = Files(rules.roots)
         self._depth = 0
         self._devices: dict[int, PretendedDevice] = {}
         self._calls: dict[int, list[Any]] = {}  # lists and dicts given to what iterates still
@@ -252,14 +254,6 @@ class Peer:
     def _on_forget(self, message: dict[str, Any], value: Any, answer: dict[str, Any]) -> None:
         self._forget(value, ())
 
-    def path_for(self, path: Any) -> Any:
-        """A path as JSON."""
-        return self._rules.path_for(path)
-
-    def path_from(self, said: Any) -> Any:
-        """A path from JSON."""
-        return self._rules.path_from(said)
-
     # Messages
 
     def _send(self, message: dict[str, Any], value: Any, containers: list[Any] | None) -> None:
@@ -285,6 +279,8 @@ class Peer:
                 message["device"] = device
             if watching():
                 message["watch"] = True
+            if files := self.files.changes():
+                message["files"] = files
             self._rules.before_sending(message)
         self.tensors.sent()
         self._wire.send(message, blobs)
@@ -298,6 +294,7 @@ class Peer:
                 self.luck.take(message.get("luck", {}))
                 if "device" in message:
                     self._take_device(message["device"])
+                self.files.take(message.get("files", []))
                 for watch in watching():
                     watch.seen |= bool(message.get("seen"))
                 self._rules.after_receiving(message)

@@ -9,12 +9,11 @@ import contextlib
 import sys
 import types
 import warnings
-from base64 import b64encode
-from pathlib import Path
 from typing import Any
 
 from torch import nn
 
+from checks.engine import scratch
 from checks.grade.wire import Broken
 
 # Of any module: what a learner's `train` or `generate` may use.
@@ -43,6 +42,7 @@ class GraderRules:
     """The grader's: it answers little, and believes nothing."""
 
     believes = False
+    roots = scratch.root
 
     def may_call(self, thing: Any) -> None:
         """Whatever was handed over as callable may be called, no class of ours."""
@@ -87,17 +87,6 @@ class GraderRules:
             sys.stdout.write(kept)
             if hasattr(sys.stdout, "length"):
                 sys.stdout.length += max(0, length - len(kept))
-
-    def path_for(self, path: Path) -> Any:
-        """A small file that a probe wrote goes along with its path."""
-        with contextlib.suppress(OSError):
-            if path.is_file() and path.suffix == ".gguf" and path.stat().st_size <= LARGEST_FILE:
-                return [path.name, b64encode(path.read_bytes()).decode()]
-        return [str(path), None]
-
-    def path_from(self, said: Any) -> Path:
-        """A path is no more than a text here."""
-        return Path(str(said[0])[:1000])
 
 
 def _is_allowed(thing: Any, name: str) -> bool:

@@ -14,6 +14,7 @@ import resource
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -27,8 +28,8 @@ COVERS = {
         "Unix sockets, other processes, signals, starting programs, memory, files, time, output"
     ),
     "landlock": (
-        "reading and writing files outside of Python's libraries, network and Unix sockets, "
-        "signals, starting programs, memory, time, output"
+        "reading files outside of Python's libraries, writing outside of a small folder, network "
+        "and Unix sockets, signals, starting programs, memory, time, output"
     ),
     "none": "memory, time and output only: it reads and writes what you may read and write",
 }
@@ -42,7 +43,9 @@ LEFT = {
 }
 
 MEMORY = 2 * 2**30  # bytes beyond what importing torch takes
-ROOM = "size=64m,nr_inodes=2000,mode=1777"  # of /tmp
+MOST_HELD, MOST_FILES = 64 * 2**20, 2000
+ROOM = f"size={MOST_HELD},nr_inodes={MOST_FILES},mode=1777"  # of /tmp
+LOOK = 0.02  # seconds between two looks into a folder that nothing else bounds
 LARGEST_FILE, FILES, THREADS, SECONDS = 16 * 2**20, 64, 64, 300
 FIRST_USER = 0x60000000  # users that nobody has, one for each process
 
@@ -88,11 +91,11 @@ def enter(kind: str, visible: Iterable[Path], hidden: Iterable[Path]) -> None:
     _mount("", "/", "", REMOUNT | BIND | READ_ONLY | NO_SUID | NO_DEVICES)
 
 
-def child(kind: str, tell: int) -> int:
+def child(kind: str, tell: int, folder: Path | None) -> int:
     """Fork a process that is to be shut in. → 0 inside; outside the number of its keeper.
 
     The keeper writes the process's number into `tell`. It ends when the process does, and the
-    process when the keeper does.
+    process when the keeper does. folder: where it may write, unless it gets a small /tmp.
     """
     keeper = os.fork()
     if keeper:
@@ -104,7 +107,7 @@ def child(kind: str, tell: int) -> int:
     inner = os.fork()
     if inner:
         os.write(tell, f"{inner}\n".encode())
-        _wait_for(inner)
+        _wait_for(inner, folder)
     return 0
 
 
@@ -122,7 +125,7 @@ def shut_in(kind: str, number: int, folder: Path | None) -> Path:
     _limit(kind)
     if kind == "namespaces" and fence.version():
         fence.restrict([folder])
-    if kind == "landlock" and not fence.restrict([], _readable, [folder]):
+    if kind == "landlock" and not fence.restrict([folder], _readable):
         raise OSError("this system has no Landlock")
     if os.getuid() == 0 and kind != "none":
         _become_nobody(number)
@@ -158,10 +161,28 @@ def measure() -> None:
                     _tasks += len(os.listdir(f"/proc/{entry.name}/task"))
 
 
-def _wait_for(inner: int) -> None:
+def _wait_for(inner: int, folder: Path | None) -> None:
+    """Wait for its end; end it when there is more in its folder than a small /tmp would hold."""
     with contextlib.suppress(OSError):
+        while folder and os.waitpid(inner, os.WNOHANG) == (0, 0):
+            time.sleep(LOOK)
+            if _is_full(folder):
+                os.kill(inner, signal.SIGKILL)
+                break
         os.waitpid(inner, 0)
     os._exit(0)
+
+
+def _is_full(folder: Path) -> bool:
+    held = count = 0
+    for place, _, files in os.walk(folder):
+        for name in files:
+            with contextlib.suppress(OSError):
+                held += os.lstat(os.path.join(place, name)).st_size
+            count += 1
+            if held > MOST_HELD or count > MOST_FILES:
+                return True
+    return False
 
 
 def _limit(kind: str) -> None:

@@ -16,6 +16,7 @@ from checks.grade.wire import DEEPEST, Broken, TooLarge
 
 EXACT = 2**53  # beyond it an int is written as text
 LONGEST = 4_000_000  # characters of a text, entries of a list
+LONGEST_PATH = 1_000
 ARRAYS = ("float64", "float32", "float16", "int64", "int32", "int16", "int8", "uint8", "bool")
 
 
@@ -37,8 +38,11 @@ class Values:
             return value
         if kind is int:
             return value if -EXACT < value < EXACT else {"i": str(value)}
-        if kind is float or kind is str:
-            return _short(value)
+        if kind is float:
+            return value
+        if kind is str:
+            inside = self._peer.files.name(value)
+            return _short(value) if inside is None else {"text of p": inside}
         for encoder in (self._collection, self._of_torch, self._other):
             if (found := encoder(value, kind, depth)) is not None:
                 return found
@@ -115,7 +119,8 @@ class Values:
         if isinstance(value, numpy.generic) and value.dtype.name in ARRAYS:
             return {"ns": [value.dtype.name, value.item()]}
         if isinstance(value, pathlib.PurePath):
-            return {"p": self._peer.path_for(value)}
+            inside = self._peer.files.name(value)
+            return {"p": str(value)[:LONGEST_PATH]} if inside is None else {"own p": inside}
         if isinstance(value, BaseException):
             return {"e": self._peer.errors.encode(value)}
         if dataclasses.is_dataclass(value) and not isinstance(value, type) and _is_plain(value):
@@ -305,7 +310,9 @@ _DECODERS: dict[str, Any] = {
     "device": _device,
     "T": lambda values, said, depth: values._peer.tensors.find(said),
     "G": lambda values, said, depth: values._peer.luck.find(said),
-    "p": lambda values, said, depth: values._peer.path_from(said),
+    "p": lambda values, said, depth: pathlib.Path(str(said)[:LONGEST_PATH]),
+    "own p": lambda values, said, depth: values._peer.files.path(said),
+    "text of p": lambda values, said, depth: str(values._peer.files.path(said)),
     "e": lambda values, said, depth: values._peer.errors.decode(said),
     "h": lambda values, said, depth: values._peer.handles.decode(said),
     "r": lambda values, said, depth: values._peer.handles.own(said),

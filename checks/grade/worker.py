@@ -12,10 +12,11 @@ import linecache
 import socket
 import sys
 import types
-from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from checks.grade.peer import Peer, warnings_noted
 from checks.grade.wire import Wire
@@ -49,7 +50,7 @@ class WorkerRules:
     believes = True
 
     def __init__(self, folder: Path) -> None:
-        self._folder, self._written = folder, 0
+        self.roots = [folder / "files"]
         self.printed = Printed()
 
     def may_call(self, thing: Any) -> None:
@@ -77,22 +78,6 @@ class WorkerRules:
 
     def after_receiving(self, message: dict[str, Any]) -> None:
         """Nothing comes along."""
-
-    def path_for(self, path: Any) -> Any:
-        """A path by its text."""
-        return [str(path), None]
-
-    def path_from(self, said: Any) -> Path:
-        """A path, whose file may come along."""
-        name, content = said
-        if content is None:
-            return Path(name)
-        path = self._folder / Path(name).name
-        if slots := sorted(self._folder.glob("*.slot")):  # where no file may be made
-            path = slots[self._written % len(slots)]
-            self._written += 1
-        path.write_bytes(b64decode(content))
-        return path
 
 
 class Pieces(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -145,6 +130,9 @@ class Worker(Peer):
         file, source = value
         _remember(file, source)
         exec(compile(source, file, "exec"), self.names)
+
+    def _on_load(self, message: dict[str, Any], value: Any, answer: dict[str, Any]) -> Any:
+        return torch.load(value, map_location="cpu", weights_only=True)
 
     def _on_find(self, message: dict[str, Any], value: Any, answer: dict[str, Any]) -> Any:
         if value not in self.names:

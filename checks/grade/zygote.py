@@ -25,11 +25,16 @@ LOADED = (
     "checks.engine.not_a_number",
     *("checks.grading.fence", "checks.grade.filter", "checks.grade.sandbox"),
     *("checks.grade.wire", "checks.grade.errors", "checks.grade.luck", "checks.grade.tensors"),
-    *("checks.grade.mirrors", "checks.grade.handles", "checks.grade.values", "checks.grade.peer"),
+    *(
+        "checks.grade.files",
+        "checks.grade.mirrors",
+        "checks.grade.handles",
+        "checks.grade.values",
+        "checks.grade.peer",
+    ),
     "checks.grade.worker",
 )
 PACKAGES = ("checks", "checks.engine", "checks.grading", "checks.grade")
-SLOTS = 16  # files that a worker may write into where it may make none
 
 
 class Chosen(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -90,7 +95,7 @@ def fork(kind: str, control: socket.socket, handle: int, number: int) -> None:
 
     told, tell = os.pipe()
     folder = None if kind == "namespaces" else a_folder()
-    keeper = sandbox.child(kind, tell)
+    keeper = sandbox.child(kind, tell, folder)
     if keeper == 0:
         try:
             run(kind, handle, number, folder)
@@ -129,12 +134,9 @@ def run(kind: str, handle: int, number: int, folder: Path | None) -> None:
 
 
 def a_folder() -> Path:
-    """A folder with empty files, for a worker that may make none."""
+    """A folder for a worker that gets none of its own: its keeper looks how much is in it."""
     folder = Path(tempfile.mkdtemp(prefix="llama-lab-worker-"))
     folder.chmod(0o777)
-    for number in range(SLOTS):
-        (folder / f"{number}.slot").touch(0o666)
-        (folder / f"{number}.slot").chmod(0o666)
     return folder
 
 

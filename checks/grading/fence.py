@@ -51,12 +51,10 @@ def version() -> int:
 def restrict(
     writable: Iterable[Path],
     readable: Iterable[Path] | None = None,
-    rewritable: Iterable[Path] = (),
 ) -> int:
     """Let this process write beneath `writable` only, for good; return the version, 0 for none.
 
     readable: where it may read, too, in place of everywhere; and then it may start no program.
-    rewritable: folders whose files it may write into, but make none.
     """
     abi = version()
     if not abi:
@@ -75,8 +73,6 @@ def restrict(
     try:
         for folder in (*writable, *(map(Path, SHARED) if readable is None else ())):
             _allow(libc, ruleset, folder, files | reading & ~EXECUTE)
-        for folder in rewritable:
-            _allow(libc, ruleset, folder, WRITE_FILE | TRUNCATE * (abi >= 3) | reading & ~EXECUTE)
         for path in readable or ():
             inside = READ_FILE | READ_DIR if path.is_dir() else READ_FILE
             _allow(libc, ruleset, path, inside)

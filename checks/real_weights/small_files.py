@@ -3,7 +3,6 @@
 import functools
 import json
 import struct
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from checks.engine import Inputs
+from checks.engine import Inputs, scratch
 
 TYPE_NUMBERS = {"F32": 0, "F16": 1, "Q4_1": 3, "Q8_0": 8}
 ALIGNMENT = 32
@@ -139,11 +138,6 @@ def _padded(data: bytes) -> bytes:
 Change = Callable[[Tensors], Tensors]
 
 
-@functools.cache
-def _folder() -> tempfile.TemporaryDirectory:
-    return tempfile.TemporaryDirectory(prefix="llama-lab-")  # gone when the process ends
-
-
 @functools.lru_cache(maxsize=64)
 def _content(seed: str, sizes: str, kinds: str, change: Change | None) -> bytes:
     """The bytes of one file; a check asks for the same ones again and again."""
@@ -159,7 +153,7 @@ def a_file(
 ) -> Path:
     """Write a small Llama with random weights into a file, unless it lies there untouched."""
     seed = str(inputs.integers(1, high=10**9).item())
-    path = Path(_folder().name) / f"{seed}.gguf"
+    path = scratch.folder("weights") / f"{seed}.gguf"
     content = _content(seed, json.dumps(sizes), json.dumps(kinds or {}), change)
     if _written.get(path) != (content, _stamp(path)):
         path.write_bytes(content)

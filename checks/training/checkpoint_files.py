@@ -1,10 +1,8 @@
 """Lab 09, 9.6 and 9.7: a small model, its checkpoints, and what is found in a file."""
 
-import functools
 import os
 import re
 import shutil
-import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,7 @@ from unittest import mock
 import torch
 from torch import Tensor, nn
 
-from checks.engine import Inputs, Wrong
+from checks.engine import Inputs, Wrong, scratch
 
 NAME = "llama.ckpt"
 Moments = dict[str, tuple[Tensor, Tensor]]
@@ -43,15 +41,10 @@ def moments_of(inputs: Inputs, model: nn.Module) -> Moments:
 
 def a_path() -> Path:
     """A place for a file, in a folder that is emptied: a new one for each takes longest."""
-    folder = Path(_folder().name)
+    folder = scratch.folder("checkpoints")
     for old in folder.iterdir():
         shutil.rmtree(old) if old.is_dir() else old.unlink()
     return folder / NAME
-
-
-@functools.cache
-def _folder() -> tempfile.TemporaryDirectory:
-    return tempfile.TemporaryDirectory(prefix="llama-lab-")  # gone when the process ends
 
 
 def write(path: Path, model: nn.Module, moments: Moments, step: int, about: Any = None) -> None:
@@ -89,7 +82,7 @@ def found_in(path: Path) -> dict:
     if not zipfile.is_zipfile(path):
         raise Wrong("what stands at `path` is no file of `torch.save`.")
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        found = scratch.loaded[0](path)
     except Exception as error:
         object_ = re.search(r"GLOBAL (\S+)", str(error))
         name = f" `{object_[1].rpartition('.')[2]}`" if object_ else ""

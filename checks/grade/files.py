@@ -1,0 +1,101 @@
+"""The files of one folder that both sides have: a change on one side arrives with the next message.
+
+The grader's is where its probes write (checks/engine/scratch.py), the worker's is its own. A path
+into it names the same file on both sides. The grader reads no more than bytes of what comes.
+"""
+
+import base64
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+from checks.grade.wire import Broken, TooLarge
+
+LARGEST_FILE, MOST = 16_000_000, 64  # bytes of one file, and how many files
+SETTLED = 1_000_000_000  # nanoseconds after which a file with the same look is the same
+NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*){0,3}")
+
+Look = tuple[int, int, int]  # when it was written, its size, which one
+
+
+class Files:
+    """One side of it. `roots` holds the folder, once there is one."""
+
+    def __init__(self, roots: list[Path]) -> None:
+        self._roots = roots
+        self._known: dict[str, tuple[Look, bytes]] = {}
+        self._theirs: set[str] = set()
+
+    def changes(self) -> list[list[Any]]:
+        """[name, content] of what is new or changed, [name, None] of what is gone."""
+        if not self._roots:
+            return []
+        found: list[list[Any]] = []
+        there = {}
+        for path in self._roots[0].rglob("*"):
+            if path.is_file() and not path.is_symlink():
+                there[path.relative_to(self._roots[0]).as_posix()] = path
+        if len(there) > MOST:
+            raise TooLarge(f"more than {MOST} files")
+        for name, path in there.items():
+            look, known = _look(path), self._known.get(name)
+            if known and known[0] == look and time.time_ns() - look[0] > SETTLED:
+                continue
+            if look[1] > LARGEST_FILE:
+                raise TooLarge(f"a file of more than {LARGEST_FILE // 10**6} MB")
+            content = path.read_bytes()
+            if known is None or known[1] != content:
+                found.append([name, base64.b64encode(content).decode()])
+                self._theirs.discard(name)
+            self._known[name] = look, content
+        for name in self._known.keys() - there.keys():
+            del self._known[name]
+            self._theirs.discard(name)
+            found.append([name, None])
+        return found
+
+    def take(self, said: Any) -> None:
+        """Write and remove what was written and removed there."""
+        for name, content in said:
+            path = self.path(name)
+            if content is None:
+                path.unlink(missing_ok=True)
+                self._known.pop(name, None)
+                self._theirs.discard(name)
+                continue
+            if len(self._known) >= MOST and name not in self._known:
+                raise Broken(f"more than {MOST} files")
+            written = base64.b64decode(content)
+            if len(written) > LARGEST_FILE:
+                raise Broken("a file that is too large")
+            path.write_bytes(written)
+            self._known[name] = _look(path), written
+            self._theirs.add(name)
+
+    def path(self, name: Any) -> Path:
+        """Where a file of this name lies here; its folder is made."""
+        if not (isinstance(name, str) and len(name) < 200 and NAME.fullmatch(name)):
+            raise Broken("a file that is none")
+        if not self._roots:
+            raise Broken("a file where there is no folder")
+        path = self._roots[0] / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def name(self, path: Any) -> str | None:
+        """The name of a path or text into the folder; None for all others."""
+        root = f"{self._roots[0]}/" if self._roots else None
+        if root is None or not (text := str(path)).startswith(root):
+            return None
+        name = text.removeprefix(root)
+        return name if NAME.fullmatch(name) else None
+
+    def is_theirs(self, path: Path) -> bool:
+        """Whether the other side wrote what lies there now."""
+        return self.name(path) in self._theirs
+
+
+def _look(path: Path) -> Look:
+    state = path.stat()
+    return state.st_mtime_ns, state.st_size, state.st_ino
