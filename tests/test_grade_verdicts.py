@@ -35,6 +35,13 @@ LONG = (
     "chat",
     "Llama",
 )  # a check of these takes seconds
+# What got another verdict there before: in-place answers, views, saved models, files, tokenizers.
+ONCE = {
+    **{"interleaved_to_half": "in_place", "glu": "gate_in_place", "KVCache": "moved_in_place"},
+    **{"CachedAttention": "scales_in_cache", "save_checkpoint": "whole_model"},
+    **{"load_checkpoint": "loaded_into_a_copy", "quantize_int8": "zero_row"},
+    **{"load_llama": "thirty_layers", "chat": "accepted 0", "train": "watch_told_the_list"},
+}
 CHECKS = [(lab, check) for lab in NAMES for check in exercises_of(module("checks", lab))]
 
 
@@ -48,6 +55,7 @@ def answers(lab: str, check: Check) -> dict[str, Any]:
     luck = random.Random(check.exercise)
     kinds = [wrong] if check.name in LONG else [wrong, right]
     names = [luck.choice(list(some)) for some in kinds if some]
+    names += [ONCE[check.name]] if check.name in ONCE else []
     return found | {name: (wrong | right)[name] for name in names}
 
 
