@@ -377,7 +377,7 @@ speculative_generate = Check(
         ),
         Probe(
             "drawn: the target's shares, with a draft unlike it",
-            shares(APART, 300),
+            both(shares(APART, 300), shares(STEEP, 150)),
             "With a draft model that is not like the target, the tokens do not come up as often as "
             "the target's softmax says (temperature 1, the default).",
             promise=AS_GENERATE,
