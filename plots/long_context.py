@@ -146,7 +146,7 @@ def windows(sliding_window_mask: Function) -> Flipbook:
 
     return explore(
         draw,
-        window=[1, 2, 3, 4, 6],
+        window=[1, 2, 4, 6],
         layers=[1, 2, 3],
         sinks=[0, 2],
         start={"window": 4, "layers": 3, "sinks": 0},

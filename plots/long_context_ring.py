@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WINDOW, SINKS, STEPS = 8, 2, 23
+SHOWN = (6, 8, 9, 10, 11, 12, 13, 14, 17, 19, 21, 23)  # one by one where the ring is full
 THETA = 0.05  # radians a position: the keys' only pair, slow enough to be read as a distance
 Kept = list[tuple[int, float]]  # position, and distance from the newest as the key's angle says it
 
@@ -40,7 +41,7 @@ def ring(RollingKVCache: Any) -> Flipbook:
 
     return explore(
         draw,
-        positions=range(6, STEPS + 1),
+        positions=SHOWN,
         sinks=["stay", "turned along"],
         start={"positions": 19, "sinks": "turned along"},
         play="positions",

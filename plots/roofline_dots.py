@@ -20,6 +20,7 @@ Count = Callable[..., float]
 
 H100 = (989e12, 3.35e12)  # FLOP/s in bfloat16 without sparsity, bytes/s (the maker's data sheet)
 BATCHES = [1, 4, 16, 64, 256, 512]
+SHOWN = [1, 4, 16, 512]
 CONTEXTS = [512, 8192, 131_072]
 INTENSITIES = (0.25, 8192.0)  # the ends of the axis, FLOPs a byte
 
@@ -111,7 +112,7 @@ def two_dots(
         draw,
         computer=list(places),
         context=CONTEXTS,
-        batch=BATCHES,
+        batch=SHOWN,
         start={"computer": "H100", "context": 8192, "batch": 1},
         play="batch",
         size=(9.2, 3.8),

@@ -245,7 +245,7 @@ def shift(apply_rope: Rotate, sinusoidal_positions: Table) -> Flipbook:
 
     return explore(
         draw,
-        position=range(last + 1),
+        position=[*range(8), 9, 11, 13, last],
         distance=[2, 4],
         start={"position": 3, "distance": 2},
         play="position",

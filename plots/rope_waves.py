@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 POSITIONS, DIMENSIONS = 64, 32  # of the table: few enough that each number has its own pixels
 BASE = 10_000.0  # of the first transformer
-STEPS = range(16)  # positions that play goes through one by one
-FAR = (64, 128, 1024, 8192)  # and where the slow hands move
+STEPS = range(9)  # positions that play goes through one by one
+FAR = (128, 1024, 8192)  # and where the slow hands move
 DIALS = 8
 
 

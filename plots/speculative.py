@@ -41,8 +41,8 @@ Function = Callable[..., Any]
 RATIOS = (1.8, 0.95, 0.7, 1.2, 0.85, 0.3)  # p / q of six drafts
 LUCKS = (0.1, 0.2, 0.4, 0.6, 0.75, 0.9)
 N_LAYERS, ROOM, READ, NEW = 3, 8, 6, 2
-ALPHAS = (0.3, 0.5, 0.7, 0.8, 0.9, 0.99)
-COSTS = (0.0, 0.1, 0.25, 0.5)
+ALPHAS = (0.3, 0.5, 0.8, 0.9)
+COSTS = (0.0, 0.1, 0.5)
 MOST = 12  # drafts in a round
 
 

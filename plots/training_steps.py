@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Grads = list[Tensor]
-LENGTHS = [0.25, 0.5, 0.8, 1.0, 1.5, 2.0, 3.0, 4.0]
+LENGTHS = [0.25, 0.5, 1.0, 2.0, 3.0, 4.0]
 LIMIT = 1.0  # max_norm
 
 
@@ -121,7 +121,7 @@ def _value(returned: object) -> str:
 
 
 STEPNESS = [1, 10, 100]
-WALK = [0, 1, 2, 3, 5, 8, 12, 16, 20, 25, 30, 40]
+SHOWN = [0, 1, 2, 5, 8, 16, 25, 40]  # of the steps
 START = (-2.0, 1.0)
 LOOKS = {"gradient": (ORANGE, "s--"), "AdamW (yours)": (GREEN, "o-")}
 
@@ -134,7 +134,7 @@ def descent(adamw_step: Callable[..., None]) -> Flipbook:
         own = torch.tensor(START)
         m, v = torch.zeros(2), torch.zeros(2)
         plain, paths = own.clone(), {"AdamW (yours)": [own.clone()], "gradient": [own.clone()]}
-        for step in range(1, WALK[-1] + 1):
+        for step in range(1, SHOWN[-1] + 1):
             adamw_step(own, slope * own, m, v, step, lr=0.15, weight_decay=0.0)
             plain = plain - 1.9 / steep * slope * plain if steep > 1 else plain - 0.15 * plain
             paths["AdamW (yours)"].append(own.clone())
@@ -159,13 +159,13 @@ def descent(adamw_step: Callable[..., None]) -> Flipbook:
             said.append(f"{name} is {number(left[step])} from the goal")
         axes.plot([0], [0], "*", color=PINK, markersize=13)
         axes.legend(loc="lower right", fontsize=9)
-        far.set(xlim=(-1, WALK[-1] + 1), ylim=(0, 2.6), xlabel="step", ylabel="distance to ★")
+        far.set(xlim=(-1, SHOWN[-1] + 1), ylim=(0, 2.6), xlabel="step", ylabel="distance to ★")
         return f"A valley {steep} times as steep across as along, step {step}: {', '.join(said)}."
 
     return explore(
         draw,
         steep=STEPNESS,
-        step=WALK,
+        step=SHOWN,
         start={"steep": 100, "step": 16},
         play="step",
         size=(9.6, 3.6),

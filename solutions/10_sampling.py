@@ -588,7 +588,7 @@ plot.waiting(generate, generate_greedy, model)
 #
 # `apply_temperature`, `top_k`, `top_p`, `min_p`, `sample` and `generate`. Three questions to think about:
 #
-# 1. `top_k` with k = 1, `top_p` with p = 0, `min_p` with p = 1, and temperature 0: where do these four differ?
+# 1. `top_k` with k = 1, `top_p` with p = 0, temperature 0, and, if you wrote it, `min_p` with p = 1: where do they differ?
 # 2. Why does temperature before or after `top_k` make no difference, but before or after `top_p` it does?
 # 3. With temperature 1 and no filter, the model draws exactly from the distribution that it has learned. Training made that distribution as close to Shakespeare's as its size and 6,000 steps allowed. Why does it
 #    invent fewer words at 0.75?

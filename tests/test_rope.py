@@ -212,7 +212,7 @@ def test_decay_falls_for_equal_vectors() -> None:
 
 def test_clocks_are_played_step_by_step() -> None:
     picture = plot.clocks(worked.rope_frequencies, worked.rope_angles)
-    assert picture.sliders["position"][:17] == [*range(16), 64]
+    assert picture.sliders["position"][:10] == [*range(9), 128]
     x, y = find(picture.figure(position=5), "trail-1").get_data()
     assert len(x) == 6
     assert np.hypot(x - 1, y) == pytest.approx(0.42)
