@@ -77,7 +77,7 @@ ways: $(TESTER)  ## what `make test` takes some of: a learner's way through ever
 	LLAMA_LAB_ALL=1 $(ONE_THREAD) $(BIN) -m pytest tests/browser/test_labs_browser.py tests/browser/test_site.py \
 		tests/browser/test_pictures_browser.py $(ARGS)
 
-labs-graded: $(TESTER)  ## every worked lab as nbval grades it, where `make test` takes every second one
+labs-graded: $(TESTER)  ## every worked lab as nbval grades it, where `make test` takes every fourth one
 	LLAMA_LAB_ALL=1 $(BIN) -m pytest tests/labs $(ARGS)
 
 check-labs: $(TESTER)  ## is everything that `make labs` writes up to date?

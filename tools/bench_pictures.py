@@ -27,7 +27,7 @@ import nbformat
 from checks.catalogue import ROOT, labs
 from tools.measure_pictures import WIDTHS, look, measuring_page, pictures
 
-# The browser paints as soon as it can: for the next frame of a screen both would wait, 8 ms on average.
+# The browser paints as soon as it can: for a screen both would wait, 8 ms on average.
 ARGS = ["--no-sandbox", "--disable-gpu-vsync", "--disable-frame-rate-limit"]
 MOVES = 20
 WARM_UP = 4  # moves that are not counted: fonts and scripts are seen for the first time

@@ -7,6 +7,7 @@ worker and of its keeper. It never runs what a learner wrote, and knows of the c
 modules that workers need.
 """
 
+import contextlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
@@ -146,6 +147,7 @@ def warm_up() -> None:
     import copy
     import dataclasses
     import functools
+    import io
     import itertools
     import math
     import random
@@ -168,6 +170,10 @@ def warm_up() -> None:
     torch.nn.Embedding(1, 1, device="meta")
     layer.half().bfloat16()
     torch.nn.functional.scaled_dot_product_attention(x[None], x[None], x[None])
+    torch.save({"x": x.detach()}, file := io.BytesIO())
+    torch.load(io.BytesIO(file.getvalue()), weights_only=True)
+    with contextlib.suppress(ImportError):
+        import tokenizers.decoders  # noqa: F401
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """A learner's way through a lab, in JupyterLab: empty, wrong, right, and a slider moved.
 
-Through three labs; `make ways` goes through all.
+Through two labs; `make ways` goes through all.
 """
 
 import os
@@ -15,9 +15,9 @@ from jupyter_page import JupyterServer, NotebookPage, running_jupyter
 from playwright.sync_api import Browser, expect
 
 pytestmark = pytest.mark.jupyterlab
-# A way takes more than a minute: each run goes the first, a middle one and the one with a chat.
+# A way takes one to three minutes: each run goes the first and a middle one.
 ALL = "LLAMA_LAB_ALL" in os.environ
-GONE = [n for n in NAMES if ALL or n in ("start_here", "rope", "real_weights")]
+GONE = [n for n in NAMES if ALL or n in ("start_here", "rope")]
 
 
 @pytest.fixture(scope="module")

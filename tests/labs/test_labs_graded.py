@@ -19,8 +19,8 @@ SECONDS: dict[str, float] = {}
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "stem",
-    # Each in one of the two environments; `make labs-graded` takes all with ours.
-    [stem for n, stem in enumerate(STEMS) if ALL or n % 2 == OURS],
+    # Every fourth in one of the two environments; `make labs-graded` takes all with ours.
+    [stem for n, stem in enumerate(STEMS) if ALL or n % 4 == (1 if OURS else 3)],
 )
 def test_the_worked_lab_has_every_point(stem: str, tmp_path: Path) -> None:
     graded = pytest_run(["--nbval-lax", f"solutions/{stem}.ipynb"], ROOT, tmp_path)
@@ -36,6 +36,6 @@ def test_the_worked_lab_has_every_point(stem: str, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_all_labs_together_keep_their_promise() -> None:
     if SECONDS.keys() != set(STEMS):
-        pytest.skip("half of the labs were graded in this run: `make labs-graded` grades all")
+        pytest.skip("some of the labs were graded in this run: `make labs-graded` grades all")
     print("".join(f"{stem:20}{seconds:6.1f} s\n" for stem, seconds in SECONDS.items()))
     assert sum(SECONDS.values()) < ALL_PROMISED
