@@ -1,18 +1,21 @@
 """The files of one folder that both sides have: a change on one side arrives with the next message.
 
-The grader's is where its probes write (checks/engine/scratch.py), the worker's is its own. A path
-into it names the same file on both sides. The grader reads no more than bytes of what comes.
+The grader's is where its probes write (checks/engine/scratch.py), and those go along whose paths
+are handed over. The worker's is its own, and goes along whole. A path into it names the same file
+on both sides. Of what comes the grader reads no more than bytes.
 """
 
 import base64
 import re
+import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from checks.grade.wire import Broken, TooLarge
 
-LARGEST_FILE, MOST = 16_000_000, 64  # bytes of one file, and how many files
+LARGEST_FILE, MOST_BYTES, MOST = 16_000_000, 64_000_000, 64  # of one file, of all; how many
 SETTLED = 1_000_000_000  # nanoseconds after which a file with the same look is the same
 NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*){0,3}")
 
@@ -20,22 +23,30 @@ Look = tuple[int, int, int]  # when it was written, its size, which one
 
 
 class Files:
-    """One side of it. `roots` holds the folder, once there is one."""
+    """One side of it. `roots` holds the folder, once there is one; whole: all that lies in it."""
 
-    def __init__(self, roots: list[Path]) -> None:
-        self._roots = roots
+    def __init__(self, roots: list[Path], whole: bool) -> None:
+        self._roots, self._whole = roots, whole
         self._known: dict[str, tuple[Look, bytes]] = {}
+        self._spoken: set[str] = set()
         self._theirs: set[str] = set()
+
+    def forget(self) -> None:
+        """Forget all: what comes is another exercise's."""
+        for name in self._theirs:
+            self.path(name).unlink(missing_ok=True)
+        self._known.clear()
+        self._spoken.clear()
+        self._theirs.clear()
+        if self._whole and self._roots:
+            shutil.rmtree(self._roots[0], ignore_errors=True)
 
     def changes(self) -> list[list[Any]]:
         """[name, content] of what is new or changed, [name, None] of what is gone."""
         if not self._roots:
             return []
         found: list[list[Any]] = []
-        there = {}
-        for path in self._roots[0].rglob("*"):
-            if path.is_file() and not path.is_symlink():
-                there[path.relative_to(self._roots[0]).as_posix()] = path
+        there = {name: path for name, path in self._looked_at() if _is_plain(path)}
         if len(there) > MOST:
             raise TooLarge(f"more than {MOST} files")
         for name, path in there.items():
@@ -55,6 +66,14 @@ class Files:
             found.append([name, None])
         return found
 
+    def _looked_at(self) -> Iterator[tuple[str, Path]]:
+        if self._whole:
+            for path in self._roots[0].rglob("*"):
+                yield path.relative_to(self._roots[0]).as_posix(), path
+        else:
+            for name in self._spoken | self._known.keys():
+                yield name, self._roots[0] / name
+
     def take(self, said: Any) -> None:
         """Write and remove what was written and removed there."""
         for name, content in said:
@@ -67,8 +86,9 @@ class Files:
             if len(self._known) >= MOST and name not in self._known:
                 raise Broken(f"more than {MOST} files")
             written = base64.b64decode(content)
-            if len(written) > LARGEST_FILE:
-                raise Broken("a file that is too large")
+            held = sum(len(known) for _, known in self._known.values())
+            if len(written) > LARGEST_FILE or held + len(written) > MOST_BYTES:
+                raise Broken("files that are too large")
             path.write_bytes(written)
             self._known[name] = _look(path), written
             self._theirs.add(name)
@@ -84,16 +104,23 @@ class Files:
         return path
 
     def name(self, path: Any) -> str | None:
-        """The name of a path or text into the folder; None for all others."""
+        """The name of a path or text into the folder, which is spoken of; None for all others."""
         root = f"{self._roots[0]}/" if self._roots else None
         if root is None or not (text := str(path)).startswith(root):
             return None
         name = text.removeprefix(root)
-        return name if NAME.fullmatch(name) else None
+        if not NAME.fullmatch(name):
+            return None
+        self._spoken.add(name)
+        return name
 
     def is_theirs(self, path: Path) -> bool:
         """Whether the other side wrote what lies there now."""
         return self.name(path) in self._theirs
+
+
+def _is_plain(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()
 
 
 def _look(path: Path) -> Look:

@@ -39,7 +39,7 @@ class Peer:
         self.tensors.ask = self._gradients
         self.modules, self.luck, self.errors = Modules(self.tensors), Luck(), Errors()
         self.values, self.handles = Values(self), Handles(self)
-        self.files = Files(rules.roots)
+        self.files = Files(rules.roots, whole=rules.believes)
         self._depth = 0
         self._devices: dict[int, PretendedDevice] = {}
         self._calls: dict[int, list[Any]] = {}  # lists and dicts given to what iterates still
@@ -71,7 +71,7 @@ class Peer:
 
     def _forget(self, ours: Any, theirs: Any) -> None:
         self._copies = 0
-        for part in (self.tensors, self.modules, self.luck, self.errors):
+        for part in (self.tensors, self.modules, self.luck, self.errors, self.files):
             part.forget()
         for known in (self._devices, self._calls, self._watched):
             known.clear()
