@@ -22,6 +22,7 @@ import json
 import math
 import os
 import re
+import threading
 import time
 import uuid
 import zlib
@@ -31,7 +32,7 @@ from typing import Any
 
 from plots import beside, style
 from plots.note import NOTHING, note, person_is_present, shell
-from plots.page import Draw, Page, draw_page
+from plots.page import DRAWING, Draw, Page, draw_page
 
 PATIENCE = 0.4  # seconds of drawing above which the first page is shown before the others
 PIXELS = 96  # that an inch has in a browser
@@ -373,6 +374,20 @@ def asset(name: str) -> str:
     return "\n".join(line for line in lines if line and not line.startswith("//"))
 
 
+def _warm_up() -> None:
+    """Draw a page that nobody sees: matplotlib's first one takes half a second longer."""
+
+    def draw(fig: Any) -> str:
+        axes = fig.add_subplot(title="title")
+        axes.plot([0, 1], label="line")
+        axes.annotate("words", (0, 0))
+        axes.legend()
+        return ""
+
+    with DRAWING:  # which a fork waits for
+        draw_page(draw, {}, (3, 2)).svg()
+
+
 def _in_notebook() -> bool:
     return getattr(shell(), "kernel", None) is not None
 
@@ -397,3 +412,7 @@ def _without_collecting() -> Iterator[None]:
     finally:
         if was:
             gc.enable()
+
+
+if person_is_present():  # who runs the imports' cell, and reads on before the first picture
+    threading.Thread(target=_warm_up, name="matplotlib", daemon=True).start()

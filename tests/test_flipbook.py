@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from demo_pictures import hatched, turn, unwritten
+from jupyter_client.manager import run_kernel
 from matplotlib.patches import Rectangle
 from PIL import Image
 
@@ -454,3 +455,23 @@ def test_the_first_page_goes_when_a_later_one_fails(monkeypatch):
     with pytest.raises(ZeroDivisionError):
         _ = explore(lambda fig, n: f"{1 / n}", n=[1, 0]).pages
     assert updates == [{"text/plain": "", "text/html": ""}]
+
+
+@pytest.mark.parametrize("present", [True, False])
+def test_matplotlib_is_warm_before_a_person_s_first_picture(present):
+    """A batch run draws nothing that nobody asked for."""
+    code = (
+        f"import sys, threading; sys.path.insert(0, {str(ROOT)!r}); import plots.flipbook\n"
+        "for one in threading.enumerate(): one.join() if one.name == 'matplotlib' else None\n"
+        "print('matplotlib.backends.backend_svg' in sys.modules)"
+    )
+    printed = []
+    with run_kernel() as client:
+        client.execute_interactive(
+            code,
+            allow_stdin=present,
+            stdin_hook=lambda message: None,
+            output_hook=lambda message: printed.append(message["content"].get("text", "")),
+            timeout=60,
+        )
+    assert "".join(printed).strip() == str(present)

@@ -6,7 +6,8 @@ house.py        starts sandboxed workers; zygote.py is what they are forks of
 sandbox.py      namespaces, Landlock, limits; filter.py: system calls
 worker.py       runs a learner's source, answers calls; it has no checks and no solutions
 peer.py         calls between grader and worker, in both directions; rules.py: what a worker may ask
-values.py, tensors.py, mirrors.py, handles.py, files.py, errors.py, luck.py, wire.py: what goes across
+values.py, tensors.py, mirrors.py, handles.py, files.py, errors.py, luck.py: what goes across
+wire.py         the messages themselves
 grading.py      one submission; work.py: what a process of the grader does
 crowd.py        many at a time, over an Executor; journal.py: what is known so far
 tables.py, summary.py, pages.py: what comes out
