@@ -75,7 +75,8 @@ verdicts: $(TESTER)  ## are the class grader's verdicts nbval's, for all known a
 
 ways: $(TESTER)  ## what `make test` takes some of: a learner's way through every lab, axe on every page of the site, each picture at seven places; 30 minutes
 	LLAMA_LAB_ALL=1 $(ONE_THREAD) $(BIN) -m pytest tests/browser/test_labs_browser.py tests/browser/test_site.py \
-		tests/browser/test_pictures_browser.py $(ARGS)
+		tests/browser/test_pictures_browser.py tests/browser/test_sandboxed_frames.py \
+		tests/test_real_weights.py $(ARGS)
 
 labs-graded: $(TESTER)  ## every worked lab as nbval grades it, where `make test` takes every fourth one
 	LLAMA_LAB_ALL=1 $(BIN) -m pytest tests/labs $(ARGS)

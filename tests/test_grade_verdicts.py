@@ -42,12 +42,19 @@ ONCE = {
     **{"load_checkpoint": "loaded_into_a_copy", "quantize_int8": "zero_row"},
     **{"load_llama": "thirty_layers", "chat": "accepted 0", "train": "watch_told_the_list"},
 }
-CHECKS = [(lab, check) for lab in NAMES for check in exercises_of(module("checks", lab))]
+CHECKS = [
+    (lab, check)
+    for lab in NAMES
+    for check in exercises_of(module("checks", lab))
+    if ALL or check.name not in LONG or check.name in ONCE
+]
 
 
 def answers(lab: str, check: Check) -> dict[str, Any]:
     """Name → answer: the worked one, mistakes, accepted ones."""
     found = {"worked": getattr(module("solutions.my_llama", lab), check.name)}
+    if check.name in LONG and not ALL:
+        found = {}  # in the sandbox it is tried by test_grade_worked.py
     wrong = {spelling(m, i): m.answers[i] for m in check.mistakes if not m.flaky for i in (0,)}
     right = {f"accepted {i}": answer for i, answer in enumerate(accepted(lab, check.name))}
     if ALL:

@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, expect
 pytestmark = pytest.mark.jupyterlab
 # A way takes one to three minutes: each run goes the first and a middle one.
 ALL = "LLAMA_LAB_ALL" in os.environ
-GONE = [n for n in NAMES if ALL or n in ("start_here", "rope")]
+GONE = [n for n in NAMES if ALL or n in ("start_here", "gqa")]
 
 
 @pytest.fixture(scope="module")

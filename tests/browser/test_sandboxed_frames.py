@@ -1,5 +1,6 @@
 """Each picture alone in a sandboxed frame of another origin, which is how Colab shows an output."""
 
+import os
 import re
 from collections.abc import Iterator
 
@@ -23,7 +24,7 @@ def pictures(stem: str) -> Iterator[str]:
                 yield text
 
 
-@pytest.mark.parametrize("stem", STEMS)
+@pytest.mark.parametrize("stem", STEMS if "LLAMA_LAB_ALL" in os.environ else STEMS[::2])
 def test_every_picture_works_in_a_frame_that_may_do_nothing_but_run_scripts(stem, browser):
     texts = list(pictures(stem))
     assert texts
