@@ -42,6 +42,9 @@ ONCE = {
     **{"load_checkpoint": "loaded_into_a_copy", "quantize_int8": "zero_row"},
     **{"load_llama": "thirty_layers", "chat": "accepted 0", "train": "watch_told_the_list"},
 }
+# All its caches share one memory: in one process the next probe's caches still write into what a
+# probe got, there a result is what it was when it came. Verdict and mistakes are the same.
+ROWS_DIFFER = {"KVCache": "shared_by_all"}
 CHECKS = [
     (lab, check)
     for lab in NAMES
@@ -117,4 +120,6 @@ def test_the_same_verdict_as_in_one_process(
     # Each call takes longer there: what is slow by mistake may be late, which is a failure too.
     for name in late:
         there[name], here[name] = there[name][0], here[name][0]
+    if (name := ROWS_DIFFER.get(check.name)) in there:
+        there[name], here[name] = there[name][:2], here[name][:2]
     assert there == here
