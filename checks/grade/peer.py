@@ -258,8 +258,8 @@ class Peer:
 
     def _send(self, message: dict[str, Any], value: Any, containers: list[Any] | None) -> None:
         blobs: list[bytes] = []
+        message["now"] = _settings()  # the default device is unknown where no function mode counts
         with torch._C.DisableTorchFunction():
-            message["now"] = _settings()
             self.values.containers = containers
             try:
                 message["value"] = (
@@ -298,7 +298,6 @@ class Peer:
                 for watch in watching():
                     watch.seen |= bool(message.get("seen"))
                 self._rules.after_receiving(message)
-                _set(message["now"])
                 message["containers"] = self.values.containers = []
                 try:
                     value = (
@@ -309,6 +308,7 @@ class Peer:
                 finally:
                     self.values.containers = None
                     self.tensors.received()
+            _set(message["now"])
         except Broken:
             raise
         except Exception as error:
