@@ -373,8 +373,8 @@ def test_pages_are_drawn_once_more_for_a_narrow_screen():
         explore(draw, n=[1], narrow=(5, 2))
 
 
-def test_a_person_sees_the_first_page_while_the_others_are_drawn(monkeypatch):
-    """It takes the place of the first page; an error in a later page is the cell's own."""
+def as_a_person(monkeypatch) -> tuple[list, list]:
+    """Let pictures be shown as to somebody who waits; return what is shown, and how it changes."""
     shown, updates = [], []
 
     class Handle:
@@ -388,6 +388,12 @@ def test_a_person_sees_the_first_page_while_the_others_are_drawn(monkeypatch):
     monkeypatch.setattr("IPython.display.display", display)
     monkeypatch.setattr("plots.flipbook.person_is_present", lambda: True)
     monkeypatch.setattr("plots.flipbook.PATIENCE", 0.0)
+    return shown, updates
+
+
+def test_a_person_sees_the_first_page_while_the_others_are_drawn(monkeypatch):
+    """It takes the place of the first page; an error in a later page is the cell's own."""
+    shown, updates = as_a_person(monkeypatch)
     picture = explore(turn, position=range(3), start={"position": 2})
     _ = picture.pages
     assert [bundle["text/plain"] for bundle in shown] == [picture.caption()]
@@ -402,15 +408,7 @@ def test_a_person_sees_the_first_page_while_the_others_are_drawn(monkeypatch):
 
 def test_a_person_turns_wide_pages_while_narrow_ones_are_drawn(monkeypatch):
     """The second bundle has both, and the same name for where the sliders stand."""
-    updates = []
-
-    class Handle:
-        def update(self, bundle, raw):
-            updates.append(bundle)
-
-    monkeypatch.setattr("IPython.display.display", lambda *args, **kwargs: Handle())
-    monkeypatch.setattr("plots.flipbook.person_is_present", lambda: True)
-    monkeypatch.setattr("plots.flipbook.PATIENCE", 0.0)
+    _, updates = as_a_person(monkeypatch)
     monkeypatch.setattr("plots.flipbook.FORK", 0.0)
     picture = explore(turn, position=range(3), narrow=(3, 2))
     _ = picture.pages
@@ -443,15 +441,7 @@ def test_garbage_is_collected_again_after_drawing():
 
 def test_the_first_page_goes_when_a_later_one_fails(monkeypatch):
     """It says that the others are being drawn, and stood above the error for good."""
-    updates = []
-
-    class Handle:
-        def update(self, bundle, raw):
-            updates.append(bundle)
-
-    monkeypatch.setattr("IPython.display.display", lambda *_, **__: Handle())
-    monkeypatch.setattr("plots.flipbook.person_is_present", lambda: True)
-    monkeypatch.setattr("plots.flipbook.PATIENCE", 0.0)
+    _, updates = as_a_person(monkeypatch)
     with pytest.raises(ZeroDivisionError):
         _ = explore(lambda fig, n: f"{1 / n}", n=[1, 0]).pages
     assert updates == [{"text/plain": "", "text/html": ""}]

@@ -31,7 +31,6 @@ TABLES = {
     "Encoding": {"ids", "tokens", "offsets", "attention_mask", "type_ids", "special_tokens_mask"},
 }
 SETTABLE = {"length", "keys", "values", "training"}  # of a cache; the mode of a model
-LARGEST_FILE = 16_000_000  # bytes
 
 
 class Refused(AttributeError):
