@@ -42,7 +42,7 @@ ONCE = {
     **{"CachedAttention": "scales_in_cache", "save_checkpoint": "whole_model"},
     **{"load_checkpoint": "loaded_into_a_copy", "quantize_int8": "zero_row"},
     **{
-        "load_llama": "thirty_layers, meta_for_everything, table_transposed",
+        "load_llama": "thirty_layers, meta_for_everything, table_transposed, returns_the_report",
         "chat": "accepted 0",
         "train": "watch_told_the_list",
     },

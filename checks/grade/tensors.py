@@ -149,6 +149,7 @@ class Tensors:
         self._spoken.clear()
         for number, known in list(self._known.items()):
             if (tensor := known.tensor) is None:
+                del self._known[number]  # whoever speaks of it again sends it whole
                 continue
             try:
                 numbers, gradient = _numbers(tensor), gradients.get(number)

@@ -1,6 +1,8 @@
 """Values as JSON: what is plain by value, tensors by their numbers, all else as a handle."""
 
+import collections
 import dataclasses
+import keyword
 import pathlib
 import sys
 import types
@@ -27,6 +29,7 @@ class Values:
         self._peer = peer
         self.containers: list[Any] | None = None  # those of the value being turned, in order
         self.classes: dict[str, type] = {}  # dataclasses by their name
+        self.records: dict[tuple, Any] = {}  # named tuples by their names
         self._tokenizers: list[Any] = []  # that both sides have, the grader's and what is like them
 
     def encode(self, value: Any, depth: int = 0) -> Any:
@@ -86,7 +89,10 @@ class Values:
             self._note(value)
             return [self.encode(item, depth + 1) for item in _counted(items)]
         if issubclass(kind, tuple):
-            return {"t": [self.encode(one, depth + 1) for one in _counted(tuple.__iter__(value))]}
+            items = [self.encode(one, depth + 1) for one in _counted(tuple.__iter__(value))]
+            names = getattr(kind, "_fields", None)
+            plainly = not isinstance(names, tuple)
+            return {"t": items} if plainly else {"nt": [kind.__name__, list(names), items]}
         if issubclass(kind, dict):
             self._note(value)
             pairs = _counted(dict.items(value))
@@ -162,6 +168,13 @@ class Values:
 
     def _tuple(self, said: Any, depth: int) -> tuple:
         return tuple(self.decode(item, depth + 1) for item in _listed(said))
+
+    def _named_tuple(self, said: Any, depth: int) -> tuple:
+        name, fields, items = _listed(said, 3)
+        names = (_name(name), *map(_name, _listed(fields)))
+        if names not in self.records:
+            self.records[names] = collections.namedtuple(names[0], names[1:])  # type: ignore[misc]
+        return self.records[names](*self._tuple(items, depth))
 
     def _dict(self, said: Any, depth: int) -> dict:
         found: dict = {}
@@ -250,7 +263,9 @@ def _pair(said: Any) -> list:
 
 
 def _name(said: Any) -> str:
-    if not isinstance(said, str) or not said.isidentifier() or said.startswith("__"):
+    if not isinstance(said, str) or not said.isidentifier() or keyword.iskeyword(said):
+        raise Broken("a name that is none")
+    if said.startswith("__"):
         raise Broken("a name that is none")
     return said
 
@@ -294,6 +309,7 @@ def _numbers(said: Any, kinds: tuple) -> list:
 _DECODERS: dict[str, Any] = {
     "i": _whole,
     "t": Values._tuple,
+    "nt": Values._named_tuple,
     "d": Values._dict,
     "s": Values._set,
     "n": Values._array,
