@@ -12,7 +12,7 @@ import io
 import json
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
@@ -62,9 +62,9 @@ class Page:
         """
         text = io.StringIO()
         with DRAWING, mpl.rc_context(style.rc()):
-            _unclip(self.figure)
             nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-            artists = self.figure.findobj()
+            artists = list(_artists(self.figure))
+            _unclip(self.figure, artists)
             speaking = [artist for artist in artists if hasattr(artist, "llama_says")]
             names = [artist.get_gid() for artist in speaking]
             for place, artist in enumerate(speaking):
@@ -160,13 +160,15 @@ def _placeholder(unwritten: NotImplementedError, size: tuple[float, float]) -> P
     return Page(figure, caption, is_placeholder=True)
 
 
-def _unclip(figure: Figure) -> None:
+def _unclip(figure: Figure, artists: list[Artist]) -> None:
     """Take the clip from shapes that lie within it: the browser would clip each of them anew."""
     from matplotlib.collections import Collection
     from matplotlib.patches import Patch
 
     renderer = figure.canvas.get_renderer()
-    for shape in figure.findobj(lambda artist: isinstance(artist, Patch | Collection)):
+    for shape in artists:
+        if not isinstance(shape, Patch | Collection):
+            continue
         clip = shape.get_clip_box()
         if clip is None or not shape.get_clip_on() or shape.get_clip_path() is not None:
             continue
@@ -185,6 +187,16 @@ def _corners(patch: Patch) -> Bbox:
         return Bbox.null()
     points = patch.get_transform().transform(points)
     return Bbox([points.min(0), points.max(0)])
+
+
+def _artists(part: Artist) -> Iterator[Artist]:
+    """A figure and its parts; `findobj` would also make the ticks of axes that show none."""
+    from matplotlib.axis import Axis
+
+    yield part
+    if not (isinstance(part, Axis) and not part.axes.axison):
+        for child in part.get_children():
+            yield from _artists(child)
 
 
 def _slim(svg: str, names: set[str]) -> str:
@@ -215,6 +227,7 @@ def _slim(svg: str, names: set[str]) -> str:
         return re.sub(r"-?\d+\.\d{3,}", lambda digits: f"{float(digits[0]):.{DECIMALS}f}", tag)
 
     svg = _without_bare_groups(re.sub(r"<[^>]+>", tidy_tag, svg))
+    svg = _one_clip_for_many(re.sub(r'style="[^"]*opacity[^"]*"', _opacity_of_one, svg))
     # The figure's size goes: the page's style sheet decides, and the viewBox keeps the shape.
     svg = re.sub(r'^<svg [^>]*?(viewBox="[^"]*")[^>]*>', r"<svg \1>", svg)
     svg = svg.replace("xlink:href", "href").replace(style.INK, "currentColor")
@@ -249,6 +262,34 @@ def _with_words(svg: str, words: list[Any]) -> str:
         return f'data-says="{html.escape(text, quote=True)}"'
 
     return re.sub(r'data-says="(\d+)"', put, svg) if words else svg
+
+
+def _opacity_of_one(match: re.Match[str]) -> str:
+    """Give what is only filled, or only a line, an opacity of that, which needs no blending."""
+    filled, drawn = "fill: none" not in match[0], "stroke: " in match[0]
+    if filled and drawn:
+        return match[0]
+    return re.sub(r"(?<!-)\bopacity:", f"{'fill' if filled else 'stroke'}-opacity:", match[0])
+
+
+def _one_clip_for_many(svg: str) -> str:
+    """Neighbours that are clipped alike are clipped together: a browser does that one by one."""
+    found: list[str] = []
+    depth, within, clipped = 0, 0, ""  # `clipped`: the clip of the group at depth `within`
+    for tag, text in re.findall(r"(<[^>]+>)([^<]*)", svg):
+        closes, leaf = tag.startswith("</"), tag.endswith("/>")
+        own = clip[0] if (clip := re.search(r' clip-path="[^"]*"', tag)) else ""
+        depth -= closes
+        ends = depth < within or (depth == within and not closes and own != clipped)
+        if clipped and ends:
+            found.append("</g>")
+            clipped = ""
+        if own and not clipped:
+            within, clipped = depth, own
+            found.append(f"<g{own}>")
+        found += [tag.replace(own, "") if own and depth == within else tag, text]
+        depth += not closes and not leaf
+    return _without_bare_groups("".join(found))
 
 
 def _without_bare_groups(svg: str) -> str:

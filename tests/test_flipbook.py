@@ -186,6 +186,23 @@ def test_only_what_sticks_out_of_the_axes_is_clipped():
     assert (within.count("clip-path="), beyond.count("clip-path=")) == (0, 1)
 
 
+def test_what_sticks_out_side_by_side_is_clipped_together():
+    def draw(fig, n):
+        axes = fig.add_axes((0.1, 0.1, 0.8, 0.8))
+        axes.set(xlim=(0, 1), ylim=(0, 1), xticks=[], yticks=[])
+        for height in (0.2, 0.4, 0.6):
+            axes.plot([-1, 2], [height, height], alpha=0.5)
+        axes.imshow(np.eye(2), extent=(-1, 2, 0.7, 0.9), aspect="auto")
+        return ""
+
+    (page,) = book_of(explore(draw, n=[1]))["pages"]
+    figure = ElementTree.fromstring(page)
+    (clipped,) = (part for part in figure.iter() if part.get("clip-path"))
+    image, *lines = clipped
+    assert image.tag == "image" and len(lines) == 3
+    assert all("stroke-opacity: 0.5" in line.get("style") for line in lines)
+
+
 def test_panels_side_by_side_may_be_stacked():
     assert book_of(explore(turn, position=[1]))["cuts"] == [0.0, pytest.approx(0.5, abs=0.05), 1.0]
 
