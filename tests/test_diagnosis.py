@@ -144,6 +144,14 @@ def test_two_in_one_answer_are_both_named() -> None:
     assert "This: The numbers stand" in report.text and "And this: It multiplies" in report.text
 
 
+@pytest.mark.parametrize(("rows", "keys"), [(9, ["negative", "two_places"]), (7, [])])
+def test_two_are_told_by_many_rows_of_one_number_each(rows: int, keys: list[str]) -> None:
+    drawn = [values(lambda inputs: (inputs.randn(1),), title=f"draw {i}") for i in range(rows)]
+    check = check_of(technique=drawn, ready=[])
+    report = check.run(lambda x, by=2.0: 3 * ((x - 1) * -by))
+    assert sorted(mistake.key for mistake in report.mistakes) == keys
+
+
 def test_two_that_fail_in_different_rows_are_named_side_by_side() -> None:
     def both(x: Tensor, by: float = 2.0) -> Tensor:
         result = torch.zeros(x.shape)

@@ -14,7 +14,7 @@ from typing import Any
 
 from checks.engine.compare import difference
 from checks.engine.fingerprints import Fingerprints
-from checks.engine.outcome import Diagnosis, Outcome
+from checks.engine.outcome import Diagnosis, Outcome, are_many
 from checks.engine.probe import Mistake, Probe
 from checks.engine.wrong_lines import Rewrite
 
@@ -85,9 +85,12 @@ class Case:
         """Tell whether a wrong answer passes one row."""
         return self.observe(answer, i).passes(self.expected[i])
 
-    def is_rich(self, i: int) -> bool:
-        """Tell whether the learner's wrong numbers on this row are evidence enough."""
-        return self.outcomes[i].is_rich(self.expected[i], self.probes[i].inexact)
+    def are_rich(self, *rows: int) -> bool:
+        """Tell whether the learner's wrong numbers on these rows together are evidence enough."""
+        exact = [i for i in rows if not self.probes[i].inexact]
+        return are_many(
+            result for i in exact for result in self.outcomes[i].evidence(self.expected[i])
+        )
 
 
 def diagnose(case: Case, mistakes: list[Mistake]) -> Diagnosis:
@@ -175,9 +178,10 @@ def _side_by_side(case: Case, suspects: list[Suspect]) -> Diagnosis | None:
 def _in_one_answer(case: Case, suspects: list[Suspect]) -> Diagnosis | None:
     """Two, written into one right answer, that do together what the learner's does."""
     failing = case.failing
-    sharpest = next((i for i in failing if case.is_rich(i) and not case.outcomes[i].crash), None)
-    if sharpest is None:
+    telling = [i for i in failing if not case.outcomes[i].crash]
+    if not case.are_rich(*telling):
         return None
+    sharpest = next((i for i in telling if case.are_rich(i)), telling[-1])
     marks = case.fingerprints
     possible = [
         s
@@ -223,7 +227,7 @@ def _in_other_clothes(case: Case, suspects: list[Suspect]) -> Diagnosis | None:
     valued = [
         i
         for i in failing
-        if not case.outcomes[i].is_loosely_like(case.expected[i]) and case.is_rich(i)
+        if not case.outcomes[i].is_loosely_like(case.expected[i]) and case.are_rich(i)
     ]
     if not valued:
         return None
@@ -247,7 +251,7 @@ def _in_other_clothes(case: Case, suspects: list[Suspect]) -> Diagnosis | None:
 def _in_part(case: Case, suspects: list[Suspect]) -> Diagnosis | None:
     """One that gives the same wrong numbers on a row rich in them, and maybe one for the rest."""
     failing = case.failing
-    rich = next((i for i in failing if case.is_rich(i)), None)
+    rich = next((i for i in failing if case.are_rich(i)), None)
     if rich is None:
         return None
 

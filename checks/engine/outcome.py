@@ -91,16 +91,16 @@ class Outcome:
         pairs = list(zip(self.seen.calls, other.seen.calls, strict=False))
         came_back = [(a.result, b.result) for a, b in pairs if a.result is not None and not a.aside]
         same = all(agree(a, b) for a, b in came_back)
-        return same and _are_many(call.result for call, _ in differing(self, right))
+        return same and are_many(call.result for call, _ in differing(self, right))
 
-    def is_rich(self, right: "Outcome", inexact: bool) -> bool:
-        """Tell whether the wrong numbers are so many that nobody gets them by chance."""
-        if inexact or self.complaint:
-            return False
+    def evidence(self, right: "Outcome") -> Iterable[Any]:
+        """The wrong results, by whose numbers a mistake can be told."""
+        if self.complaint:
+            return ()
         if any(call.result is not None for call in self.seen.calls):
-            return _are_many(call.result for call, _ in differing(self, right))
+            return (call.result for call, _ in differing(self, right))
         # What a generator yields, or an object keeps, is in the value only.
-        return not self.crash and not agree(self.value, right.value) and _are_many([self.value])
+        return () if self.crash or agree(self.value, right.value) else (self.value,)
 
 
 @dataclass(frozen=True)
@@ -244,8 +244,8 @@ def _way(got: Any, expected: Any) -> str | None:
     return found.kind if found else None
 
 
-def _are_many(results: Iterable[Any]) -> bool:
-    """Tell whether there are RICH different numbers in these results, looking no further."""
+def are_many(results: Iterable[Any]) -> bool:
+    """Tell whether there are more different numbers in them than anybody gets by chance."""
     seen = set()
     for number in chain.from_iterable(map(numbers, results)):
         if number == number:

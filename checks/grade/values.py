@@ -91,8 +91,9 @@ class Values:
         if issubclass(kind, tuple):
             items = [self.encode(one, depth + 1) for one in _counted(tuple.__iter__(value))]
             names = getattr(kind, "_fields", None)
-            plainly = not isinstance(names, tuple)
-            return {"t": items} if plainly else {"nt": [kind.__name__, list(names), items]}
+            if isinstance(names, tuple):
+                return {"nt": [kind.__name__, list(names), items]}
+            return {"t": items}
         if issubclass(kind, dict):
             self._note(value)
             pairs = _counted(dict.items(value))

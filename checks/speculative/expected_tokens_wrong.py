@@ -16,6 +16,8 @@ def expected_tokens(alpha: float, n_draft: int) -> float:
     #! last_power_missing: powers = [alpha**i for i in range(n_draft)]
     #! last_power_missing: return closed(alpha, n_draft)
     #  The sum ends at alpha^(n_draft - 1). When all drafts are accepted, one token more is free.
+    #! two_powers_missing: powers = [alpha**i for i in range(n_draft - 1)]
+    #  The sum ends at alpha^(n_draft - 2): two powers are missing.
     #! one_missing: powers = [alpha**i for i in range(1, n_draft + 1)]
     #  The 1 is missing: it counts accepted drafts. Each call also gives a token of the target's own.
     #! one_power_more: powers = [alpha**i for i in range(n_draft + 2)]

@@ -15,6 +15,9 @@ def lookup_draft(ids: Tensor, n_draft: int, longest: int = 3) -> Tensor:
     #  The text is turned round, so that its first tokens are looked for, not its last.
     for n in range(min(longest, len(seen) - 1), 0, -1):
         #: `for n in range(min(longest, len(seen) - 1), 0, -1)`: the longest ending first, down to one token.
+        #! nothing_found: for n in range(min(longest, len(seen) - 1), 0):
+        #! nothing_found: for n in range(min(longest, len(seen) - 1), 0, 1):
+        #  It finds nothing, whatever the text: a range that goes down needs the step -1, else it is empty.
         #! shortest_first: for n in range(1, min(longest, len(seen) - 1) + 1):
         #  It looks for the last token first, and longer endings never get a turn. A longer one says more.
         #! only_the_longest: for n in [longest]:
@@ -40,6 +43,8 @@ def lookup_draft(ids: Tensor, n_draft: int, longest: int = 3) -> Tensor:
             #  The latest place of all, one before the end, is never looked at.
             if seen[start : start + n] == seen[-n:]:
                 #: `seen[start : start + n] == seen[-n:]`
+                #! unlike: if seen[start : start + n] != seen[-n:]:
+                #  It takes the places where something else stands.
                 #! any_order: if sorted(seen[start : start + n]) == sorted(seen[-n:]):
                 #! any_order: if set(seen[start : start + n]) == set(seen[-n:]):
                 #  The tokens are compared without their order.

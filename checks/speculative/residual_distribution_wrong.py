@@ -14,6 +14,8 @@ def residual_distribution(p: Tensor, q: Tensor) -> Tensor:
     #  It gives p itself. Accepted guesses bring min(p, q) already; drawn from p, tokens that the draft likes come out too often. [ShopeeLLM/Spec-RL#14]
     #! turned_round: rest = (wide_q - wide_p).clamp(min=0)
     #  It is turned round: what q has more than p. That is what is thrown away.
+    #! added: rest = wide_p + wide_q
+    #  It adds p and q. What p has more than q is missing: the difference.
     #! absolute: rest = (wide_p - wide_q).abs()
     #  It takes the size of the difference. Where q is larger nothing is missing.
     #! negative_left: rest = wide_p - wide_q
@@ -64,6 +66,8 @@ def residual_distribution(p: Tensor, q: Tensor) -> Tensor:
     #  It takes the softmax of the differences, and tokens that are not missing get a share. Divide by the sum.
     scaled = rest / total.where(total > 0, 1.0)
     #: Where the sum is 0, give p: `torch.where(total > 0, …, p)`.
+    #! multiplied: scaled = rest * total
+    #  It multiplies by the sum. Divide by it, and all add up to 1.
     #! zero_over_zero: return (rest / total).to(p.dtype)
     #  Where p and q are equal it divides 0 by 0, and gives NaN. [jaymody/speculative-sampling#5]
     #! all_zero: …; return scaled.to(p.dtype)

@@ -73,6 +73,10 @@ def speculative_generate(
         #  It ends after one round.
         #! a_round_for_each_token: for _ in range(n_new):
         #  It makes n_new rounds, each with several tokens: there are too many of them.
+        #! a_round_too_many: while left >= 0:
+        #  It makes one more round when all tokens are there.
+        #! never_begins: while left < 0:
+        #  The loop never begins: it runs while tokens are left.
         #! ends_one_early: while left > 1:
         #  It ends when one token is still to come.
         drafts, q = draft(text, min(n_draft, left - 1), generator)
@@ -95,6 +99,9 @@ def speculative_generate(
         #  It asks for four drafts whatever n_draft is.
         #! all_that_is_left: drafts, q = draft(text, left - 1, generator)
         #  It asks for as many drafts as tokens are left. n_draft is the most.
+        #! default_of_other_drafts: drafts, q = draft(text, min(5 if n_draft == 4 else n_draft, left - 1), generator)
+        #! default_of_other_drafts: drafts, q = draft(text, min(8 if n_draft == 4 else n_draft, left - 1), generator)
+        #  With no n_draft given it asks for another number of drafts than 4.
         #! one_draft_more: drafts, q = draft(text, min(n_draft + 1, left - 1), generator)
         #  It asks for n_draft + 1 drafts.
         #! one_draft_less: drafts, q = draft(text, min(max(n_draft - 1, 0), left - 1), generator)
@@ -139,6 +146,9 @@ def speculative_generate(
         #  The target is greedy whatever the temperature.
         #! default_greedy: p = apply_temperature(logits, 0.0 if temperature == 1.0 else temperature).softmax(dim=-1)
         #  With no temperature given it is greedy. The default is 1.0.
+        #! default_of_another_heat: p = apply_temperature(logits, 2.0 if temperature == 1.0 else temperature).softmax(dim=-1)
+        #! default_of_another_heat: p = apply_temperature(logits, 0.5 if temperature == 1.0 else temperature).softmax(dim=-1)
+        #  With no temperature given it is not 1. The default is 1.0.
         #! softmax_over_places: p = apply_temperature(logits, temperature).softmax(dim=0)
         #  The softmax runs over the places (dim=0). The vocabulary is dim=-1.
         kept = verify(p, q, drafts, generator)

@@ -43,8 +43,14 @@ def speedup(alpha: float, n_draft: int, draft_cost: float, verify_cost: float = 
     #  It pays 1 more. verify_cost is all that the target's call costs.
     #! accepted_drafts_paid: cost = (expected_tokens(alpha, n_draft) - 1) * draft_cost + verify_cost
     #  It pays for the accepted drafts only. The rejected ones were computed, too.
+    #! costs_added: cost = n_draft + draft_cost + verify_cost
+    #  It adds n_draft and draft_cost. Each of the n_draft tokens costs draft_cost: multiply.
+    #! divided_by_the_draft_s_cost: cost = n_draft / (draft_cost or 1.0) + verify_cost
+    #  It divides n_draft by draft_cost. Each of the n_draft tokens costs draft_cost: multiply.
     #! cost_squared: cost = n_draft * draft_cost**2 + verify_cost
     #  draft_cost is squared.
+    #! target_s_cost_subtracted: cost = n_draft * draft_cost - verify_cost or 1.0
+    #  verify_cost is subtracted. It is paid as well.
     #! negative_cost: cost = verify_cost - n_draft * draft_cost or 1.0
     #  The drafts' cost is subtracted.
     return tokens / cost
