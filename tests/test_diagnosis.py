@@ -148,7 +148,7 @@ def test_two_in_one_answer_are_both_named() -> None:
 def test_two_are_told_by_many_rows_of_one_number_each(rows: int, keys: list[str]) -> None:
     drawn = [values(lambda inputs: (inputs.randn(1),), title=f"draw {i}") for i in range(rows)]
     check = check_of(technique=drawn, ready=[])
-    report = check.run(lambda x, by=2.0: 3 * ((x - 1) * -by))
+    report = check.run(lambda x, by=2.0: 3 * ((x - 1) * -by) + 1)
     assert sorted(mistake.key for mistake in report.mistakes) == keys
 
 
