@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from course import NAMES, ROOT, module
+from course import NAMES, ROOT, STEMS, module
 
 from checks.engine import Check, exercises_of
 from checks.engine.diagnosis import spelling
@@ -78,11 +78,13 @@ def test_mistake_is_rejected_and_named(check: Check, mistake: Any, i: int, table
     assert mistake.key in {found.key for found in report.mistakes}, report.text
     known = Fingerprints(check.exercise, check.titles).of(spelling(mistake, i))
     seen = signs(report)
+    lab = next(s for s in STEMS if s.startswith(f"{int(check.exercise.split('.')[0]):02}_"))
+    command = f"make fingerprints ARGS={lab}"
     assert len(known) == len(seen) * (not mistake.flaky), (
-        "run `make fingerprints`: this mistake is not in the file, or changed"
+        f"run `{command}`: this mistake is not in the file, or changed"
     )
     wrong = [row for row, sign in enumerate(known) if {sign, seen[row]} == {"+", "-"}]
-    assert not wrong, f"run `make fingerprints`: of row {wrong[0]} it says {known[wrong[0]]!r}"
+    assert not wrong, f"run `{command}`: of row {wrong[0]} it says {known[wrong[0]]!r}"
 
 
 def test_no_fingerprint_is_written_down_that_is_gone() -> None:
@@ -109,7 +111,8 @@ def test_enough_mistakes_and_right_answers(check: Check) -> None:
     name = next(name for name, c in CHECKS if c is check)
     assert len(check.mistakes) >= 8
     assert len({mistake.key for mistake in check.mistakes}) == len(check.mistakes)
-    assert len(accepted(name, check.name)) >= 3
+    right = len(accepted(name, check.name))
+    assert right >= 3, f"write 3 right answers into tests/accepted/{name}.py; there are {right}"
     assert all(answer.__doc__ for answer in accepted(name, check.name))
     assert len(check.hints) == 3
 

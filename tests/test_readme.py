@@ -7,6 +7,7 @@ import pytest
 from course import ROOT, STEMS
 
 from tools.address import Address
+from tools.chosen import chosen
 from tools.readme import BEGIN, END, table, with_table
 from tools.source import BuildError
 
@@ -15,15 +16,13 @@ pytestmark = pytest.mark.ours  # of the files: no version of torch changes them
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_every_lab_that_is_there_is_linked_and_the_others_are_marked() -> None:
+def test_every_lab_is_linked_and_no_sitting_is_longer_than_75_minutes() -> None:
     rows = table(ROOT, None).splitlines()[2:]
-    assert len(rows) >= 15
-    for row in rows:
-        there = [stem for stem in STEMS if f"(labs/{stem}.ipynb)" in row]
-        assert there or "*to come*" in row
+    assert len(rows) == len(STEMS) >= 15
+    for stem, row in zip(STEMS, rows, strict=True):
+        assert f"(labs/{stem}.ipynb)" in row
         found = re.search(r"\| (\d+)(?: \+ (\d+))? minutes \|", row)
-        assert not there or (found and all(int(n) <= 75 for n in found.groups() if n)), row
-    assert sum("*to come*" not in row for row in rows) == len(STEMS)
+        assert found and all(int(n) <= 75 for n in found.groups() if n), row
 
 
 def test_badges_carry_the_address_and_nothing_does_without_one() -> None:
@@ -46,9 +45,20 @@ def test_what_surrounds_the_table_is_kept(tmp_path: Path) -> None:
     assert "old" not in written
 
 
-def test_commands_files_and_pictures_of_the_readme_exist() -> None:
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "TEACHING.md"])
+def test_commands_files_and_pictures_of_a_page_exist(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
     targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    for command in re.findall(r"\bmake ([a-z-]+)", README):
+    for command in re.findall(r"(?:^|`)make ([a-z-]+)", text, re.MULTILINE):
         assert command in targets, f"make {command}"
-    for target in re.findall(r"\]\(([^)#:]+)\)", README):
+    for target in re.findall(r"\]\(([^)#:]+)\)", text):
         assert (ROOT / target).exists(), target
+    for lab in re.findall(r'ARGS="?(?:[^"`\n]*\s)?(\d\d_\w+)', text):
+        assert lab in STEMS, lab
+
+
+def test_a_tool_says_which_labs_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert [lab.stem for lab in chosen([])] == STEMS
+    assert [lab.stem for lab in chosen(["03_rope"])] == ["03_rope"]
+    with pytest.raises(SystemExit, match=r"There is no lab rope; the labs are 00_start_here, "):
+        chosen(["rope"])

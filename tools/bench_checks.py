@@ -19,8 +19,8 @@ from typing import Any
 
 import torch
 
-from checks.catalogue import labs
 from checks.engine import Check, exercises_of
+from tools.chosen import chosen
 
 LIMIT, MEDIAN = 0.3, 0.1  # seconds: of the slowest run, and of all runs' median
 YARDSTICK = 0.036  # seconds that the fixed work takes on the machine whose seconds count
@@ -93,11 +93,9 @@ def _first(check: Check, key: str) -> float:
 
 def main() -> int:
     """Print a line for each exercise, then what is over the limit."""
-    wanted, every, over = sys.argv[1:], [], []
+    asked_for, every, over = chosen(sys.argv[1:]), [], []
     print(f"{'':36} {'right':>6} {'first':>6}   {'slowest mistake':>6} {'first':>6}")
-    for lab in labs():
-        if wanted and lab.stem not in wanted:
-            continue
+    for lab in asked_for:
         for check in exercises_of(importlib.import_module(f"checks.{lab.module}")):
             taken = in_a_fresh_process(partial(_all_answers, check))
             slowest = max(taken.keys() - {"right"}, key=taken.__getitem__)

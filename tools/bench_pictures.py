@@ -24,7 +24,8 @@ from typing import Any
 
 import nbformat
 
-from checks.catalogue import ROOT, labs
+from checks.catalogue import ROOT
+from tools.chosen import chosen
 from tools.measure_pictures import WIDTHS, look, measuring_page, pictures
 
 # The browser paints as soon as it can: for a screen both would wait, 8 ms on average.
@@ -240,6 +241,7 @@ def main() -> int:
     parser.add_argument("labs", nargs="*", help="such as 03_rope; else all")
     parser.add_argument("--moves", type=int, default=MOVES)
     options = parser.parse_args()
+    asked_for = chosen(options.labs)
     program = shutil.which("chromium")
     if program is None:
         sys.exit("The measurement needs Chromium: apt install chromium")
@@ -253,9 +255,7 @@ def main() -> int:
     late = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=ARGS)
-        for lab in labs():
-            if options.labs and lab.stem not in options.labs:
-                continue
+        for lab in asked_for:
             for row in measure(lab.stem, browser, options.moves):
                 print(line(row), flush=True)
                 if ratio(row) < FASTER or row["first"] > FIRST or row["complete"] > COMPLETE:

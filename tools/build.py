@@ -1,4 +1,4 @@
-"""Make the labs: `python -m tools.build` (all), `--lab 03_rope` (one), `--check` (compare only).
+"""Make the labs: `python -m tools.build` (all), `03_rope` (one), `--check` (compare only).
 
 solutions/NN_name.py → labs/NN_name.ipynb (stubs), solutions/NN_name.ipynb (executed) and
 solutions/my_llama/name.py. What is as it should be is neither written nor executed again.
@@ -276,7 +276,7 @@ def main(arguments: list[str] | None = None) -> int:
         description=__doc__,
         formatter_class=argparse.RawTextHelpFormatter,
     )
-    parser.add_argument("--lab", metavar="NN_name", help="only this lab")
+    parser.add_argument("lab", nargs="?", metavar="NN_name", help="only this lab")
     parser.add_argument(
         "--check", action="store_true", help="write nothing; fail if something is not up to date"
     )

@@ -10,11 +10,11 @@ import os
 import sys
 from types import ModuleType
 
-from checks.catalogue import labs
 from checks.engine import Check, exercises_of
 from checks.engine.diagnosis import spelling
 from checks.engine.fingerprints import CHECKS, FILE, digest
 from checks.engine.report import Report
+from tools.chosen import chosen
 
 # A learner's and a grader's seed, as the tests use them, and more: what depends on the draw shows.
 SEEDS = ("0", "a grader's own", "1")
@@ -58,12 +58,9 @@ def write(module: ModuleType) -> None:
 
 def main() -> None:
     """Write the files of all labs, or of those that are named."""
-    every = [lab.stem for lab in labs()]
-    wanted = sys.argv[1:] or every
-    if unknown := [lab for lab in wanted if lab not in every]:
-        sys.exit(f"There is no lab {unknown[0]}; the labs are {', '.join(every)}.")
-    for lab in wanted:
-        write(importlib.import_module(f"checks.{lab[3:]}"))
+    for lab in chosen(sys.argv[1:]):
+        write(importlib.import_module(f"checks.{lab.module}"))
+        print(f"checks/{lab.module}/fingerprints.json is as its checks are.")
 
 
 if __name__ == "__main__":

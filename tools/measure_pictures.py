@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import nbformat
 
-from checks.catalogue import ROOT, labs
+from checks.catalogue import ROOT
+from tools.chosen import chosen
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -139,6 +140,7 @@ def main() -> int:
     parser.add_argument("labs", nargs="*", help="such as 03_rope; else all")
     parser.add_argument("--shots", type=Path, help="a folder for screenshots")
     options = parser.parse_args()
+    asked_for = chosen(options.labs)
     if options.shots:
         options.shots.mkdir(parents=True, exist_ok=True)
     program = shutil.which("chromium")
@@ -153,9 +155,7 @@ def main() -> int:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         with measuring_page(browser) as page:
-            for lab in labs():
-                if options.labs and lab.stem not in options.labs:
-                    continue
+            for lab in asked_for:
                 notebook = nbformat.read(ROOT / "solutions" / f"{lab.stem}.ipynb", as_version=4)
                 for cell, html in pictures(notebook):
                     name = f"{lab.stem[:2]}-{cell}"

@@ -14,8 +14,8 @@ import textwrap
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from checks.catalogue import labs
 from checks.engine import Check, Report, exercises_of
+from tools.chosen import chosen
 
 SWAPS: dict[type, tuple[type, ...]] = {
     ast.Add: (ast.Sub,),
@@ -116,16 +116,10 @@ def tried(check: Check, worked: Any, verbose: bool) -> dict[str, int]:
 def main() -> None:
     """Print the table."""
     verbose, wanted = "-v" in sys.argv, [a for a in sys.argv[1:] if not a.startswith("-")]
-    every = labs()
-    if unknown := [name for name in wanted if name not in [lab.stem for lab in every]]:
-        sys.exit(
-            f"There is no lab {unknown[0]}; the labs are {', '.join(lab.stem for lab in every)}."
-        )
+    asked_for = chosen(wanted)
     total = dict.fromkeys(("named", "unnamed", "crashes", "accepted"), 0)
     print(f"{'exercise':32}{'named':>9}{'unnamed':>9}{'crashes':>9}{'accepted':>10}")
-    for lab in every:
-        if wanted and lab.stem not in wanted:
-            continue
+    for lab in asked_for:
         worked = importlib.import_module(f"solutions.my_llama.{lab.module}")
         for check in exercises_of(importlib.import_module(f"checks.{lab.module}")):
             counts = tried(check, getattr(worked, check.name), verbose)

@@ -9,8 +9,9 @@ import sys
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
-from checks.catalogue import ROOT, labs
+from checks.catalogue import ROOT
 from checks.engine import Check, exercises_of
+from tools.chosen import chosen
 
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "solutions")]
 KINDS = (("plain_edits", "EDITS"), ("plain_edits", "PAIRS"), ("public_answers", "PUBLIC"))
@@ -42,11 +43,8 @@ def outcome(check: Check, answer: Any, named: Collection[str], pair: bool) -> st
 
 def main() -> None:
     """Print a line for each lab and kind, and the sums."""
-    wanted = sys.argv[1:]
     sums: dict[str, dict[str, int]] = {}
-    for lab in labs():
-        if wanted and lab.stem not in wanted:
-            continue
+    for lab in chosen(sys.argv[1:]):
         checks = {c.name: c for c in exercises_of(importlib.import_module(f"checks.{lab.module}"))}
         worked = importlib.import_module(f"solutions.my_llama.{lab.module}")
         for folder, variable in KINDS:

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from checks.catalogue import ROOT, labs
+from checks.catalogue import ROOT
 from checks.engine import Check, exercises_of
+from tools.chosen import chosen
 
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "solutions")]
 
@@ -40,12 +41,11 @@ def refused(lab: str, check: Check, seed: str) -> Iterator[str]:
 def main() -> None:
     """Print what is refused, and fail when anything is."""
     numbers = [int(arg) for arg in sys.argv[1:] if arg.isdigit()]
-    wanted = [arg for arg in sys.argv[1:] if not arg.isdigit()]
+    asked_for = chosen([arg for arg in sys.argv[1:] if not arg.isdigit()])
     seeds = range(numbers[0] if numbers else 250)
     found = [
         line
-        for lab in labs()
-        if not wanted or lab.stem in wanted
+        for lab in asked_for
         for check in exercises_of(importlib.import_module(f"checks.{lab.module}"))
         for seed in seeds
         for line in refused(lab.module, check, f"seed {seed}")

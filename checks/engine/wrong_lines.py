@@ -115,7 +115,9 @@ def mistakes_of(*answers: Callable[..., Any]) -> "list[Mistake]":
     mistakes = []
     for told in found.values():
         if not told.says:
-            raise ValueError(f"no sentence says what {told.key} is")
+            raise ValueError(
+                f"No sentence says what {told.key} is: write it below as `#  …`, with two blanks."
+            )
         cited = SOURCE.search(told.says)
         says, source = SOURCE.sub("", told.says), cited[1] if cited else ""
         first, *also = (

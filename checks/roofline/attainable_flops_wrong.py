@@ -58,6 +58,9 @@ def attainable_flops(intensity: float, peak_flops: float, bandwidth: float) -> f
     #  Beyond the ridge it gives 0.
     #! which_one: return "memory" if slanted < peak_flops else "compute"
     #  It says which roof holds. The FLOPs a second are asked for.
+    #! gigaflops: return min(peak_flops, slanted) / 1e9
+    #! gigaflops: return min(peak_flops, slanted) / 1e12
+    #  It gives GFLOPs or TFLOPs a second. FLOPs a second are asked for.
     #! both: return peak_flops, slanted
     #  It gives both roofs. The lower one is asked for.
     #! no_return: min(peak_flops, slanted)

@@ -146,6 +146,7 @@ EDITS = {
             (ROOF, "1 / (1 / peak_flops + 1 / (intensity * bandwidth))"),
             named=("no_overlap",),
         ),
+        Edit("in GFLOPs", (ROOF, f"{ROOF} / 1e9"), named=("gigaflops",)),
         Edit("a share", (ROOF, "min(1, intensity * bandwidth / peak_flops)"), named=("share",)),
     ],
     "decode_speed_limit": [
