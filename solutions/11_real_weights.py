@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 11 · Real weights
 #
-# *55 + 40 minutes, in two sittings: 11.0 to 11.4, then 11.5 to 11.8. 55 to read and try, 40 to write. The cells compute for about five of them, most of them in 11.4 and 11.6.*
+# *55 + 40 minutes, in two sittings: 11.0 to 11.4, then 11.5 to 11.8. A little more than half of it is reading and trying. The cells compute for about five of them, most of that in 11.4 and 11.6.*
 #
 # Eleven labs ago a language model was something that others had. Since then you have written one, part by part, and trained a small one that
 # babbles Shakespeare. In this lab your code, as it is, becomes a model that others have trained on 2 trillion tokens of text: read day and night, they would take a person ten

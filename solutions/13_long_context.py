@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 13 · Long context
 #
-# *40 + 45 minutes, in two sittings: 13.0 to 13.3, then 13.4 to 13.6. 35 to read and try, 50 to write, half of it in 13.5. The cells compute for about two minutes, most of them in 13.1, 13.3 and 13.5.*
+# *40 + 45 minutes, in two sittings: 13.0 to 13.3, then 13.4 to 13.6. A little more than half of it is writing, and half of that is 13.5. The cells compute for about two minutes, most of that in 13.1, 13.3 and 13.5.*
 #
 # A model was trained on texts of a certain length. Your `Llama` takes longer ones without a word: no weight has that number in it. In this lab you measure what happens then, and write the two
 # answers that are in use: other frequencies, so that far positions look like near ones, and a window, so that nothing is far.

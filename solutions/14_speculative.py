@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 14 · Speculative decoding
 #
-# *50 + 50 minutes, in two sittings: 14.0 to 14.5, then 14.6 to 14.11. 40 to read and try, 60 to write, a third of it in 14.9. The cells compute for about four minutes, most of them in 14.0 and 14.10.*
+# *50 + 50 minutes, in two sittings: 14.0 to 14.5, then 14.6 to 14.11. A little more than half of it is writing, and a third of that is 14.9. The cells compute for about four minutes, most of that in 14.0 and 14.10.*
 #
 # A model that writes reads all its weights for each token, and the processor waits for them. In this lab somebody cheap guesses the next tokens, and your
 # Llama checks all the guesses in one call. Right guesses are tokens for nothing. Wrong ones are thrown away, and the text stays the one that the model would have written
