@@ -189,19 +189,18 @@ def _in_one_answer(case: Case, suspects: list[Suspect]) -> Diagnosis | None:
         if isinstance(s.way, Rewrite) and marks.fails_only(s.sign, failing, case.rows)
     ]
 
+    may = {s: frozenset(i for i in failing if marks.may_fail(s.sign, i)) for s in possible}
+
     def rank(one: Suspect, other: Suspect) -> int:
         """How well they fit, best 0; 3 when together they cannot fail what the answer fails.
 
         Best when each, where only it can fail, does by itself what the answer does; then when one
         of them does that somewhere.
         """
-        alone: list[bool] = []
-        for i in failing:
-            able = [s for s in (one, other) if marks.may_fail(s.sign, i)]
-            if not able:
-                return 3
-            if len(able) == 1:
-                alone.append(case.reproduces(able[0].answer, i))
+        if len(may[one] | may[other]) < len(failing):
+            return 3
+        alone = [case.reproduces(one.answer, i) for i in sorted(may[one] - may[other])]
+        alone += [case.reproduces(other.answer, i) for i in sorted(may[other] - may[one])]
         return 0 if alone and all(alone) else 1 if any(alone) else 2
 
     def begins(suspect: Suspect) -> int:

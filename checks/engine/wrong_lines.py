@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from checks.engine.probe import Mistake
 
+TOLD = re.compile(r"\s*#[!:|]")
 BEGINS = re.compile(r"#!(\+?) (\w+):(?: (.+))?")
 SOURCE = re.compile(r"(?:^| )\[([^\[\]]*(?:#\d+|\w{3,}\.\w{2,}|\d{4}\.\d{4,5})[^\[\]]*)\]$")
 
@@ -58,6 +59,16 @@ class Template:
     lines: tuple[str, ...]
     combined: dict = field(default_factory=dict)
 
+    @cached_property
+    def file(self) -> str:
+        """Where it stands."""
+        return f"{inspect.getsourcefile(inspect.unwrap(self.right))}"
+
+    @cached_property
+    def code(self) -> tuple[str | None, ...]:
+        """Its lines, None for those that tell of mistakes."""
+        return tuple(None if TOLD.match(line) else line for line in self.lines)
+
 
 @dataclass(frozen=True, eq=False)
 class Rewrite:
@@ -70,14 +81,13 @@ class Rewrite:
     @cached_property
     def answer(self) -> Callable[..., Any]:
         """The function or class, compiled when it is first wanted."""
-        lines = list(self.template.lines)
+        lines = list(self.template.code)
         for edit in sorted(self.edits, key=lambda edit: -edit.first):
             lines[edit.first : edit.last + 1] = _indented(edit, lines)
         right = self.template.right
         # Their place tells the engine that a line in them is none of the learner's.
-        file = f"{inspect.getsourcefile(inspect.unwrap(right))}: {self.key}"
-        lines = [line for line in lines if not re.match(r"\s*#[!:|]", line)]
-        source = "\n".join(lines) + "\n"
+        file = f"{self.template.file}: {self.key}"
+        source = "\n".join(line for line in lines if line is not None) + "\n"
         linecache.cache[file] = len(source), None, source.splitlines(keepends=True), file
         names = dict(vars(inspect.getmodule(right)))
         exec(compile(source, file, "exec"), names)
@@ -216,9 +226,10 @@ def _block(lines: tuple[str, ...], i: int) -> tuple[list[str], int]:
     return block, i
 
 
-def _indented(edit: Edit, lines: list[str]) -> list[str]:
+def _indented(edit: Edit, lines: list[str | None]) -> list[str | None]:
     right = lines[edit.first : edit.last + 1]
-    margin = right[0][: len(right[0]) - len(right[0].lstrip())]
+    statement = right[0] or ""
+    margin = statement[: len(statement) - len(statement.lstrip())]
     return [
         line
         for part in edit.instead
