@@ -115,7 +115,7 @@ def test_what_a_rewritten_line_computes(key: str, result: list[float]) -> None:
     ("comment", "says"),
     [
         ("#! key_alone:", "what stands there instead"),
-        ("#! nothing_said: x = 1", "no sentence says what nothing_said is"),
+        ("#! nothing_said: x = 1", "No sentence says what nothing_said is"),
         ("#!no_space: x = 1", "not a mistake's comment"),
     ],
 )
