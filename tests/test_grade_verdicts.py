@@ -1,6 +1,7 @@
 """The class grader says what nbval says: the checks, on answers in another process.
 
-A sample here; `make verdicts` tries every worked answer, every mistake and every accepted answer.
+A sample here; `make verdicts` tries all that tests/ knows: every worked answer, every spelling of
+every mistake, plain edits, pairs, public answers, accepted ones.
 """
 
 import os
@@ -17,6 +18,7 @@ import pytest
 import torch.fx.experimental.symbolic_shapes  # noqa: F401  (or each fork imports it for seconds)
 from course import NAMES, module
 from test_checks import accepted
+from test_plain_edits import written
 
 from checks.engine import Check, exercises_of, isolation
 from checks.engine.diagnosis import spelling
@@ -24,6 +26,7 @@ from checks.grade.grading import came_back
 from checks.grade.house import Lodger
 from checks.grade.peer import Peer
 from checks.grade.worker import work
+from tools.named import KINDS, answer_of, entries
 
 pytestmark = pytest.mark.ours
 ALL = "LLAMA_LAB_ALL" in os.environ
@@ -59,12 +62,19 @@ CHECKS = [
 
 
 def answers(lab: str, check: Check) -> dict[str, Any]:
-    """Name → answer: the worked one, mistakes, accepted ones."""
-    found = {"worked": getattr(module("solutions.my_llama", lab), check.name)}
+    """Name → answer: the worked one, mistakes in all spellings, answers from elsewhere."""
+    worked = getattr(module("solutions.my_llama", lab), check.name)
+    found = {"worked": worked}
     if check.name in LONG and not ALL:
         found = {}  # in the sandbox it is tried by test_grade_worked.py
-    wrong = {spelling(m, i): m.answers[i] for m in check.mistakes if not m.flaky for i in (0,)}
+    known = [mistake for mistake in check.mistakes if not mistake.flaky]
+    wrong = {spelling(m, i): answer for m in known for i, answer in enumerate(m.answers)}
+    for folder, variable in KINDS:
+        some = [entry for name, entry in entries(lab, folder, variable) if name == check.name]
+        wrong |= {f"{variable} {e.what}": answer_of(e, worked) for e in some}
     right = {f"accepted {i}": answer for i, answer in enumerate(accepted(lab, check.name))}
+    public = [a for name, a in written("public_right", "RIGHT", lab) if name == check.name]
+    right |= {f"public {answer.__name__}": answer for answer in public}
     if ALL:
         return found | wrong | right
     luck = random.Random(check.exercise)
