@@ -48,6 +48,7 @@ ONCE = {
         "load_llama": "thirty_layers, meta_for_everything, table_transposed, returns_the_report",
         "chat": "accepted 0",
         "train": "watch_told_the_list",
+        "GroupedQueryAttention": "PUBLIC the keys are stored in the cache as values too",
     },
 }
 # All its caches share one memory: in one process the next probe's caches still write into what a

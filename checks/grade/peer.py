@@ -35,7 +35,7 @@ class Peer:
 
     def __init__(self, wire: Wire, first: int, rules: Any) -> None:
         self._wire, self._rules, self.believes = wire, rules, rules.believes
-        self.tensors = Tensors(first)
+        self.tensors = Tensors(first, self.believes)
         self.tensors.ask = self._gradients
         self.modules, self.luck, self.errors = Modules(self.tensors), Luck(), Errors()
         self.values, self.handles = Values(self), Handles(self)

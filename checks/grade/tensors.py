@@ -3,7 +3,8 @@
 A tensor that was sent is known to both by a number. Before each message, either side looks whether
 what it knows is still what it was: numbers, dtype, shape, requires_grad, `.grad`. So an argument
 that is changed in place, a cache that is filled and a parameter that is trained are seen as they
-would be in one process. Gradients flow across: see `Remote`.
+would be in one process. Gradients flow across: see `Remote`. The worker also hears which of the
+grader's tensors are views of others, so that writing into one changes the other.
 """
 
 import contextlib
@@ -65,8 +66,9 @@ class Known:
 class Tensors:
     """All tensors that both sides know, by number: one side counts evenly, the other oddly."""
 
-    def __init__(self, first: int) -> None:
+    def __init__(self, first: int, believes: bool) -> None:
         self._next = first
+        self._believes = believes  # what is said of views; who does not tells of its own
         self._known: dict[int, Known] = {}
         self._numbers: dict[int, int] = {}  # id of a tensor → its number
         self._new: list[int] = []
@@ -103,17 +105,21 @@ class Tensors:
 
     def number_of(self, tensor: Tensor, *, kept: bool = False) -> int:
         """The number of a tensor, which goes with the next message, unless it is kept there."""
-        number = self._numbers.get(id(tensor))
-        if number is not None and (known := self._known.get(number)) and known.tensor is tensor:
+        if (known := self._known_as(tensor)) is not None:
             if not kept:
-                self._spoken.add(number)
-            return number
+                self._spoken.add(known)
+            return known
         if len(self._known) >= MOST:
             self._sweep()
         number, self._next = self._next, self._next + 2
         self._enter(number, tensor)
         self._new.append(number)
         return number
+
+    def _known_as(self, tensor: Tensor) -> int | None:
+        number = self._numbers.get(id(tensor))
+        known = None if number is None else self._known.get(number)
+        return number if known is not None and known.tensor is tensor else None
 
     def find(self, number: Any) -> Tensor:
         """The tensor of this number; `Broken` when there is none."""
@@ -167,7 +173,7 @@ class Tensors:
             known.step = tensor.grad_fn
             if number not in new and same and known.gradient == gradient:
                 continue
-            entry = {"id": number, **facts}
+            entry = {"id": number, **facts, **self._shared(number, tensor, new)}
             if number in new or not same:
                 entry["n"] = len(numbers)
             if gradient is not None or known.gradient is not None:
@@ -178,6 +184,24 @@ class Tensors:
         found.sort(key=lambda one: "of" in one[0])  # what they were computed of comes first
         blobs += [numbers for entry, numbers in found if "n" in entry]
         return [entry for entry, _ in found]
+
+    def _shared(self, number: int, tensor: Tensor, new: set[int]) -> dict[str, Any]:
+        """Which tensors that the other side knows are views of this one, or the other way round."""
+        if self._believes or number not in new:
+            return {}
+        views = [view for view in self._views if view._is_view() and view._base is tensor]
+        whole = tensor
+        if tensor._is_view() and tensor._base is not None:
+            views, whole = [tensor], tensor._base
+        base, start = self._known_as(whole), whole.storage_offset()
+        if base is None or not whole.is_contiguous():
+            return {}
+        laid = [
+            [n, base, list(view.shape), list(view.stride()), view.storage_offset() - start]
+            for view in views
+            if (n := self._known_as(view)) is not None and view.dtype == whole.dtype
+        ]
+        return {"shared": laid} if laid else {}
 
     def _gradients(self) -> dict[int, int]:
         """Number → number of its `.grad`, which may be new to the other side."""
@@ -211,10 +235,8 @@ class Tensors:
                 found.add(node.number)
                 continue
             leaf = getattr(node, "variable", None)
-            if leaf is not None and (number := self._numbers.get(id(leaf))) is not None:
-                known = self._known.get(number)
-                if known is not None and known.tensor is leaf:
-                    found.add(number)
+            if leaf is not None and (number := self._known_as(leaf)) is not None:
+                found.add(number)
             waiting += [following for following, _ in node.next_functions]
         return found
 
@@ -233,7 +255,7 @@ class Tensors:
             if type(size) is not int or not 0 <= size <= len(blob) - at:
                 raise Broken("a tensor without its numbers")
             numbers, at = blob[at : at + size], at + size
-            facts = {key: entry[key] for key in entry.keys() - {"id", "n", "g"}}
+            facts = {key: entry[key] for key in entry.keys() - {"id", "n", "g", "shared"}}
             known = self._known.get(number)
             if known is None or known.tensor is None:
                 if "n" in entry:
@@ -242,6 +264,9 @@ class Tensors:
                 self._change(number, facts, numbers)
             if "g" in entry:
                 gradients.append((number, entry["g"]))
+        if self._believes:
+            for view in (view for entry in entries for view in entry.get("shared", ())):
+                self._lay(*view)
         for number, gradient in gradients:
             known = self._known.get(number)
             if known is not None and (tensor := known.tensor) is not None:
@@ -296,6 +321,16 @@ class Tensors:
                 with contextlib.suppress(RuntimeError):
                     tensor.requires_grad_(bool(facts.get("grad")))
         self._note(number, facts, numbers)
+
+    def _lay(self, number: int, base: int, shape: list, stride: list, offset: int) -> None:
+        """Let a tensor be a part of another one's memory, as it is on the other side."""
+        known, whole = self._known.get(number), self._known.get(base)
+        view, buffer = (one.tensor if one else None for one in (known, whole))
+        if known is None or view is None or buffer is None or list(view.shape) != shape:
+            return
+        if buffer.is_contiguous() and view.dtype == buffer.dtype:
+            view.data = buffer.data.as_strided(shape, stride, buffer.storage_offset() + offset)
+            known.look = _look(view)
 
     def _enter(self, number: int, tensor: Tensor) -> None:
         keep = tensor.requires_grad or isinstance(tensor, nn.Parameter)
