@@ -189,17 +189,19 @@ class Tensors:
         """Which tensors that the other side knows are views of this one, or the other way round."""
         if self._believes or number not in new:
             return {}
-        views = [view for view in self._views if view._is_view() and view._base is tensor]
-        whole = tensor
-        if tensor._is_view() and tensor._base is not None:
-            views, whole = [tensor], tensor._base
-        base, start = self._known_as(whole), whole.storage_offset()
-        if base is None or not whole.is_contiguous():
-            return {}
+        kin = [
+            one
+            for one in (_root(tensor), *self._views)
+            if one is not tensor and _root(one) is _root(tensor) and one.dtype == tensor.dtype
+            if self._known_as(one) is not None
+        ]
+        within = [(tensor, whole) for whole in kin if _covers(whole, tensor)][:1]
         laid = [
-            [n, base, list(view.shape), list(view.stride()), view.storage_offset() - start]
-            for view in views
-            if (n := self._known_as(view)) is not None and view.dtype == whole.dtype
+            [
+                *(self._known_as(view), self._known_as(whole)),
+                *(list(view.shape), list(view.stride()), _start(view) - _start(whole)),
+            ]
+            for view, whole in within or [(one, tensor) for one in kin if _covers(tensor, one)]
         ]
         return {"shared": laid} if laid else {}
 
@@ -329,7 +331,8 @@ class Tensors:
         if known is None or view is None or buffer is None or list(view.shape) != shape:
             return
         if buffer.is_contiguous() and view.dtype == buffer.dtype:
-            view.data = buffer.data.as_strided(shape, stride, buffer.storage_offset() + offset)
+            with contextlib.suppress(RuntimeError):  # one of them was made in inference mode
+                view.data = buffer.data.as_strided(shape, stride, buffer.storage_offset() + offset)
             known.look = _look(view)
 
     def _enter(self, number: int, tensor: Tensor) -> None:
@@ -384,9 +387,28 @@ def _numbers(tensor: Tensor) -> bytes:
 def _write(tensor: Tensor, new: Tensor) -> None:
     try:
         tensor.data.copy_(new)
-    except RuntimeError:  # made in inference mode, and may be changed there only
-        with torch.inference_mode():
+    except RuntimeError:  # made in inference mode, and may be changed there only; or a view whose
+        # numbers lie in one another, as expand makes them: what it is a view of was changed already
+        with contextlib.suppress(RuntimeError), torch.inference_mode():
             tensor.copy_(new)
+
+
+def _root(tensor: Tensor) -> Tensor:
+    """What a tensor is a view of, or itself."""
+    return tensor._base if tensor._is_view() and tensor._base is not None else tensor
+
+
+def _start(tensor: Tensor) -> int:
+    return int(tensor.storage_offset())
+
+
+def _covers(whole: Tensor, part: Tensor) -> bool:
+    """Tell whether a tensor has all the memory of another one, in its order."""
+    if not whole.is_contiguous() or not part.numel():
+        return False
+    reach = sum((n - 1) * step for n, step in zip(part.shape, part.stride(), strict=True))
+    first = _start(part) - _start(whole)
+    return first >= 0 and first + reach < whole.numel()
 
 
 def _oddness(tensor: Tensor) -> str:

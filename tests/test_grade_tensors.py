@@ -1,0 +1,58 @@
+"""The class grader's tensors: views of one memory are that on the other side, too."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from checks.grade.tensors import Tensors
+
+pytestmark = pytest.mark.ours
+
+
+class Sides:
+    """The grader's tensors and the worker's, and messages from one to the other."""
+
+    def __init__(self) -> None:
+        self.grader, self.worker = Tensors(0, believes=False), Tensors(1, believes=True)
+
+    def tell(self, *tensors: Tensor) -> list[Tensor]:
+        """Send these, and all that changed; give back what the worker has of them."""
+        numbers, blobs = [self.grader.number_of(tensor) for tensor in tensors], []
+        entries = self.grader.changes(blobs)
+        self.grader.sent()
+        self.worker.take(entries, memoryview(b"".join(blobs)))
+        found = [self.worker.find(number) for number in numbers]
+        self.worker.received()
+        return found
+
+
+@pytest.mark.parametrize("view_first", [False, True])
+def test_writing_into_a_buffer_changes_its_views(view_first: bool) -> None:
+    sides, buffer = Sides(), torch.arange(12.0).reshape(3, 4)
+    view = buffer[1:, :2]
+    pair = [view, buffer] if view_first else [buffer, view]
+    theirs = [sides.tell(one)[0] for one in pair]
+    their_view, their_buffer = theirs if view_first else theirs[::-1]
+    assert torch.equal(their_view, view) and torch.equal(their_buffer, buffer)
+    their_buffer[1, 0] = 100.0
+    their_view[1, 1] = 200.0
+    assert their_view.tolist() == [[100.0, 5.0], [8.0, 200.0]]
+    assert their_buffer[2, 1] == 200.0
+
+
+def test_a_view_that_expands_follows_its_buffer() -> None:
+    sides, buffer = Sides(), torch.ones(3, 1)
+    view = buffer.expand(3, 2)
+    _, theirs = sides.tell(buffer, view)
+    buffer[1] = 5.0
+    sides.tell()
+    assert theirs.tolist() == [[1.0, 1.0], [5.0, 5.0], [1.0, 1.0]]
+
+
+def test_what_was_made_in_inference_mode_is_told_all_the_same() -> None:
+    sides = Sides()
+    with torch.inference_mode():
+        buffer = torch.zeros(4)
+        (theirs,) = sides.tell(buffer)
+    (view,) = sides.tell(buffer[:2])
+    assert view.tolist() == [0.0, 0.0] and theirs.tolist() == [0.0] * 4
