@@ -45,7 +45,7 @@ def count(figure: Figure, gid: str) -> int:
 
 def test_worked_examples() -> None:
     results = doctest.testmod(worked)
-    assert results.attempted > 0
+    assert results.attempted == 18
     assert results.failed == 0
 
 

@@ -40,7 +40,7 @@ def dots(**changed: Any) -> Any:
 
 def test_worked_examples() -> None:
     results = doctest.testmod(worked, extraglobs={"torch": torch})
-    assert results.attempted > 0
+    assert results.attempted == 20
     assert results.failed == 0
 
 

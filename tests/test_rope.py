@@ -51,7 +51,7 @@ def direction(v: np.ndarray) -> float:
 
 def test_worked_examples() -> None:
     results = doctest.testmod(worked)
-    assert results.attempted > 0
+    assert results.attempted == 11
     assert results.failed == 0
 
 

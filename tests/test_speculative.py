@@ -45,7 +45,7 @@ def counts() -> Letters:
 
 def test_worked_examples() -> None:
     results = doctest.testmod(worked, extraglobs={"torch": torch})
-    assert results.attempted > 0
+    assert results.attempted == 24
     assert results.failed == 0
 
 

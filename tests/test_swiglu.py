@@ -39,7 +39,7 @@ def find(figure: Figure, gid: str) -> Any:
 
 def test_worked_examples() -> None:
     results = doctest.testmod(worked)
-    assert results.attempted > 0
+    assert results.attempted == 11
     assert results.failed == 0
 
 
