@@ -49,10 +49,11 @@ def test_a_view_that_expands_follows_its_buffer() -> None:
     assert theirs.tolist() == [[1.0, 1.0], [5.0, 5.0], [1.0, 1.0]]
 
 
-def test_what_was_made_in_inference_mode_is_told_all_the_same() -> None:
-    sides = Sides()
-    with torch.inference_mode():
-        buffer = torch.zeros(4)
-        (theirs,) = sides.tell(buffer)
-    (view,) = sides.tell(buffer[:2])
-    assert view.tolist() == [0.0, 0.0] and theirs.tolist() == [0.0] * 4
+@pytest.mark.parametrize("inside", ["the buffer", "the view"])
+def test_what_came_in_inference_mode_is_told_all_the_same(inside: str) -> None:
+    sides, buffer = Sides(), torch.arange(4.0)
+    told = []
+    for name, tensor in (("the buffer", buffer), ("the view", buffer[1:3])):
+        with torch.inference_mode(name == inside):
+            told += sides.tell(tensor)
+    assert told[1].tolist() == [1.0, 2.0] and told[0].tolist() == buffer.tolist()

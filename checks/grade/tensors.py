@@ -198,8 +198,11 @@ class Tensors:
         within = [(tensor, whole) for whole in kin if _covers(whole, tensor)][:1]
         laid = [
             [
-                *(self._known_as(view), self._known_as(whole)),
-                *(list(view.shape), list(view.stride()), _start(view) - _start(whole)),
+                self._known_as(view),
+                self._known_as(whole),
+                list(view.shape),
+                list(view.stride()),
+                _start(view) - _start(whole),
             ]
             for view, whole in within or [(one, tensor) for one in kin if _covers(tensor, one)]
         ]
@@ -331,8 +334,7 @@ class Tensors:
         if known is None or view is None or buffer is None or list(view.shape) != shape:
             return
         if buffer.is_contiguous() and view.dtype == buffer.dtype:
-            with contextlib.suppress(RuntimeError):  # one of them was made in inference mode
-                view.data = buffer.data.as_strided(shape, stride, buffer.storage_offset() + offset)
+            view.data = buffer.data.as_strided(shape, stride, buffer.storage_offset() + offset)
             known.look = _look(view)
 
     def _enter(self, number: int, tensor: Tensor) -> None:
