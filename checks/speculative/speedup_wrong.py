@@ -72,6 +72,9 @@ def speedup(alpha: float, n_draft: int, draft_cost: float, verify_cost: float = 
     #  It is rounded.
     #! never_below_one: return max(tokens / cost, 1.0)
     #  It never goes below 1. Bad drafts do make it slower, and that has to be seen.
+    #! brackets_left_out: return tokens / (n_draft * draft_cost) + verify_cost
+    #! brackets_left_out: return tokens / n_draft * draft_cost + verify_cost
+    #  The brackets around the sum are left out: only the drafts' cost divides, and verify_cost is added to the quotient.
     #! per_draft: return tokens / cost / max(n_draft, 1)
     #  It is divided by n_draft once more.
 

@@ -272,6 +272,11 @@ EDITS = {
         ),
         Edit("minus the cost", ("n_draft) / (", "n_draft) - ("), named=("difference",)),
         Edit(
+            "no brackets around the sum",
+            ("(n_draft * draft_cost + verify_cost)", "(n_draft * draft_cost) + verify_cost"),
+            named=("brackets_left_out",),
+        ),
+        Edit(
             "one draft more is paid",
             ("(n_draft * draft", "((n_draft + 1) * draft"),
             named=("one_draft_more_paid",),
