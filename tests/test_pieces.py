@@ -8,9 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
 from small_course import ROOT, small_course
 
+from checks import attention
+from checks.learner import piece_saving
 from tools.build import Course
 from tools.source import parse, sources
 
@@ -335,3 +338,23 @@ def test_the_worked_solution_of_every_lab_can_be_saved(path: Path, tables: dict[
     lab = parse(path, ROOT)
     table = tables[lab.name].split(f"my_llama/{lab.name}.py\n")[-1]
     assert table.count("✓ saved") == len(lab.exercises) == len(table.splitlines()), table
+
+
+def test_what_is_right_but_not_ready_is_saved_as_that(tmp_path: Path) -> None:
+    worked = nbformat.read(ROOT / "solutions" / "04_attention.ipynb", as_version=4).cells
+    cells = [cell.source for cell in worked if cell.id == "imports" or cell.id.startswith("ex-")]
+    history = [cell.replace("from my_llama", "from solutions.my_llama") for cell in cells]
+    (tmp_path / "my_llama").mkdir()
+    path = tmp_path / "my_llama" / "attention.py"
+
+    def states(history: list[str]) -> dict[str, tuple[str, str]]:
+        rows = piece_saving.save(attention, path, history)
+        return {row.name: (row.state, row.note) for row in rows}
+
+    assert set(states(history).values()) == {("✓ saved", "")}
+    unmoved = [cell.replace(".to(x.device)", "") for cell in history]
+    assert unmoved != history
+    state, note = states(unmoved).pop("MultiHeadAttention")
+    assert state == "◐ saved" and "The mask lies on the CPU" in note
+    assert states([]).pop("MultiHeadAttention")[0] == "◐ saved before"
+    assert states(unmoved)["causal_mask"] == ("✓ saved", "")

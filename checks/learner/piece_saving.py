@@ -62,10 +62,11 @@ def save(check_module: ModuleType, path: Path, history: list[str]) -> list[Row]:
     chosen = {name: chosen[name] for name in [*given, *checks] if name in chosen}
     title = f"My pieces of the lab {path.stem}, saved by its notebook."
     trial = path.with_name(f".{path.stem}-{os.getpid()}.py")
+    lacks: dict[str, str] = {}
     try:
         while chosen.keys() & checks.keys():
             trial.write_text(module_source(title, imports, chosen), encoding="utf-8")
-            failures = failing(trial, path, chosen, checks)
+            failures, lacks = failing(trial, path, chosen, checks)
             if not failures:
                 break
             notes |= failures
@@ -80,7 +81,7 @@ def save(check_module: ModuleType, path: Path, history: list[str]) -> list[Row]:
             trial.replace(path)
     finally:
         trial.unlink(missing_ok=True)
-    return [row(check, chosen, old, new, notes) for check in checks.values()]
+    return [row(check, chosen, old, new, notes, lacks) for check in checks.values()]
 
 
 def given_pieces(*sources: str) -> dict[str, str]:
@@ -127,8 +128,8 @@ def missing(piece: str, pieces: dict[str, str], imports: list[str]) -> list[str]
 
 def failing(
     trial: Path, path: Path, pieces: dict[str, str], checks: dict[str, Any]
-) -> dict[str, str]:
-    """name → why, for the pieces that are to blame when the module, imported afresh, fails."""
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Two times name → why: pieces to blame when the module, imported anew, fails; those with ◐."""
     imports = import_lines(trial.read_text(encoding="utf-8"))
     stranded = {name: missing(piece, pieces, imports) for name, piece in pieces.items()}
     if any(stranded.values()):
@@ -136,21 +137,22 @@ def failing(
             name: f"it uses {', '.join(names)}, which is not finished."
             for name, names in stranded.items()
             if names
-        }
+        }, {}
     try:
         module = load(trial, f"my_llama._{path.stem}")
     except Exception as error:  # whatever the learner's code raises
-        return {guilty(trial, path, pieces): f"{type(error).__name__}: {error}"}
+        return {guilty(trial, path, pieces): f"{type(error).__name__}: {error}"}, {}
     reports = {name: checks[name].run(getattr(module, name)) for name in pieces if name in checks}
     wrong = {
         name: report for name, report in reports.items() if report.result not in ("passed", "right")
     }
     uses = {name: global_names(pieces[name]) & (wrong.keys() - {name}) for name in wrong}
-    return {
+    failures = {
         name: "" if report.result == "todo" else report.summary
         for name, report in wrong.items()
         if not uses[name] or all(uses.values())
     }
+    return failures, {n: r.summary for n, r in reports.items() if r.result == "right"}
 
 
 def guilty(trial: Path, path: Path, pieces: dict[str, str]) -> str:
@@ -186,12 +188,16 @@ def load(path: Path, name: str, *, package: bool = False) -> ModuleType:
     return module
 
 
-def row(check: Any, chosen: dict, old: dict, new: dict, notes: dict[str, str]) -> Row:
+def row(
+    check: Any, chosen: dict, old: dict, new: dict, notes: dict[str, str], lacks: dict[str, str]
+) -> Row:
     """The line of the table for one exercise."""
     name, note = check.name, notes.get(check.name, "")
     if name in chosen:
         state = SAVED if chosen[name] == new.get(name) else KEPT
-        return Row(check.exercise, name, state, f"the newer one is not: {note}" if note else "")
+        state = state.replace("✓", "◐") if name in lacks else state
+        note = f"the newer one is not: {note}" if note else lacks.get(name, "")
+        return Row(check.exercise, name, state, note)
     return Row(check.exercise, name, FAILED if note else TO_DO, note)
 
 
