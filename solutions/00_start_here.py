@@ -47,7 +47,7 @@ plot.model_map()
 #
 # </details>
 #
-# The sliders obey the arrow keys too, and they work where no Python runs. Point at a part of a picture, or go through its parts with
+# The sliders obey the arrow keys too, and they also work in a saved page, without a kernel. Point at a part of a picture, or go through its parts with
 # the keyboard, and it says what it is.
 
 # %% [markdown]
@@ -90,8 +90,9 @@ def mean_square(x: Tensor) -> Tensor:
 # **House rules.** Every function in this course does four things, because a real model needs them:
 #
 # 1. **Inputs stay as they are**: the caller may still need them (`x = x * 2`, not `x *= 2`).
-# 2. **What you make lies where the inputs lie**: on the same device (`torch.zeros(3, device=x.device)`).
-# 3. **Half precision is computed in float32 and given back in its dtype**: see the trap below.
+# 2. **New tensors go on the inputs' device**: `torch.zeros(3, device=x.device)`.
+# 3. **Half precision is computed in float32 and given back in its dtype**: see the trap below. torch's own matrix products, softmax and
+#    sigmoid see to that themselves; a sum, a mean or a power of yours needs `.float()` first.
 # 4. **Gradients flow**: no `.detach()`, `.item()` or `torch.no_grad()` on the way.
 #
 # A check reports them separately. ✓ means right and ready for a real model. ◐ means that the technique is right, and says what a real
@@ -167,7 +168,7 @@ with torch.no_grad():  # nothing in here is remembered for a backward
     print("10", (2 * w).requires_grad)
 
 # %% [markdown]
-# Labs 01 to 08 need lines 1 to 7, lab 09 needs the last three.
+# You write lines 1 to 7 yourself from lab 01 on, and the last three in lab 09; until then only given cells use those.
 #
 # ## 0.3 Is everything there?
 #

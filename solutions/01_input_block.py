@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 01 · Input block
 #
-# *45 + 50 minutes, in two sittings: 1.0 to 1.4, then 1.5 to 1.10, which may wait until lab 11. Half of it is reading and trying, half writing. The cells run for about half a
-# minute, five seconds of it in 1.6.*
+# *45 + 55 minutes, in two sittings: 1.0 to 1.4, then 1.5 to 1.10, which may wait until lab 11. Half of it is reading and trying, half writing. The cells run for about half a
+# minute, up to ten seconds of it in 1.6.*
 #
 # A language model multiplies matrices. Between what you type and the first multiplication stands the input block: it cuts a
 # text into pieces, the **tokens**, gives each token a number, and each number a vector. In this lab you write it, first with single
@@ -27,7 +27,7 @@ from plots import input_block as plot
 from plots.show import show
 
 # %% [markdown]
-# House rules, as in every lab: inputs stay as they are; what you make lies where the inputs lie; half precision is computed in float32 and
+# House rules, as in every lab: inputs stay as they are; new tensors go on the inputs' device; half precision is computed in float32 and
 # given back in its dtype; gradients flow.
 #
 # ## 1.0 The problem: a text is not a number
@@ -302,6 +302,9 @@ plot.embeddings(build_vocab, encode, embed, make_batch)
 #
 # That is what an embedding is: a place for each token, such that tokens that are used alike lie together. In Llama 3 the same
 # happens with 128,256 tokens in 4,096 dimensions.
+#
+# *Here the first sitting ends. If you go on with lab 02 now, run the last but one cell of this notebook first: it saves your pieces, and the labs to come use
+# them. Come back for 1.5 to 1.10 before lab 11.*
 
 # %% [markdown]
 # ## 1.5 Bytes, and pairs of them

@@ -24,7 +24,7 @@ from plots import rmsnorm as plot
 from plots.show import show
 
 # %% [markdown]
-# House rules, as in every lab: inputs stay as they are; what you make lies where the inputs lie; half precision is computed in float32 and
+# House rules, as in every lab: inputs stay as they are; new tensors go on the inputs' device; half precision is computed in float32 and
 # given back in its dtype; gradients flow.
 #
 # ## 2.0 The problem: a sum that grows
@@ -168,7 +168,7 @@ plot.who_moves(batch_norm, layer_norm)
 #
 # LayerNorm does two things to a vector: it **re-centres** (subtracts the mean) and **re-scales** (divides by the deviation). Zhang and
 # Sennrich ([1910.07467](https://arxiv.org/abs/1910.07467)) asked which of the two is needed. Their answer: the re-scaling. RMSNorm drops the
-# mean and divides by the root mean square:
+# mean and divides by the root mean square (the mean of squares is your function of lab 00):
 #
 # $$\mathrm{RMSNorm}(x) = \frac{x}{\sqrt{\frac1D\sum_{k=1}^{D} x_k^2 + \epsilon}} \odot \gamma$$
 #
@@ -303,7 +303,7 @@ plot.training(layer_norm, rms_norm)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Two pairs. Re-scaling alone looks like both; re-centring alone looks like no norm at all, and these two lose three of the five sizes in the
+# Two pairs. Re-scaling alone looks like both; re-centring alone looks like no norm at all, and these two fail at three of the five sizes within the
 # first steps. With re-scaling all five learn, down to between 0.04 and 0.15, and re-centring adds nothing that three seeds could show.
 #
 # Now choose the other network, a plain stack of ten ReLU layers without residual connections. There re-centring helps, and a lot. A

@@ -31,7 +31,7 @@ from plots import rope as plot
 from plots.show import show
 
 # %% [markdown]
-# House rules, as in every lab: inputs stay as they are; what you make lies where the inputs lie; half precision is computed in float32 and
+# House rules, as in every lab: inputs stay as they are; new tensors go on the inputs' device; half precision is computed in float32 and
 # given back in its dtype; gradients flow.
 #
 # ## 3.0 The problem: a bag of words
@@ -374,7 +374,8 @@ for first, count in ((256, 16), (8000, 32)):
 # \begin{pmatrix} -x_1\\x_0\\-x_3\\x_2\\ \vdots \end{pmatrix} \odot
 # \begin{pmatrix} \sin m\theta_0\\ \sin m\theta_0\\ \sin m\theta_1\\ \sin m\theta_1\\ \vdots \end{pmatrix}$$
 #
-# ⊙ multiplies number by number, and m is the position. (The paper counts from 1, we count from 0.) x has the shape
+# ⊙ multiplies number by number, and m is the position. (The paper counts from 1, we count from 0.) For one pair (a, b) these are two lines, those of 3.2:
+# a′ = a cos mθᵢ − b sin mθᵢ and b′ = a sin mθᵢ + b cos mθᵢ. x has the shape
 # (..., T, d): in front of the positions there may be a batch and heads, and all of them are turned alike.
 
 
@@ -437,7 +438,7 @@ plot.shift(apply_rope, sinusoidal_positions)
 # </details>
 #
 # That was one distance. Here are all of them: one query and one key, put at every two places of a sequence. Row m, column n is the score of the query at m with
-# the key at n. In lab 04 this square is called the score matrix, T × S.
+# the key at n. In lab 04 this square is called the score matrix.
 #
 # **Predict.** In which of the two squares do you see stripes along the diagonals, and in which do you not?
 
@@ -507,7 +508,7 @@ plot.decay(apply_rope)
 # ## 3.6 The same with complex numbers
 #
 # *You may skip 3.6 to 3.9.* Your `apply_rope` is complete, and the labs to come need nothing else. 3.6 to 3.8 are for readers of other people's code: Meta's
-# uses complex numbers, Hugging Face's another order of the numbers. 3.9 measures; if you skip only the first three, its timings leave the missing two out.
+# uses complex numbers, Hugging Face's another order of the numbers. 3.9 measures; if you skip 3.6 to 3.8, its timings show `apply_rope` alone.
 #
 # Multiplying by e^(iα) = cos α + i sin α turns a complex number by α: (a + ib)(cos α + i sin α) has the real part a
 # cos α − b sin α and the imaginary part a sin α + b cos α, which are the two lines of 3.5. Meta's Llama code is written so:
@@ -676,8 +677,8 @@ plot.timing({"neighbours": apply_rope, "complex": apply_rope_complex, "halves": 
 # again. The complex product (3.6) is a single operation: it reads every number once and writes it once, like the addition.
 # Neighbours pay extra for reading every second number. (Fused kernels on a GPU avoid all of that.)
 #
-# Counted in operations it is little beside the rest of the layer. For one token q and k together are (32 + 8) · 128 =
-# 5,120 numbers, at three operations each 15 thousand; the two matrices that make them need 2 · 4096 · 5120, which is
+# Counted in operations it is little beside the rest of the layer. In Llama 3 8B one token has 32 queries and 8 keys (lab 06 says why fewer) of 128 numbers,
+# 5,120 in all, at three operations each 15 thousand; the two matrices that make them need 2 · 4096 · 5120, which is
 # 42 million.
 
 # %% [markdown]

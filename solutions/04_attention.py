@@ -26,7 +26,7 @@ from plots import attention as plot
 from plots.show import show
 
 # %% [markdown]
-# House rules, as in every lab: inputs stay as they are; what you make lies where the inputs lie; half precision is computed in float32 and
+# House rules, as in every lab: inputs stay as they are; new tensors go on the inputs' device; half precision is computed in float32 and
 # given back in its dtype; gradients flow.
 #
 # ## 4.0 The problem: every token is alone
@@ -518,7 +518,7 @@ show("8 heads", lambda: parameters(8))
 # ## 4.7 Look: what heads find
 #
 # Here are four heads twice: made by hand, so that you know what to expect, and trained. The trained ones are those of SmolLM2, the
-# model of lab 11, which has 270 heads; four were picked that do the same. All weights come from your functions. "word before" and "what came next" work together:
+# model of lab 11, which has 270 heads; we picked the four that do what the handmade ones do. All weights come from your functions. "word before" and "what came next" work together:
 # the first fetches each word's predecessor, the second asks "what followed the last time I was here?". Olsson et al. call
 # them induction heads ([2209.11895](https://arxiv.org/abs/2209.11895)) and give evidence that much of what a model learns from its
 # prompt comes from them.
@@ -633,7 +633,7 @@ plot.timing(attention, causal_mask)
 # 1. It is shuffled the same way, and otherwise unchanged: that is the bag of vectors. 2. A single 1. Weights must sum to 1, so a
 # head cannot say "nothing"; trained models park their weight on the first token, an *attention sink*
 # ([2309.17453](https://arxiv.org/abs/2309.17453)): you saw it in 4.7. 3. All scores double, and the weights get more decided, as with half
-# the temperature; 2√d in place of √d undoes it.
+# the temperature (lab 10); 2√d in place of √d undoes it.
 #
 # </details>
 #

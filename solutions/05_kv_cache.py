@@ -1,10 +1,10 @@
 # %% [markdown]
 # # 05 · The KV cache
 #
-# *70 minutes without 5.5, which may be skipped: 40 to read and try, 30 to write. With it it takes 80. The cells compute for about 20 seconds, most of them in 5.2 and 5.4.*
+# *75 minutes without 5.5, which may be skipped: 40 to read and try, 35 to write. With it it takes 85. The cells compute for about 20 seconds, most of them in 5.2 and 5.4.*
 #
 # A language model writes one token, appends it to the text, and then reads the text again to write the next one. All of it,
-# from the first word. In this lab you make it remember what it has read. Its answers stay the same, token for token. What
+# from the first word. In this lab you make it remember what it has read. Its answers stay the same, up to rounding. What
 # changes is the work behind each of them, and the memory that it takes.
 
 # %% id="setup"
@@ -38,7 +38,7 @@ from plots.measure import one_thread
 from plots.show import show
 
 # %% [markdown]
-# House rules, as in every lab: inputs stay as they are; what you make lies where the inputs lie; half precision is computed in float32 and
+# House rules, as in every lab: inputs stay as they are; new tensors go on the inputs' device; half precision is computed in float32 and
 # given back in its dtype; gradients flow.
 #
 # ## 5.0 The problem: everything again
@@ -71,10 +71,10 @@ show("largest change in rows 0, 1 and 2", change_of_each_row)
 #
 # Only the last row is new. Written out for the newest token *t*:
 #
-# $$o_t = \sum_{j \le t} \mathrm{softmax}_j\!\left(\frac{q_t \cdot k_j}{\sqrt d}\right) v_j$$
+# $$o_t = \sum_{s \le t} \mathrm{softmax}_s\!\left(\frac{q_t \cdot k_s}{\sqrt d}\right) v_s$$
 #
-# $o_t$ is its output, $q_t$ its query, $k_j$ and $v_j$ are the keys and values of all tokens up to it, and *d* is the head size.
-# Look which letters have the index *t*, and which ones run over *j*.
+# $o_t$ is its output, $q_t$ its query, $k_s$ and $v_s$ are the keys and values of all tokens up to it, and *d* is the head size.
+# Look which letters have the index *t*, and which ones run over *s*.
 #
 # In the picture one token is changed, but only for one of its three vectors at a time: its query, its key or its value. Your layer of
 # lab 04 computes all eight outputs each time. A filled cell is an output that moved, and the number says how far.
@@ -149,8 +149,8 @@ class KVCache:
     def update(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Store T new positions; return the keys and values of all positions so far.
 
-        k, v: (B, K, T, d) → two of (B, K, length, d), in the cache's dtype. ValueError when they do
-        not fit, and then the cache is unchanged.
+        k, v: (B, K, T, d) → two of (B, K, length, d), in the cache's dtype. ValueError when there
+        is no room for T more positions, and then the cache is unchanged.
         """
         ### BEGIN SOLUTION
         end, room = self.length + k.shape[2], self.keys.shape[2]
@@ -324,7 +324,7 @@ def generate_greedy(step: Callable[[Tensor], Tensor], ids: Tensor, n_new: int) -
 check.generate_greedy(generate_greedy)
 
 # %% [markdown]
-# Now a model to try it on: embedding, six layers of your attention and a small feed-forward network, logits. Its weights are
+# Now a model to try it on: embedding, six layers, logits. A layer is a norm, your attention, another norm, and a small feed-forward network (its `silu` is a smooth ReLU, see lab 07). Its weights are
 # random, so it writes nonsense, but the same nonsense each time. Each layer has a cache of its own. The new tokens'
 # positions begin where the caches end.
 
@@ -445,7 +445,7 @@ show("with and without caches", both_ways)
 #
 # Now the clock. The same model, on your machine: milliseconds for one token, at each position of the text.
 #
-# **Predict.** From position 64 to position 512: does the time for one token grow hardly at all, 8 times, or more than 8 times?
+# **Predict.** From position 64 to position 512: does the time for one token grow hardly at all, about 3 times, or 8 times and more?
 # Answer for both ways.
 
 # %% id="plot-5-4"

@@ -33,7 +33,7 @@ from plots import gqa as plot
 from plots.show import show
 
 # %% [markdown]
-# House rules, as in every lab: inputs stay as they are; what you make lies where the inputs lie; half precision is computed in float32 and
+# House rules, as in every lab: inputs stay as they are; new tensors go on the inputs' device; half precision is computed in float32 and
 # given back in its dtype; gradients flow.
 #
 # ## 6.0 The problem: a card full of keys
@@ -213,8 +213,8 @@ plot.decode_step(grouped_query_attention, repeat_kv)
 #
 # `q.reshape(B, K, n_rep * T, d)`
 #
-# Then there are as many heads of queries as of keys, and `attention` does the rest, without a copy. The mask (T × S) must be stacked in the same way,
-# n_rep times. Try it in the cell of exercise 6.2; the check takes both, and the lab goes on with yours.
+# Then there are as many heads of queries as of keys, and `attention` does the rest, without a copy. It gives (B, K, n_rep · T, d): reshape that back to (B, H, T, d). The mask goes
+# the same way: `expand` it to (B, H, T, S), then reshape it as q. Try it in the cell of exercise 6.2; the check takes both, and the lab goes on with yours.
 
 # %% [markdown]
 # ## 6.3 The layer

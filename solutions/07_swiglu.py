@@ -25,7 +25,7 @@ from plots import swiglu as plot
 from plots.show import show
 
 # %% [markdown]
-# House rules, as in every lab: inputs stay as they are; what you make lies where the inputs lie; half precision is computed in float32 and
+# House rules, as in every lab: inputs stay as they are; new tensors go on the inputs' device; half precision is computed in float32 and
 # given back in its dtype; gradients flow.
 #
 # ## 7.0 What the layer is for
@@ -75,7 +75,7 @@ plot.dead_units()
 # <details><summary>Answer</summary>
 #
 # Yes. When this lab was written, A died at step 90 and stayed dead, and B died for the last time at 220 and was back at 280. Its own
-# weights hardly mattered: the dotted line, with the weights it died with, goes up with it. The layer *below* went on learning, and so B was
+# weights hardly mattered: the dotted line is B with its weights frozen at its death, and it rises too. The layer *below* went on learning, and so B was
 # given other numbers. Of the 192 units 153 were dead after 90 steps, 29 after 120, and 159 after 150.
 #
 # Now choose "with RMSNorm". With the norm of lab 02 in front not one unit dies at the same learning rate.

@@ -34,7 +34,7 @@ from plots import llama as plot
 from plots.show import show
 
 # %% [markdown]
-# House rules, as in every lab: inputs stay as they are; what you make lies where the inputs lie; half precision is computed in float32 and
+# House rules, as in every lab: inputs stay as they are; new tensors go on the inputs' device; half precision is computed in float32 and
 # given back in its dtype; gradients flow.
 #
 # ## 8.0 The problem: 32 pairs in a row
@@ -350,7 +350,7 @@ show("caches[0].length before the call, as block 0 begins, as block 1 begins", l
 # what is beside it: the copy that a part reads, or what the part found. The bars are what the model would write next if the stream went to
 # the output from there (nostalgebraist called that the *logit lens* in 2020).
 #
-# **Predict.** Which part brings the R of "Ro" to the last letter: an attention or a SwiGLU? Press play and watch the bars.
+# **Predict.** After "Ro" comes m, as in Romeo. For that the last position must learn that an R stands before its o. Which part tells it: an attention or a SwiGLU? Press play and watch the bars.
 
 # %%
 plot.architecture(Llama, LlamaConfig)
@@ -358,7 +358,7 @@ plot.architecture(Llama, LlamaConfig)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# An attention: only there do positions meet. At the table the model repeats the o it has just read. Up to the last block it guesses u, as
+# An attention: only there do positions meet, so only there can the o learn of the R. At the table the model repeats the o it has just read. Up to the last block it guesses u, as
 # in "thou". The last attention makes that an m, with 32 %; SwiGLU makes it 85 %. The stream was not replaced once: everything was added.
 #
 # </details>
@@ -374,7 +374,7 @@ plot.architecture(Llama, LlamaConfig)
 #
 # It starts with a frequent fault ([shainet#111](https://github.com/NeuraLegion/shainet/pull/111),
 # [LLMs-from-scratch#747](https://github.com/rasbt/LLMs-from-scratch/pull/747)). Hugging Face stores wq and wk for the other layout of RoPE
-# (lab 03, `apply_rope_half`): the same rows in another order. Whoever reorders them has to count heads correctly. For models with grouped
+# (lab 03, 3.7). Your pairs are neighbours, a₀ b₀ a₁ b₁; there all a come first, a₀ a₁ b₀ b₁: the same rows in another order. Whoever reorders them has to count heads correctly. For models with grouped
 # keys llama.cpp did not, and TinyLlama talked gibberish there ([llama.cpp#3364](https://github.com/ggml-org/llama.cpp/pull/3364)).
 #
 # **Predict.** Somebody loads Hugging Face's rows into your model as they are. Which positions get wrong logits: every one, every one but the

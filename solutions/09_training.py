@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 09 · Training
 #
-# *65 + 40 minutes, in two sittings: 9.0 to 9.5, then 9.6 to 9.9. Half of it is reading and trying, half writing. For about 5 of them
+# *50 + 70 minutes, in two sittings: 9.0 to 9.4, then 9.5 to 9.9. A little more than half of it is writing, and much of that is 9.5. For about 5 of them
 # cells train; each shows how far it is. Short of time, leave out 9.8.*
 #
 # The model of lab 08 has every part that Llama 3 has, and what it writes is noise. It lacks the right values of its weights,
@@ -33,8 +33,8 @@ from plots.measure import one_thread
 from plots.show import show
 
 # %% [markdown]
-# House rules, as in every lab: inputs stay as they are; what you make lies where the inputs lie; half precision is computed in float32 and
-# given back in its dtype; gradients flow. (In 9.3 and 9.4 changing some inputs is the work.)
+# House rules, as in every lab: inputs stay as they are; new tensors go on the inputs' device; half precision is computed in float32 and
+# given back in its dtype; gradients flow. (In 9.3 and 9.4 changing some inputs is the work, and no gradient flows through that.)
 #
 # ## 9.0 The problem: a model that writes noise
 #
@@ -84,7 +84,7 @@ print(plot.write(model, vocab, length=200))
 
 # %% id="loss-of-nothing"
 x, y = make_batch(ids, torch.arange(0, 6400, 100), 64)
-with torch.no_grad(), one_thread():
+with torch.no_grad(), one_thread():  # for small products, waiting for a second takes longest
     p = torch.softmax(model(x), dim=-1)  # (64, 64, V)
 p_of_next = p.gather(-1, y[..., None])
 print(f"−ln(1/64) = {math.log(64):.2f}; of the new model: {-p_of_next.log().mean():.2f}")
@@ -93,7 +93,7 @@ print(f"−ln(1/64) = {math.log(64):.2f}; of the new model: {-p_of_next.log().me
 # <details><summary>Answer</summary>
 #
 # Above, at 4.4. It is worse than ignorant: its random logits prefer some characters, and it pays for that. Lab 08's rule is
-# not broken: a start *far* above ln V is a mistake, as the 86 of its tied model was; a quarter above is what random opinions
+# not broken: a start *far* above ln V is a mistake, as the 86 of its tied model was; 0.24 above is what random opinions
 # cost.
 #
 # </details>
@@ -605,7 +605,7 @@ show("it has read the page", lambda: learn_one_page(seconds=15))
 # %% [markdown]
 # ## 9.6 Checkpoints
 #
-# Restart the kernel now, and the minute is lost: the weights are numbers in this process, and nowhere else. Training Llama 3 405B
+# If you restarted the kernel now, the minute would be lost: the weights are numbers in this process, and nowhere else. Training Llama 3 405B
 # was interrupted 466 times in 54 days, mostly by broken hardware ([2407.21783](https://arxiv.org/abs/2407.21783), section 3.3.4).
 # Whoever trains saves a **checkpoint** every so many steps, and goes on from the last one.
 #
@@ -641,6 +641,7 @@ def save_checkpoint(
     stays as it is. If writing fails, the error comes out, and a file that was there before is
     still whole.
 
+    >>> import tempfile
     >>> model, path = nn.Linear(2, 1, bias=False), Path(tempfile.mkdtemp(), "tiny.pt")
     >>> save_checkpoint(path, model, {}, step=7)
     >>> sorted(torch.load(path, weights_only=True))
@@ -695,6 +696,7 @@ def load_checkpoint(path: Path, model: nn.Module) -> tuple[dict[str, tuple[Tenso
     moments lie where the model lies, wherever the file was written. It reads data only, never code
     (weights_only=True). Weights that do not fit the model are an error, and so is a missing file.
 
+    >>> import tempfile
     >>> path = Path(tempfile.mkdtemp(), "tiny.pt")
     >>> state = {"weights": {"weight": torch.tensor([[1.0, 2.0]])}, "moments": {}, "step": 7, "about": {}}
     >>> torch.save(state, path)
@@ -726,7 +728,7 @@ show("steps done", lambda: load_checkpoint(CHECKPOINT, again)[1])
 show("loaded", lambda: plot.write(again, vocab, length=60))
 
 # %% [markdown]
-# That was writing. Going on with a training asks for more. The cell below has the loop of 9.5 in short, made so that it can
+# That was writing. Going on with a training asks for more. The cell below has the loop of 9.5 in short (weight decay on everything, for once), made so that it can
 # begin at any step, with any m and v. Each step draws its batch with its own number as the seed, so that two runs can be
 # compared step by step.
 #
@@ -781,7 +783,7 @@ plot.resumed(save_checkpoint, load_checkpoint, part_of_a_run, Llama, LlamaConfig
 # axis and the loss at the end on the other. Here it is three times, for 2, 12 and 32 layers (Llama 3 8B has 32), of width 32,
 # and each once more with the norms taken out. One start each, 30 to 120 steps; 30 runs, about a minute.
 #
-# **Predict.** Lab 02 said that norms keep the stream from growing. Do two layers need them? Do 32?
+# **Predict.** Lab 02 put a norm before each part, so that the part reads numbers of size 1. Do two layers need that? Do 32?
 
 # %% id="rates"
 plot.rates(Llama, LlamaConfig, learning_rate, learn, unseen, len(vocab))
@@ -868,13 +870,13 @@ plot.against_gpt(Llama, LlamaConfig, learning_rate, learn, unseen, len(vocab))
 # | peak rate, warm-up, end | 3e-3, 100 steps, 1e-4 | 8e-5, 8,000 steps, 8e-7 after 1,200,000 |
 # | batch | 8 · 64 = 512 characters | 4 million tokens at first, 16 million at the end |
 # | text | 1,000 to 2,500 steps · 512 = 0.5 to 1.3 million characters: about one pass over the text | 15.6 trillion tokens |
-# | arithmetic | 1 to 2.5 · 10¹² (6 · parameters · tokens: 2 forward, 4 backward), a minute on one processor | 3.8 · 10²⁵ floating-point operations on up to 16,384 GPUs |
+# | arithmetic | 1 to 2.5 · 10¹² (6 · parameters · tokens: forward a multiplication and an addition, backward twice as many), a minute on one processor | 3.8 · 10²⁵ floating-point operations on up to 16,384 GPUs |
 # | numbers | float32 | bfloat16 in the products, float32 where gradients are added up |
 #
 # A GPU of that training made about 400 · 10¹² operations a second, 38 to 43 % of what it can do in bfloat16. It would need less than a
 # hundredth of a second for the arithmetic of your minute. On a GPU of your own, `model.to("cuda")`, the texts `.to("cuda")`, and
 # `torch.autocast("cuda", torch.bfloat16)` around the model's call are all that your loop asks for: bfloat16 has the range of
-# float32, so that no loss needs scaling, and 8 bits of precision, so that weights, m and v stay in float32. At this size it
+# float32, so that small gradients do not become 0 and no loss has to be scaled up for them, and 8 bits of precision, so that weights, m and v stay in float32. At this size it
 # would mostly wait for Python.
 #
 # The numbers are those of [2407.21783](https://arxiv.org/abs/2407.21783), sections 1, 3.3 and 3.4. The first LLaMA states the

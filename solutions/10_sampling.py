@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 10 · Sampling
 #
-# *70 minutes without 10.4, which may be skipped: 40 to read and try, 30 to write. With it it takes 80. The cells compute for about two minutes, half of them between stammer and babble, in 10.6.*
+# *70 minutes without 10.4, which may be skipped: 35 to read and try, 35 to write. With it it takes 80. The cells compute for about two minutes, half of them between stammer and babble, in 10.6.*
 #
 # A trained Llama does not write. It reads a text and gives a number to each token that might come next, and there it stops.
 # Something has to choose. In this lab you write that choice: temperature, top-k, top-p, min-p, the draw itself, and the loop that makes a text of it
@@ -26,7 +26,7 @@ from plots import sampling as plot
 from plots.show import show
 
 # %% [markdown]
-# House rules, as in every lab: inputs stay as they are; what you make lies where the inputs lie; half precision is computed in float32 and
+# House rules, as in every lab: inputs stay as they are; new tensors go on the inputs' device; half precision is computed in float32 and
 # given back in its dtype; gradients flow.
 #
 # ## 10.0 The problem: who chooses?
@@ -231,7 +231,7 @@ plot.filter_k(top_k, model)
 # There is a trap at the other end. With p = 1 everything should stay. But add up the likely tokens in float32, and the sum is 1.0 long before the tail: what is smaller than
 # 0.00000006 disappears in it. Small numbers first is how a sum keeps them.
 #
-# Seen from the small end: a token goes if it, with all less likely ones, has at most 1 − p. `sort` gives the order; `scatter(-1, order, keep)` puts the decisions back in their places.
+# So sort from small to large, and add up: a token goes if the sum up to and including it is at most 1 − p. `sort` gives the order; `scatter(-1, order, keep)` puts the decisions back in their places.
 #
 # The ascending way has a trap of its own. With p = 1e-8, 1 − p is 1.0 in float32 and no token is left ([mlx-lm#1912](https://github.com/ml-explore/mlx-lm/pull/1912)). So keep the last one always.
 #
@@ -579,7 +579,7 @@ plot.waiting(generate, generate_greedy, model)
 # weights (in that of Llama 3.1 8B Instruct, for example), where every program finds them. Meta gives no reason for these numbers, and our model is another one. But look at the star in the picture of 10.6: 1 % invented words, fewer than Shakespeare has new ones, at the price of more than twice as much
 # repetition as with him. For answers that is the better side to err on.
 #
-# Its `sample_top_p` keeps a token while the likelier ones have *at most* p together. Yours asks for less than p; they differ only when a sum is p to the last bit.
+# Meta's `sample_top_p` keeps a token while the likelier ones have *at most* p together. Yours asks for less than p; they differ only when a sum is p to the last bit.
 #
 # For chatting and for stories people draw. Where one answer is right, in arithmetic or code, many take temperature 0. And even then two runs may differ: lab 05 ended with the reason.
 

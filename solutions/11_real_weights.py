@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 11 · Real weights
 #
-# *55 + 40 minutes, in two sittings: 11.0 to 11.4, then 11.5 to 11.8. A little more than half of it is reading and trying. The cells compute for about five of them, most of that in 11.4 and 11.6.*
+# *55 + 40 minutes, in two sittings: 11.0 to 11.4, then 11.5 to 11.8. A little more than half of it is reading and trying. The cells compute for about five of them, most of that in 11.4 and 11.6. If you left 1.5 to 1.10 of lab 01 for later, do them before 11.3.*
 #
 # Eleven labs ago a language model was something that others had. Since then you have written one, part by part, and trained a small one that
 # babbles Shakespeare. In this lab your code, as it is, becomes a model that others have trained on 2 trillion tokens of text: read day and night, they would take a person ten
@@ -27,7 +27,7 @@ from checks import real_weights as check
 from plots import real_weights as plot
 
 # %% [markdown]
-# House rules, as in every lab: inputs stay as they are; what you make lies where the inputs lie; half precision is computed in float32 and
+# House rules, as in every lab: inputs stay as they are; new tensors go on the inputs' device; half precision is computed in float32 and
 # given back in its dtype; gradients flow.
 #
 # ## 11.0 The problem: a file of 98 million bytes
@@ -356,7 +356,7 @@ model, tokenizer = plot.loaded(load_llama, path)
 # in this course's assets. The next cell feeds each answer in at once and looks at your model's likeliest token at each of its places. If at all 640 it is the same one, then your code would have given the same answers. (Always 64 tokens:
 # five of the ten answers had ended before, and run on past `<|im_end|>`.) A filled cell is a token on which the two agree, the fuller the surer your model is; hatched is where they part.
 #
-# **Predict.** Lab 03 had two layouts of RoPE: neighbouring pairs, yours, and halves, Hugging Face's. The model was trained with Hugging Face's code, and you have left the rows of wq and wk as they lie in the file. Should you have reordered them
+# **Predict.** Lab 03 had two layouts of RoPE: neighbouring pairs (a₀ b₀ a₁ b₁), yours, and halves (a₀ a₁ b₀ b₁), Hugging Face's. The model was trained with Hugging Face's code, and you have left the rows of wq and wk as they lie in the file. Should you have reordered them
 # for your `apply_rope`? If so, far fewer than 640 tokens will agree.
 
 # %% id="plot-11-4-same"
@@ -407,7 +407,7 @@ plot.attention(model, tokenizer, apply_rope, attention_weights)
 # ## 11.5 Talk to it
 #
 # Everything comes together: the prompt of 11.3, the tokenizer (byte-pair encoding, as you wrote it in lab 01; `tokenizer.encode(text).ids` are the ids), your Llama of lab 08, and your `generate` of lab 10 with the caches of
-# lab 05: `generate(model, ids, n_new, temperature=0, stop={…})` yields the likeliest token each time, ids being (1, T). Two things you know from lab 10, stop and yield; one is new: a token is not always text.
+# lab 05: `generate(model, ids, n_new, temperature=0, stop={…})` yields the likeliest token each time, ids being (1, T). Two things you know from lab 10, stop and yield, and one from 1.8: a token is not always text.
 #
 # - The answer ends when the model says so, with `<|im_end|>`. `tokenizer.token_to_id("<|im_end|>")` is its id.
 # - The text is handed out as it comes, by `yield`: a caller writes `for piece in chat(…): print(piece, end="")`.
@@ -436,8 +436,9 @@ def chat(
 
     It ends at `<|im_end|>`, which is not shown, or after n_new tokens. Other special tokens do not
     end it, and are not shown either. Pieces are whole characters, each given as soon as it is whole;
-    one that is not complete at the end is left out. No gradients are computed, between two pieces
-    the caller's are on, and `messages` stays as it is.
+    one that is not complete at the end is left out. No gradients are computed (`generate`
+    sees to that); between two pieces the caller's are on, so no `torch.no_grad()` stands around
+    your yield; and `messages` stays as it is.
 
     >>> question = {"role": "user", "content": "What is the capital of France?"}
     >>> print("".join(chat(model, tokenizer, [question])))
@@ -508,9 +509,10 @@ plot.speed(model, tokenizer)
 #
 # - *joined matrices*: those that are multiplied with the same input lie in one, as wq, wk and wv; *angles known*: they are computed once, beforehand;
 # - *float16 weights*, with everything else in float32; then the layers' weights as the file's nibbles: 4 bits each, 5 with their scales and minima;
-# - *shortlist*: logits from a 4-bit table; the 64 best are computed again in float16.
+# - *shortlist*: logits from a 4-bit table; the 64 best are computed again in float16;
+# - *your Llama, all in float16*: the first row again, but norms and attention compute in float16 too.
 #
-# All rows read the same text in turns, and a row says how many tokens a second, how many bytes of weights, and in how many places it would have chosen the same token as the first row. "Before" is the row above, only for the last row it is the first.
+# All rows read the same text in turns, and a row says how many tokens a second, how many bytes of weights, and in how many places it would have chosen the same token as the first row. "Before" is the row above; for the last row, your Llama in float16, it is the first.
 #
 # **Predict.** With the layers in 5 bits and the table in float16, 66 + 57 = 123 MB are read for a token instead of 538, 4.4 times fewer. Is it no faster than your Llama, two to seven times as fast, or more than ten times?
 
@@ -554,7 +556,7 @@ plot.faster(path, model)
 # %% [markdown]
 # ## 11.8 Your Llama
 #
-# This is the page on which everything comes together: your prompt, your Llama, your loader, and the sampler of lab 10 with its temperature and top-p. Give it a name. It is shown once every piece is your own; until then the worked ones stand in, and the page says which.
+# This is the page on which everything comes together: your prompt, your Llama, your loader, and the sampler of lab 10 with its temperature and top-p. Give it a name. The page shows the name when every piece is your own; until then worked ones stand in, and it says which.
 #
 # Three models speak through the same `generate`. *SmolLM2-135M* has your exact weights. *SmolLM2-135M, 4 bits* keeps the file's nibbles, as your `dequantize_q4_1` reads them, and computes with the decoder of 11.6. *My minute of Shakespeare* is the Llama that you trained in lab 09; it has never learned to answer,
 # so give it a beginning. A larger file that you have, SmolLM2-360M in Q8_0 for example, is opened by your `load_llama` through the lowest box.

@@ -29,7 +29,7 @@ from checks import trained
 from plots import long_context as plot
 
 # %% [markdown]
-# House rules, as in every lab: inputs stay as they are; what you make lies where the inputs lie; half precision is computed in float32 and
+# House rules, as in every lab: inputs stay as they are; new tensors go on the inputs' device; half precision is computed in float32 and
 # given back in its dtype; gradients flow.
 #
 # ## 13.0 The problem: it has never been there

@@ -109,7 +109,7 @@ def test_a_run_from_a_file_is_the_run_that_was_never_stopped() -> None:
 
 def test_worked_examples() -> None:
     results = doctest.testmod(worked, extraglobs={"torch": torch, "tempfile": tempfile})
-    assert results.attempted == 19
+    assert results.attempted == 21
     assert results.failed == 0
 
 

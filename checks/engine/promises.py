@@ -5,7 +5,7 @@ stub's docstring or of the text above the exercise.
 """
 
 INPUTS_STAY = "inputs stay as they are"
-SAME_DEVICE = "what you make lies where the inputs lie"
+SAME_DEVICE = "new tensors go on the inputs' device"
 HALF_PRECISION = "half precision is computed in float32 and given back in its dtype"
 GRADIENTS_FLOW = "gradients flow"
 HOUSE_RULES = (INPUTS_STAY, SAME_DEVICE, HALF_PRECISION, GRADIENTS_FLOW)

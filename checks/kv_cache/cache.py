@@ -15,7 +15,7 @@ from checks.kv_cache.cache_wrong import MISTAKES
 SIZES = {"batch": 2, "n_kv_heads": 3, "max_len": 9, "head_dim": 4}  # all different
 ALL_SO_FAR = "return the keys and values of all positions so far"
 SLOTS = "take the memory once, with room for max_len positions, and fill it slot by slot"
-REFUSED = "ValueError when they do not fit, and then the cache is unchanged."
+REFUSED = "ValueError when there is no room for T more positions, and then the cache is unchanged."
 
 
 @dataclass

@@ -46,8 +46,8 @@ class KVCache:
     def update(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Store T new positions; return the keys and values of all positions so far.
 
-        k, v: (B, K, T, d) → two of (B, K, length, d), in the cache's dtype. ValueError when they do
-        not fit, and then the cache is unchanged.
+        k, v: (B, K, T, d) → two of (B, K, length, d), in the cache's dtype. ValueError when there
+        is no room for T more positions, and then the cache is unchanged.
         """
         end, room = self.length + k.shape[2], self.keys.shape[2]
         if end > room:

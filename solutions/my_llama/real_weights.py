@@ -118,8 +118,9 @@ def chat(
 
     It ends at `<|im_end|>`, which is not shown, or after n_new tokens. Other special tokens do not
     end it, and are not shown either. Pieces are whole characters, each given as soon as it is whole;
-    one that is not complete at the end is left out. No gradients are computed, between two pieces
-    the caller's are on, and `messages` stays as it is.
+    one that is not complete at the end is left out. No gradients are computed (`generate`
+    sees to that); between two pieces the caller's are on, so no `torch.no_grad()` stands around
+    your yield; and `messages` stays as it is.
 
     >>> question = {"role": "user", "content": "What is the capital of France?"}
     >>> print("".join(chat(model, tokenizer, [question])))

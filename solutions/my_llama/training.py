@@ -184,6 +184,7 @@ def save_checkpoint(
     stays as it is. If writing fails, the error comes out, and a file that was there before is
     still whole.
 
+    >>> import tempfile
     >>> model, path = nn.Linear(2, 1, bias=False), Path(tempfile.mkdtemp(), "tiny.pt")
     >>> save_checkpoint(path, model, {}, step=7)
     >>> sorted(torch.load(path, weights_only=True))
@@ -202,6 +203,7 @@ def load_checkpoint(path: Path, model: nn.Module) -> tuple[dict[str, tuple[Tenso
     moments lie where the model lies, wherever the file was written. It reads data only, never code
     (weights_only=True). Weights that do not fit the model are an error, and so is a missing file.
 
+    >>> import tempfile
     >>> path = Path(tempfile.mkdtemp(), "tiny.pt")
     >>> state = {"weights": {"weight": torch.tensor([[1.0, 2.0]])}, "moments": {}, "step": 7, "about": {}}
     >>> torch.save(state, path)
