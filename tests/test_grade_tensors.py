@@ -17,12 +17,20 @@ class Sides:
 
     def tell(self, *tensors: Tensor) -> list[Tensor]:
         """Send these, and all that changed; give back what the worker has of them."""
-        numbers, blobs = [self.grader.number_of(tensor) for tensor in tensors], []
-        entries = self.grader.changes(blobs)
-        self.grader.sent()
-        self.worker.take(entries, memoryview(b"".join(blobs)))
-        found = [self.worker.find(number) for number in numbers]
-        self.worker.received()
+        return self._message(self.grader, self.worker, tensors)
+
+    def answer(self, *tensors: Tensor) -> list[Tensor]:
+        """The same from the worker to the grader."""
+        return self._message(self.worker, self.grader, tensors)
+
+    @staticmethod
+    def _message(sender: Tensors, receiver: Tensors, tensors: tuple[Tensor, ...]) -> list[Tensor]:
+        numbers, blobs = [sender.number_of(tensor) for tensor in tensors], []
+        entries = sender.changes(blobs)
+        sender.sent()
+        receiver.take(entries, memoryview(b"".join(blobs)))
+        found = [receiver.find(number) for number in numbers]
+        receiver.received()
         return found
 
 
@@ -57,3 +65,15 @@ def test_what_came_in_inference_mode_is_told_all_the_same(inside: str) -> None:
         with torch.inference_mode(name == inside):
             told += sides.tell(tensor)
     assert told[1].tolist() == [1.0, 2.0] and told[0].tolist() == buffer.tolist()
+
+
+def test_what_is_written_without_gradients_keeps_the_graph_it_had() -> None:
+    sides, x = Sides(), torch.ones(3, requires_grad=True)
+    y = x.clone()
+    (theirs,) = sides.tell(y)
+    with torch.no_grad():
+        theirs.mul_(2)
+    (back,) = sides.answer(theirs)
+    assert back is y and y.tolist() == [2.0, 2.0, 2.0]
+    (gradient,) = torch.autograd.grad(y.sum(), [x])
+    assert gradient.tolist() == [1.0, 1.0, 1.0]  # as in one process, where only the copy counts

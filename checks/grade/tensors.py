@@ -169,7 +169,7 @@ class Tensors:
             else:
                 facts, same = known.facts, known.numbers == numbers
             if not same and known.step not in (None, tensor.grad_fn):
-                facts = {**facts, "of": sorted(self._sources(tensor))}  # it was written into
+                facts = {**facts, "into": sorted(self._sources(tensor))}  # it was written into
             known.step = tensor.grad_fn
             if number not in new and same and known.gradient == gradient:
                 continue
@@ -181,7 +181,8 @@ class Tensors:
             known.facts = _lasting(facts)
             known.numbers, known.gradient = numbers, gradient
             found.append((entry, numbers))
-        found.sort(key=lambda one: "of" in one[0])  # what they were computed of comes first
+        # What they were computed of comes first.
+        found.sort(key=lambda one: not {"of", "into"}.isdisjoint(one[0]))
         blobs += [numbers for entry, numbers in found if "n" in entry]
         return [entry for entry, _ in found]
 
@@ -316,10 +317,10 @@ class Tensors:
             same = (tensor.shape, tensor.dtype) == (new.shape, new.dtype)
             if same and not new.is_meta and not tensor.is_meta:
                 _write(tensor, new)
-                if "of" in facts and not tensor.is_leaf:
+                if "into" in facts and not tensor.is_leaf:
                     with torch.enable_grad(), contextlib.suppress(RuntimeError):
                         self._known[number].origin = self._origin(number).clone()
-                        tensor.copy_(self._computed(number, new, facts["of"]))
+                        tensor.copy_(self._computed(number, new, facts["into"]))
             else:
                 tensor.data = new
             if tensor.is_leaf and tensor.requires_grad != bool(facts.get("grad")):
@@ -367,7 +368,7 @@ def gradients_of(result: Tensor, sources: list[Any], gradient: Tensor) -> list[T
 
 
 def _lasting(facts: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in facts.items() if key != "of"}
+    return {key: value for key, value in facts.items() if key not in ("of", "into")}
 
 
 def _look(tensor: Tensor) -> tuple:
