@@ -70,7 +70,7 @@ named: $(TESTER)  ## which share of the wrong answers from elsewhere is named tr
 seeds: $(TESTER)  ## is a right answer right at every seed? make seeds ARGS="50 03_rope"
 	$(ONE_THREAD) $(BIN) -m tools.seeds $(ARGS)
 
-verdicts: $(TESTER)  ## are the class grader's verdicts nbval's, for all that tests know? make verdicts ARGS="-k 3.5"; two hours
+verdicts: $(TESTER)  ## are the class grader's verdicts nbval's, for all that tests know? make verdicts ARGS="-k 3.5"; an hour
 	LLAMA_LAB_ALL=1 $(ONE_THREAD) $(BIN) -m pytest -n $(JOBS) --dist load tests/test_grade_verdicts.py $(ARGS)
 
 ways: $(TESTER)  ## what `make test` takes some of: a learner's way through every lab, axe on every page of the site, each picture at seven places; 30 minutes
