@@ -92,7 +92,7 @@ def mean_square(x: Tensor) -> Tensor:
 # 1. **Inputs stay as they are**: the caller may still need them (`x = x * 2`, not `x *= 2`).
 # 2. **New tensors go on the inputs' device**: `torch.zeros(3, device=x.device)`.
 # 3. **Half precision is computed in float32 and given back in its dtype**: see the trap below. torch's own matrix products, softmax and
-#    sigmoid see to that themselves; a sum, a mean or a power of yours needs `.float()` first.
+#    sigmoid see to that themselves; what you square or add up yourself needs `.float()` first.
 # 4. **Gradients flow**: no `.detach()`, `.item()` or `torch.no_grad()` on the way.
 #
 # A check reports them separately. ✓ means right and ready for a real model. ◐ means that the technique is right, and says what a real

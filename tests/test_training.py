@@ -2,7 +2,6 @@
 
 import doctest
 import math
-import tempfile
 from collections.abc import Callable
 from typing import Any
 
@@ -108,7 +107,7 @@ def test_a_run_from_a_file_is_the_run_that_was_never_stopped() -> None:
 
 
 def test_worked_examples() -> None:
-    results = doctest.testmod(worked, extraglobs={"torch": torch, "tempfile": tempfile})
+    results = doctest.testmod(worked, extraglobs={"torch": torch})
     assert results.attempted == 21
     assert results.failed == 0
 

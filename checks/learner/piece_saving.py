@@ -28,7 +28,8 @@ from checks.learner.piece_source import (
     pieces_in,
 )
 
-SAVED, KEPT, TO_DO, FAILED = "✓ saved", "✓ saved before", "✎ to do", "✗ not saved"
+SAVED, KEPT = "saved", "saved before"  # behind the verdict's sign
+TO_DO, FAILED = "✎ to do", "✗ not saved"
 
 
 @dataclass
@@ -195,9 +196,9 @@ def row(
     name, note = check.name, notes.get(check.name, "")
     if name in chosen:
         state = SAVED if chosen[name] == new.get(name) else KEPT
-        state = state.replace("✓", "◐") if name in lacks else state
+        sign = "◐" if name in lacks else "✓"
         note = f"the newer one is not: {note}" if note else lacks.get(name, "")
-        return Row(check.exercise, name, state, note)
+        return Row(check.exercise, name, f"{sign} {state}", note)
     return Row(check.exercise, name, FAILED if note else TO_DO, note)
 
 
