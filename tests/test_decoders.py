@@ -175,6 +175,31 @@ def test_four_bit_linear_is_its_dequantized_weight(rows: int, columns: int) -> N
 
 
 @needs_kernel
+@pytest.mark.parametrize("fastest", [None, torch.float32, torch.bfloat16])
+def test_a_long_prompt_takes_what_is_fastest_here(
+    monkeypatch: pytest.MonkeyPatch, fastest: torch.dtype | None
+) -> None:
+    """One machine multiplies fastest in float32, another in bfloat16, a third by the kernel."""
+    ways = iter([None, torch.float32, torch.bfloat16])
+    monkeypatch.setattr(linear_maps, "_seconds", lambda run: next(ways) != fastest)
+    linear_maps.fastest_for_many.cache_clear()
+    torch.manual_seed(3)
+    luck = torch.get_rng_state()
+    assert linear_maps.fastest_for_many() == fastest
+    assert torch.equal(torch.get_rng_state(), luck)  # a reader's own draws stay as they were
+
+    blocks = q4_1(96, 160)
+    nibbles, scales = decoders.nibbles_of(Stored("w", "Q4_1", (96, 160), blocks))
+    linear = decoders.FourBit(nibbles, scales)
+    few, many = torch.randn(linear_maps.MANY - 1, 160), torch.randn(linear_maps.MANY, 160)
+    assert linear(few).dtype == torch.bfloat16
+    assert linear(many).dtype == (fastest or torch.bfloat16)
+    wanted = many @ decoders.unpacked(nibbles, scales).T
+    assert (linear(many).float() - wanted).norm() < 0.01 * wanted.norm()
+    linear_maps.fastest_for_many.cache_clear()
+
+
+@needs_kernel
 @pytest.mark.parametrize("tied", [True, False])
 @pytest.mark.parametrize("cuts", CUTS, ids=["whole", "one by one", "mixed"])
 def test_four_bit_decoder_is_its_dequantized_model(cuts: list[int], tied: bool) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import time
 from collections.abc import Callable
 
 import torch
@@ -12,6 +14,7 @@ from assets.gguf import Stored
 
 GROUP = 32  # numbers in a Q4_1 block, which share a scale and a minimum
 SHORT = 64  # tokens on a Shortlist
+MANY = 256  # tokens of a prompt for which unpacking the weights may pay
 
 
 class Full:
@@ -49,7 +52,9 @@ class Half:
 class FourBit:
     """A linear map whose weights are nibbles: weight = scale · nibble + minimum, in groups of 32.
 
-    Computed by a kernel of torch's own use, which may be missing: see `kernel_works`.
+    Computed by a kernel of torch's own use, which may be missing: see `kernel_works`. It is made
+    for few inputs. Many are multiplied by the unpacked weights where that is faster: processors
+    differ in how fast they compute in which dtype (lab 12).
     """
 
     def __init__(self, nibbles: Tensor, scales: Tensor) -> None:
@@ -59,10 +64,20 @@ class FourBit:
         pairs = torch.stack((scale, minimum + 8 * scale), dim=-1).transpose(0, 1)
         self.scales = pairs.bfloat16().contiguous()  # (in / 32, out, 2)
         self.packed = torch._convert_weight_to_int4pack_for_cpu(nibbles.int(), 1)
+        self.stored = nibbles, scales
 
     def __call__(self, x: Tensor) -> Tensor:
-        """x: (T, in) → (T, out), bfloat16."""
+        """x: (T, in) → (T, out), bfloat16; many tokens at once in the dtype that is fastest."""
+        dtype = fastest_for_many() if len(x) >= MANY else None
+        return self.packed_product(x) if dtype is None else self.unpacked_product(x, dtype)
+
+    def packed_product(self, x: Tensor) -> Tensor:
+        """x: (T, in) → (T, out), bfloat16, by the kernel."""
         return torch._weight_int4pack_mm_for_cpu(x.bfloat16(), self.packed, GROUP, self.scales)
+
+    def unpacked_product(self, x: Tensor, dtype: torch.dtype) -> Tensor:
+        """x: (T, in) → (T, out), dtype, by the weights that the nibbles stand for."""
+        return F.linear(x.to(dtype), unpacked(*self.stored).to(dtype))
 
 
 class Shortlist(Half):
@@ -84,6 +99,29 @@ class Shortlist(Half):
         likeliest = logits.topk(min(SHORT, logits.shape[1])).indices[0]
         logits[0, likeliest] = torch.mv(self.rows(likeliest), x[0])
         return logits
+
+
+@functools.cache
+def fastest_for_many() -> torch.dtype | None:
+    """The dtype in which this machine multiplies many inputs fastest; None: by the kernel."""
+    luck = torch.Generator().manual_seed(0)  # of its own: who decodes keeps theirs
+    one = FourBit(*quantized(torch.randn(1536, 576, generator=luck)))
+    x = torch.randn(MANY, 576, generator=luck)
+    ways: dict[torch.dtype | None, Callable[[], Tensor]] = {None: lambda: one.packed_product(x)}
+    for dtype in (torch.float32, torch.bfloat16):
+        ways[dtype] = functools.partial(one.unpacked_product, x, dtype)
+    return min(ways, key=lambda way: _seconds(ways[way]))
+
+
+def _seconds(run: Callable[[], Tensor]) -> float:
+    """The fastest of three runs, after one that is not counted."""
+    run()
+    taken = []
+    for _ in range(3):
+        begin = time.perf_counter()
+        run()
+        taken.append(time.perf_counter() - begin)
+    return min(taken)
 
 
 def kernel_works() -> bool:
@@ -121,8 +159,8 @@ def nibbles_of(
 
 def unpacked(nibbles: Tensor, scales: Tensor) -> Tensor:
     """The weights that nibbles and scales stand for, (out, in), float32."""
-    scale, minimum = scales.float().repeat_interleave(GROUP, dim=1).unbind(-1)
-    return scale * nibbles + minimum
+    scale, minimum = scales.float().unsqueeze(2).unbind(-1)  # (out, in / 32, 1)
+    return torch.addcmul(minimum, scale, nibbles.unflatten(1, (-1, GROUP)).float()).flatten(1)
 
 
 def quantized(weight: Tensor) -> tuple[Tensor, Tensor]:
