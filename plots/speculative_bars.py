@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -123,7 +124,8 @@ def draws(verify: Function, model: nn.Module, counts: Letters) -> Flipbook:
         return (
             f"{rounds:,} rounds. Solid: p; outlined: what came out; grey strokes: q, from which "
             f"the drafts were drawn. Furthest from p is {_name(shown[far])}, by "
-            f"{number(off[far], 1)} standard errors; luck alone stays within 2 in 95 of 100 cases."
+            f"{number(off[far], 1)} standard errors; luck alone keeps the furthest of {len(shown)} "
+            f"within {number(within(len(shown)), 1)} in 95 of 100 cases."
         )
 
     return explore(
@@ -154,6 +156,11 @@ def letters_of(p: Tensor, q: Tensor) -> list[int]:
     """The letters that matter most in one of the two, by p."""
     most = torch.maximum(p, q).topk(SHOWN).indices
     return sorted(most.tolist(), key=lambda i: -float(p[i]))
+
+
+def within(bars: int) -> float:
+    """Standard errors within which the furthest of so many bars stays in 95 of 100 cases."""
+    return NormalDist().inv_cdf((1 + 0.95 ** (1 / bars)) / 2)
 
 
 def _name(token: int) -> str:

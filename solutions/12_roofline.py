@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 12 · The roofline
 #
-# *75 minutes: 35 to read and try, 40 to write. The cells compute for about a minute and a half, most of it in 12.4 and 12.7.*
+# *65 + 60 minutes, in two sittings: 12.0 to 12.4, then 12.5 to 12.8. A little less than half of it is writing, and much of that is 12.7. The cells compute for about a minute and a half, most of it in 12.4 and 12.7.*
 #
 # Your Llama of lab 11 answers, and you wait for it. A processor that could do billions of operations while it makes one word is idle most of the time. In this lab you compute how fast a model *can* be on
 # a given machine, before any code is written. Then you measure how near you come, and write the two things that move the limit: smaller weights, and an attention that never writes its scores down.
@@ -30,11 +30,11 @@ from plots.show import show
 #
 # ## 12.0 The problem: what is it waiting for?
 #
-# Two numbers say most about a machine: how many operations it does in a second, and how many bytes it reads in a second. Here are yours. A product of two square matrices does many operations with each number that it reads, so it shows
-# the first. A matrix times one vector uses each number once, so it shows the second. The matrix is 128 MB, since a small one would stay in the processor's cache, which is much faster than memory. (STREAM, the benchmark that everybody quotes, takes arrays larger than the
+# Two numbers say most about a machine: how many operations it does in a second, and how many bytes it reads in a second. Here are yours, in one thread, as everything in this lab. A product of two square matrices does many operations with each number that it reads, so it shows
+# the first. A matrix times one vector uses each number once, so it shows the second. The matrix is 134 MB, since a small one would stay in the processor's cache, which is much faster than memory. (STREAM, the benchmark that everybody quotes, takes arrays larger than the
 # cache [for that reason](https://www.cs.virginia.edu/~mccalpin/papers/bandwidth/node2.html).) A floating-point operation, a multiplication or an addition, is a FLOP.
 #
-# In the table, *M weights* is how many million weights a second come from memory. The *ridge* is what the first column gives for each byte of the second; 12.3 says what it is good for.
+# In the table, *M weights* is how many million weights a second come from memory. The *ridge* is the first column divided by the second; 12.3 says what it is good for. One thread is one core's share. All cores together have a much higher peak and read only somewhat faster, so their ridge is higher. (Lab 11's table used all of them: do not compare its GB a second with these.)
 #
 # **Predict.** In the time in which one float32 number of 4 bytes comes from memory, how many FLOPs could your machine do: less than one, about 20, or more than 1,000?
 
@@ -61,7 +61,7 @@ machine = plot.machine()
 #
 # Looking up an embedding is no product. The norms, the softmax and RoPE are so little that nobody counts them.
 #
-# Then attention. In each layer each of H query heads takes the dot product of every new query with every key: d multiplications and d additions for each of T × S scores. Averaging the values takes as many. (The kv heads are fewer, but each query head computes for itself:
+# Then attention. In each layer each of H query heads takes the dot product of the T new queries with all S keys, n_past + n_new of them: d multiplications and d additions for each of T × S scores. Averaging the values takes as many. (The kv heads are fewer, but each query head computes for itself:
 # [xformers#1404](https://github.com/facebookresearch/xformers/pull/1404) counted them wrong.)
 #
 # Sources disagree on masked scores. Some count the half below the diagonal, since a good program skips the rest ([verl#4929](https://github.com/verl-project/verl/pull/4929)), others the whole rectangle
@@ -177,10 +177,13 @@ plot.weights(weight_bytes, count_parameters, LlamaConfig)
 # %% [markdown]
 # ## 12.3 The roof
 #
-# A pass does some FLOPs and reads some bytes. Their ratio is its **intensity**, FLOPs a byte. If a byte brings work for I FLOPs, then memory that reads B bytes a second brings work for I · B FLOPs a second. In other words, an intensity of I FLOPs a byte allows I · bandwidth
-# FLOPs a second, if the processor can follow. It can, up to its peak.
+# A pass does some FLOPs and reads some bytes. Their ratio is its **intensity**, FLOPs a byte. Memory then allows
 #
-# That is the *roofline* of Williams, Waterman and Patterson ([2009](https://doi.org/10.1145/1498765.1498785)): a slanted roof, memory, and a flat one, the processor. Under the slanted one a program waits for memory, under the flat one it computes all the time. Where they meet is the **ridge**, at peak / bandwidth.
+# FLOPs a second = FLOPs a byte · bytes a second,
+#
+# if the processor can follow. It can, up to its peak.
+#
+# That is the *roofline* of Williams, Waterman and Patterson ([2009](https://doi.org/10.1145/1498765.1498785)): a slanted roof, memory, and a flat one, the processor. Where they meet is the **ridge**, at peak / bandwidth. Left of it a program waits for memory, right of it it computes all the time.
 
 
 # %%
@@ -204,7 +207,7 @@ def attainable_flops(intensity: float, peak_flops: float, bandwidth: float) -> f
 check.attainable_flops(attainable_flops)
 
 # %% [markdown]
-# Here is your roof, and a pass of Llama 3 8B over a prompt of T tokens on it, with its weights in bfloat16. Its FLOPs are yours of 12.1, its bytes yours of 12.2. The bytes stay the same whatever T is, and the FLOPs grow.
+# Here is your roof (the best of each column of 12.0, so with bfloat16 weights your machine may stay below it), and a pass of Llama 3 8B over a prompt of T tokens on it, with its weights in bfloat16. Its FLOPs are yours of 12.1, its bytes yours of 12.2. The bytes stay the same whatever T is, and the FLOPs grow.
 #
 # **Predict.** On an H100, whose ridge is at 295 FLOPs a byte: from which T on does a pass compute all the time: from about 30, 300 or 3,000 tokens?
 
@@ -214,16 +217,16 @@ plot.roof(attainable_flops, forward_flops, weight_bytes, LlamaConfig, machine)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# From about 300. Each token brings 2 FLOPs for each weight, a weight has 2 bytes, so the intensity is about T.
+# From about 300. Each token brings 2 FLOPs for each weight, a weight has 2 bytes, so the intensity is about T. (With float32 weights it is T/2, with the 5 bits of Q4_1 it is 3.2 T.)
 #
 # </details>
 #
-# A single token is at the far left, with 1 FLOP a byte: 0.3 % of what the card could do. This is the whole reason why on such a card a prompt of 300 tokens takes hardly longer than one token, and why writing 300 tokens takes 300 times as long. On a machine with a ridge of 10 only the first ten or so are nearly free.
+# A single token is at the far left, with 1 FLOP a byte: 0.3 % of what the card could do. This is the whole reason why on such a card a prompt of 300 tokens takes hardly longer than one token, and why writing 300 tokens takes 300 times as long. On a machine with a ridge of 10 only the first ten or so can be nearly free, or twenty where weights have 4 bytes. Can be: lab 14 will measure whether they are.
 
 # %% [markdown]
 # ## 12.4 How fast can it write?
 #
-# There is a way to bring more work for each byte: serve many people at once. A step then gives a token to each of B texts, and reads the weights once for all of them. Most explanations end here: with a batch of 300 on an H100, decoding computes all the time.
+# There is a way to bring more work for each byte: serve many people at once. A step then gives a token to each text of the batch, and reads the weights once for all of them. Most explanations end here: with a batch of 300 on an H100, decoding computes all the time.
 #
 # Count again. Each text has a cache of its own, and every step reads all the caches.
 #
@@ -244,8 +247,8 @@ def decode_speed_limit(
     """Tokens a second, of all `batch` texts together, that no program can exceed when decoding.
 
     One step gives each text one token. context: positions each token looks at, itself included.
-    A step takes as long as its slower half: its FLOPs at peak_flops, or its bytes at bandwidth.
-    The weights are read once for all texts, a cache (lab 05's kv_cache_bytes) for each.
+    A step takes the longer of two times: all its FLOPs at peak_flops, or all its bytes at bandwidth.
+    Weights are read once for all texts, a cache (lab 05's kv_cache_bytes) for each.
 
     >>> small = LlamaConfig(dim=4, n_layers=1, n_heads=2, n_kv_heads=1, vocab_size=5, hidden_dim=3)
     >>> decode_speed_limit(small, batch=1, context=3, peak_flops=1e9, bandwidth=1e3)   # 232 + 24 bytes
@@ -282,11 +285,11 @@ show("8,192 tokens each", lambda: limits(8192))
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# About 3,000: 3,037, and even with endlessly many texts never more than 3,120. 64 texts have 2,561 already.
+# About 3,000: 3,037, and even with endlessly many texts never more than 3,120. 64 texts have 2,561 already. (One card's 80 GB have room for about 59 such texts beside the weights. The rest is theory, or several cards.) Even with 512 tokens each, 512 texts wait for memory: their 49 GB take 14.7 ms, their FLOPs 7.9.
 #
 # </details>
 #
-# A step has two halves, which behave differently. The *weights* are read once, so their FLOPs a byte grow with the batch. The *caches* are read by one text each. Their FLOPs a byte are your `decode_intensity` of lab 06, H / K, whatever the batch and the context: 4.
+# What a step reads has two parts, which behave differently. The *weights* are read once, so their FLOPs a byte grow with the batch. The *caches* are read by one text each. Their FLOPs a byte are your `decode_intensity` of lab 06, H / K, whatever the batch and the context: 4.
 #
 # **Predict.** Move the batch from 1 to 512. Which of the two dots moves? And what becomes of the speed of each single text, on the right?
 
@@ -304,7 +307,7 @@ plot.two_dots(
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The weights' dot moves up along the slanted roof, until at the ridge it comes to the flat one. The caches' dot stands still. From 14 texts of 8,192 tokens on, the caches take longer than the weights, and a larger batch gains less and less. (The limit is kinder than the sum of the two times: it lets the caches be read while the weights are computed with.)
+# The weights' dot moves up along the slanted roof, until at the ridge it comes to the flat one. The caches' dot stands still. From 14 texts of 8,192 tokens on, the caches take longer than the weights, and a larger batch gains less and less. Each single text pays for it: 208 tokens a second alone, 5.9 in a batch of 512.
 #
 # </details>
 #
@@ -312,7 +315,7 @@ plot.two_dots(
 #
 # ### And you?
 #
-# Now the real model. These are lab 11's decoders. Each has its limit, from your function, your machine's bandwidth and the bytes that it reads for a weight; beside it stands what it reaches. All read the same text in turns, in one thread, and so does the reading that gives the bandwidth: it is the median here, where 12.0 took the fastest.
+# Now the real model. These are lab 11's decoders. Each has its limit, from your function, your machine's bandwidth and the bytes that it reads for a weight; beside it stands what it reaches. All read the same text in turns, in one thread. Between the turns a long matrix is read, and the median of these readings is the bandwidth. A machine's speed drifts, so it may lie above or below that of 12.0.
 #
 # **Predict.** Which of the three comes closest to its limit: four bytes a weight, two, or the file's nibbles, 4 bits and 5 with their scales and minima?
 
@@ -323,15 +326,16 @@ plot.decoders(decode_speed_limit, LlamaConfig, path)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Most often four bytes a weight: there reading is all that there is to do. The fewer bytes there are to read, the larger is the part of the time that the limit leaves out: unpacking the nibbles, some hundred small operations for each token, and Python between them.
+# Most often four bytes a weight: there reading takes the largest part of the time. The fewer bytes there are to read, the larger is the part of the time that the limit leaves out: unpacking the nibbles, some hundred small operations for each token, and Python between them.
 #
 # </details>
 #
-# A share of the limit tells you what is left. At 80 % no cleverness helps: only fewer bytes do. At 20 % the bytes are not what you are waiting for, and it is the program that has to be made better. A share above 100 % would mean that the model, or what is read over and over, fits
+# A share of the limit tells you what is left. At 80 % no cleverness helps: only fewer bytes do. At 20 % the bytes are not what you are waiting for, and it is the program that has to be made better. A share above 100 % would mean that the model, or the matrix that gives the bandwidth, fits
 # in the processor's cache, or that the machine was busy while its bandwidth was measured.
 #
-# Two machines, the same code: on an AMD processor with AVX-512 lab 11's fastest decoder wrote 7.4 times as many tokens a second as transformers does in float32, on an Intel one with AMX only 4.1 times. But a prompt of 512 tokens took the Intel one 355 ms in bfloat16, and 1,338 ms with the
-# nibbles. AMX is a unit that multiplies matrices of bfloat16. It lifts the flat roof, for one dtype. The slanted roof is the memory's, and no instruction lifts that. Look at your table in 12.0: a prompt of hundreds of tokens wants the dtype with the highest peak, and a single token the one that brings the most weights a second.
+# The same code on three processors: lab 11's fastest decoder wrote 7.4 times as many tokens a second as the library transformers does in float32 on an AMD one with AVX-512 (instructions that take 16 numbers at a time), 4.1 times on an Intel one with AMX, and 3.4 times on an AMD one with neither. With prompts it is another story. AMX is a unit that
+# multiplies matrices of bfloat16: there 512 tokens took 355 ms in bfloat16, and 1,338 with the nibbles. The processor with neither took 7,115 ms in bfloat16, and 1,290 in float32. Such instructions lift the flat roof, each for its own dtype. The slanted roof is the memory's, and no instruction lifts that. Look at your table in 12.0: a prompt of hundreds of tokens
+# wants the dtype with the highest peak, and a single token the one that brings the most weights a second. So lab 11's 4-bit decoder, when it first reads a long prompt, tries which dtype is quickest where it runs.
 
 # %% [markdown]
 # ## 12.5 Fewer bytes
@@ -381,7 +385,7 @@ check.quantize_int8(quantize_int8)
 #
 # Four rows of a matrix. Left: each weight against what your function makes of it. On the diagonal nothing is lost. Right: how far off a row is on average, compared with the size of its weights.
 #
-# **Predict.** Row 0 becomes 100 times as large. What happens to the other three?
+# **Predict.** Row 0 becomes 100 times as large. What happens to the other three, and what would happen to them if all rows had one scale?
 
 # %%
 plot.rounded(quantize_int8)
@@ -443,7 +447,7 @@ plot.int8_speed(quantize_int8, int8_linear)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Slower: twice and more than ten times as long where this was executed. `q.float()` reads the bytes, and *writes* the whole matrix in float32, and the product reads that again: nine bytes for each weight instead of four. And for a large matrix the system has to find the memory first, each time.
+# Slower: twice and more than ten times as long where this was executed. `q.float()` reads the bytes, and *writes* the whole matrix in float32, and the product reads that again: nine bytes for each weight instead of four. That explains 2¼ times. The rest is the new matrix: the system hands its memory out page by page, 57,345 pages for the 235 MB, at every call. Where this was executed that took nine tenths of the time: written into memory that was there already, the same numbers took a tenth.
 #
 # </details>
 #
@@ -557,8 +561,7 @@ plot.online(attend_block, attention)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Two to four times as fast on a machine that does nothing else, and in a tenth of the memory or less. About half of the gain is the triangle that is not computed. The other half is the roof: a block's scores fit into the processor's cache, and are used up before they ever reach memory. Where something else runs beside it the gain in time may
-# nearly vanish. The memory stays.
+# Several times as fast, in about a tenth of the memory. About half of the gain in time is the triangle that is not computed. The other half is the roof: a block's scores fit into the processor's cache, and are used up before they ever reach memory.
 #
 # </details>
 #
@@ -567,15 +570,15 @@ plot.online(attend_block, attention)
 # %% [markdown]
 # ## 12.8 Where it lives in Llama 3
 #
-# | | one H100, bfloat16 | your machine |
-# |---|---|---|
-# | FLOPs a second | 989 · 10¹² | the table in 12.0 |
-# | bytes a second | 3.35 · 10¹² | the table in 12.0 |
-# | ridge, FLOPs a byte | 295 | the table in 12.0 |
-# | Llama 3 8B, one text of 8,192 tokens, at most | 208 tokens a second | `decode_speed_limit(llama, 1, 8192, …)` |
-# | 512 such texts | 3,037 | |
+# | | one H100, bfloat16 |
+# |---|---|
+# | FLOPs a second | 989 · 10¹² |
+# | bytes a second | 3.35 · 10¹² |
+# | ridge, FLOPs a byte | 295 |
+# | Llama 3 8B, one text of 8,192 tokens, at most | 208 tokens a second |
+# | 512 such texts | 3,037 |
 #
-# The texts of 512 need 550 GB of caches, and the card has 80. In practice the memory is full before the roof is reached, and that makes grouped-query attention worth even more.
+# Your own numbers stand in 12.0's table, and `decode_speed_limit(llama, 1, 8192, *machine.best)` is the last but one. The 512 texts need 550 GB of caches, and the card has 80. In practice the memory is full before the roof is reached, and that makes grouped-query attention worth even more.
 #
 # The limit is computed from what must be read, once. It knows nothing of how long a kernel takes to start, of unpacking, or of Python, so a program is always below it. That is the use of a limit: it says when to stop.
 

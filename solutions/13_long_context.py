@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 13 · Long context
 #
-# *40 + 45 minutes, in two sittings: 13.0 to 13.3, then 13.4 to 13.6. A little more than half of it is writing, and half of that is 13.5. The cells compute for about two minutes, most of that in 13.1, 13.3 and 13.5.*
+# *60 + 65 minutes, in two sittings: 13.0 to 13.3, then 13.4 to 13.6. A little more than half of it is writing, and half of that is 13.5. The cells compute for about two minutes, most of that in 13.1, 13.3 and 13.5.*
 #
 # A model was trained on texts of a certain length. Your `Llama` takes longer ones without a word: no weight has that number in it. In this lab you measure what happens then, and write the two
 # answers that are in use: other frequencies, so that far positions look like near ones, and a window, so that nothing is far.
@@ -44,10 +44,12 @@ small = trained.shakespeare(Llama, LlamaConfig, own=False).model
 large, tokenizer = plot.loaded(load_llama, path)
 
 # %% [markdown]
+# ## 13.1 How surprised it is
+#
 # How does one see that a model is lost? Ask it to read, and not to write. At each place it says how likely it finds the token that really comes next, $p$. The **loss** of that token is $-\ln p$: 0 if the model was sure of it, 0.69 if it gave
 # it one half, 200 if it thought it all but impossible. (With the natural logarithm the unit is called a *nat*.) Lab 09 took the mean over a batch. Here we want every token's own, since the question is *where* it goes wrong.
 #
-# A long text does not go through the model at once: scores are T × T, and for 128,000 tokens that is 65 GB in each head. So it goes through in pieces, with caches, as in lab 08's last test. There is a trap where two
+# A long text does not go through the model at once: with lab 04's attention the scores are T × T, and for 128,000 tokens that is 65 GB in each head. (12.7's would not need them.) So it goes through in pieces, with caches, as in lab 08's last test. There is a trap where two
 # pieces meet. The last token of a piece predicts the first token of the next one. Cut into pieces first and shift inside each, and one loss is missing at every seam
 # ([transformers#30975](https://github.com/huggingface/transformers/issues/30975)). Shift first, then cut: inputs are all tokens but the last, targets all but the first.
 #
@@ -90,7 +92,7 @@ check.token_losses(token_losses)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# About 4.2: −ln(1/64) = ln 64 = 4.16. A model above that line would do better by guessing.
+# About 4.2: −ln(1/64) = ln 64 = 4.16. A model whose loss is higher would do better by guessing.
 #
 # </details>
 #
@@ -104,7 +106,7 @@ plot.by_position(token_losses, small)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Nearly as bad as guessing. Up to 128 the loss is where it was in training. Beyond, it climbs to 3.6, and guessing would cost 4.16. Nothing in the text has become harder. It is only farther from its beginning.
+# Nearly as bad as guessing. Up to 128 the loss is where it was in training. Beyond, it climbs to about 3.5, as if the next character were one of 33 (e^3.5); guessing, one of 64, would cost 4.16. Nothing in the text has become harder. It is only farther from its beginning.
 #
 # </details>
 #
@@ -113,7 +115,7 @@ plot.by_position(token_losses, small)
 # Is it the length, or the position? With a real model one can tell them apart. Take a text of 384 tokens, as it is, and move the *positions* of its second half away by a gap $G$: the model reads the same words in the same
 # order, and is told that between them lie G tokens which nobody shows it. Only RoPE sees the difference.
 #
-# To do that, the blocks of your Llama have to be given other angles. They are made in `Llama.forward`, and that is yours, finished, and should not be taken apart again. It need not be. Every block is called with
+# To do that, the blocks of your Llama have to be given other angles. The angles are made in `Llama.forward`, and that is yours, finished, and should not be taken apart again. It need not be. Every block is called with
 # `(x, angles, cache)`. PyTorch lets one look in on such a call, and change it, with a *hook*. What follows is given. It works with any `Llama` that has passed lab 08, and leaves it as it was.
 
 
@@ -145,7 +147,7 @@ def turned_by(model: Llama, frequencies: Tensor, gap: int = 0) -> Iterator[None]
 
 
 # %% [markdown]
-# **Predict.** SmolLM2 was trained on 8,192 positions. The gap grows from 0 to 40,000. Does the loss of the second half rise steadily with the gap, jump at once for any gap, or hold until some place and then jump?
+# **Predict.** SmolLM2 was trained on 8,192 positions. The gap grows from 0 to 40,000. Does the loss of the second half rise steadily with the gap, jump at once for any gap, or creep until some place and then jump?
 
 # %% id="plot-13-1-gap"
 plot.gap(token_losses, turned_by, rope_frequencies, large, tokenizer)
@@ -153,7 +155,7 @@ plot.gap(token_losses, turned_by, rope_frequencies, large, tokenizer)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# It holds, and then falls off a cliff. Up to 10,000 it rises from 3.7 to 4.3: the second half loses the help of the first. Then it leaps, to 5.1 at 12,000 and to 6.7 at 16,000. After that it does not matter any more: 6.2 at 40,000.
+# It creeps up, from 3.7 to 4.3 at 10,000, and then leaps, to 5.1 at 12,000 and to 6.7 at 16,000. After that it does not matter any more: 6.2 at 40,000.
 #
 # </details>
 #
@@ -166,8 +168,8 @@ plot.gap(token_losses, turned_by, rope_frequencies, large, tokenizer)
 # Look at one pair. Its angle at position $m$ is $m\theta_i$, and a hand on a dial shows all that RoPE tells the model. A fast pair has gone round the dial many times in training. At a far position it stands where it has
 # stood a thousand times. A *slow* pair has not gone round once: in 8,192 positions the slowest of Llama 3's 64 makes 0.3 % of a turn. Beyond the trained length it points where it has never pointed. These are the pairs that are lost.
 #
-# The obvious cure is Chen and others' position interpolation ([2306.15595](https://arxiv.org/abs/2306.15595)): divide all positions by 8. No hand leaves its arc. But the fast hands, which tell neighbours apart, slow down
-# as well, and without further training the model is ruined: two words that were one step apart are an eighth of a step apart.
+# The obvious cure is Chen and others' position interpolation ([2306.15595](https://arxiv.org/abs/2306.15595)): divide all positions by 8, for eight times the length. No hand leaves its arc. But the fast hands, which tell neighbours apart, slow down
+# as well: two words that were one step apart are an eighth of a step apart.
 #
 # So: leave the fast ones alone, slow the slow ones. A way that needs one line came from a forum post in 2023 and got the name *NTK-aware* scaling (described in YaRN, [2309.00071](https://arxiv.org/abs/2309.00071)). It changes RoPE's base. You know from lab 03
 # that the base does not touch pair 0, since base⁰ = 1, and slows down each further pair more. Choose it so that the last pair becomes exactly `factor` times slower. The last exponent is $-(d-2)/d$, so
@@ -268,8 +270,8 @@ plot.dials(rope_frequencies, ntk_base, llama3_scale_frequencies)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Between a third and a half: 24 of 64, seven of the 16 shown. They are pairs that have not gone round; all others have been everywhere. NTK leaves as many beyond their arcs, but only just: its base was chosen for the last pair, and the pairs in the middle slow down by less than 8. Under Llama 3.1's rule no hand is
-# orange, and 29 of the pairs turn as in training. Interpolation has no orange hand either, and yet you will see it do worst: the dials do not show how fast the fast hands turn, and that is what it spoils.
+# Between a third and a half: 24 of 64, seven of the 16 shown. 29 pairs have not gone round, as lab 03 counted, and five of these happen to point where they have been; the other 35 have been everywhere. NTK leaves about as many beyond their arcs, since its base was chosen for the last pair, and all before it slow down by less than 8: the slowest
+# are beyond by a hair, pair 39 by half a turn. Under Llama 3.1's rule no hand is orange, and the 29 fastest pairs turn as in training. Interpolation has no orange hand either.
 #
 # </details>
 #
@@ -289,7 +291,7 @@ plot.gap(token_losses, turned_by, rope_frequencies, large, tokenizer, RULES)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Both NTK and Llama 3.1's rule: 4.1 and 4.0, where it was 6.7. The cliff is gone. At gap 0 Llama 3.1's rule costs 0.02 and NTK 0.14. Interpolation ruins everything, at gap 0 too. (With more training it works. So do the others.)
+# Both NTK and Llama 3.1's rule: 4.1 and 4.0, where it was 6.7. The cliff is gone. At gap 0 Llama 3.1's rule costs 0.02 and NTK 0.14. Interpolation is the worst of the three everywhere, and at gap 0 the worst of all. So the dials are half of the story: they do not show how fast the fast hands turn, and that is what it spoils. (With more training all three get better.)
 #
 # </details>
 #
@@ -299,12 +301,13 @@ plot.gap(token_losses, turned_by, rope_frequencies, large, tokenizer, RULES)
 SMALL_RULES = {
     "as trained": lambda f, base: f,
     "NTK, ×2": lambda f, base: rope_frequencies(2 * len(f), ntk_base(base, 2.0, 2 * len(f))),
+    "NTK, ×4": lambda f, base: rope_frequencies(2 * len(f), ntk_base(base, 4.0, 2 * len(f))),
     "llama3, ÷4": lambda f, base: llama3_scale_frequencies(f, 4.0, original_context=128),
 }
 plot.by_position(token_losses, small, turned_by, rope_frequencies, SMALL_RULES)
 
 # %% [markdown]
-# NTK with factor 2 lets the climb begin one group later. Llama 3.1's rule with factor 4 holds to the end, at 512, and pays for it at the beginning: 1.77 at 128, where it was 1.59. A factor costs something near by, so do not choose it larger than you need. No rule makes the model *use* what is far away, if it has never learned to. For that, Llama 3.1 was trained on
+# NTK with factor 2 lets the climb begin one group later, with factor 4 two groups: less than the factor says, since the middle pairs got less of it. Llama 3.1's rule with factor 4 holds to the end, at 512, and pays for it at the beginning: 1.77 at 128, where it was 1.59, and 1.65 with NTK of the same factor. A factor costs something near by, so do not choose it larger than you need. No rule makes the model *use* what is far away, if it has never learned to. For that, Llama 3.1 was trained on
 # at growing lengths up to 131,072 ([2407.21783](https://arxiv.org/abs/2407.21783), section 3.4.2).
 
 # %% [markdown]
@@ -313,7 +316,7 @@ plot.by_position(token_losses, small, turned_by, rope_frequencies, SMALL_RULES)
 # The other answer: look at nothing that is far. In **sliding window attention** a query sees only the last `window` positions, *itself included*. Mistral 7B was built that way, with 4,096 ([2310.06825](https://arxiv.org/abs/2310.06825)). (Programs disagree whether the window counts the query itself:
 # for one that counts otherwise, see [transformers#39408](https://github.com/huggingface/transformers/issues/39408) and [mlx-lm#390](https://github.com/ml-explore/mlx-lm/pull/390). Here it does.)
 #
-# Two prices fall: attention's work per token, and the cache, neither grows any more. What a token *knows* still comes from farther away. In the second layer it reads tokens that have themselves read a window in the first.
+# Two prices stop growing: attention's work per token, and the cache. What a token *knows* still comes from farther away. In the second layer it reads tokens that have themselves read a window in the first.
 #
 # Some models need the first tokens of a text to stay in sight, for a reason that 13.5 comes to: the mask lets everyone see the first `n_sinks` positions, except those that stand before them. A query never sees the future, sink or not.
 #
@@ -359,17 +362,17 @@ plot.windows(sliding_window_mask)
 # %% [markdown]
 # ## 13.5 A cache that never grows
 #
-# If nobody looks back farther than `window`, older keys can go. The cache needs `window` slots, and the new key takes the slot of the oldest one: a **ring**. The order in memory no longer matters. Softmax and sum do not care, and a key carries its position in its angle.
+# If nobody looks back farther than `window`, older keys can go. The cache needs `window` slots, and the new key takes the slot of the oldest one: a **ring**. The order in memory no longer matters, as long as there is one query: softmax and sum do not care, a key carries its position in its angle, and the query may see all that is kept. With several queries at once the order does matter: your layer makes a `causal_mask` for them, which goes by the places of the keys, and in a ring it would hide the wrong ones.
 #
 # Three things are easy to get wrong. `length` counts all positions that ever came in, because `Llama` takes the next position from it; a cache that counts its rows instead makes the text stand still
-# ([VeloxQuant-MLX#389](https://github.com/rajveer43/VeloxQuant-MLX/issues/389)). A prompt longer than the window must not be cut before its own first queries have looked ([ollama#15591](https://github.com/ollama/ollama/pull/15591)): here several positions at once are taken only while all fit,
+# ([VeloxQuant-MLX#389](https://github.com/rajveer43/VeloxQuant-MLX/issues/389)). A prompt longer than the window must not be cut before its own first queries have looked ([ollama#15591](https://github.com/ollama/ollama/pull/15591)): here several positions at once are taken only while all fit and stand in order,
 # and refused otherwise. And the index goes wrong before the ring is full, or when it wraps ([transformers#47708](https://github.com/huggingface/transformers/pull/47708)).
 #
 # **Sinks.** Lab 11 saw that most heads look at the first token when they have nothing to look for. Take that key away, and softmax has to put the weight somewhere else. Xiao and others ([2309.17453](https://arxiv.org/abs/2309.17453)) keep the first four tokens, and call them attention
 # **sinks**. They also found that a sink has to *come along*. Left at position 0, it is farther and farther away, farther than anything in training. So, when n positions have been dropped, turn its key on by n positions: to the model the text then looks as if nothing had been between.
 # `apply_rope` turns a key that has been turned already: angles add up. Turn what you return, and leave what is stored: it would be turned twice in the next step.
 #
-# **Predict.** A window of 64, four sinks, SmolLM2. How many positions does each layer's cache hold after a million tokens: 64, 68, or a million?
+# **Predict.** A window of 64, four sinks, SmolLM2, after a million tokens: how many positions does each layer's cache hold, and what does its `length` say?
 
 
 # %%
@@ -452,7 +455,7 @@ check.RollingKVCache(RollingKVCache)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# 68. And from then on no update takes more work than the one before.
+# 68, and a million: `Llama` goes on counting. From the 69th token on no update takes more work than the one before.
 #
 # </details>
 #
@@ -476,7 +479,7 @@ plot.for_ever(RollingKVCache, small, turned_by, rope_frequencies)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# It stays, and falls a little, as this text is easier further on: 1.57 over the first hundred characters, 1.33 over the last five thousand. Distances never leave those of the training, since a query sees 36 positions and no more. The cache's bytes do not change, and neither does the time for a token. (RoPE's positions grow all the same: at 10,000 the angles are large, and only differences of them count.)
+# It stays, and falls a little, as this text is easier further on: 1.57 over the first hundred characters, 1.33 over the last five thousand. Distances never leave those of the training, since a query sees 36 positions and no more. The cache's bytes do not change, and no character is more work than another. (The times drift with the machine.) (RoPE's positions grow all the same: at 10,000 the angles are large, and only differences of them count.)
 #
 # </details>
 #
@@ -494,7 +497,7 @@ plot.sinks(
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# SmolLM2's. A window of 64 alone costs it 1.3 nats, and its perplexity, e to the loss, is nearly four times as large. Four sinks take most of that back: 3.79, 5.12, 4.04. The small Llama has never learned to need them, since each of its training texts began in the middle of a play. And sinks that are left at their old positions hurt it, as soon as they are farther away than anything in its training: 2.11. Turned along, they do no harm: 1.38, as the window alone.
+# SmolLM2's. A window of 64 alone costs it 1.3 nats, and its perplexity, e to the loss, is nearly four times as large. Four sinks take most of that back: 3.79, 5.12, 4.04. The small Llama has never learned to need them, since each of its training texts began in the middle of a play. (Its first bar, everything, is 13.0 again: too long for it.) And sinks that are left at their old positions hurt it, as soon as they are farther away than anything in its training: 2.11. Turned along, they do no harm: 1.38, as the window alone.
 #
 # </details>
 
@@ -515,7 +518,7 @@ plot.sinks(
 # use **no positions at all** (NoPE, [2305.19466](https://arxiv.org/abs/2305.19466)).
 #
 # **And your Llama?** Nothing in it has changed. Meta's code keeps the frequencies as a tensor of the model; to take that way would have changed a class that you have finished, and that labs 09 to 11 build on. The hooks of `turned_by` need only what lab 08 promised: blocks in `layers`, called with x, angles and cache.
-# It is in `my_llama` now. To run a Llama 3.1 file, wrap the call: `with turned_by(model, llama3_scale_frequencies(rope_frequencies(128, 500_000.0))): …`
+# It is in `my_llama` now. To run a Llama 3.1 file, let `load_llama` leave out `rope_freqs.weight`, since your 13.3 computes what is in it, and wrap the call: `with turned_by(model, llama3_scale_frequencies(rope_frequencies(128, 500_000.0))): …`
 
 # %% [markdown]
 # ## What you built
@@ -533,7 +536,7 @@ plot.sinks(
 #
 # </details>
 #
-# A window saves reading; the rule saves training. But each new token still costs one pass through all the weights, and lab 12 has shown what a processor does meanwhile: it waits. Can one pass give several tokens? The last lab, **14 · Speculative decoding**, lets a small
+# A window saves reading; the rule saves training. But each new token still costs one pass through all the weights, and lab 12 has shown what that means: each weight is read for two FLOPs. Can one pass give several tokens? The last lab, **14 · Speculative decoding**, lets a small
 # model guess and the large one check.
 
 # %% id="save"

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 14 · Speculative decoding
 #
-# *50 + 50 minutes, in two sittings: 14.0 to 14.5, then 14.6 to 14.11. A little more than half of it is writing, and a third of that is 14.9. The cells compute for about four minutes, most of that in 14.0 and 14.10.*
+# *70 + 75 minutes, in two sittings: 14.0 to 14.5, then 14.6 to 14.11. A little more than half of it is writing, and a third of that is 14.9. The cells compute for about four minutes, most of that in 14.0 and 14.10.*
 #
-# A model that writes reads all its weights for each token, and the processor waits for them. In this lab somebody cheap guesses the next tokens, and your
+# A model that writes reads all its weights for each token. In this lab somebody cheap guesses the next tokens, and your
 # Llama checks all the guesses in one call. Right guesses are tokens for nothing. Wrong ones are thrown away, and the text stays the one that the model would have written
 # by itself: in greedy decoding token for token, and when you draw, with exactly its probabilities.
 
@@ -62,8 +62,8 @@ plot.calls(target)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Usually about twice as long. It depends on the machine: how fast it computes, compared with how fast it reads. On a graphics card, which computes much faster than it reads, hardly
-# longer. (Lab 12 is about this ratio.)
+# Usually about twice as long. Lab 12's roof allows "hardly longer": five tokens are 2.5 FLOPs for each byte of a float32 weight, and the ridge of most processors is higher. But a roof is only a limit. A product of a matrix with five rows reaches neither part of it: one thread, where this lab was made, read the weights for it at half the speed of
+# a single row, and computed at a fifth of its peak. On a graphics card, with a ridge of hundreds and kernels made for few rows, it is hardly longer.
 #
 # </details>
 #
@@ -128,7 +128,7 @@ plot.lookup(lookup_draft)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Where a sentence is repeated. A single word found again says little: "the" is followed by something else each time.
+# Where a sentence is repeated. A single word found again says little: after "the" comes the fox, the grapes or the crow.
 #
 # </details>
 
@@ -295,7 +295,7 @@ plot.luck(count_accepted)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# No. It jumps to the first place whose ratio is too small. The fourth and fifth draft are good ones, and at luck 0.75 and 0.9 nobody gets to see them.
+# No. It jumps to the first place whose ratio is too small. The fourth draft is a good one, and at luck 0.75 and 0.9 nobody gets to see it.
 #
 # </details>
 
@@ -321,8 +321,8 @@ def verify(
 
     p: (n + 1, V), the target's probabilities at the n drafts' places and at the one behind them; q:
     (n, V), those that the drafts (n,) were drawn from; n may be 0. The added token is drawn from the
-    residual at the first rejected place or, when all are accepted, from the last row of p. Drafts
-    drawn from q make tokens distributed exactly as if drawn from p. generator: the source of all
+    residual at the first rejected place or, when all are accepted, from the last row of p (or in
+    any way that comes to the same). Drafts drawn from q make tokens distributed exactly as from p. generator: the source of all
     luck; None is torch's own → (m + 1,) int64, m drafts accepted.
 
     >>> p, q = torch.eye(4)[[2, 0, 3]], torch.eye(4)[[2, 1]]   # everybody is certain
@@ -358,13 +358,13 @@ check.verify(verify)
 plot.draws(verify, course.model, counts)
 
 # %% [markdown]
-# Try the mistake, to see it: put `last = p[n]` in place of the residual, run the exercise's cell and the picture again. Letters that the draft model likes too much come out too often. (Then mend it.)
+# Try the mistake, to see it: after a rejection draw from `p[n]`, and not from `residual_distribution(p[n], q[n])`; run the exercise's cell and the picture again. (Who took the simpler way above cannot make it.) Letters that the draft model likes too much come out too often. (Then mend it.)
 
 # %% [markdown]
 # ## 14.6 Take it back
 #
 # The target has read all the drafts, and its caches hold them, the rejected ones too. They have to go, from every layer. Your `KVCache` of lab 05 makes it easy: `length` says how many slots
-# count, and the others may hold whatever was in them. The next `update` writes over them. Nothing is copied, and the buffers stay as long as they were: a cache cut short has no room for what comes
+# count, and the others may hold whatever was in them. The next `update` writes over them. `Llama` takes the next position from `length`, so it goes back too. (Lab 13's ring cannot: what was overwritten is gone.) Nothing is copied, and the buffers stay as long as they were: a cache cut short has no room for what comes
 # ([transformers#30312](https://github.com/huggingface/transformers/issues/30312) is about such a cut).
 
 
@@ -386,6 +386,7 @@ def rewind(caches: list[KVCache], length: int) -> None:
     for cache in caches:
         if not 0 <= length <= cache.length:
             raise ValueError(f"cannot go back to {length}: {cache.length} positions are here")
+    for cache in caches:
         cache.length = length
     ### END SOLUTION
 
@@ -469,7 +470,7 @@ def speedup(alpha: float, n_draft: int, draft_cost: float, verify_cost: float = 
 check.speedup(speedup)
 
 # %% [markdown]
-# Speed against the number of drafts. Below the line at 1 it would be better not to guess at all. The dot is the best number of drafts.
+# Speed against the number of drafts. (What checking a draft costs you can read off 14.0: what five tokens took beyond one, divided by four.) Below the line at 1 it would be better not to guess at all. The dot is the best number of drafts.
 #
 # **Predict.** The drafts get worse, α from 0.9 to 0.5, at a draft cost of 0.1. Should you then guess more tokens at a time, or fewer?
 
@@ -524,11 +525,12 @@ class ModelDraft:
         text, same = ids.tolist(), 0
         while same < min(len(self.read), len(text) - 1) and self.read[same] == text[same]:
             same += 1
+        # Lab 11's decoder has one cache for all layers; rewind only needs its `length`.
         rewind(self.caches if isinstance(self.caches, list) else [self.caches], same)
         rows = [torch.zeros(0, self.model.config.vocab_size)]
         self.read, new = text[:same], text[same:]
         for _ in range(n):
-            # A prompt goes in at once, one or two tokens by themselves: lab 11's kernel likes that.
+            # A prompt goes in at once, a few tokens one by one: lab 11's kernel likes that.
             for part in [new] if len(new) > 4 else [[token] for token in new]:
                 logits = self.model(torch.tensor([part]), self.caches)[:, -1].float()  # (1, V)
             self.read += new
@@ -541,7 +543,7 @@ class ModelDraft:
 # %% [markdown]
 # A round of the loop:
 #
-# 1. The draft guesses, after the text so far. Ask for no more than can still be used, or give the caches room for n_draft tokens more.
+# 1. The draft guesses, after the text so far. Ask for min(n_draft, left − 1) tokens: one comes without being guessed, and the caches have no room for more than n_new.
 # 2. The target reads what it has not seen, and the drafts behind it, in **one** call. That is the whole prompt the first time; from then on it is one token, the one that verify added last.
 # 3. The logits of the last m + 1 places are about the m drafts and what comes behind. Temperature, softmax, verify.
 # 4. Rewind: of the drafts only the accepted ones stay in the caches. The added token is not in them yet; it is what the target reads first in the next round.
@@ -626,7 +628,7 @@ plot.rounds(speculative_generate, course.model, counts)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# About 30: 96 letters in 30 calls, 3.2 a call. With drafts that were always right there would be 20, and without drafts 96.
+# About 30: 96 letters in 30 calls, 3.2 a call, which is what your `expected_tokens` gives for an α of 0.78. With drafts that were always right there would be 20, and without drafts 96.
 #
 # </details>
 #
@@ -641,7 +643,10 @@ plot.rounds(speculative_generate, course.model, counts)
 #
 # The draft model costs no training and no second file. It is your own model, in fewer bits.
 #
-# **Predict.** The 4-bit copy takes a half to a quarter of the time for a token (12.4). With twelve drafts a round, nearly all of them accepted, how many times faster is the exact text: no faster, one and a half to two times, or about 4 times?
+# **Predict.** By the table of 11.6 the 4-bit copy takes a third of the exact one's time for a token, or what it was with you. A call with thirteen tokens costs about 2.5 times one with a single token, or what 14.0 showed. With twelve drafts a round and α at 0.98, how many times faster will the exact text come? Your `speedup` knows; put in your own numbers.
+
+# %% id="by-the-formula"
+show("times faster, by the formula", lambda: round(speedup(0.98, 12, 0.33, 2.5), 2))
 
 # %% id="measure-exact"
 torch.set_num_threads(threads)  # with all processors, as in lab 11
@@ -651,21 +656,20 @@ plot.exact(speculative_generate, generate, ModelDraft, target, quick, chat_promp
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# One and a half to two times, and less where something else runs beside it. A round of thirteen tokens costs twelve cheap ones and one call of the target that takes longer than a call with a single token. That call decides: on a machine with more computing power
-# it would be cheaper.
+# One and a half to two times, and less where something else runs beside it; the formula says 1.8 for these costs. Of a round's 6.5 (in tokens of the target) twelve drafts are 4 and the checking call is 2.5. What would gain most is a draft model that is smaller, and not only in fewer bits.
 #
 # </details>
 #
-# The texts are equal, token for token, though the target computed its logits in another shape, nine rows at a time, and rounded a little differently. Where two tokens have nearly the same logit that can
-# decide between them; then a text may part there, and both are greedy decoding. At the end of its line stands then how far apart the two logits were.
+# The texts are equal, token for token, though the target computed its logits in another shape, thirteen rows at a time, and rounded a little differently. Where two tokens have nearly the same logit that can
+# decide between them; then a text may part there, and both are greedy decoding. Its line then ends with the distance between the two logits.
 #
-# A draft for nothing, `LookupDraft`, can be put in front of any target, the 4-bit one too. It is worth it where the answer repeats what stands there already.
+# A draft for nothing, `LookupDraft`, can be put in front of any target, the 4-bit one too. It is worth it where the answer repeats what stands there already. The first row is asked for a short story. The second is to repeat a sentence three times; the first copy and the beginning of the second one are written for it.
 
 # %% id="measure-lookup"
 plot.looked_up(speculative_generate, generate, LookupDraft, target, chat_prompt, tokenizer)
 
 # %% [markdown]
-# A call of six tokens costs about twice a call with one. So with fewer than two tokens a call the guesses cost more than they bring. Looking up gains only where it is right several times in a row.
+# A call of six tokens costs about twice a call with one, so a round with guesses has to give more than two tokens. A round in which nothing was found costs what it always did. Looking up gains only where it is right several times in a row.
 
 # %% [markdown]
 # ### Your Llama, with a hint
@@ -690,7 +694,6 @@ plot.your_llama(
 # | target | SmolLM2-135M in float32 | Llama 3.1 70B or 405B |
 # | draft | the same weights in 4 bits | Llama 3.2 1B or Llama 3.1 8B: the same vocabulary of 128,256 |
 # | drafts a round | 12 | a few |
-# | acceptance rule | yours | the same |
 #
 # The one condition on a draft model is that it has the same tokens, since p and q are compared token by token. That is where a family of models of different sizes is worth something.
 #
@@ -712,7 +715,7 @@ plot.your_llama(
 #
 # </details>
 #
-# Decoding was slow because the machine waits for memory: you kept what had been computed (05), shared it between heads (06), stored it in fewer bytes (11, 12), and now one reading of the weights serves several tokens. Every step of that is in the programs that run Llama 3 today, and every step
+# Decoding was slow because every token reads all the weights and the whole cache: you kept what had been computed (05), shared it between heads (06), stored it in fewer bytes (11, 12), and now one reading of the weights serves several tokens. Every step of that is in the programs that run Llama 3 today, and every step
 # you have written yourself. This was the last lab.
 
 # %% id="save"

@@ -17,7 +17,7 @@ from checks.roofline.sizes import (
 
 ONCE = "The weights are read once for all texts"
 EACH = "a cache (lab 05's kv_cache_bytes) for each"
-SLOWER = "A step takes as long as its slower half"
+SLOWER = "A step takes the longer of two times"
 BYTES = "bytes_per_weight: float = 2.0, bytes_per_value: int = 2"
 FAST = 1e15  # of FLOPs or bytes a second: so many that the other half is the slower one
 

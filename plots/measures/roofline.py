@@ -213,6 +213,6 @@ def limits_table(
         )
     lines.append(
         f"Medians of {len(rows[0].seconds)} tokens, {context} in the cache, one thread; a matrix "
-        f"of {MATRIX // 2**20} MB is read at {read / 1e9:.1f} GB a second."
+        f"of {MATRIX / 1e6:.0f} MB is read at {read / 1e9:.1f} GB a second."
     )
     return "\n".join(lines)

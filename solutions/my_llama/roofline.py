@@ -72,8 +72,8 @@ def decode_speed_limit(
     """Tokens a second, of all `batch` texts together, that no program can exceed when decoding.
 
     One step gives each text one token. context: positions each token looks at, itself included.
-    A step takes as long as its slower half: its FLOPs at peak_flops, or its bytes at bandwidth.
-    The weights are read once for all texts, a cache (lab 05's kv_cache_bytes) for each.
+    A step takes the longer of two times: all its FLOPs at peak_flops, or all its bytes at bandwidth.
+    Weights are read once for all texts, a cache (lab 05's kv_cache_bytes) for each.
 
     >>> small = LlamaConfig(dim=4, n_layers=1, n_heads=2, n_kv_heads=1, vocab_size=5, hidden_dim=3)
     >>> decode_speed_limit(small, batch=1, context=3, peak_flops=1e9, bandwidth=1e3)   # 232 + 24 bytes

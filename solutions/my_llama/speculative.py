@@ -86,8 +86,8 @@ def verify(
 
     p: (n + 1, V), the target's probabilities at the n drafts' places and at the one behind them; q:
     (n, V), those that the drafts (n,) were drawn from; n may be 0. The added token is drawn from the
-    residual at the first rejected place or, when all are accepted, from the last row of p. Drafts
-    drawn from q make tokens distributed exactly as if drawn from p. generator: the source of all
+    residual at the first rejected place or, when all are accepted, from the last row of p (or in
+    any way that comes to the same). Drafts drawn from q make tokens distributed exactly as from p. generator: the source of all
     luck; None is torch's own → (m + 1,) int64, m drafts accepted.
 
     >>> p, q = torch.eye(4)[[2, 0, 3]], torch.eye(4)[[2, 1]]   # everybody is certain
@@ -117,6 +117,7 @@ def rewind(caches: list[KVCache], length: int) -> None:
     for cache in caches:
         if not 0 <= length <= cache.length:
             raise ValueError(f"cannot go back to {length}: {cache.length} positions are here")
+    for cache in caches:
         cache.length = length
 
 
@@ -175,11 +176,12 @@ class ModelDraft:
         text, same = ids.tolist(), 0
         while same < min(len(self.read), len(text) - 1) and self.read[same] == text[same]:
             same += 1
+        # Lab 11's decoder has one cache for all layers; rewind only needs its `length`.
         rewind(self.caches if isinstance(self.caches, list) else [self.caches], same)
         rows = [torch.zeros(0, self.model.config.vocab_size)]
         self.read, new = text[:same], text[same:]
         for _ in range(n):
-            # A prompt goes in at once, one or two tokens by themselves: lab 11's kernel likes that.
+            # A prompt goes in at once, a few tokens one by one: lab 11's kernel likes that.
             for part in [new] if len(new) > 4 else [[token] for token in new]:
                 logits = self.model(torch.tensor([part]), self.caches)[:, -1].float()  # (1, V)
             self.read += new

@@ -214,7 +214,11 @@ EDITS = {
         ),
         Edit("silence", (RAISE, "return"), named=("silently",)),
         Edit("an IndexError", ("raise ValueError(", "raise IndexError("), named=("another_error",)),
-        Edit("only the first layer", ("in caches:", "in caches[:1]:"), named=("first_layer_only",)),
+        Edit(
+            "only the first layer",
+            ("in caches:\n" + SET, "in caches[:1]:\n" + SET),
+            named=("first_layer_only",),
+        ),
         Edit("returns in the loop", (SET, SET + "        return\n"), named=("first_layer_only",)),
         Edit(
             "so many are forgotten",
