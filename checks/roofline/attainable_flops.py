@@ -5,7 +5,7 @@ from checks.roofline.attainable_flops_wrong import MISTAKES
 from checks.roofline.sizes import H100
 
 LOWER = "the lower of the two roofs"
-SLANTED = "an intensity of I FLOPs a byte allows I · bandwidth"
+SLANTED = "FLOPs a second = FLOPs a byte · bytes a second"
 
 
 def reference(intensity: float, peak_flops: float, bandwidth: float) -> float:

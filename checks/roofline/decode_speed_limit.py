@@ -15,7 +15,7 @@ from checks.roofline.sizes import (
     worked,
 )
 
-ONCE = "The weights are read once for all texts"
+ONCE = "Weights are read once for all texts"
 EACH = "a cache (lab 05's kv_cache_bytes) for each"
 SLOWER = "A step takes the longer of two times"
 BYTES = "bytes_per_weight: float = 2.0, bytes_per_value: int = 2"

@@ -14,7 +14,7 @@ from checks.speculative.count_accepted import reference as count_accepted
 from checks.speculative.pairs import certain, pair
 from checks.speculative.verify_wrong import MISTAKES
 
-AS_FROM_P = "Drafts drawn from q make tokens distributed exactly as if drawn from p."
+AS_FROM_P = "Drafts drawn from q make tokens distributed exactly as from p."
 KEEP = "Keep the accepted drafts, and add one token"
 ADDED = "drawn from the residual at the first rejected place or, when all are accepted"
 SOURCE = "the source of all luck"
