@@ -66,16 +66,17 @@ def test_a_tied_model_that_lists_its_table_twice_is_the_same() -> None:
     torch.testing.assert_close(got, model(ids), atol=1e-4, rtol=0)
 
 
+@pytest.mark.parametrize("tied", [True, False])
 @pytest.mark.parametrize("cuts", CUTS, ids=["whole", "one by one", "mixed"])
-def test_halved_rounds_only_what_the_linear_maps_read(cuts: list[int]) -> None:
-    model = llama()
+def test_halved_rounds_only_what_the_linear_maps_read(cuts: list[int], tied: bool) -> None:
+    model = llama(tied)
     ids = torch.randint(0, 101, (1, 23))
     rounded = copy.deepcopy(model)  # float16 weights, everything else in float32
-    for weight in rounded.parameters():
-        if weight.dim() == 2:
+    for name, weight in rounded.named_parameters():
+        if weight.dim() == 2 and (tied or name != "tok_embeddings.weight"):
             weight.copy_(weight.half().float())
     exact, wanted = model(ids), rounded(ids)
-    got = chunked(decoders.halved(model.config, model.state_dict()), ids, cuts)
+    got = chunked(decoders.halved(decoders.fused(model.config, model.state_dict())), ids, cuts)
     assert (got - wanted).norm() < 3e-3 * wanted.norm()  # what rounding x to float16 adds
     assert (got - exact).abs().max() > 1e-5  # it does use float16
 
@@ -267,7 +268,8 @@ def test_a_shortlist_has_the_likeliest_token_first_and_all_others(
 def test_shortlisted_writes_what_four_bit_writes(vocab_size: int) -> None:
     file, _ = tiny_file(vocab_size=vocab_size)
     ids, cuts = torch.randint(0, 101, (1, 23)), list(range(1, 23))
-    four_bit, shortlisted = decoders.four_bit(file), decoders.shortlisted(file)
+    four_bit = decoders.four_bit(file)
+    shortlisted = decoders.shortlisted(four_bit)
     assert isinstance(shortlisted.output, linear_maps.Shortlist) == (vocab_size == 1024)
     one, other = chunked(four_bit, ids, cuts), chunked(shortlisted, ids, cuts)
     assert torch.equal(one.argmax(-1), other.argmax(-1))
@@ -291,8 +293,8 @@ def test_without_the_kernel_weights_are_float16(
     file, model = tiny_file()
     ids = torch.randint(0, 101, (1, 23))
     wanted = model(ids)
-    for make in (decoders.four_bit, decoders.shortlisted):
-        got = chunked(make(file), ids, [1, 2, 11])
+    for decoder in (four_bit := decoders.four_bit(file), decoders.shortlisted(four_bit)):
+        got = chunked(decoder, ids, [1, 2, 11])
         assert (got - wanted).norm() < 3e-3 * wanted.norm()
 
 
@@ -389,15 +391,42 @@ def test_the_real_model(smollm2: tuple[File, Llama]) -> None:
     torch.testing.assert_close(exact, plain, atol=1e-4 * float(plain.abs().max()), rtol=0)
     assert (exact.argmax(-1) == plain.argmax(-1)).all()
 
-    half = chunked(decoders.halved(model.config, model.state_dict()), ids, cuts)
+    half = chunked(decoders.halved(decoders.fused(model.config, model.state_dict())), ids, cuts)
     assert (half - plain).norm() < 0.005 * plain.norm()
 
     nibbles = chunked(decoders.four_bit(file), ids, cuts)
     assert (nibbles - plain).norm() < 0.03 * plain.norm()
     assert (nibbles.argmax(-1) == plain.argmax(-1)).float().mean() > 0.9
 
-    listed = chunked(decoders.shortlisted(file), ids, cuts)
+    listed = chunked(decoders.shortlisted(decoders.four_bit(file)), ids, cuts)
     assert torch.equal(listed.argmax(-1), nibbles.argmax(-1))
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_rows_of_the_table_keep_no_number_twice_that_they_can_share(tied: bool) -> None:
+    """All rows are in memory at once: with SmolLM2 it would be 2.5 GB otherwise."""
+    file, model = tiny_file(tied)
+    rows = [row.model for row in real_weights_faster.steps(file, model)]
+    yours, exact, halved, four_bit, listed, halves = rows
+    assert yours is model
+    own, shared = dict(model.named_parameters()), dict(halves.named_parameters())
+    for i, (_, wqkv, wo, _, w_gate_up, w_down) in enumerate(halved.layers):
+        for name, whole in {"wq": wqkv, "wk": wqkv, "wv": wqkv, "wo": wo}.items():
+            part = shared[f"layers.{i}.attention.{name}.weight"]
+            assert same_memory(part, whole.weight)
+            assert torch.equal(part, own[f"layers.{i}.attention.{name}.weight"].half())
+        for name, whole in {"w_gate": w_gate_up, "w_up": w_gate_up, "w_down": w_down}.items():
+            part = shared[f"layers.{i}.feed_forward.{name}.weight"]
+            assert same_memory(part, whole.weight)
+            assert torch.equal(part, own[f"layers.{i}.feed_forward.{name}.weight"].half())
+        assert same_memory(exact.layers[i][2].weight, own[f"layers.{i}.attention.wo.weight"])
+    assert same_memory(shared["tok_embeddings.weight"], halved.output.weight) == tied
+    assert four_bit.output is halved.output
+    assert listed.layers is four_bit.layers
+
+
+def same_memory(one: torch.Tensor, other: torch.Tensor) -> bool:
+    return one.untyped_storage().data_ptr() == other.untyped_storage().data_ptr()
 
 
 @real

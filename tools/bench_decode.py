@@ -142,14 +142,9 @@ def own_rows(file: Any) -> list[Row]:
     for dtype in DTYPES:
         same = model if dtype == "float32" else copy.deepcopy(model).to(getattr(torch, dtype))
         rows.append(own(f"{PLAIN} {dtype}", same))
-    makes = (
-        lambda: decoders.fused(config, weights),
-        lambda: decoders.halved(config, weights),
-        lambda: decoders.four_bit(file),
-        lambda: decoders.shortlisted(file),
-    )
-    fast = [make() for make in makes]
-    quick = fast[FAST.index("the file's nibbles")]
+    exact = decoders.fused(config, weights)
+    quick = decoders.four_bit(file)
+    fast = [exact, decoders.halved(exact), quick, decoders.shortlisted(quick)]
 
     def drafted(ids: list[int], n: int) -> list[int]:
         draft = pieces.ModelDraft(quick, len(ids) + n + N_DRAFT, 0)

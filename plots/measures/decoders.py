@@ -6,14 +6,14 @@ microseconds, however small. So a Decoder stores the weights in fewer bytes (`Fu
 small stays in float32: the residual stream, the norms, attention and its cache.
 
     fused(config, weights)    four bytes a weight, exactly the plain model
-    halved(config, weights)   two bytes a weight
+    halved(decoder)           two bytes a weight
     four_bit(file)            5/8 of a byte: the nibbles of a Q4_1 file, as they are
-    shortlisted(file)         and 5/8 of a byte for the output table, too, except for 64 tokens
+    shortlisted(decoder)      and 5/8 of a byte for the output table, too, except for 64 tokens
 """
 
 from __future__ import annotations
 
-import functools
+import copy
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -44,6 +44,12 @@ NAMES = {  # a layer's matrices here and in the file
     "feed_forward.w_up": "ffn_up",
     "feed_forward.w_down": "ffn_down",
 }
+JOINED = (  # those that read the same input
+    ("attention.wq", "attention.wk", "attention.wv"),
+    ("attention.wo",),
+    ("feed_forward.w_gate", "feed_forward.w_up"),
+    ("feed_forward.w_down",),
+)
 NORMS = {"attention_norm": "attn_norm", "ffn_norm": "ffn_norm"}
 Linear = Callable[[Tensor], Tensor]  # (T, in) → (T, out)
 
@@ -95,17 +101,11 @@ class Decoder:
         self.norm = norms["norm.weight"]
         self.layers = []
         for i in range(config.n_layers):
-            attention, feed_forward = f"layers.{i}.attention.", f"layers.{i}.feed_forward."
-            self.layers.append(
-                (
-                    norms[f"layers.{i}.attention_norm.weight"],
-                    join(attention + "wq", attention + "wk", attention + "wv"),
-                    join(attention + "wo"),
-                    norms[f"layers.{i}.ffn_norm.weight"],
-                    join(feed_forward + "w_gate", feed_forward + "w_up"),
-                    join(feed_forward + "w_down"),
-                )
+            wqkv, wo, w_gate_up, w_down = (
+                join(*(f"layers.{i}.{name}" for name in names)) for names in JOINED
             )
+            attention_norm, ffn_norm = (norms[f"layers.{i}.{name}.weight"] for name in NORMS)
+            self.layers.append((attention_norm, wqkv, wo, ffn_norm, w_gate_up, w_down))
 
     def new_caches(self, batch: int, max_len: int) -> Cache:
         """Make room for max_len positions, and compute how everything turns at each of them."""
@@ -140,6 +140,24 @@ class Decoder:
             x.add_(w_down(F.silu(gate).mul_(up)))
         return self.output(self.rms_norm(x, self.norm))[None]
 
+    def matrices(self) -> dict[str, Tensor]:
+        """The layers' matrices by their names in Llama's state_dict: rows of the joined ones.
+
+        And the embedding table, where it is the output table. Not for FourBit.
+        """
+        c, found = self.config, {}
+        d = c.dim // c.n_heads
+        sizes = {"attention.wk": c.n_kv_heads * d, "attention.wv": c.n_kv_heads * d}
+        for i, (_, wqkv, wo, _, w_gate_up, w_down) in enumerate(self.layers):
+            for names, linear in zip(JOINED, (wqkv, wo, w_gate_up, w_down), strict=True):
+                rows = [sizes.get(name, linear.weight.shape[0] // len(names)) for name in names]
+                rows[0] = linear.weight.shape[0] - sum(rows[1:])
+                for name, part in zip(names, linear.weight.split(rows), strict=True):
+                    found[f"layers.{i}.{name}.weight"] = part
+        if self.embed == self.output.rows:
+            found["tok_embeddings.weight"] = self.output.weight
+        return found
+
     def rms_norm(self, x: Tensor, weight: Tensor) -> Tensor:
         """x: (T, dim) → (T, dim); for one token in two operations instead of seven."""
         if len(x) > 1:
@@ -163,33 +181,40 @@ def _attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     return mixed[0].transpose(0, 1).reshape(T, H * d)
 
 
-def fused(config: Any, weights: Mapping[str, Tensor], linear: type[Full | Half] = Full) -> Decoder:
+def fused(config: Any, weights: Mapping[str, Tensor]) -> Decoder:
     """Decode with a Llama's state_dict, its matrices joined, in float32."""
 
     def join(*names: str) -> Linear:
-        return linear(torch.cat([weights[f"{name}.weight"] for name in names]))
+        parts = [weights[f"{name}.weight"] for name in names]
+        return Full(torch.cat(parts) if len(parts) > 1 else parts[0])
 
     norms = {name: weight for name, weight in weights.items() if weight.dim() == 1}
     if config.tie_embeddings:
-        return Decoder(config, norms, join, linear(weights["tok_embeddings.weight"]))
+        return Decoder(config, norms, join, Full(weights["tok_embeddings.weight"]))
     norms["tok_embeddings.weight"] = weights["tok_embeddings.weight"]
-    return Decoder(config, norms, join, linear(weights["output.weight"]))
+    return Decoder(config, norms, join, Full(weights["output.weight"]))
 
 
-halved = functools.partial(fused, linear=Half)
+def halved(decoder: Decoder) -> Decoder:
+    """The same decoder with its matrices in float16: the weights need not be joined once more."""
+    half = _with_output(decoder, Half(decoder.output.weight))
+    half.layers = [
+        (norm, Half(wqkv.weight), Half(wo.weight), ffn_norm, Half(w_in.weight), Half(w_out.weight))
+        for norm, wqkv, wo, ffn_norm, w_in, w_out in decoder.layers
+    ]
+    return half
 
 
 def four_bit(
-    file: File, table: type[Half] = Half, decode: Callable[[Tensor], Tensor] | None = None
+    file: File, table: Half | None = None, decode: Callable[[Tensor], Tensor] | None = None
 ) -> Decoder:
     """Decode with the nibbles of a Q4_1 file, unchanged; float16 where torch lacks the kernel.
 
-    decode: a `dequantize_q4_1` whose weights tell the nibbles, instead of the file's own.
+    table: its output table, where one is in memory already. decode: a `dequantize_q4_1` whose
+    weights tell the nibbles, instead of the file's own.
     """
     config = SimpleNamespace(**file.config())
     works = kernel_works()
-    if not works or config.vocab_size % 16:  # the kernel's own condition
-        table = Half
 
     def join(*names: str) -> Linear:
         stored = [file.tensors[_in_file(name)] for name in names]
@@ -197,18 +222,32 @@ def four_bit(
         nibbles, scales = (torch.cat(parts) for parts in zip(*taken, strict=True))
         return FourBit(nibbles, scales) if works else Half(unpacked(nibbles, scales))
 
-    norms = {"norm.weight": file.tensors["output_norm.weight"].plain()}
+    # Copies: else the whole file would stay in memory, whose nibbles are packed by now.
+    norms = {"norm.weight": file.tensors["output_norm.weight"].plain().clone()}
     for i in range(config.n_layers):
         for here, there in NORMS.items():
-            norms[f"layers.{i}.{here}.weight"] = file.tensors[f"blk.{i}.{there}.weight"].plain()
-    embeddings = file.tensors["token_embd.weight"].plain()
-    if config.tie_embeddings:
-        return Decoder(config, norms, join, table(embeddings))
-    norms["tok_embeddings.weight"] = embeddings
-    return Decoder(config, norms, join, table(file.tensors["output.weight"].plain()))
+            norm = file.tensors[f"blk.{i}.{there}.weight"].plain()
+            norms[f"layers.{i}.{here}.weight"] = norm.clone()
+    if not config.tie_embeddings:
+        norms["tok_embeddings.weight"] = file.tensors["token_embd.weight"].plain()
+    name = "token_embd.weight" if config.tie_embeddings else "output.weight"
+    return Decoder(config, norms, join, table or Half(file.tensors[name].plain()))
 
 
-shortlisted = functools.partial(four_bit, table=Shortlist)
+def shortlisted(decoder: Decoder) -> Decoder:
+    """The same decoder with a Shortlist; unchanged where torch's kernel does not take its table."""
+    if not kernel_works() or decoder.config.vocab_size % 16:  # the kernel's own condition
+        return decoder
+    return _with_output(decoder, Shortlist(decoder.output.weight))
+
+
+def _with_output(decoder: Decoder, output: Full | Half) -> Decoder:
+    """A decoder that shares all but its output table, which embeds as well if the old one did."""
+    other = copy.copy(decoder)
+    if decoder.embed == decoder.output.rows:
+        other.embed = output.rows
+    other.output = output
+    return other
 
 
 def _in_file(name: str) -> str:

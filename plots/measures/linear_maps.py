@@ -15,6 +15,7 @@ from assets.gguf import Stored
 GROUP = 32  # numbers in a Q4_1 block, which share a scale and a minimum
 SHORT = 64  # tokens on a Shortlist
 MANY = 256  # tokens of a prompt for which unpacking the weights may pay
+ROWS = 4096  # of a large matrix at a time, so that what lies in between is small
 
 
 class Full:
@@ -41,7 +42,8 @@ class Half:
     def __call__(self, x: Tensor) -> Tensor:
         """x: (T, in) → (T, out), float32."""
         if len(x) > 1:  # a prompt: a matrix of inputs is slow in float16
-            return F.linear(x, self.weight.float())
+            parts = [F.linear(x, rows.float()) for rows in self.weight.split(ROWS)]
+            return torch.cat(parts, dim=1)
         return F.linear(x.half(), self.weight).float()
 
     def rows(self, ids: Tensor) -> Tensor:
@@ -63,8 +65,10 @@ class FourBit:
         # The kernel computes scale · (nibble − 8) + zero, with bfloat16 numbers only fast.
         pairs = torch.stack((scale, minimum + 8 * scale), dim=-1).transpose(0, 1)
         self.scales = pairs.bfloat16().contiguous()  # (in / 32, out, 2)
-        self.packed = torch._convert_weight_to_int4pack_for_cpu(nibbles.int(), 1)
-        self.stored = nibbles, scales
+        pack = torch._convert_weight_to_int4pack_for_cpu
+        self.packed = torch.cat([pack(rows.int(), 1) for rows in nibbles.split(ROWS)])
+        # In the order that `unpacked` knows, two in a byte: the kernel's own differs by processor.
+        self.stored = nibbles[:, ::2] | nibbles[:, 1::2] << 4, scales
 
     def __call__(self, x: Tensor) -> Tensor:
         """x: (T, in) → (T, out), bfloat16; many tokens at once in the dtype that is fastest."""
@@ -77,7 +81,9 @@ class FourBit:
 
     def unpacked_product(self, x: Tensor, dtype: torch.dtype) -> Tensor:
         """x: (T, in) → (T, out), dtype, by the weights that the nibbles stand for."""
-        return F.linear(x.to(dtype), unpacked(*self.stored).to(dtype))
+        pairs, scales = self.stored
+        nibbles = torch.stack((pairs & 15, pairs >> 4), dim=-1).flatten(1)
+        return F.linear(x.to(dtype), unpacked(nibbles, scales).to(dtype))
 
 
 class Shortlist(Half):
@@ -168,8 +174,12 @@ def quantized(weight: Tensor) -> tuple[Tensor, Tensor]:
 
     weight: (out, in) → (out, in) uint8, (out, in / 32, 2).
     """
-    groups = weight.unflatten(1, (-1, GROUP))
-    low, high = groups.aminmax(dim=2, keepdim=True)
-    scale = ((high - low) / 15).clamp(min=1e-12)
-    nibbles = ((groups - low) / scale).round().to(torch.uint8)
-    return nibbles.flatten(1), torch.cat((scale, low), dim=2)
+    parts = []
+    for rows in weight.split(ROWS):
+        groups = rows.float().unflatten(1, (-1, GROUP))
+        low, high = groups.aminmax(dim=2, keepdim=True)
+        scale = ((high - low) / 15).clamp(min=1e-12)
+        nibbles = ((groups - low) / scale).round().to(torch.uint8)
+        parts.append((nibbles.flatten(1), torch.cat((scale, low), dim=2)))
+    nibbles, scales = (torch.cat(part) for part in zip(*parts, strict=True))
+    return nibbles, scales

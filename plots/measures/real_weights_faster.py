@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from assets import smollm2
 from assets.gguf import File
-from plots.measure import short
+from plots.measure import give_back, short
 from plots.measures import decoders
 from plots.show import counted
 
@@ -60,9 +60,12 @@ def faster(path: Path, model: nn.Module | None = None) -> None:
     begins with the joined matrices. Every row reads the same text, token by token, and says at each
     place what it would have written; the first row's choices are what the others are held against.
     """
+    give_back()
     file = smollm2.read(path)
     ids = smollm2.tokenizer(file).encode(SAMPLE.read_text(encoding="utf-8")).ids
     rows = steps(file, model)
+    del file
+    give_back()  # all rows are in memory at once: 2 GB are soon full
     with torch.inference_mode():
         measure(rows, torch.tensor([ids[: PROMPT + PLACES]]))
     print(table(rows))
@@ -82,17 +85,27 @@ def steps(file: File, model: nn.Module | None = None) -> list[Row]:
     table = weights.get("output.weight", weights["tok_embeddings.weight"]).numel()
     packed = 5 / 8 if decoders.kernel_works() else 2  # bytes for a number
     joined = "joined matrices, angles known"
-    rows = [Row(f"{joined}, float32", decoders.fused(config, weights), 4 * (layers + table))]
+    exact = decoders.fused(config, weights)
+    del weights  # on a full machine the copies below take their place
+    rows = [Row(f"{joined}, float32", exact, 4 * (layers + table))]
     if model is not None:
         rows.insert(0, Row("your Llama, float32", model, 4 * (layers + table)))
-    halved = decoders.halved(config, weights)
+    halved = decoders.halved(exact)
     rows.append(Row("… with float16 weights", halved, 2 * (layers + table)))
-    four_bit, shortlisted = decoders.four_bit(file), decoders.shortlisted(file)
+    four_bit = decoders.four_bit(file, table=halved.output)
+    shortlisted = decoders.shortlisted(four_bit)
     rows.append(Row("… the layers left in 4 bits", four_bit, packed * layers + 2 * table))
     rows.append(Row("… and a 4-bit shortlist of tokens", shortlisted, packed * (layers + table)))
     if model is not None:  # another way to read half as much, so it is held against the first row
-        # A copy: the learner's own stays as it is. The memo puts float16 where float32 would go.
-        memo = {id(w): nn.Parameter(w.detach().half(), False) for w in model.parameters()}
+        # A copy: the learner's own stays as it is. The memo puts float16 where float32 would go,
+        # the matrices of two rows above where they are the same: memory is short on small machines.
+        there = halved.matrices()
+        memo: dict[int, Any] = {}
+        for name, weight in model.named_parameters():
+            half = there.get(name)
+            if half is None or half.shape != weight.shape:
+                half = weight.detach().half()
+            memo[id(weight)] = nn.Parameter(half, False)
         halves = copy.deepcopy(model, memo).half()
         name, first = "your Llama, all in float16", -len(rows)
         rows.append(Row(name, halves, 2 * (layers + table), instead_of=first))

@@ -161,15 +161,11 @@ def decoder_limits(
 def three(file: Any) -> list[Row]:
     """Lab 11's decoders: float32, float16, and the file's nibbles with a shortlist of tokens."""
     config = decoders.SimpleNamespace(**file.config())
-    weights = decoders.unpacked_weights(file)
     packed = 5 / 8 if kernel_works() else 2
-    rows = [
-        Row("float32", decoders.fused(config, weights), 4, 4),
-        Row("float16 weights", decoders.halved(config, weights), 2, 2),
-    ]
-    del weights
+    exact = decoders.fused(config, decoders.unpacked_weights(file))
+    rows = [Row("float32", exact, 4, 4), Row("float16 weights", decoders.halved(exact), 2, 2)]
     name = "4 bits and a shortlist" if packed < 1 else "4 bits (no kernel: float16)"
-    rows.append(Row(name, decoders.shortlisted(file), packed, packed))
+    rows.append(Row(name, decoders.shortlisted(decoders.four_bit(file)), packed, packed))
     return rows
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import re
 from collections.abc import Callable
@@ -13,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from plots.measure import one_thread, short, times_in_turns
+from plots.measure import give_back, one_thread, short, times_in_turns
 from plots.show import counted, once_written
 
 State = tuple[Tensor, Tensor, Tensor]
@@ -109,9 +108,8 @@ def online(attend_block: Function, attention: Function) -> None:
 def peak_growth(run: Callable[[], Any]) -> int | None:
     """By how many bytes this process grows, at its largest, while it runs; None where unknown."""
     gc.collect()
+    give_back()  # what lies in reserve would not count when it is used again
     try:
-        # What was freed lies in reserve; given back to Linux, it counts when it is used again.
-        ctypes.CDLL(None).malloc_trim(0)
         RESET.write_text("5", encoding="ascii")  # Linux forgets the largest size so far
         before = _status("VmRSS")
         run()
