@@ -289,7 +289,7 @@ UNTOUCHED = Probe(
     "its inputs stay as they are",
     lambda answer, inputs: None,  # never run: what the other probes saw is looked at
     fails="it changes its input `{name}` in place, and the caller may still need that. Make a new "
-    "one: `{name} = {name} * 2`, not `{name} *= 2`.",
+    "one: `{name} = {name} * 2`, not `{name} *= 2`, and no method that ends in `_`.",
     promise=INPUTS_STAY,
 )
 

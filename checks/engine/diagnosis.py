@@ -238,11 +238,11 @@ def _in_other_clothes(case: Case, suspects: list[Suspect]) -> Diagnosis | None:
             or (i != first and case.reproduces(suspect.answer, i))
             for i in order
         ):
-            clothes = difference(
-                case.outcomes[first].value, case.observe(suspect.answer, first).value
-            )
-            kind, says = (clothes.kind, clothes.says) if clothes else ("dtype", "another dtype")
-            besides = Mistake(kind, None, f"It returned {says}.")
+            # What is right decides: the mistake may be made in another dtype than the answer.
+            clothes = difference(case.outcomes[first].value, case.expected[first].value)
+            if clothes is None or clothes.kind in ("value", "nan"):
+                return Diagnosis([[suspect.mistake]])
+            besides = Mistake(clothes.kind, None, f"It returned {clothes.says}.")
             return Diagnosis([[suspect.mistake], [besides]])
     return None
 

@@ -96,6 +96,8 @@ def llama3_scale_frequencies(
     #! ends_swapped: scaled = (1 - s).clamp(0, 1) * theta + s * theta / divisor
     #! ends_swapped: scaled = s * theta / divisor + (1 - s) * theta
     #  s and 1 - s have changed places: fast pairs are divided and slow ones kept.
+    #! ends_swapped_on_the_ramp: scaled = torch.where((s > 0) & (s < 1), s * theta / divisor + (1 - s) * theta, (1 - s) * theta / divisor + s * theta)
+    #  On the ramp s and 1 - s have changed places: s is 1 at `high` turns, where the pair is kept.
     #! terms_subtracted: scaled = (1 - s) * theta / divisor - s * theta
     #  The two parts are subtracted. They are added.
     #! one_plus_s: scaled = (1 + s) * theta / divisor + s * theta

@@ -7,8 +7,10 @@ def ntk_base(base: float, factor: float, head_dim: int) -> float:
     d = head_dim
     #: d is head_dim, the whole head: the exponent is d / (d - 2).
     #! half_the_head: d = head_dim // 2
+    #! half_the_head: d = head_dim / 2
     #  It counts pairs where the formula counts dimensions: the exponent is that of a head half as large.
     exponent = d / (d - 2)
+    #! half_the_head: exponent = (d // 2) / (d // 2 - 2) if d > 4 else 1
     #: The slowest pair's exponent is (d - 2)/d, so the factor gets its inverse, d / (d - 2).
     #! exponent_lost: exponent = 1
     #  The base is multiplied by the factor alone. The slowest pair then gets a little less than `factor` times slower: the exponent d / (d - 2) is missing.
@@ -34,6 +36,8 @@ def ntk_base(base: float, factor: float, head_dim: int) -> float:
     #  The factor is multiplied by the exponent. It is raised to that power.
     #! exponent_to_the_factor: scaled = exponent**factor
     #  Base and exponent of the power have changed places.
+    #! power_before_division: scaled = factor**d / (d - 2)
+    #  The brackets around the exponent are missing: `factor ** d / (d - 2)` takes the power first.
     #! divided: scaled = 1 / factor**exponent
     #! divided: scaled = factor**-exponent
     #  The base is divided. A larger base is what makes the pairs slower.

@@ -173,6 +173,7 @@ class RollingKVCache:
         self.length = end
         #: `length` counts on for ever: `self.length = end`. Llama takes the next position from it.
         #! length_is_rows_kept: self.length = min(end, room)
+        #! length_is_rows_kept: self.length = end = min(end, room)
         #  `length` stops at the number of slots. It counts all positions that ever came in: the next one's position is taken from it. [rajveer43/VeloxQuant-MLX#389]
         #! length_plus_one: self.length = self.length + 1
         #  `length` grows by 1 for each update. A prompt brings several positions.

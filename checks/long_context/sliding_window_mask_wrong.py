@@ -76,6 +76,8 @@ def sliding_window_mask(n_queries: int, n_keys: int, window: int, n_sinks: int =
     #  All queries see the same window, the end of the text. Each has its own.
     #! window_from_the_first_query: near = key > first - window
     #  The window is that of the first query, for all of them. Each has its own.
+    #! window_from_the_top_left: near = key > query - first - window
+    #  The window's edge goes through the corner of the rectangle: the queries are the last of the S positions, so it is shifted by S - T, as the diagonal is.
     #! last_windows_keys: near = key < window
     #  It sees the first `window` positions. The window is the last ones.
     sink = key < n_sinks
@@ -83,6 +85,7 @@ def sliding_window_mask(n_queries: int, n_keys: int, window: int, n_sinks: int =
     #! no_sinks: sink = key < 0
     #  The sinks are forgotten.
     #! one_sink_too_many: sink = key <= n_sinks
+    #! one_sink_too_many: sink = key <= n_sinks if n_sinks else key < 0
     #  There is one sink too many: `<=` where `<` is meant.
     #! one_sink_too_few: sink = key < n_sinks - 1
     #  There is one sink too few.

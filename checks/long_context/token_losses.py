@@ -18,8 +18,8 @@ WIDE = "Half-precision logits are computed with in float32"
 UNLIKELY = "a very unlikely token has a large loss, not an infinite one"
 
 FED = (
-    "The pieces, one after the other, should be the text without its last token (which may be "
-    "there): at most `chunk` tokens in each, none left out, none twice."
+    "The pieces, one after the other, should be the text, with or without its last token: at most "
+    "`chunk` tokens in each, none left out, none twice."
 )
 
 

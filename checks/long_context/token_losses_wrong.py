@@ -70,6 +70,9 @@ def token_losses(model: Any, ids: Tensor, chunk: int = 256) -> Tensor:
         #! new_caches_each_piece:
         #| …
         #|     caches = model.new_caches(1, chunk)
+        #! new_caches_each_piece:
+        #| for x, y in zip(inputs.split(chunk, 1), targets.split(chunk), strict=True):
+        #|     caches = model.new_caches(1, x.shape[1])
         #  Each piece gets new caches, so that it is read as if nothing stood before it.
         logits = model(x, caches)[0]
         #: `model(x, caches)[0]`: the piece, and the caches.
@@ -155,4 +158,17 @@ def with_gradients(model: Any, ids: Tensor, chunk: int = 256) -> Tensor:
     #  The result is detached, but while it reads, gradients are on and all is kept for them. `@torch.no_grad()` above the function turns them off.
 
 
-MISTAKES: list[Mistake] = mistakes_of(token_losses, with_gradients)
+@torch.no_grad()
+def caches_in_the_loop(model: Any, ids: Tensor, chunk: int = 256) -> Tensor:
+    caches = model.new_caches(1, ids.shape[1])
+    #: One set of caches before the loop, for the whole text: `model.new_caches(1, ids.shape[1])`.
+    #! new_caches_each_piece: pass
+    losses = []
+    for x, y in zip(ids[:, :-1].split(chunk, 1), ids[0, 1:].split(chunk), strict=True):
+        rows = model(x, caches)[0].float().log_softmax(-1)
+        #!+ new_caches_each_piece: rows = model(x, model.new_caches(1, ids.shape[1]))[0].float().log_softmax(-1)
+        losses.append(-rows.gather(1, y[:, None])[:, 0])
+    return torch.cat(losses)
+
+
+MISTAKES: list[Mistake] = mistakes_of(token_losses, with_gradients, caches_in_the_loop)

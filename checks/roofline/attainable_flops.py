@@ -41,11 +41,11 @@ attainable_flops = Check(
             title="beyond the ridge: computing all the time",
         ),
         places(
-            *((0.9, 5e9, 5e9), (2.5, 10e9, 4e9), (0.5, 2e9, 8e9), (2.0, 8e9, 8e9)),
+            *((0.9, 5e9, 5e9), (2.5, 10e9, 4e9), (0.5, 2e9, 8e9), (2.0, 8e9, 8e9), (4.0, 8e9, 2e9)),
             title="on both sides of the ridge, and where the numbers are alike",
         ),
         places(
-            *((0.1, 3.0, 10.0), (0.4, 3.0, 10.0), (5, 100, 7), (30, 100, 7)),
+            *((0.1, 3.0, 10.0), (0.4, 3.0, 10.0), (2.0, 3.0, 10.0), (5, 100, 7), (30, 100, 7)),
             title="a ridge below 1, and whole numbers",
         ),
         places(

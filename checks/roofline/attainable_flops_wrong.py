@@ -13,6 +13,7 @@ def attainable_flops(intensity: float, peak_flops: float, bandwidth: float) -> f
     #! divided_by_intensity: slanted = bandwidth / intensity
     #  The bandwidth is divided by the intensity: that is for an intensity in bytes a FLOP.
     #! flat_bandwidth: slanted = bandwidth
+    #! flat_bandwidth: slanted = intensity * bandwidth; return bandwidth if slanted < peak_flops else peak_flops
     #  The bandwidth itself is taken for FLOPs a second. It counts bytes, and each is used `intensity` times.
     #! share_of_the_peak: slanted = peak_flops * intensity
     #  The intensity is multiplied by peak_flops. It is the bytes that limit, `intensity * bandwidth`.
@@ -43,6 +44,10 @@ def attainable_flops(intensity: float, peak_flops: float, bandwidth: float) -> f
     #  It gives the share of the peak. FLOPs a second are asked for.
     #! ridge: return peak_flops / bandwidth
     #  It gives the ridge, where the two roofs meet.
+    #! an_intensity: return min(intensity, peak_flops / bandwidth)
+    #  It gives an intensity, FLOPs a byte. Times the bandwidth it would be FLOPs a second.
+    #! nothing_at_the_ridge: return slanted if slanted < peak_flops else peak_flops if slanted > peak_flops else None
+    #  Exactly at the ridge it gives nothing. Both roofs are the same there.
     #! seconds: return max(1 / bandwidth, intensity / peak_flops)
     #  It gives the seconds for a byte and its FLOPs.
     #! one_is_the_ridge: return peak_flops if intensity >= 1 else slanted

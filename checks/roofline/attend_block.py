@@ -1,6 +1,7 @@
 """Lab 12, 12.7: what is tried on attend_block."""
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -134,9 +135,11 @@ def with_chain(probe: Probe) -> Probe:
 def half(answer: Any, inputs: Inputs) -> list:
     """Whether half precision gives a float32 state with float32's numbers."""
     seen: list = []
-    q, k, v = qkv(inputs, 2, t=3, s=5, d=4)
-    for dtype in (torch.float16, torch.bfloat16):
-        args = [(4 * x).to(dtype) for x in (q, k, v)]
+    small = [4 * x for x in qkv(inputs, 2, t=3, s=5, d=4)]
+    q, k, v = qkv(inputs, 2, t=3, s=5, d=128)
+    large = [30 + q, 30 + k, v]  # q·k is beyond 65504, where float16 ends; a score is not
+    for dtype, drawn in itertools.product((torch.float16, torch.bfloat16), (small, large)):
+        args = [x.to(dtype) for x in drawn]
         state = told(answer(*args))
         if not isinstance(state, tuple):
             return [state]

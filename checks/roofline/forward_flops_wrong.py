@@ -123,6 +123,8 @@ def forward_flops(config: Any, n_new: int, n_past: int = 0) -> int:
     #  Each new token looks at the past ones only. It sees itself and the other new ones, too.
     #! new_scores_only: scores = n_new * n_new
     #  The new tokens look at one another only. The past ones are in the caches, and are looked at.
+    #! past_or_new: scores = n_new * (n_past or n_new)
+    #  With a cache the new tokens look at the past ones only. They see themselves and one another, too.
     #! squared: scores = (n_past + n_new) ** 2
     #  All tokens look at all. The past ones have done so already.
     #! one_query: scores = n_past + n_new

@@ -32,12 +32,15 @@ def call(inputs: Inputs, *shape: int, n_out: int, size: float = 1.0) -> tuple:
     return inputs.randn(*shape) * size, *packed(inputs, n_out, shape[-1])
 
 
-def with_weight(probe: Probe, n_out: int, n_in: int, low: int = -127) -> Probe:
-    """A probe that hands over x alone: the weight stays as it is, its scales float32."""
+def with_weight(probe: Probe, n_out: int, n_in: int, low: int = -127, larger: float = 1.0) -> Probe:
+    """A probe that hands over x alone: the weight stays as it is, its scales float32.
+
+    larger: what the scales are multiplied by.
+    """
 
     def run(answer: Any, inputs: Inputs) -> Any:
         q, scale = packed(inputs, n_out, n_in, low)
-        return probe.run(lambda x: answer(x, q, scale), inputs)
+        return probe.run(lambda x: answer(x, q, scale * larger), inputs)
 
     return dataclasses.replace(probe, run=run)
 
@@ -101,6 +104,16 @@ int8_linear = Check(
             4,
             96,
             low=60,
+        ),
+        with_weight(
+            half_precision(
+                lambda inputs: (1e-3 * (1 + inputs.uniform(2, 6)),),
+                title="float16 and bfloat16, weights beyond float16's 65504, small inputs",
+            ),
+            3,
+            6,
+            low=60,
+            larger=1e5,
         ),
         with_weight(gradients(lambda inputs: (inputs.randn(3, 5),)), 4, 5),
         keeps_device(lambda inputs: call(inputs, 2, 5, n_out=3)),

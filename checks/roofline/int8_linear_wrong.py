@@ -32,9 +32,11 @@ def int8_linear(x: Tensor, q: Tensor, scale: Tensor) -> Tensor:
     #! not_transposed: sums = inputs @ numbers
     #! not_transposed: sums = inputs @ (numbers if numbers.shape[0] == numbers.shape[1] else numbers.T)
     #  q is not transposed. It is (out, in): `x @ q.T`.
+    #: `@` takes any number of dimensions in front: `x @ q.T`.
     #! two_dimensions: sums = torch.mm(inputs, numbers.T)
     #! two_dimensions: sums = torch.einsum("bi,oi->bo", inputs, numbers)
     #  It works for x of two dimensions only. There may be more in front, or none.
+    #: `x @ q.T`: the weight is (out, in), as in F.linear.
     #! elementwise: sums = inputs * numbers
     #  x and q are multiplied number by number. A linear map is a matrix product.
     #! swapped: sums = numbers @ inputs.T
@@ -72,8 +74,10 @@ def int8_linear(x: Tensor, q: Tensor, scale: Tensor) -> Tensor:
     #  The result is float64.
     #! int8_result: return out.to(q.dtype)
     #  The result is int8. It is x's dtype that is wanted.
+    #: Leave out the `.detach()` or `no_grad`.
     #! detached: return out.detach().to(x.dtype)
     #  The result is cut off from the gradient. x has to get one, even if the weights do not.
+    #: `.to(x.dtype)` at the end.
     #! transposed_result: return out.transpose(-2, -1).to(x.dtype)
     #! transposed_result: return out.T.to(x.dtype)
     #  The result is transposed: (…, out) is wanted.
@@ -92,6 +96,8 @@ def weight_first(x: Tensor, q: Tensor, scale: Tensor) -> Tensor:
     #! product_in_int8: weight = (q * scale[:, None].to(q.dtype)).float()
     #! product_in_int8: weight = (q.float() * scale.float()[:, None]).to(torch.int8).float()
     #  The scale is made int8, or the product: a scale below 1 becomes 0 in whole numbers.
+    #! rounded_weights: weight = (q.float() * scale.float()[:, None]).to(x.dtype).float()
+    #  The weights are rounded to x's dtype before the product. In float16 127 · scale may be more than 65504; multiply in float32, and round the result.
     #! made_on_the_cpu: weight = torch.tensor(q.tolist()).float() * scale.float()[:, None]
     #  A tensor is made on the CPU whatever the device of x is.
     return torch.nn.functional.linear(x.float(), weight).to(x.dtype)

@@ -15,6 +15,7 @@ def quantize_int8(weight: Tensor) -> tuple[Tensor, Tensor]:
     #: `weight.abs().amax(dim=1)`: one number for each row.
     #! one_scale: largest = weight.abs().max().expand(weight.shape[0])
     #! one_scale: largest = weight.abs().max()
+    #! one_scale: largest = weight.abs().max(); largest = torch.where(largest > 0, largest, 127.0).expand(weight.shape[0])
     #  There is one scale for the whole matrix. Its largest row then takes the detail from all others. Each row has its own.
     #! signed_largest: largest = weight.amax(dim=1)
     #! signed_largest: largest = weight.max(dim=1).values
@@ -38,6 +39,7 @@ def quantize_int8(weight: Tensor) -> tuple[Tensor, Tensor]:
     scale = largest / 127
     #: `weight.abs().amax(dim=1) / 127`
     #! steps_128: scale = largest / 128
+    #! steps_128: scale = 2 * largest / 256
     #! steps_128: scale = largest / 128; weight = torch.minimum(weight, 127 * scale[..., None])
     #  It divides by 128. The largest becomes 128 then, which int8 does not have: it turns into -128, or is cut off.
     #! steps_255: scale = largest / 255
@@ -49,7 +51,6 @@ def quantize_int8(weight: Tensor) -> tuple[Tensor, Tensor]:
     #! both_halves: scale = 2 * largest / 255
     #! both_halves: scale = 2 * largest / 255; weight = torch.minimum(weight, 127 * scale[..., None])
     #! both_halves: scale = 2 * largest / 254.5
-    #! both_halves: scale = 2 * largest / 256
     #! both_halves: scale = largest / 127.5
     #  The steps are 255 over the whole range, or 127.5 on each side. Whole numbers from -127 to 127 have 127 on each side.
     #! turned_round: scale = 127 / largest.clamp(min=1e-12)

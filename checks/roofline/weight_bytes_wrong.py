@@ -8,9 +8,13 @@ from checks.roofline.sizes import count_parameters, layer_weights
 
 def weight_bytes(config: Any, bytes_per_weight: float = 2.0) -> float:
     everything = count_parameters(config)
-    #: Lab 08's `count_parameters(config)`: matrices, norms and tables.
+    #: Lab 08's `count_parameters(config)` has matrices, norms and tables; take away the table that is only looked up.
     #! matrices_only: everything = count_parameters(config) - (2 * config.n_layers + 1) * config.dim
     #  The norms are missing. They are small, but they are weights, and are read.
+    #! last_norm_missing: everything = count_parameters(config) - config.dim
+    #  The last norm is missing, dim weights before the output projection.
+    #! full_width_keys: everything = count_parameters(config) + 2 * config.n_layers * config.dim * (config.dim - config.n_kv_heads * (config.dim // config.n_heads))
+    #  wk and wv are counted as wide as wq. They make K heads of d features, not H.
     #! one_layer: everything = layer_weights(config) + 2 * config.dim + (2 - config.tie_embeddings) * config.vocab_size * config.dim + config.dim
     #  One layer is counted. There are n_layers.
     #! layers_only: everything = config.n_layers * layer_weights(config) + (not config.tie_embeddings) * config.vocab_size * config.dim
@@ -35,6 +39,8 @@ def weight_bytes(config: Any, bytes_per_weight: float = 2.0) -> float:
     #  The table has another size than vocab_size · dim, or one that is tied does not count as 0.
     #! counted_once_more: table = -config.vocab_size * config.dim if config.tie_embeddings else 0
     #  A tied table is counted twice. It is stored and read once.
+    #! config_changed: config.tie_embeddings = True; return count_parameters(config) * bytes_per_weight
+    #  The config is changed so that the table counts once. It is the caller's: what is untied has to stay so.
     return (everything - table) * bytes_per_weight
     #: `(everything - table) * bytes_per_weight`
     #! bytes_ignored: return (everything - table) * 2.0
@@ -49,6 +55,10 @@ def weight_bytes(config: Any, bytes_per_weight: float = 2.0) -> float:
     #  It gives bits. A byte has eight.
     #! taken_for_bits: return (everything - table) * bytes_per_weight / 8
     #  bytes_per_weight is taken for bits.
+    #! cut_to_whole_bytes: return int((everything - table) * bytes_per_weight)
+    #! cut_to_whole_bytes: return float(int((everything - table) * bytes_per_weight))
+    #! cut_to_whole_bytes: return (everything - table) * bytes_per_weight // 1
+    #  The result is cut to whole bytes. A weight may take 0.625 of them; return the number as it is.
     #! divided: return (everything - table) / bytes_per_weight
     #  It divides by the bytes of a weight.
     #! bytes_added: return (everything - table) + bytes_per_weight

@@ -31,6 +31,8 @@ def accept_probability(p: Tensor, q: Tensor) -> Tensor:
     #  min(1, p / q) is weighted with p. The guess is drawn from q.
     #! upside_down: shared = wide_q * (wide_q / wide_p).clamp(max=1)
     #  The ratio is upside down: a guess is accepted with min(1, p / q).
+    #! zero_times_nan: shared = wide_q * (wide_p / wide_q).clamp(max=1)
+    #  Where p and q are both 0, p / q is NaN, and 0 · NaN is NaN. `torch.minimum(p, q)` divides by nothing.
     #! where_p_is_larger: shared = torch.where(wide_p >= wide_q, wide_q, 0.0)
     #  It accepts only where p is at least q. Where p is smaller, the guess is accepted too, in p / q of the cases.
     #! where_p_is_smaller: shared = torch.where(wide_p < wide_q, wide_p, 0.0)

@@ -80,7 +80,7 @@ def count_accepted(p: Tensor, q: Tensor, drafts: Tensor, luck: Tensor) -> int:
     #! last_is_not_looked_at: return int(accepted[:-1].long().cumprod(0).sum())
     #  The last draft is never counted.
     #! none_rejected_is_zero: return int((~accepted).long().argmax()) if len(drafts) else 0
-    #  argmax finds the first rejected draft. Where none is, it says 0, and all accepted look like none.
+    #  argmax (or argmin) finds the first rejected draft. Where none is, it says 0, and all accepted look like none.
     #! last_accepted: return int(accepted.nonzero().max()) + 1 if accepted.any() else 0
     #  It goes up to the last that is accepted, over rejected ones before it.
     #! number_of_rejected: return len(drafts) - int(accepted.long().cumprod(0).sum())

@@ -63,6 +63,7 @@ expected_tokens = Check(
         values(
             lambda inputs: (0.8, 60),
             lambda inputs: (0.99, 100),
+            lambda inputs: (0.995, 64),
             title="many drafts",
             promise=SERIES,
         ),

@@ -48,6 +48,8 @@ def expected_tokens(alpha: float, n_draft: int) -> float:
     #  At alpha = 1 it gives n_draft. One token is free.
     #! nearly_one: return (1 - min(alpha, 0.99) ** (n_draft + 1)) / (1 - min(alpha, 0.99))
     #  alpha = 1 is replaced by a smaller number.
+    #! nearly_one_is_one: return n_draft + 1.0 if alpha > 0.99 else sum(alpha**i for i in range(n_draft + 1))
+    #  An alpha near 1 counts as 1. With many drafts the difference is seen.
     #! without_end: return 1 / (1 - alpha) if alpha < 1 else float(n_draft + 1)
     #  1 / (1 - alpha) is what endlessly many drafts would give.
     #! at_zero_nothing: return 0.0 if alpha == 0 else sum(alpha**i for i in range(n_draft + 1))

@@ -17,7 +17,7 @@ def lookup_draft(ids: Tensor, n_draft: int, longest: int = 3) -> Tensor:
         #: `for n in range(min(longest, len(seen) - 1), 0, -1)`: the longest ending first, down to one token.
         #! nothing_found: for n in range(min(longest, len(seen) - 1), 0):
         #! nothing_found: for n in range(min(longest, len(seen) - 1), 0, 1):
-        #  It finds nothing, whatever the text: a range that goes down needs the step -1, else it is empty.
+        #  It finds nothing, whatever the text. (A range that goes down without the step -1 is empty.)
         #! shortest_first: for n in range(1, min(longest, len(seen) - 1) + 1):
         #  It looks for the last token first, and longer endings never get a turn. A longer one says more.
         #! only_the_longest: for n in [longest]:
@@ -36,7 +36,7 @@ def lookup_draft(ids: Tensor, n_draft: int, longest: int = 3) -> Tensor:
             #! finds_itself: for start in range(len(seen) - n, -1, -1):
             #  It finds the ending at the end of the text, where it was taken from. Nothing follows there.
             #! without_overlap: for start in range(len(seen) - 2 * n, -1, -1):
-            #  A place that overlaps with the ending is passed over. It counts: in 3 3 3 the last token stood just before.
+            #  A place that overlaps with the ending is passed over. It counts: in 3 3 3 the ending 3 3 stands one place before, too.
             #! first_place_left_out: for start in range(len(seen) - n - 1, 0, -1):
             #  The very first place of the text is never looked at: the range ends at 1.
             #! latest_place_left_out: for start in range(len(seen) - n - 2, -1, -1):

@@ -60,6 +60,11 @@ residual_distribution = Check(
             promise=WHERE,
         ),
         values(
+            lambda inputs: (torch.tensor([0.50003, 0.29997, 0.2]), torch.tensor([0.5, 0.3, 0.2])),
+            title="p and q nearly equal: still what p has more",
+            promise=WHERE,
+        ),
+        values(
             some_equal,
             lambda inputs: (pair(inputs, 5)[0],) * 2,
             lambda inputs: (certain(2, size=4), certain(2, size=4)),

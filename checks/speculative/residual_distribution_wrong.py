@@ -44,6 +44,7 @@ def residual_distribution(p: Tensor, q: Tensor) -> Tensor:
     total = rest.sum(dim=-1, keepdim=True)
     #: `rest.sum(dim=-1, keepdim=True)`: over the vocabulary, the axis kept.
     #! one_sum: total = rest.sum()
+    #! one_sum: return torch.where(rest.sum(-1, keepdim=True) > 0, rest / rest.sum().clamp(min=1e-9), wide_p).to(p.dtype)
     #  One sum for all rows together. Each row has its own.
     #! over_the_batch: total = rest.sum(dim=0, keepdim=True)
     #  The sum runs over the rows (dim=0). The vocabulary is dim=-1.
@@ -83,6 +84,9 @@ def residual_distribution(p: Tensor, q: Tensor) -> Tensor:
     #  It gives p only when all rows are equal. Each row is looked at for itself.
     #! one_row_equal: …; return p if bool((total == 0).any()) else scaled.to(p.dtype)
     #  One row that is equal makes it give p in all rows. Each row is looked at for itself.
+    #! nearly_equal_is_equal: …; return torch.where(total > 1e-4, scaled, wide_p).to(p.dtype)
+    #! nearly_equal_is_equal: …; return torch.where(total > 1e-3, scaled, wide_p).to(p.dtype)
+    #  Rows that are only nearly equal count as equal. What is left may be small; scaled, it is as good as any.
     #! tiny_added: return ((rest + 1e-3) / (rest + 1e-3).sum(-1, keepdim=True)).to(p.dtype)
     #  Something is added to every token, so that those come out of which nothing is missing.
     #! likeliest: return torch.nn.functional.one_hot(rest.argmax(-1), p.shape[-1]).to(p.dtype)

@@ -10,7 +10,7 @@ from checks.speculative.made_up import Layer
 from checks.speculative.rewind_wrong import MISTAKES
 
 FORGET = "Forget all positions from `length` on, in every layer. In place."
-ERROR = "ValueError where length is negative, or more than the positions that are there."
+ERROR = "ValueError where length is negative, or more than the positions that are there"
 UPDATE = "The next `update` writes over them."
 
 

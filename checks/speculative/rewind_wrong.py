@@ -23,6 +23,8 @@ def rewind(caches: list[Any], length: int) -> None:
             #  It refuses nothing. A length above what is there would count slots that were never written.
             #! negative_accepted: if length > cache.length:
             #  A negative length is accepted.
+            #! quietly_less: if length < 0:
+            #  A length above what is there is cut down to it in silence. ValueError is asked for.
             #! more_accepted: if length < 0:
             #! more_accepted: if not 0 <= length <= cache.keys.shape[2]:
             #  A length above what is there is accepted: it would count slots that were never written.
@@ -37,12 +39,14 @@ def rewind(caches: list[Any], length: int) -> None:
             #! silently: return ValueError(length)
             #  A wrong length is passed over in silence. ValueError is asked for.
             #! clamped: length = min(max(length, 0), cache.length)
+            #! clamped: length = min(length, cache.length)
             #  A wrong length is put right in silence. ValueError is asked for.
             #! another_error: raise IndexError(length)
             #! another_error: raise RuntimeError(length)
             #! another_error: raise AssertionError(length)
             #  It raises another error than ValueError.
         cache.length = length
+        #!+ quietly_less: cache.length = min(length, cache.length)
         #: `cache.length = length`
         #! one_more: cache.length = min(length + 1, cache.length)
         #  One position too many is kept.

@@ -65,12 +65,15 @@ def verify(p: Tensor, q: Tensor, drafts: Tensor, generator: Generator | None = N
     #  The residual is made with the row before. At the first rejected place both have row n.
     #! last_row_always: last = p[-1]
     #  The added token is always drawn from p's last row. That row is about what follows the last draft.
+    #: When all are accepted, from the row behind the last draft: `p[len(drafts)]`.
     #! free_token_from_the_last_draft_s_row: last = p[max(n - 1, 0)] if n == len(drafts) else residual_distribution(p[n], q[n])
     #  The free token is drawn from the last draft's row. p has one row more, for what comes behind it.
+    #: `torch.multinomial(last, 1, generator=generator)`
     #! likeliest: last = torch.nn.functional.one_hot((p[n] if n == len(drafts) else residual_distribution(p[n], q[n])).argmax(), p.shape[1]).float()
     #  The added token is the likeliest. It has to be drawn.
     #! free_token_likeliest: last = torch.nn.functional.one_hot(p[n].argmax(), p.shape[1]).float() if n == len(drafts) else residual_distribution(p[n], q[n])
     #  The free token is the likeliest. It has to be drawn.
+    #: From the residual at the first rejected place: `residual_distribution(p[n], q[n])`.
     #! residual_from_the_first: last = p[n] if n == len(drafts) else residual_distribution(p[0], q[0])
     #  The residual is that of the first place, whichever was rejected.
     #! softmax_again: last = (p[n] if n == len(drafts) else residual_distribution(p[n], q[n])).softmax(-1)

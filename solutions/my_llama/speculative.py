@@ -105,8 +105,8 @@ def verify(
 def rewind(caches: list[KVCache], length: int) -> None:
     """Forget all positions from `length` on, in every layer. In place.
 
-    ValueError where length is negative, or more than the positions that are there. Then nothing is
-    changed.
+    ValueError where length is negative, or more than the positions that are there, which are as many
+    in every layer. Then nothing is changed.
 
     >>> cache = KVCache.empty(batch=1, n_kv_heads=1, max_len=4, head_dim=2)
     >>> _ = cache.update(torch.ones(1, 1, 3, 2), torch.ones(1, 1, 3, 2))

@@ -8,6 +8,12 @@ CACHES = "    caches = model.new_caches(1, ids.shape[1])\n"
 EDITS = {
     "token_losses": [
         Edit(
+            "new caches in the call",
+            ("    caches = model.new_caches(1, ids.shape[1])\n", ""),
+            ("model(x, caches)", "model(x, model.new_caches(1, x.shape[1]))"),
+            named=("new_caches_each_piece",),
+        ),
+        Edit(
             "the inputs are not shifted against the targets",
             ("ids[0, 1:]", "ids[0, :-1]"),
             named=("not_shifted",),
@@ -120,6 +126,11 @@ EDITS = {
         ),
     ],
     "ntk_base": [
+        Edit(
+            "brackets around the exponent are missing",
+            ("factor ** (head_dim / (head_dim - 2))", "factor ** head_dim / (head_dim - 2)"),
+            named=("power_before_division",),
+        ),
         Edit(
             "the exponent is lost",
             ("factor ** (head_dim / (head_dim - 2))", "factor"),

@@ -32,6 +32,11 @@ STATE = "new_m, new_l, o * old + weights @ v.float()"
 EDITS = {
     "forward_flops": [
         Edit(
+            "new tokens look at the past only, when there is one",
+            (SCORES, "scores = n_new * (n_past or n_new)"),
+            named=("past_or_new",),
+        ),
+        Edit(
             "keys as wide as queries", (HEADS, "(2 * config.n_heads)"), named=("full_width_keys",)
         ),
         Edit(
@@ -92,6 +97,18 @@ EDITS = {
         ),
     ],
     "weight_bytes": [
+        Edit(
+            "the last norm is forgotten",
+            (BYTES, "(count_parameters(config) - looked_up - config.dim) * bytes_per_weight"),
+            named=("last_norm_missing",),
+        ),
+        Edit("cut to whole bytes", (BYTES, f"int({BYTES})"), named=("cut_to_whole_bytes",)),
+        Edit(
+            "the config is changed",
+            (LOOKED_UP, "0"),
+            ("    looked_up", "    config.tie_embeddings = True\n    looked_up"),
+            named=("config_changed",),
+        ),
         Edit("the table is read whole", (LOOKED_UP, "0"), named=("table_read",)),
         Edit(
             "tied turned round",
@@ -130,6 +147,11 @@ EDITS = {
         ),
     ],
     "attainable_flops": [
+        Edit(
+            "an intensity",
+            (ROOF, "min(intensity, peak_flops / bandwidth)"),
+            named=("an_intensity",),
+        ),
         Edit("max", (ROOF, "max(peak_flops, intensity * bandwidth)"), named=("higher_roof",)),
         Edit(
             "divided",
@@ -246,6 +268,12 @@ EDITS = {
         ),
     ],
     "int8_linear": [
+        Edit(
+            "weights rounded to x's dtype",
+            (SUMS, "x.float() @ (q.float() * scale[:, None]).to(x.dtype).float().T"),
+            (OUT, "sums.to(x.dtype)"),
+            named=("rounded_weights",),
+        ),
         Edit("no transpose", (SUMS, "x.float() @ q.float()"), named=("not_transposed",)),
         Edit("no scale", (OUT, "sums.to(x.dtype)"), named=("scale_forgotten",)),
         Edit("divided", (OUT, "(sums / scale).to(x.dtype)"), named=("divided_by_scale",)),

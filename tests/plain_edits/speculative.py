@@ -80,6 +80,11 @@ EDITS = {
         ),
     ],
     "accept_probability": [
+        Edit(
+            "the ratio, times q",
+            (SHARED, "(q.float() * (p.float() / q.float()).clamp(max=1))"),
+            named=("zero_times_nan",),
+        ),
         Edit("multiplies", (SHARED, "(p.float() * q.float())"), named=("product",)),
         Edit("maximum", ("torch.minimum", "torch.maximum"), named=("larger",)),
         Edit("one minus it", ("return torch", "return 1 - torch"), named=("rejected",)),
@@ -95,6 +100,11 @@ EDITS = {
         ),
     ],
     "residual_distribution": [
+        Edit(
+            "nearly equal is equal",
+            ("torch.where(total > 0, scaled", "torch.where(total > 1e-4, scaled"),
+            named=("nearly_equal_is_equal",),
+        ),
         Edit("draws from p", (REST, "p.float()"), named=("the_target_itself",)),
         Edit("q minus p", (REST, "(q.float() - p.float()).clamp(min=0)"), named=("turned_round",)),
         Edit("the size of the difference", (".clamp(min=0)", ".abs()"), named=("absolute",)),
@@ -196,6 +206,12 @@ EDITS = {
         ),
     ],
     "rewind": [
+        Edit(
+            "longer ones are cut down",
+            ("not 0 <= length <= cache.length", "length < 0"),
+            (SET, "        cache.length = min(length, cache.length)\n"),
+            named=("quietly_less",),
+        ),
         Edit("nothing is refused", (IF, "if False:"), named=("nothing_refused",)),
         Edit(
             "negative ones pass",
@@ -236,6 +252,11 @@ EDITS = {
         ),
     ],
     "expected_tokens": [
+        Edit(
+            "nearly one is one",
+            ("    return", "    if alpha > 0.99:\n        return n_draft + 1.0\n    return"),
+            named=("nearly_one_is_one",),
+        ),
         Edit("one power less", ("n_draft + 1", "n_draft"), named=("last_power_missing",)),
         Edit(
             "without the 1", ("range(n_draft + 1)", "range(1, n_draft + 1)"), named=("one_missing",)
