@@ -104,7 +104,7 @@ bench-checks: $(TESTER)  ## seconds that each check takes, scaled by a fixed pie
 bench-training: $(TESTER)  ## held-out loss of lab 09's Llama after 30, 60 and 180 s beside nanoGPT's CPU recipe; half an hour
 	$(BIN) -m tools.bench_training $(ARGS)
 
-bench-decode: $(DECODER)  ## tokens per second beside transformers and llama.cpp on one file; 10 minutes
+bench-decode: $(DECODER)  ## tokens per second beside transformers and llama.cpp on one file; 20 minutes
 	$(DECODE) -m tools.bench_decode $(ARGS)
 
 bench-class: $(TESTER)  ## submissions an hour of the class grader, sandbox on, beside nbval; 15 minutes

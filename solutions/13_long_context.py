@@ -34,7 +34,7 @@ from plots import long_context as plot
 #
 # ## 13.0 The problem: it has never been there
 #
-# Two models. The course's small Llama writes Shakespeare, character by character; it was trained on pieces of 128 characters. SmolLM2 of lab 11 was trained on texts of up to 8,192 tokens. The next cell loads
+# Two models. The course's small Llama writes Shakespeare, character by character; it was trained on pieces of 128 characters (its `max_seq_len` says 512, but nothing in your `Llama` reads that number). SmolLM2 of lab 11 was trained on texts of up to 8,192 tokens. The next cell loads
 # both, into your `Llama`.
 
 # %% id="models"

@@ -1,6 +1,6 @@
 """Tokens per second: the worked Llama and lab 11's decoders beside transformers and llama.cpp.
 
-    python -m tools.bench_decode            the whole table: about ten minutes
+    python -m tools.bench_decode            the whole table: about twenty minutes
     python -m tools.bench_decode --rounds 2 --new 16 --prompts 32
     python -m tools.bench_decode --cpu      one thread's computing time: for a busy machine
 
