@@ -86,9 +86,9 @@ def verify(
 
     p: (n + 1, V), the target's probabilities at the n drafts' places and at the one behind them; q:
     (n, V), those that the drafts (n,) were drawn from; n may be 0. The added token is drawn from the
-    residual at the first rejected place or, when all are accepted, from the last row of p (or in
-    any way that comes to the same). Drafts drawn from q make tokens distributed exactly as from p. generator: the source of all
-    luck; None is torch's own → (m + 1,) int64, m drafts accepted.
+    residual at the first rejected place or, when all are accepted, from the last row of p (or in any
+    way that comes to the same). Drafts drawn from q make tokens distributed exactly as from p.
+    generator: the source of all luck; None is torch's own → (m + 1,) int64, m drafts accepted.
 
     >>> p, q = torch.eye(4)[[2, 0, 3]], torch.eye(4)[[2, 1]]   # everybody is certain
     >>> verify(p, q, torch.tensor([2, 1]))   # 2 is what p wants; then p wants 0
