@@ -39,8 +39,6 @@ def weight_bytes(config: Any, bytes_per_weight: float = 2.0) -> float:
     #  The table has another size than vocab_size · dim, or one that is tied does not count as 0.
     #! counted_once_more: table = -config.vocab_size * config.dim if config.tie_embeddings else 0
     #  A tied table is counted twice. It is stored and read once.
-    #! config_changed: config.tie_embeddings = True; return count_parameters(config) * bytes_per_weight
-    #  The config is changed so that the table counts once. It is the caller's: what is untied has to stay so.
     return (everything - table) * bytes_per_weight
     #: `(everything - table) * bytes_per_weight`
     #! bytes_ignored: return (everything - table) * 2.0

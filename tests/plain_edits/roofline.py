@@ -103,12 +103,6 @@ EDITS = {
             named=("last_norm_missing",),
         ),
         Edit("cut to whole bytes", (BYTES, f"int({BYTES})"), named=("cut_to_whole_bytes",)),
-        Edit(
-            "the config is changed",
-            (LOOKED_UP, "0"),
-            ("    looked_up", "    config.tie_embeddings = True\n    looked_up"),
-            named=("config_changed",),
-        ),
         Edit("the table is read whole", (LOOKED_UP, "0"), named=("table_read",)),
         Edit(
             "tied turned round",
