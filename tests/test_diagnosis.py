@@ -19,6 +19,7 @@ from checks.engine import (
     values,
 )
 from checks.engine.report import READY, TECHNIQUE
+from checks.roofline import quantize_int8
 
 
 def scaled(x: Tensor, by: float = 2.0) -> Tensor:
@@ -193,6 +194,19 @@ def test_another_dtype_does_not_hide_the_typical_mistake() -> None:
     report = without.run(lambda x, by=2.0: (x.double() - 1) * -by if by != 1 else x.double() - 1)
     assert [mistake.key for mistake in report.mistakes] == ["negative", "dtype"]
     assert "And this: It returned float64 where float32 is expected." in report.text
+
+
+def test_a_dtype_that_is_right_is_not_told_where_the_mistake_has_another() -> None:
+    """The check of 12.5 knows half precision with scales in it; here they are float32, as asked."""
+
+    def in_half_precision(weight: Tensor) -> tuple[Tensor, Tensor]:
+        scale = weight.abs().amax(dim=1) / 127
+        scale = torch.where(scale == 0, 1.0, scale)
+        return (weight / scale[:, None]).round().to(torch.int8), scale.float()
+
+    report = quantize_int8.run(in_half_precision)
+    assert [mistake.key for mistake in report.mistakes] == ["in_half_precision"]
+    assert "It returned" not in report.text
 
 
 def test_calls_that_came_back_before_a_crash_are_used() -> None:
