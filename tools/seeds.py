@@ -1,6 +1,6 @@
 """`make seeds`: no seed at which a worked answer is not ✓, or an accepted one ✗.
 
-250 seeds for all labs, which takes an hour, or `python -m tools.seeds 50 06_gqa`.
+250 seeds for all labs, which takes two hours, or `python -m tools.seeds 50 06_gqa`.
 """
 
 import importlib
@@ -39,18 +39,19 @@ def refused(lab: str, check: Check, seed: str) -> Iterator[str]:
 
 
 def main() -> None:
-    """Print what is refused, and fail when anything is."""
+    """Print a line for each exercise and what is refused, and fail when anything is."""
     numbers = [int(arg) for arg in sys.argv[1:] if arg.isdigit()]
     asked_for = chosen([arg for arg in sys.argv[1:] if not arg.isdigit()])
     seeds = range(numbers[0] if numbers else 250)
-    found = [
-        line
-        for lab in asked_for
-        for check in exercises_of(importlib.import_module(f"checks.{lab.module}"))
-        for seed in seeds
-        for line in refused(lab.module, check, f"seed {seed}")
-    ]
-    print(*found, f"{len(found)} refused at {len(seeds)} seeds", sep="\n")
+    found = 0
+    for lab in asked_for:
+        for check in exercises_of(importlib.import_module(f"checks.{lab.module}")):
+            lines = [x for seed in seeds for x in refused(lab.module, check, f"seed {seed}")]
+            count = len(list(answers(lab.module, check)))
+            summary = f"{check.exercise} {check.name}: {len(lines)} of {count} × {len(seeds)} refused"
+            print(*lines, summary, sep="\n", flush=True)
+            found += len(lines)
+    print(f"{found} refused at {len(seeds)} seeds")
     sys.exit(bool(found))
 
 
