@@ -48,7 +48,9 @@ def main() -> None:
         for check in exercises_of(importlib.import_module(f"checks.{lab.module}")):
             lines = [x for seed in seeds for x in refused(lab.module, check, f"seed {seed}")]
             count = len(list(answers(lab.module, check)))
-            summary = f"{check.exercise} {check.name}: {len(lines)} of {count} × {len(seeds)} refused"
+            summary = (
+                f"{check.exercise} {check.name}: {len(lines)} of {count} × {len(seeds)} refused"
+            )
             print(*lines, summary, sep="\n", flush=True)
             found += len(lines)
     print(f"{found} refused at {len(seeds)} seeds")
