@@ -381,6 +381,15 @@ DEVICES: dict[str, tuple[Callable[[Tensor, Tensor], Tensor], bool]] = {
     "a result of its own": (lambda x, m: torch.ones(3), True),
     "a result filled by hand": (lambda x, m: torch.empty(3, 3).copy_(x), True),
     "views": (lambda x, m: x.T.mT.reshape(-1)[None].expand(2, -1), False),
+    "numpy of a tensor moved there and back": (
+        lambda x, m: torch.from_numpy(x.cpu().numpy() + 1).to(x.device),
+        False,
+    ),
+    "numpy of a tensor on the device": (
+        lambda x, m: torch.from_numpy(x.numpy()).to(x.device),
+        True,
+    ),
+    "numpy that is not moved back": (lambda x, m: torch.from_numpy(x.cpu().numpy()), True),
     "einsum": (lambda x, m: torch.einsum("ij,kj->ik", x, torch.ones(3, 3)), True),
 }
 

@@ -145,12 +145,97 @@ def test_two_in_one_answer_are_both_named() -> None:
     assert "This: The numbers stand" in report.text and "And this: It multiplies" in report.text
 
 
-@pytest.mark.parametrize(("rows", "keys"), [(9, ["negative", "two_places"]), (7, [])])
-def test_two_are_told_by_many_rows_of_one_number_each(rows: int, keys: list[str]) -> None:
-    drawn = [values(lambda inputs: (inputs.randn(1),), title=f"draw {i}") for i in range(rows)]
-    check = check_of(technique=drawn, ready=[])
+def rows_of_one_number(rows: int) -> list[Probe]:
+    return [values(lambda inputs: (inputs.randn(1),), title=f"draw {i}") for i in range(rows)]
+
+
+@pytest.mark.parametrize(("rows", "keys"), [(3, ["negative", "two_places"]), (2, [])])
+def test_two_are_told_by_several_rows_of_one_number_each(rows: int, keys: list[str]) -> None:
+    check = check_of(technique=rows_of_one_number(rows), ready=[])
     report = check.run(lambda x, by=2.0: 3 * ((x - 1) * -by) + 1)
     assert sorted(mistake.key for mistake in report.mistakes) == keys
+
+
+def total(x: Tensor) -> Tensor:
+    first = x + 1
+    #! two_in_the_first: first = x + 2
+    #  The first one adds 2.
+    #! none_in_the_first: first = x
+    #  The first one adds nothing.
+    second = 2 * x + 1
+    #! two_in_the_second: second = 2 * x + 2
+    #  The second one adds 2.
+    #! four_in_the_second: second = 2 * x + 4
+    #  The second one adds 4.
+    return first + second
+
+
+@pytest.mark.parametrize(("rows", "named"), [(7, 0), (9, 2)])
+def test_few_numbers_tell_two_only_where_no_other_two_do_the_same(rows: int, named: int) -> None:
+    check = Check(
+        exercise="9.99",
+        name="total",
+        reference=total,
+        technique=rows_of_one_number(rows),
+        mistakes=mistakes_of(total),
+        hints=("One.", "Two.", "Three."),
+    )
+    assert len(check.run(lambda x: 3 * x + 4).mistakes) == named
+
+
+def area(width: float, height: float) -> float:
+    return (width + 1) * (height + 1)
+    #! width_as_it_is: return width * (height + 1)
+    #  The width is taken as it is.
+    #! height_as_it_is: return (width + 1) * height
+    #  The height is taken as it is.
+    #! height_twice: return (height + 1) * (height + 1)
+    #  The height is taken for the width.
+    #! height_lowered: return (width + 1) * (height - 1)
+    #  The height is lowered.
+    #! halved: return (width + 1) * (height + 1) / 2
+    #  It is halved.
+
+
+WAYS = {mistake.key: mistake.wrong for mistake in mistakes_of(area)}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "result"),
+    [
+        ("width_as_it_is", "height_as_it_is", 12.0),
+        ("height_as_it_is", "halved", 8.0),
+        ("width_as_it_is", "halved", 7.5),
+        ("height_twice", "halved", 12.5),
+    ],
+)
+def test_two_changes_of_one_line_are_made_together(one: str, other: str, result: float) -> None:
+    for pair in ((one, other), (other, one)):
+        way = WAYS[pair[0]].with_(WAYS[pair[1]])
+        assert way.answer(3.0, 4.0) == result
+
+
+def test_two_changes_of_the_same_words_do_not_go_together() -> None:
+    assert WAYS["height_as_it_is"].with_(WAYS["height_lowered"]) is None
+
+
+def counted(x: Tensor) -> Tensor:
+    for _ in range(2):
+        #! once: if x is not None:
+        #  It is done once.
+        x = x + 1
+        #! stops: x = x + 1; break
+        #  It stops after the first.
+    return x
+
+
+def test_two_that_are_no_python_together_are_left_out() -> None:
+    mistakes = mistakes_of(counted)
+    both = mistakes[0].wrong.with_(mistakes[1].wrong)
+    with pytest.raises(SyntaxError):
+        both.answer  # noqa: B018  (it is compiled when it is asked for)
+    check = Check("9.98", "counted", counted, rows_of_one_number(9), mistakes, ("1.", "2.", "3."))
+    assert check.run(lambda x: x + 7).mistakes == []
 
 
 def test_two_that_fail_in_different_rows_are_named_side_by_side() -> None:

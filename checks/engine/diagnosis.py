@@ -6,20 +6,24 @@ written into one answer, one whose values are the same in another dtype or shape
 that gives the same wrong numbers on a probe rich in numbers, as a part of the story.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import combinations
+from itertools import combinations, islice
 from typing import Any
+
+import torch
 
 from checks.engine.compare import difference
 from checks.engine.fingerprints import Fingerprints
 from checks.engine.outcome import Diagnosis, Outcome, are_many
 from checks.engine.probe import Mistake, Probe
+from checks.engine.together import unlikeness
 from checks.engine.wrong_lines import Rewrite
 
 TOGETHER = 3  # mistakes at most that are named side by side
 EQUAL = 2  # mistakes at most that are named for the same thing
+SEVERAL = 3  # failing rows that tell two mistakes whose wrong numbers are few
 PAIRS = 150  # pairs of mistakes that are written into one answer and tried
 
 
@@ -40,6 +44,14 @@ class Pair:
     one: Suspect
     other: Suspect
     way: Any
+
+    @cached_property
+    def answer(self) -> Callable[..., Any] | None:
+        """It as a function or class; None where together they are no Python."""
+        try:
+            return self.way.answer
+        except SyntaxError:
+            return None
 
 
 @dataclass(frozen=True)
@@ -176,48 +188,81 @@ def _side_by_side(case: Case, suspects: list[Suspect]) -> Diagnosis | None:
 
 
 def _in_one_answer(case: Case, suspects: list[Suspect]) -> Diagnosis | None:
-    """Two, written into one right answer, that do together what the learner's does."""
-    failing = case.failing
+    """Two, written into one right answer, that do together what the learner's does.
+
+    Where the wrong numbers are few, or each fails more than the answer, no other two may do it too.
+    """
+    failing, marks = case.failing, case.fingerprints
     telling = [i for i in failing if not case.outcomes[i].crash]
-    if not case.are_rich(*telling):
+    rich = case.are_rich(*telling)
+    if not telling or not (rich or len(failing) >= SEVERAL):
         return None
     sharpest = next((i for i in telling if case.are_rich(i)), telling[-1])
-    marks = case.fingerprints
-    possible = [
-        s
-        for s in suspects
-        if isinstance(s.way, Rewrite) and marks.fails_only(s.sign, failing, case.rows)
-    ]
-
-    may = {s: frozenset(i for i in failing if marks.may_fail(s.sign, i)) for s in possible}
-
-    def rank(one: Suspect, other: Suspect) -> int:
-        """How well they fit, best 0; 3 when together they cannot fail what the answer fails.
-
-        Best when each, where only it can fail, does by itself what the answer does; then when one
-        of them does that somewhere.
-        """
-        if len(may[one] | may[other]) < len(failing):
-            return 3
-        alone = [case.reproduces(one.answer, i) for i in sorted(may[one] - may[other])]
-        alone += [case.reproduces(other.answer, i) for i in sorted(may[other] - may[one])]
-        return 0 if alone and all(alone) else 1 if any(alone) else 2
+    written = [s for s in suspects if isinstance(s.way, Rewrite)]
+    alone = [s for s in written if marks.fails_only(s.sign, failing, case.rows)]
 
     def begins(suspect: Suspect) -> int:
         """The first row that it fails: what is met first is told first, the technique's before."""
         return next((i for i in failing if marks.may_fail(suspect.sign, i)), len(case.rows))
 
-    pairs = [
-        (rank(one, other), both)
-        for one, other in combinations(possible, 2)
-        if one.mistake is not other.mistake
-        and (both := Pair(one, other, one.way.with_(other.way))).way is not None
-    ]
     order = sorted(case.rows, key=lambda i: (i != sharpest, i not in failing))
-    for _, pair in sorted((p for p in pairs if p[0] < 3), key=lambda p: p[0])[:PAIRS]:
-        if all(case.reproduces(pair.way.answer, i) for i in order):
-            return Diagnosis([[s.mistake] for s in sorted((pair.one, pair.other), key=begins)])
+    # What each fails by itself, both may pass together: then any two are tried.
+    for possible, sure in ((alone, rich), (written, False)):
+        same = _that_do_the_same(case, _likely(case, possible, sharpest), order)
+        if (first := next(same, None)) and (sure or all(_same_two(first, pair) for pair in same)):
+            both = sorted((first.one, first.other), key=begins)
+            return Diagnosis([[suspect.mistake] for suspect in both])
     return None
+
+
+def _that_do_the_same(case: Case, pairs: Iterable[Pair], order: list[int]) -> Iterator[Pair]:
+    """The pairs that reproduce every row, which are tried in this order."""
+    endless: set[Suspect] = set()
+    for pair in pairs:
+        if pair.answer is None or endless & {pair.one, pair.other}:
+            continue
+        if all(case.reproduces(pair.answer, i) for i in order):
+            yield pair
+        elif case.observe(pair.answer, order[0]).hangs:
+            endless |= {pair.one, pair.other}
+
+
+def _same_two(one: Pair, other: Pair) -> bool:
+    """Tell whether two pairs are of the same mistakes, in whatever spelling."""
+    keys = [{pair.one.mistake.key, pair.other.mistake.key} for pair in (one, other)]
+    return keys[0] == keys[1]
+
+
+def _likely(case: Case, possible: list[Suspect], sharpest: int) -> Iterator[Pair]:
+    """The likeliest pairs that fail together what the answer fails, the first ones first."""
+    failing = case.failing
+    telling = [i for i in failing if not case.outcomes[i].crash]
+    may = {s: {i for i in failing if case.fingerprints.may_fail(s.sign, i)} for s in possible}
+    unlike = torch.zeros(len(possible), len(possible))
+    for i in {sharpest, telling[-1]}:
+        shown = [case.observe(s.answer, i).value for s in possible]
+        unlike += unlikeness(case.outcomes[i].value, case.expected[i].value, shown)
+    place = {s: i for i, s in enumerate(possible)}
+
+    def rank(pair: tuple[Suspect, Suspect]) -> tuple[bool, float, bool]:
+        """How well they fit, best 0.
+
+        Best when each, where only it can fail, does by itself what the answer does. Then by what
+        they are likely to show together.
+        """
+        one, other = pair
+        alone = [case.reproduces(one.answer, i) for i in sorted(may[one] - may[other])]
+        alone += [case.reproduces(other.answer, i) for i in sorted(may[other] - may[one])]
+        far = unlike[place[one], place[other]].item()
+        return not (alone and all(alone)), far, bool(alone) and not any(alone)
+
+    pairs = (
+        (one, other)
+        for one, other in combinations(possible, 2)
+        if one.mistake is not other.mistake and len(may[one] | may[other]) == len(failing)
+    )
+    written = (Pair(one, other, one.way.with_(other.way)) for one, other in sorted(pairs, key=rank))
+    return islice((pair for pair in written if pair.way is not None), PAIRS)
 
 
 def _in_other_clothes(case: Case, suspects: list[Suspect]) -> Diagnosis | None:

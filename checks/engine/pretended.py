@@ -62,9 +62,9 @@ class PretendedDevice(TorchFunctionMode):
             others = [*args[1:], *kwargs.values()]
             other = next((other for other in others if isinstance(other, Tensor)), None)
             place = None if other is None else GPU if self.holds(other) else CPU
-        result = func(*args, **kwargs)
-        if name == "numpy":  # a tensor that lies on a GPU refuses
+        if name == "numpy" and self.holds(args[0]):  # a tensor that lies on a GPU refuses
             self.mixed = True
+        result = func(*args, **kwargs)
         if name == "cpu":
             place = CPU
         if place is not None:

@@ -21,14 +21,19 @@ import inspect
 import linecache
 import re
 import textwrap
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from difflib import SequenceMatcher
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from checks.engine.probe import Mistake
 
+WORD = re.compile(r"\w+|\s+|\S")
+EMPTY = "\n    pass"  # the body of a head that stands by itself
 TOLD = re.compile(r"\s*#[!:|]")
 BEGINS = re.compile(r"#!(\+?) (\w+):(?: (.+))?")
 SOURCE = re.compile(r"(?:^| )\[([^\[\]]*(?:#\d+|\w{3,}\.\w{2,}|\d{4}\.\d{4,5})[^\[\]]*)\]$")
@@ -90,7 +95,9 @@ class Rewrite:
         source = "\n".join(line for line in lines if line is not None) + "\n"
         linecache.cache[file] = len(source), None, source.splitlines(keepends=True), file
         names = dict(vars(inspect.getmodule(right)))
-        exec(compile(source, file, "exec"), names)
+        with warnings.catch_warnings():  # of lines that two mistakes make together
+            warnings.simplefilter("ignore", SyntaxWarning)
+            exec(compile(source, file, "exec"), names)
         return names[right.__name__]
 
     def with_(self, other: "Rewrite") -> "Rewrite | None":
@@ -99,7 +106,7 @@ class Rewrite:
             return None
         known = self.template.combined
         if (self.key, other.key) not in known:
-            edits = _merged([*self.edits, *other.edits])
+            edits = _merged([*self.edits, *other.edits], self.template.code)
             known[self.key, other.key] = edits and Rewrite(
                 self.template, edits, f"{self.key} + {other.key}"
             )
@@ -237,20 +244,62 @@ def _indented(edit: Edit, lines: list[str | None]) -> list[str | None]:
     ]
 
 
-def _merged(edits: list[Edit]) -> tuple[Edit, ...] | None:
-    """Edits of different lines, or of the same where at most one does not keep them."""
+def _merged(edits: list[Edit], code: Sequence[str | None]) -> tuple[Edit, ...] | None:
+    """Edits of different lines, or of the same where both can be made; else None."""
     merged: dict[int, Edit] = {}
     for edit in edits:
         same = merged.get(edit.first)
         overlaps = any(
             e is not same and e.first <= edit.last and edit.first <= e.last for e in merged.values()
         )
-        if overlaps or (same and (same.last != edit.last or not (same.keeps or edit.keeps))):
+        if overlaps or (same and same.last != edit.last):
             return None
         if same:
-            outer, inner = (same, edit) if same.keeps else (edit, same)
-            parts = [outer.instead, inner.instead]
-            instead = [p for part in parts[0] for p in (parts[1] if part == "…" else (part,))]
-            edit = Edit(edit.first, edit.last, tuple(instead))
+            instead = _both(same, edit, code)
+            if instead is None:
+                return None
+            edit = Edit(edit.first, edit.last, instead)
         merged[edit.first] = edit
     return tuple(merged.values())
+
+
+def _both(one: Edit, other: Edit, code: Sequence[str | None]) -> tuple[str, ...] | None:
+    """What stands instead of a statement that two edits change."""
+    if one.keeps or other.keeps:
+        outer, inner = (one, other) if one.keeps else (other, one)
+        return tuple(
+            p for part in outer.instead for p in (inner.instead if part == "…" else (part,))
+        )
+    right = [line or "" for line in code[one.first : one.last + 1]]
+    try:
+        joined = _three_way(*map(_unparsed, (right, one.instead, other.instead)))
+        return tuple(_unparsed(joined.splitlines()).removesuffix(EMPTY).splitlines()) or None
+    except SyntaxError:
+        return None
+
+
+def _unparsed(lines: Sequence[str]) -> str:
+    """Statements as Python writes them; the head of one has an empty body.
+
+    Raises SyntaxError for anything else.
+    """
+    source = textwrap.dedent("\n".join(lines)).strip()
+    return ast.unparse(ast.parse(source + EMPTY * source.endswith(":")))
+
+
+def _three_way(right: str, one: str, other: str) -> str:
+    """The right source with the changes of both; "" where these overlap."""
+    base = WORD.findall(right)
+    changes = sorted(
+        (first, last, words[begin:end])
+        for words in map(WORD.findall, (one, other))
+        for kind, first, last, begin, end in SequenceMatcher(
+            None, base, words, autojunk=False
+        ).get_opcodes()
+        if kind != "equal"
+    )
+    if any(last > begin for (_, last, _), (begin, _, _) in pairwise(changes)):
+        return ""
+    for first, last, words in reversed(changes):
+        base[first:last] = words
+    return "".join(base)

@@ -273,12 +273,21 @@ def broken(answer: Any, inputs: Inputs) -> list:
 
 
 def defaults(answer: Any, inputs: Inputs) -> list:
-    """Called with nothing but model, text and steps, it takes the rates it promises."""
+    """Called with nothing but model, texts and steps, it does what the defaults promise.
+
+    It trains beyond the warm-up, and has gradients on both sides of the largest norm.
+    """
     data = circle(inputs, 64)
-    model = model_of(inputs)
+    model = Bigram(inputs.randn(5, 5), 4 + inputs.randn(5))
+    measured = []
+
+    def watch(step: int, loss: float, held: float | None) -> None:
+        if held is not None:
+            measured.append(step)
+
     with in_words():
-        losses = answer(model, data, 3, data)
-    return [losses, *weights(model), [list(f.shape) for f in model.fed]]
+        losses = answer(model, data, 112, data, watch=watch)
+    return [losses, *weights(model), measured, sorted({tuple(f.shape) for f in model.fed})]
 
 
 def on_a_device(answer: Any, inputs: Inputs) -> str:
