@@ -34,7 +34,8 @@ from plots.show import show
 
 # %% [markdown]
 # House rules, as in every lab: inputs stay as they are; new tensors go on the inputs' device; half precision is computed in float32 and
-# given back in its dtype; gradients flow. (In 9.3 and 9.4 changing some inputs is the work, and no gradient flows through that.)
+# given back in its dtype; gradients flow. (In 9.3 and 9.4 changing some inputs is the work, and no gradient flows through that;
+# what 9.4 is given is float32.)
 #
 # ## 9.0 The problem: a model that writes noise
 #

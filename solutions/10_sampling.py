@@ -110,7 +110,8 @@ for end in (i + 4 for i in range(len(text)) if text.startswith("the ", i)):
 def apply_temperature(logits: Tensor, temperature: float) -> Tensor:
     """Divide logits by a temperature; 0 keeps only the largest, of equals the first.
 
-    logits: (..., V) → (..., V), same dtype; at temperature 0 all others become -inf.
+    logits: (..., V) → (..., V), same dtype; at temperature 0 all others become -inf, and
+    which number stays does not matter.
 
     >>> apply_temperature(torch.tensor([[1.0, 3.0, 2.0]]), 0.5)
     tensor([[2., 6., 4.]])

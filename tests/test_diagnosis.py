@@ -183,6 +183,35 @@ def test_few_numbers_tell_two_only_where_no_other_two_do_the_same(rows: int, nam
     assert len(check.run(lambda x: 3 * x + 4).mistakes) == named
 
 
+def least(peak: float, slope: float, x: float) -> float:
+    slanted = slope * x
+    #! divided: slanted = slope / x
+    #  The slope is divided.
+    #! added: slanted = slope + x
+    #  They are added.
+    return min(peak, slanted)
+    #! larger: return max(peak, slanted)
+    #  The larger one is taken.
+    #! turned_round: return peak if peak > slanted else slanted
+    #  They are compared the wrong way round.
+    #! peak_only: return peak
+    #  The peak is all.
+
+
+def draws_of(*rows: tuple[float, float, float]) -> list[Probe]:
+    return [values(lambda inputs, row=row: row, title=f"{row}") for row in rows]
+
+
+def test_one_that_all_pairs_have_is_named_and_the_others_are_alternatives() -> None:
+    rows = draws_of((1.0, 2.0, 1.0), (9.0, 2.0, 4.0), (9.0, 3.0, 2.0), (7.0, 3.0, 4.0))
+    check = Check("9.97", "least", least, rows, mistakes_of(least), ("1.", "2.", "3."))
+    found = check.run(lambda peak, slope, x: max(peak, slope / x)).diagnosis
+    assert [[m.key for m in part] for part in found.parts] == [
+        ["divided"],
+        ["larger", "turned_round"],
+    ]
+
+
 def area(width: float, height: float) -> float:
     return (width + 1) * (height + 1)
     #! width_as_it_is: return width * (height + 1)

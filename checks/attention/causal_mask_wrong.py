@@ -67,6 +67,9 @@ def causal_mask(n_queries: int, n_keys: int) -> Tensor:
     #: `key <= query`: less OR equal.
     #! does_not_see_itself: key = torch.arange(1, n_keys + 1)
     mask = key <= query[:, None]
+    #: A query sees everything before it: `key <= query`.
+    #! window: mask = (key <= query[:, None]) & (key >= query[:, None] - first)
+    #  Each row sees S - T + 1 keys only, a window that moves along: the first keys are hidden from the later rows.
     #: The diagonal is off by one: a query sees itself and what is before it.
     #! sees_one_ahead: mask = key <= query[:, None] + 1
     #  A query sees the token after it, which is the one that it has to predict. [RVC-Boss/GPT-SoVITS#965]

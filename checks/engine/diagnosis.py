@@ -24,6 +24,7 @@ from checks.engine.wrong_lines import Rewrite
 TOGETHER = 3  # mistakes at most that are named side by side
 EQUAL = 2  # mistakes at most that are named for the same thing
 SEVERAL = 3  # failing rows that tell two mistakes whose wrong numbers are few
+NOT_MANY = 60  # known spellings, any two of which are tried
 PAIRS = 150  # pairs of mistakes that are written into one answer and tried
 
 
@@ -190,7 +191,8 @@ def _side_by_side(case: Case, suspects: list[Suspect]) -> Diagnosis | None:
 def _in_one_answer(case: Case, suspects: list[Suspect]) -> Diagnosis | None:
     """Two, written into one right answer, that do together what the learner's does.
 
-    Where the wrong numbers are few, or each fails more than the answer, no other two may do it too.
+    Where the wrong numbers are few, or either fails more than the answer, those count that every
+    two have in common which do it.
     """
     failing, marks = case.failing, case.fingerprints
     telling = [i for i in failing if not case.outcomes[i].crash]
@@ -206,12 +208,13 @@ def _in_one_answer(case: Case, suspects: list[Suspect]) -> Diagnosis | None:
         return next((i for i in failing if marks.may_fail(suspect.sign, i)), len(case.rows))
 
     order = sorted(case.rows, key=lambda i: (i != sharpest, i not in failing))
-    # What each fails by itself, both may pass together: then any two are tried.
-    for possible, sure in ((alone, rich), (written, False)):
-        same = _that_do_the_same(case, _likely(case, possible, sharpest), order)
-        if (first := next(same, None)) and (sure or all(_same_two(first, pair) for pair in same)):
-            both = sorted((first.one, first.other), key=begins)
-            return Diagnosis([[suspect.mistake] for suspect in both])
+    # What either fails, both may pass together: where not many are known, any two are tried.
+    for possible, sure in ((alone, rich), *([(written, False)] * (len(written) <= NOT_MANY))):
+        likely = _likely(case, possible, sharpest, covering=possible is alone)
+        same = _that_do_the_same(case, likely, order)
+        if parts := _in_all(list(islice(same, 1 if sure else None))):
+            parts.sort(key=lambda part: begins(part[0]))
+            return Diagnosis([[suspect.mistake for suspect in part] for part in parts])
     return None
 
 
@@ -227,14 +230,26 @@ def _that_do_the_same(case: Case, pairs: Iterable[Pair], order: list[int]) -> It
             endless |= {pair.one, pair.other}
 
 
-def _same_two(one: Pair, other: Pair) -> bool:
-    """Tell whether two pairs are of the same mistakes, in whatever spelling."""
-    keys = [{pair.one.mistake.key, pair.other.mistake.key} for pair in (one, other)]
-    return keys[0] == keys[1]
+def _in_all(pairs: list[Pair]) -> list[list[Suspect]]:
+    """One that all pairs have, and the others, if these are not many; else nothing."""
+    for one in (pairs[0].one, pairs[0].other) if pairs else ():
+        if all(one.mistake in (pair.one.mistake, pair.other.mistake) for pair in pairs):
+            both = (suspect for pair in pairs for suspect in (pair.one, pair.other))
+            others = {s.mistake.key: s for s in both if s.mistake.key != one.mistake.key}
+            if len(others) <= EQUAL:
+                return [[one], list(others.values())]
+    return []
 
 
-def _likely(case: Case, possible: list[Suspect], sharpest: int) -> Iterator[Pair]:
-    """The likeliest pairs that fail together what the answer fails, the first ones first."""
+def _likely(
+    case: Case, possible: list[Suspect], sharpest: int, *, covering: bool
+) -> Iterator[Pair]:
+    """The likeliest pairs, the first ones first.
+
+    covering: only where one of them, by itself, may fail each row that the answer fails.
+    """
+    if len(possible) < 2:
+        return iter(())
     failing = case.failing
     telling = [i for i in failing if not case.outcomes[i].crash]
     may = {s: {i for i in failing if case.fingerprints.may_fail(s.sign, i)} for s in possible}
@@ -244,22 +259,24 @@ def _likely(case: Case, possible: list[Suspect], sharpest: int) -> Iterator[Pair
         unlike += unlikeness(case.outcomes[i].value, case.expected[i].value, shown)
     place = {s: i for i, s in enumerate(possible)}
 
-    def rank(pair: tuple[Suspect, Suspect]) -> tuple[bool, float, bool]:
+    def rank(pair: tuple[Suspect, Suspect]) -> tuple[int, bool, float, bool]:
         """How well they fit, best 0.
 
-        Best when each, where only it can fail, does by itself what the answer does. Then by what
-        they are likely to show together.
+        By the rows that neither fails; by whether each, where only it can fail, does by itself
+        what the answer does; by what they are likely to show together.
         """
         one, other = pair
         alone = [case.reproduces(one.answer, i) for i in sorted(may[one] - may[other])]
         alone += [case.reproduces(other.answer, i) for i in sorted(may[other] - may[one])]
         far = unlike[place[one], place[other]].item()
-        return not (alone and all(alone)), far, bool(alone) and not any(alone)
+        fits = not (alone and all(alone)), far, bool(alone) and not any(alone)
+        return len(failing) - len(may[one] | may[other]), *fits
 
     pairs = (
         (one, other)
         for one, other in combinations(possible, 2)
-        if one.mistake is not other.mistake and len(may[one] | may[other]) == len(failing)
+        if one.mistake is not other.mistake
+        and (not covering or len(may[one] | may[other]) == len(failing))
     )
     written = (Pair(one, other, one.way.with_(other.way)) for one, other in sorted(pairs, key=rank))
     return islice((pair for pair in written if pair.way is not None), PAIRS)

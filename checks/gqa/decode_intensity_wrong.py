@@ -47,6 +47,7 @@ def decode_intensity(n_heads: int, n_kv_heads: int, head_dim: int, seq_len: int)
     #  head_dim is missing among the bytes: a key is a vector.
     #! weights_read_too: bytes_read = 4 * K * d * S + 4 * (H + K) * d * H * d
     #  The weights of the layer are among the bytes. Only the cache is asked for.
+    #! half: bytes_read = 4 * 2 * K * d * S
     #! queries_read_too: bytes_read = 4 * K * d * S + 4 * H * d
     #! queries_read_too: bytes_read = 4 * K * d * S + 2 * H * d
     #  The query (and the output) are among the bytes. Only the cache is asked for.

@@ -134,6 +134,8 @@ def grouped_query_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None
         #: `attention` of lab 04 fills hidden scores with -inf before the softmax. Hand it the mask.
         #! mask_ignored: pass
         #  The mask is not used.
+        #! mask_of_first_head: scores = scores.masked_fill(~mask.expand(scores.shape)[:, ::n_rep].repeat_interleave(n_rep, 1), -INF)
+        #  The mask of each group's first head is used for the whole group. Keys are shared, a mask need not be.
         #! inverted_mask: scores = scores.masked_fill(mask, -INF)
         #  It hides the keys where the mask is True. True means: may look.
         #! mask_multiplied: scores = scores.masked_fill(~mask, 0.0)

@@ -182,6 +182,8 @@ class GroupedQueryAttention(nn.Module):
         #  Nothing is rotated: the layer does not know where a token stands.
         #! rope_on_queries_only: q = rope(q, angles)
         #  Only the queries are rotated.
+        #! keys_unrotated_in_the_cache: q, k = rope(q, angles), rope(k, angles) if cache is None else k
+        #  With a cache the keys are not rotated. They go in rotated, each at its own position.
         #! rope_on_keys_only: k = rope(k, angles)
         #  Only the keys are rotated.
         #! rope_on_values: q, k, v = rope(q, angles), rope(k, angles), rope(v, angles)

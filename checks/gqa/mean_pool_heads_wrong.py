@@ -3,6 +3,7 @@
 Sources are the public threads in which somebody really made the mistake.
 """
 
+import functools
 import math
 
 import torch
@@ -29,6 +30,9 @@ def mean_pool_heads(weight: Tensor, n_heads: int, n_kv_heads: int) -> Tensor:
     #! size_not_whole: n = H / K
     #  `/` gives a float, and a group's size is whole: `//`.
     groups = wide.reshape(K, n, -1, D)
+    #: nn.Linear keeps its weight as (out, in): the heads are in the rows.
+    #! read_as_in_out: return wide.reshape(D, K, n, -1).mean(2).reshape(-1, D).to(weight.dtype)
+    #  The matrix is cut as (in, out), as other libraries keep it: rows and columns are mixed.
     #: `weight.reshape(n_kv_heads, n_heads // n_kv_heads, d, D)`: groups, their heads, features.
     #! every_kth_head: groups = wide.reshape(n, K, -1, D).transpose(0, 1)
     #  It averages heads 0, K, 2K, …. The heads of a group are neighbours: repeat_kv gives kv head 0 to query heads 0 to H / K - 1.
@@ -42,6 +46,8 @@ def mean_pool_heads(weight: Tensor, n_heads: int, n_kv_heads: int) -> Tensor:
     #: `.mean(dim=1)`
     #! sum_not_mean: mean = groups.sum(1)
     #  It adds the heads up. Keys H / K times as long make the softmax far too sharp.
+    #! summed_in_half: mean = functools.reduce(torch.add, groups.to(weight.dtype).unbind(1)).to(wide.dtype) / n
+    #  The heads are added up in half precision, and rounded after each.
     #! divided_by_root: mean = groups.sum(1) / math.sqrt(n)
     #  It divides the sum by the root of the group's size. A mean divides by the size.
     #! divided_by_all_heads: mean = groups.sum(1) / H

@@ -96,6 +96,7 @@ def repeat_kv(x: Tensor, n_rep: int) -> Tensor:
     #  The copies are cut off from the gradient: wk and wv would never learn.
     #: `x.new_zeros(…)`, or repeat_interleave.
     #! float32_result: return out.float()
+    #! float32_result: return out * torch.ones(1, device=x.device)
     #  The result is float32 whatever x is: `torch.zeros` makes float32 unless told otherwise.
     #! buffer_on_cpu: return torch.zeros(out.shape, dtype=x.dtype).copy_(out)
     #  The result is written into a tensor that lies on the CPU, whatever the device of x is.

@@ -35,6 +35,8 @@ def build_vocab(text: str) -> list[str]:
     #  Only letters are there: blanks, digits and punctuation are missing.
     #! ascii_only: characters = set(text.encode("ascii", "ignore").decode())
     #  Characters beyond ASCII are missing.
+    #! below_256: characters = {c for c in text if ord(c) < 256}
+    #  Characters with a code above 255 are missing.
     #! printable_only: characters = {c for c in text if c.isprintable()}
     #  Characters that do not print, such as the line break, are missing.
     #! normalised: characters = set(unicodedata.normalize("NFC", text))
@@ -60,6 +62,7 @@ def build_vocab(text: str) -> list[str]:
     return sorted(characters)
     #: `sorted(…)`: so that the same characters always get the same ids.
     #! not_sorted: return list(dict.fromkeys(text))
+    #! not_sorted: return [c for c in dict.fromkeys(text) if c in characters]
     #  The characters stand in the order in which they occur. They should be sorted.
     #! the_text_itself: return list(text)
     #  It is the text, character by character: none is left out that comes again, and nothing is sorted.

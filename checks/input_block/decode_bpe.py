@@ -61,6 +61,7 @@ decode_bpe = Check(
             lambda inputs: ([255, 254, 97], []),
             lambda inputs: ([0, 97, 255], [(98, 99)]),
             lambda inputs: ([128, 128, 65, 192], []),
+            lambda inputs: ([99, 97, 240, 159, 152], []),
             title="invalid UTF-8 becomes U+FFFD, the replacement character",
             promise=INVALID,
         ),

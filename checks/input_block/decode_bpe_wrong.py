@@ -1,5 +1,6 @@
 """Lab 01, 1.10: decode_bpe, and what people write in place of its lines."""
 
+import codecs
 import itertools
 import re
 
@@ -113,6 +114,8 @@ def decode_bpe(ids: list[int], merges: list[Pair]) -> str:
     #  Invalid bytes become escapes such as \xff. They should become U+FFFD.
     #! invalid_surrogates: return data.decode("utf-8", errors="surrogateescape")
     #  Invalid bytes become surrogates, which cannot even be printed.
+    #! end_dropped: return codecs.getincrementaldecoder("utf-8")("replace").decode(data)
+    #  A decoder that is fed in pieces waits for the rest of the last character. Half a character at the end must become U+FFFD too.
     #! question_marks: return data.decode("utf-8", errors="replace").replace("\ufffd", "?")
     #  Invalid bytes become question marks. They should become U+FFFD.
     #: `errors="replace"` does it as Unicode wants it.

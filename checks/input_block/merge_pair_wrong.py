@@ -106,6 +106,7 @@ def merge_pair(ids: list[int], pair: Pair, new_id: int) -> list[int]:
             #  After a merge the next id is written without a look at whether it begins the pair: an `else` is missing.
             #: Go on after a merge.
             #! first_only: …; return merged + ids[i:]
+            #! first_only: i += 2; pair = None
             #  Only the first place is merged. All of them should be.
             #! rest_lost: …; break
             #  It stops after the first merge, and what follows is lost.

@@ -14,6 +14,8 @@ def count_scores(n_prompt, n_new, cached):
     #: `total` begins at 0.
     #! starts_at_one: total = 1
     #  The sum begins at 1, so that it is one too large.
+    #! prefill_always_counted: total = n_prompt**2 if cached and n_new == 0 else 0
+    #  With n_new = 0 it counts the prompt. step is never called then.
     #! starts_with_the_prompt: total = n_prompt
     #  The sum begins with n_prompt. It is a sum over the calls, and begins at 0.
     for call in range(n_new):
@@ -93,7 +95,7 @@ def count_scores(n_prompt, n_new, cached):
         #! half_of_the_queries: total += n_keys * n_keys // 2 if n_queries == n_keys else n_keys
         #  A full call is counted with half of its scores. All are computed, the masked ones too.
         #! prefill_token_by_token: total += n_keys * (n_keys + 1) // 2 if cached and not call else n_queries * n_keys
-        #  It counts the prompt token by token. The prefill is one call: n_prompt × n_prompt.
+        #  It counts P · (P + 1) / 2 for the prompt: token by token, or without its masked scores. The prefill is one call: n_prompt × n_prompt.
         #! tokens_not_scores: total += n_queries
         #  It counts the tokens that go through the layer. Each of them meets all keys.
         #! keys_not_scores: total += n_keys

@@ -36,6 +36,8 @@ def generate_greedy(step, ids, n_new):
         #  From the second call on step gets the new token only. Without a cache it has forgotten the rest.
         #! last_token_only: logits = step(ids[:, -1:])
         #  step gets the last token only, from the start.
+        #! padded_buffer: logits = step(torch.nn.functional.pad(ids, (0, n_new - call)))[:, : ids.shape[1]]
+        #  step gets a buffer of the final length, filled up with zeros. It is to see what is there so far, `ids`.
         #! prompt_again: logits = step(prompt)
         #  step gets the prompt each time; the new tokens are not among what it sees.
         #! fixed_window: logits = step(ids[:, -8:])

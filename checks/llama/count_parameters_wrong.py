@@ -20,6 +20,8 @@ def count_parameters(config: Any) -> int:
     #: A block: attention, 3·D·F of SwiGLU, and two norms of D each.
     #! hidden_four_times: …; F = 4 * D
     #  SwiGLU is counted with 4 · dim hidden units instead of config.hidden_dim.
+    #! hidden_dim_rounded: …; F = -(-F // 256) * 256
+    #  hidden_dim is rounded up to a multiple of 256. config.hidden_dim is final.
     #! hidden_two_thirds: …; F = 2 * F // 3
     #  SwiGLU is counted with two thirds of config.hidden_dim, which is final.
     #: V·D once or twice, L blocks, and D for the last norm.

@@ -98,7 +98,7 @@ def dequantize_q4_1(blocks: Tensor) -> Tensor:
     #  Only three bits of each nibble are read: the mask for four is 15, not 7.
     #: `blocks[:, 4:] & 15` makes a new tensor.
     #! changes_the_blocks: packed &= 15; low = packed
-    #  The file's bytes are changed on the way: `&=` works in place. Read twice, the block gives other numbers.
+    #  The file's bytes are changed on the way: `&=` and `>>=` work in place. Read twice, the block gives other numbers.
     high = packed >> 4
     #: `byte >> 4`
     #! high_not_shifted: high = packed & 240

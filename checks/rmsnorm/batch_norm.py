@@ -43,7 +43,8 @@ batch_norm = Check(
             lambda inputs: (inputs.randn(4, 4),),
             lambda inputs: (inputs.randn(3, 5).T,),
             lambda inputs: (probes.with_outliers(inputs).T.contiguous(),),
-            title="one column, N = D, transposed, 150 rows with outliers",
+            lambda inputs: (inputs.randn(1, 3),),
+            title="one column, N = D, transposed, 150 rows with outliers, a single row",
             promise=SHAPES,
         ),
         values(

@@ -129,6 +129,7 @@ def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float = 1e-5) -> Te
     #  It divides by x.std() + eps. std() divides by D - 1, and eps belongs under the root. [harvardnlp/annotated-transformer#119]
     #: With eps = 0.1 the two differ in the first digit; with 1e-5 in the third, and only where the numbers are small.
     #! eps_outside_root: deviation = variance.sqrt() + eps
+    #! eps_outside_root: deviation = wide.std(dim, correction=0, keepdim=True) + eps
     #  eps is added after the root. It belongs inside: sqrt(… + eps). [EleutherAI/gpt-neox#1342]
     #: Add eps to the variance, under the root.
     #! ignores_eps: deviation = variance.sqrt()

@@ -132,7 +132,10 @@ def learning_rate(step: int, warmup: int, total: int, peak: float, floor: float)
         #: `if step >= total: return floor`
         #! up_again: if False:
         #! up_again: if step >= total == warmup:
+        #! up_again: if False:
         #  After total the cosine goes up again.
+        #! no_room_is_peak: if step >= total and step > warmup:
+        #  With warmup = total, `max(1, …)` makes 0 of how far the cosine is: at total the rate is peak, and floor is due.
         #! never_down: if False:
         #! floor_one_early: if step >= total - 1:
         #  The floor comes one step early; it should be reached at total.
@@ -150,6 +153,8 @@ def learning_rate(step: int, warmup: int, total: int, peak: float, floor: float)
         #  After total it returns nothing: there the rate is floor.
         #!+ tensor: return torch.tensor(floor)
     done = (step - warmup) / (total - warmup)
+    #!+ up_again: done = (step - warmup) / max(1, total - warmup)
+    #!+ no_room_is_peak: done = (step - warmup) / max(1, total - warmup)
     #: `done = (step - warmup) / (total - warmup)`: 0 at the end of the warm-up, 1 at total.
     #! clock_without_warmup: done = step / total
     #! clock_without_warmup: done = step / (total - warmup)

@@ -1,6 +1,7 @@
 """Lab 09, 9.7: what is tried on load_checkpoint."""
 
 import functools
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,27 @@ def from_a_gpu(answer: Any, inputs: Inputs) -> list:
     return [there, step, plain_moments(moments), plain_state(model)]
 
 
+def on_another_device(answer: Any, inputs: Inputs) -> list:
+    """A file from the CPU, and a model on the device of tensors without numbers."""
+    source, model = Small(inputs), Small(inputs).to("meta")
+    path = a_path()
+    write(path, source, moments_of(inputs, source), 40)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # nothing can be copied into the model
+        moments, step = call(answer, path, model)
+    return [{value.device.type for pair in moments.values() for value in pair} == {"meta"}, step]
+
+
+def in_another_order(answer: Any, inputs: Inputs) -> dict[str, Tensor]:
+    """What the model holds, where the file has the same names the other way round."""
+    source, model = Small(inputs), Small(inputs)
+    path = a_path()
+    turned = dict(reversed(source.state_dict().items()))
+    torch.save({"weights": turned, "moments": {}, "step": 1, "about": {}}, path)
+    call(answer, path, model)
+    return plain_state(model)
+
+
 def no_code(answer: Any, inputs: Inputs) -> list:
     """A file that brings a call along, to be made by whoever reads it."""
     model = Small(inputs)
@@ -166,6 +188,12 @@ load_checkpoint = Check(
             "weights, frozen ones, tied ones and buffers",
             weights,
             "What the model holds afterwards is not what stands in the file.",
+            promise="Put a checkpoint's weights into the model",
+        ),
+        Probe(
+            "the same names in another order",
+            in_another_order,
+            "A weight went to another name's place. Go by the names, as `load_state_dict` does.",
             promise="Put a checkpoint's weights into the model",
         ),
         Probe(
@@ -201,6 +229,13 @@ load_checkpoint = Check(
             from_a_gpu,
             "What comes out of a GPU's checkpoint does not lie where the model lies: "
             "`map_location=` with the device of one of its parameters.",
+            promise=SAME_DEVICE,
+        ),
+        Probe(
+            "a model on another device",
+            on_another_device,
+            "The moments do not lie where the model lies: `map_location=` with the device of one "
+            "of its parameters.",
             promise=SAME_DEVICE,
         ),
         Probe(

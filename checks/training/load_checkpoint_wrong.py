@@ -15,6 +15,9 @@ def load_checkpoint(path: Path, model: nn.Module) -> tuple[dict[str, tuple[Tenso
     #: `map_location=device`, with the device of one of the model's parameters.
     #! device_as_in_the_file: device = None
     #  There is no `map_location`: a file from a GPU does not open on a machine without one. [metatensor/metatrain#312]
+    #! always_on_the_cpu: device = "cpu"
+    #! always_on_the_cpu: device = torch.device("cpu")
+    #  It puts the moments on the CPU, wherever the model lies.
     #! always_on_the_gpu: device = "cuda"
     #! always_on_the_gpu: device = torch.device("cuda:0")
     #  It wants a GPU, wherever the model lies.
@@ -51,7 +54,7 @@ def load_checkpoint(path: Path, model: nn.Module) -> tuple[dict[str, tuple[Tenso
     #|     p = state["weights"][name]
     #  `p = …` binds a name and changes no parameter.
     #! not_strict: model.load_state_dict(state["weights"], strict=False)
-    #  `strict=False` passes over weights that are missing or too many: the model runs, with random ones. [pytorch/pytorch#141256]
+    #  Weights that are missing or too many are passed over, as by `strict=False`: the model runs, with random ones. [pytorch/pytorch#141256]
     #! what_fits: own = model.state_dict(); own.update({n: w for n, w in state["weights"].items() if n in own and w.shape == own[n].shape}); model.load_state_dict(own)
     #! what_fits: own = model.state_dict(); model.load_state_dict({n: state["weights"][n] if n in state["weights"] and state["weights"][n].shape == own[n].shape else own[n] for n in own})
     #! what_fits:
@@ -91,6 +94,10 @@ def load_checkpoint(path: Path, model: nn.Module) -> tuple[dict[str, tuple[Tenso
     #| with torch.no_grad():
     #|     for p, w in zip(model.parameters(), state["weights"].values()):
     #|         p.copy_(w)
+    #! in_order:
+    #| with torch.no_grad():
+    #|     for mine, theirs in zip(model.state_dict().values(), state["weights"].values()):
+    #|         mine.copy_(theirs)
     #  Weights are put in by their order, not by their names.
     #: The mode stays as it is.
     #! left_in_eval: …; model.eval()

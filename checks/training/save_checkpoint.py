@@ -110,6 +110,17 @@ def broken_off(answer: Any, inputs: Inputs) -> list:
     return ["an error" if error else "no error", left]
 
 
+def replaced(answer: Any, inputs: Inputs) -> bool:
+    """Is the second file another one than the first, which it took the place of?"""
+    model = Small(inputs)
+    kept = moments_of(inputs, model)
+    path = a_path()
+    write(path, model, kept, 10)
+    before = path.stat().st_ino
+    answer(path, model, kept, 20)
+    return path.exists() and path.stat().st_ino != before
+
+
 save_checkpoint = Check(
     exercise="9.6",
     name="save_checkpoint",
@@ -158,6 +169,13 @@ save_checkpoint = Check(
             broken_off,
             "Writing failed half-way, and either no error came out or the earlier checkpoint is "
             "gone. Write to another file first, and `replace` the old one when that is complete.",
+            promise="a file that was there before is still whole",
+        ),
+        Probe(
+            "a second file takes the place of the first when it is complete",
+            replaced,
+            "The new checkpoint was written into the earlier one's file: stopped in the middle of "
+            "that, both are lost. Write to another file first, and `replace` the old one.",
             promise="a file that was there before is still whole",
         ),
     ],

@@ -106,6 +106,8 @@ def train(
     #: `p.detach().clone()` when it is the best so far, `p.copy_(…)` at the end.
     #! begins_as_best: lowest, best = held_out_loss(model, held_out, context), [p.detach().clone() for p in parameters]
     #  It measures before the first step as well, so that the weights of the beginning can win.
+    #! first_weights_when_stopped: lowest, best = math.inf, [p.detach().clone() for p in parameters]
+    #  Stopped before anything was measured, it goes back to the weights of the beginning: what it had learned is lost.
     #! first_weights_kept: lowest, best = -math.inf, [p.detach().clone() for p in parameters]
     #  The model ends with the weights that it began with.
     model.train()
@@ -306,7 +308,8 @@ def train(
                 decay = weight_decay if p.dim() > 1 else 0.0
                 #: `weight_decay if p.dim() > 1 else 0.0`
                 #! norms_decay: decay = weight_decay
-                #  The norms' weights decay as well. They belong near 1; pulled towards 0 they make the residual's layers quieter and quieter.
+                #  What has one dimension decays as well, such as the norms' weights. These belong near 1; pulled towards 0 they make the residual's layers
+                #  quieter and quieter.
                 #  [ServiceNow/Fast-LLM#545]
                 #! only_norms_decay: decay = 0.0 if p.dim() > 1 else weight_decay
                 #  It is the wrong way round: the vectors decay and the matrices do not. [facebookresearch/BalancingGroups#6; workofart/ml-by-hand#88]
