@@ -172,6 +172,11 @@ def steep(inputs: Inputs, sign: int) -> State:
     return q, k, inputs.randn(6, 4)
 
 
+def quarters(inputs: Inputs, *shape: int) -> Tensor:
+    """Drawn multiples of 1/4, whose products and sums float32 holds exactly."""
+    return (4 * inputs.randn(*shape)).round() / 4
+
+
 attend_block = Check(
     exercise="12.7",
     name="attend_block",
@@ -253,7 +258,11 @@ attend_block = Check(
             promise=WHOLE,
         ),
         one_block(
-            lambda inputs: (inputs.randn(3, 4) - 9, 9 + inputs.randn(5, 4), inputs.randn(5, 4)),
+            lambda inputs: (
+                quarters(inputs, 3, 4) - 9,
+                quarters(inputs, 5, 4) + 9,
+                inputs.randn(5, 4),
+            ),
             title="scores that are all far below 0",
             promise=STATE,
         ),
