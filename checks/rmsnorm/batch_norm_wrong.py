@@ -35,9 +35,6 @@ def batch_norm(x: Tensor, eps: float = 1e-5) -> Tensor:
     #  eps is written into the formula as a number; the argument eps is not used.
     #! eps_has_a_floor: …; eps = max(eps, 1e-5)
     #  An eps smaller than 1e-5 is replaced by 1e-5.
-    #: `x.mean(0)` and `x.var(0, correction=0)` of one row are the row itself and 0.
-    #! torch_s_own: …; return torch.nn.functional.batch_norm(wide, None, None, training=True, eps=eps).to(x.dtype)
-    #  `F.batch_norm` refuses a single row. Its mean is the row itself, and zeros come out.
     mean = wide.mean(dim=0)
     #: The mean has to run over the samples: `dim=0`.
     #! rows_not_columns: mean = wide.mean(-1, keepdim=True)
