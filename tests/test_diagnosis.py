@@ -20,6 +20,7 @@ from checks.engine import (
 )
 from checks.engine.report import READY, TECHNIQUE
 from checks.roofline import quantize_int8
+from checks.swiglu import glu
 
 
 def scaled(x: Tensor, by: float = 2.0) -> Tensor:
@@ -501,3 +502,11 @@ def test_a_module_s_device(answer: type, fine: int) -> None:
     )
     check = check_of(reference=Shift, technique=[probe], ready=[], mistakes=[])
     assert (check.run(answer).result == "passed") == fine
+
+
+def test_who_changes_one_input_is_not_told_that_it_is_the_other() -> None:
+    def multiplied_in_place(gate: Tensor, value: Tensor) -> Tensor:
+        value *= torch.sigmoid(gate)
+        return value
+
+    assert [found.key for found in glu.run(multiplied_in_place).mistakes] == ["value_in_place"]

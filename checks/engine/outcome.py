@@ -52,6 +52,9 @@ class Outcome:
         both_pass = self.passes(right), other.passes(right)
         if any(both_pass):
             return all(both_pass)
+        changed = set(self.seen.changed), set(other.seen.changed)
+        if all(changed) and changed[0].isdisjoint(changed[1]):
+            return False  # another input is changed in place
         if self.crash or other.crash:
             if not (self.crash and other.crash):
                 return False
