@@ -13,7 +13,8 @@
 
 `…` stands for the line itself, `;` for a new line. A comment belongs to the statement above it; of
 an `if` or a `for` it replaces the head only. `#!+` adds a second place to the last spelling of a
-mistake, which may stand further down. Two mistakes in different lines can be combined into one.
+mistake, which may stand further down. Two mistakes can be combined into one, in the same line too
+where they change other words of it.
 """
 
 import ast
