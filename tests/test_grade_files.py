@@ -50,6 +50,24 @@ def test_what_a_worker_writes_comes_back_with_changes_and_removals(sides) -> Non
     assert not (ours / "a/llama.ckpt").exists()
 
 
+def test_what_takes_a_file_s_place_does_so_on_the_other_side(sides) -> None:
+    grader, worker, ours, _ = sides
+    (ours / "llama.ckpt").write_bytes(b"one")
+    path = worker.path(grader.name(ours / "llama.ckpt"))
+    worker.take(grader.changes())
+    before = (ours / "llama.ckpt").stat().st_ino
+    path.write_bytes(b"written over")
+    grader.take(worker.changes())
+    assert (ours / "llama.ckpt").stat().st_ino == before
+    other = path.with_suffix(".part")
+    other.write_bytes(b"in its place")
+    other.replace(path)
+    grader.take(worker.changes())
+    assert (ours / "llama.ckpt").read_bytes() == b"in its place"
+    assert (ours / "llama.ckpt").stat().st_ino != before
+    assert [file.name for file in ours.iterdir()] == ["llama.ckpt"]
+
+
 def test_an_exercise_leaves_nothing_for_the_next_one(sides) -> None:
     grader, worker, ours, theirs = sides
     worker.path("left").write_bytes(b"x")
@@ -64,7 +82,7 @@ def test_an_exercise_leaves_nothing_for_the_next_one(sides) -> None:
 @pytest.mark.parametrize("name", ["../x", "/etc/x", "a/../../x", "", ".", "..", "a" * 300, 3, None])
 def test_no_name_leads_out_of_the_folder(sides, name) -> None:
     with pytest.raises(Broken):
-        sides[0].take([[name, ""]])
+        sides[0].take([[name, "", True]])
 
 
 def test_there_is_an_end_to_files(sides) -> None:
@@ -73,7 +91,7 @@ def test_there_is_an_end_to_files(sides) -> None:
     with pytest.raises(TooLarge):
         worker.changes()
     with pytest.raises(Broken):
-        grader.take([[f"{number}", ""] for number in range(MOST + 1)])
+        grader.take([[f"{number}", "", True] for number in range(MOST + 1)])
     full = base64.b64encode(bytes(LARGEST_FILE)).decode()
     with pytest.raises(Broken):
-        sides[0].take([[f"{number}.full", full] for number in range(5)])
+        sides[0].take([[f"{number}.full", full, True] for number in range(5)])

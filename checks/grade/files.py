@@ -42,7 +42,10 @@ class Files:
             shutil.rmtree(self._roots[0], ignore_errors=True)
 
     def changes(self) -> list[list[Any]]:
-        """[name, content] of what is new or changed, [name, None] of what is gone."""
+        """[name, content, whether it is another file] of what is new or changed.
+
+        [name, None, True] of what is gone.
+        """
         if not self._roots:
             return []
         found: list[list[Any]] = []
@@ -56,14 +59,15 @@ class Files:
             if look[1] > LARGEST_FILE:
                 raise TooLarge(f"a file of more than {LARGEST_FILE // 10**6} MB")
             content = path.read_bytes()
-            if known is None or known[1] != content:
-                found.append([name, base64.b64encode(content).decode()])
+            other = known is None or known[0][2] != look[2]
+            if known is None or known[1] != content or other:
+                found.append([name, base64.b64encode(content).decode(), other])
                 self._theirs.discard(name)
             self._known[name] = look, content
         for name in self._known.keys() - there.keys():
             del self._known[name]
             self._theirs.discard(name)
-            found.append([name, None])
+            found.append([name, None, True])
         return found
 
     def _looked_at(self) -> Iterator[tuple[str, Path]]:
@@ -76,7 +80,7 @@ class Files:
 
     def take(self, said: Any) -> None:
         """Write and remove what was written and removed there."""
-        for name, content in said:
+        for name, content, other in said:
             path = self.path(name)
             if content is None:
                 path.unlink(missing_ok=True)
@@ -89,7 +93,12 @@ class Files:
             held = sum(len(known) for _, known in self._known.values())
             if len(written) > LARGEST_FILE or held + len(written) > MOST_BYTES:
                 raise Broken("files that are too large")
-            path.write_bytes(written)
+            if other and path.exists():  # one that takes its place, as it did there
+                new = path.with_name(f"{path.name}.new")
+                new.write_bytes(written)
+                new.replace(path)
+            else:
+                path.write_bytes(written)
             self._known[name] = _look(path), written
             self._theirs.add(name)
 
