@@ -25,6 +25,7 @@ TOGETHER = 3  # mistakes at most that are named side by side
 EQUAL = 2  # mistakes at most that are named for the same thing
 SEVERAL = 3  # failing rows that tell two mistakes whose wrong numbers are few
 NOT_MANY = 60  # known spellings, any two of which are tried
+LOOKS = 2  # rows at which a mistake is looked at by itself, before it is tried in a pair
 PAIRS = 150  # pairs of mistakes that are written into one answer and tried
 
 
@@ -266,8 +267,11 @@ def _likely(
         what the answer does; by what they are likely to show together.
         """
         one, other = pair
-        alone = [case.reproduces(one.answer, i) for i in sorted(may[one] - may[other])]
-        alone += [case.reproduces(other.answer, i) for i in sorted(may[other] - may[one])]
+        alone = [
+            case.reproduces(only.answer, i)
+            for only, both in ((one, other), (other, one))
+            for i in sorted(may[only] - may[both])[:LOOKS]
+        ]
         far = unlike[place[one], place[other]].item()
         fits = not (alone and all(alone)), far, bool(alone) and not any(alone)
         return len(failing) - len(may[one] | may[other]), *fits
