@@ -636,3 +636,12 @@ def test_the_line_of_a_crash_is_the_answer_s_own(tmp_path: Any) -> None:
         return piece(x)
 
     assert "return piece(x)" in CHECK.run(answer).text
+
+
+@pytest.mark.parametrize("size", [10**400, -(10**5000)], ids=["long", "very long"])
+def test_a_whole_number_beyond_every_float_is_wrong_and_no_error(size: int) -> None:
+    check = check_of(technique=[values(lambda inputs: (torch.tensor(2.0),), title="a number")])
+    check = dataclasses.replace(check, reference=lambda x, by=2.0: 4.5)
+    report = check.run(lambda x, by=2.0: size)
+    assert report.result == "failed"
+    assert f"a whole number of {size.bit_length()} bits, expected 4.5" in report.text

@@ -1,6 +1,7 @@
 """The first difference between what an answer gave and what was expected, as a sentence."""
 
 import math
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from checks.engine.plain import equal, isclose, plain
 
 # Relative error that a correct formula may have, in another order of operations or another layout.
 TOLERANCE = {torch.float64: 1e-5, torch.float32: 1e-4, torch.float16: 5e-3, torch.bfloat16: 2e-2}
+LONG = 200  # bits of a whole number that is not written out
 ABSOLUTE = 0.05  # of the tolerance, times the largest expected number: room for sums that cancel
 
 
@@ -57,7 +59,7 @@ def numbers(value: Any) -> Iterator[float]:
         for some in real.detach().flatten().split(1000):
             yield from some.to(torch.float64).unique().tolist()
     elif isinstance(value, int | float):
-        yield float(value)
+        yield math.inf if abs(value) > sys.float_info.max else float(value)
     elif isinstance(value, str):
         yield from map(float, value.encode("utf-8", "surrogatepass"))
     elif isinstance(value, list | tuple):
@@ -126,7 +128,11 @@ def _number_difference(got: Any, expected: float) -> Difference | None:
         agrees = got != got and expected != expected
     else:
         room = (1 + ABSOLUTE) * TOLERANCE[torch.float32] * abs(expected)
-        agrees = got == expected or (math.isfinite(expected) and abs(got - expected) <= room)
+        agrees = got == expected or (
+            math.isfinite(expected)
+            and abs(got) <= sys.float_info.max
+            and abs(got - expected) <= room
+        )
     if agrees:
         return None
     return Difference("value", f"{_number(got)}, expected {_number(expected)}")
@@ -190,7 +196,15 @@ def _dtype(tensor: Tensor) -> str:
     return str(tensor.dtype).removeprefix("torch.")
 
 
+def whole_number(value: int) -> str:
+    """Write a whole number out, unless it is very long: beyond 4,300 digits Python refuses."""
+    bits = value.bit_length()
+    return f"a whole number of {bits} bits" if bits > LONG else str(value)
+
+
 def _number(value: Any) -> str:
-    if isinstance(value, bool | int | complex):
+    if isinstance(value, int):
+        return whole_number(value)
+    if isinstance(value, complex):
         return str(value)
     return f"{value:.6g}"

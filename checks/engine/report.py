@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from checks.catalogue import EVIDENCE
-from checks.engine.compare import a_kind_of, close, is_ordinary
+from checks.engine.compare import a_kind_of, close, is_ordinary, whole_number
 from checks.engine.outcome import Counterexample, Diagnosis
 from checks.engine.probe import Mistake
 
@@ -165,6 +165,8 @@ def _share(rows: list[Row]) -> str:
 def show(value: Any, index: tuple[int, ...] | None = None) -> str:
     """Write a value out so that it can be read: a large tensor as a window around `index`."""
     if not isinstance(value, Tensor):
+        if isinstance(value, int):
+            return whole_number(value)
         written = repr(value) if isinstance(value, PLAIN) else a_kind_of(value)
         return written if len(written) <= 300 else f"{written[:300]} …"
     if value.is_meta or not is_ordinary(value):

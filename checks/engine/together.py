@@ -73,4 +73,5 @@ def _as_number(value: Any) -> float:
     """A number to six digits; for anything else one that nothing else has."""
     if isinstance(value, int | float) and abs(value) < -NOTHING:
         return float(f"{value:.6g}")
-    return (1.0 + zlib.crc32(str(value).encode("utf-8", "surrogatepass"))) * 1e190
+    text = str(value.bit_length() if isinstance(value, int) else value)
+    return (1.0 + zlib.crc32(text.encode("utf-8", "surrogatepass"))) * 1e190
