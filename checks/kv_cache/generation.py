@@ -73,7 +73,7 @@ def generation(cached: bool, ties: bool = False) -> Callable[[Any, Inputs], list
     def run(answer: Any, inputs: Inputs) -> list[Tensor]:
         seen = []
         for n_prompt, n_new in LENGTHS:
-            torch.manual_seed(n_prompt)  # so that sampling can be re-enacted
+            torch.default_generator.manual_seed(n_prompt)  # so that sampling can be re-enacted
             ids = inputs.integers(1, n_prompt, high=VOCABULARY)
             seen.append(answer(ToyModel(inputs, cached, ties), ids, n_new))
         return seen
@@ -87,7 +87,7 @@ def questions(cached: bool) -> Callable[[Any, Inputs], list]:
     def run(answer: Any, inputs: Inputs) -> list:
         seen: list = []
         for n_prompt, n_new in LENGTHS:
-            torch.manual_seed(n_prompt)
+            torch.default_generator.manual_seed(n_prompt)
             model = ToyModel(inputs, cached)
             ids = inputs.integers(1, n_prompt, high=VOCABULARY)
             with contextlib.suppress(Crash):  # what was asked before it stops is to be seen
@@ -121,7 +121,7 @@ def long_run(cached: bool) -> Callable[[Any, Inputs], list]:
     """A probe's run: a long prompt, and many new tokens: all there are, one of them for ever."""
 
     def run(answer: Any, inputs: Inputs) -> list:
-        torch.manual_seed(0)
+        torch.default_generator.manual_seed(0)
         model, counts, stutters = ToyModel(inputs, cached), Counts(), Counts(by=0)
         return [
             answer(model, inputs.integers(1, 2, high=VOCABULARY), 11),

@@ -256,14 +256,14 @@ def luck(answer: Any, inputs: Inputs) -> list:
         return drawn(answer, model, torch.zeros(1, 2, dtype=torch.long), 4, generator=generator)
 
     first, second = (torch.Generator().manual_seed(seed) for _ in range(2))
-    torch.manual_seed(1)
+    torch.default_generator.manual_seed(1)
     texts = [text(first), text(first)]
     untouched = torch.equal(torch.get_rng_state(), torch.Generator().manual_seed(1).get_state())
-    torch.manual_seed(2)
+    torch.default_generator.manual_seed(2)
     repeated = text(second)
-    torch.manual_seed(seed)
+    torch.default_generator.manual_seed(seed)
     global_one, global_two = text(None), text(None)
-    torch.manual_seed(seed)
+    torch.default_generator.manual_seed(seed)
     return [
         "same seed, same beginning" if texts[0][:1] == repeated[:1] else "another beginning",
         "same seed, same text" if texts[0] == repeated else "same seed, another text",

@@ -151,7 +151,7 @@ def many_rows(answer: Any, inputs: Inputs) -> list:
         name = look_at(DRAWS, answer, logits, generator)
     if name != RIGHT:
         return [name]
-    torch.manual_seed(int(inputs.integers(1, high=2**31)))
+    torch.default_generator.manual_seed(int(inputs.integers(1, high=2**31)))
     return [name, look_at(FEW, answer, logits, None)]
 
 
@@ -203,7 +203,7 @@ def generators(answer: Any, inputs: Inputs) -> list:
     calls, states = [], []
     for start, noise in ((seed, 1), (seed, 2), (seed + 1, 3)):
         generator = torch.Generator().manual_seed(start)
-        torch.manual_seed(noise)
+        torch.default_generator.manual_seed(noise)
         calls += [draw(answer, logits, generator), draw(answer, logits, generator)]
         untouched = torch.Generator().manual_seed(noise).get_state()
         states.append(torch.equal(torch.get_rng_state(), untouched))
@@ -217,7 +217,7 @@ def no_generator(answer: Any, inputs: Inputs) -> list:
     logits, seed = inputs.randn(40, 30), int(inputs.integers(1, high=2**30))
     calls = []
     for start in (seed, seed, seed + 1):
-        torch.manual_seed(start)
+        torch.default_generator.manual_seed(start)
         calls += [draw(answer, logits), draw(answer, logits)]
     return _luck_of(calls)
 

@@ -122,7 +122,7 @@ def generators(answer: Any, inputs: Inputs) -> list:
     seed, calls, states = int(inputs.integers(1, high=2**30)), [], []
     for start, noise in ((seed, 1), (seed, 2), (seed + 1, 3)):
         generator = torch.Generator().manual_seed(start)
-        torch.manual_seed(noise)
+        torch.default_generator.manual_seed(noise)
         calls += [_several(answer, p, q, drafts, generator) for _ in range(2)]
         untouched = torch.Generator().manual_seed(noise).get_state()
         states.append(torch.equal(torch.get_rng_state(), untouched))
@@ -136,7 +136,7 @@ def no_generator(answer: Any, inputs: Inputs) -> list:
     p, q = torch.full((2, 400), 1 / 400), certain(7, size=400)
     seed, calls = int(inputs.integers(1, high=2**30)), []
     for start in (seed, seed, seed + 1):
-        torch.manual_seed(start)
+        torch.default_generator.manual_seed(start)
         calls += [_several(answer, p, q, torch.tensor([7]), None) for _ in range(2)]
     return luck_of(calls)
 
