@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from solutions.my_llama import count_parameters
+from solutions.my_llama import count_parameters, expected_tokens
 
 
 def vocab_by_occurrence_without_blanks(text):
@@ -103,8 +103,6 @@ def powers_between(alpha, n_draft):
 
 
 def one_draft_more_and_a_free_check(alpha, n_draft, draft_cost, verify_cost=1.0):
-    from solutions.my_llama import expected_tokens
-
     return expected_tokens(alpha, n_draft) / ((n_draft + 1) * draft_cost + 1)
 
 

@@ -13,6 +13,7 @@ from checks.engine.plain import equal, isclose, plain
 
 # Relative error that a correct formula may have, in another order of operations or another layout.
 TOLERANCE = {torch.float64: 1e-5, torch.float32: 1e-4, torch.float16: 5e-3, torch.bfloat16: 2e-2}
+LARGEST = sys.float_info.max  # a whole number beyond it cannot become a float
 LONG = 200  # bits of a whole number that is not written out
 ABSOLUTE = 0.05  # of the tolerance, times the largest expected number: room for sums that cancel
 
@@ -59,7 +60,7 @@ def numbers(value: Any) -> Iterator[float]:
         for some in real.detach().flatten().split(1000):
             yield from some.to(torch.float64).unique().tolist()
     elif isinstance(value, int | float):
-        yield math.inf if abs(value) > sys.float_info.max else float(value)
+        yield math.inf if abs(value) > LARGEST else float(value)
     elif isinstance(value, str):
         yield from map(float, value.encode("utf-8", "surrogatepass"))
     elif isinstance(value, list | tuple):
@@ -129,9 +130,7 @@ def _number_difference(got: Any, expected: float) -> Difference | None:
     else:
         room = (1 + ABSOLUTE) * TOLERANCE[torch.float32] * abs(expected)
         agrees = got == expected or (
-            math.isfinite(expected)
-            and abs(got) <= sys.float_info.max
-            and abs(got - expected) <= room
+            math.isfinite(expected) and abs(got) <= LARGEST and abs(got - expected) <= room
         )
     if agrees:
         return None

@@ -80,6 +80,11 @@ class Case:
         return [i for i in self.rows if not self.outcomes[i].passes(self.expected[i])]
 
     @cached_property
+    def telling(self) -> list[int]:
+        """The rows that fail and do not crash."""
+        return [i for i in self.failing if not self.outcomes[i].crash]
+
+    @cached_property
     def only_crashes(self) -> bool:
         """Without numbers to go by, what a crash says is looked at."""
         return all(self.outcomes[i].crash for i in self.failing)
@@ -195,8 +200,7 @@ def _in_one_answer(case: Case, suspects: list[Suspect]) -> Diagnosis | None:
     Where the wrong numbers are few, or either fails more than the answer, those count that every
     two have in common which do it.
     """
-    failing, marks = case.failing, case.fingerprints
-    telling = [i for i in failing if not case.outcomes[i].crash]
+    failing, telling, marks = case.failing, case.telling, case.fingerprints
     rich = case.are_rich(*telling)
     if not telling or not (rich or len(failing) >= SEVERAL):
         return None
@@ -209,8 +213,10 @@ def _in_one_answer(case: Case, suspects: list[Suspect]) -> Diagnosis | None:
         return next((i for i in failing if marks.may_fail(suspect.sign, i)), len(case.rows))
 
     order = sorted(case.rows, key=lambda i: (i != sharpest, i not in failing))
-    # What either fails, both may pass together: where not many are known, any two are tried.
-    for possible, sure in ((alone, rich), *([(written, False)] * (len(written) <= NOT_MANY))):
+    tries = [(alone, rich)]
+    if len(written) <= NOT_MANY:  # what either fails, both may pass together: any two are tried
+        tries.append((written, False))
+    for possible, sure in tries:
         likely = _likely(case, possible, sharpest, covering=possible is alone)
         same = _that_do_the_same(case, likely, order)
         if parts := _in_all(list(islice(same, 1 if sure else None))):
@@ -252,10 +258,9 @@ def _likely(
     if len(possible) < 2:
         return iter(())
     failing = case.failing
-    telling = [i for i in failing if not case.outcomes[i].crash]
     may = {s: {i for i in failing if case.fingerprints.may_fail(s.sign, i)} for s in possible}
     unlike = torch.zeros(len(possible), len(possible))
-    for i in {sharpest, telling[-1]}:
+    for i in {sharpest, case.telling[-1]}:
         shown = [case.observe(s.answer, i).value for s in possible]
         unlike += unlikeness(case.outcomes[i].value, case.expected[i].value, shown)
     place = {s: i for i, s in enumerate(possible)}

@@ -10,10 +10,9 @@ import torch
 from torch import Tensor
 
 from checks.engine.answer import Call, Crash, Transcript
-from checks.engine.compare import difference, is_ordinary, numbers
+from checks.engine.compare import LARGEST, difference, is_ordinary, numbers
 from checks.engine.probe import Mistake
 
-LARGEST = 1e300  # an int beyond the largest float stays what it is
 HALF = (torch.float16, torch.bfloat16)
 CLASH = re.compile(
     r"size of (?:the )?tensor (?:a )?\((\d+)\) must match the "
@@ -163,7 +162,7 @@ def loosened(value: Any) -> Any:
         value = value.detach()
         wide = torch.view_as_real(value) if value.is_complex() else value
         return wide.to(torch.float64).flatten()
-    if isinstance(value, int | float) and abs(value) < LARGEST:
+    if isinstance(value, int | float) and abs(value) <= LARGEST:
         return torch.tensor([value], dtype=torch.float64)
     if isinstance(value, tuple | list):
         return [loosened(item) for item in value]

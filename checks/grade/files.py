@@ -94,7 +94,7 @@ class Files:
             if len(written) > LARGEST_FILE or held + len(written) > MOST_BYTES:
                 raise Broken("files that are too large")
             if other and path.exists():  # one that takes its place, as it did there
-                new = path.with_name(f"{path.name}.new")
+                new = path.with_name(f".{path.name}")  # no name that comes from there
                 new.write_bytes(written)
                 new.replace(path)
             else:

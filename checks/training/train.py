@@ -122,7 +122,7 @@ train = Check(
         Probe("one table under two names", tied, FAILS, promise="one of each per parameter"),
         Probe(
             "nothing given but text and steps: the defaults",
-            defaults,
+            defaults(reference),
             FAILS,
             promise="peak: float = 3e-3",
         ),

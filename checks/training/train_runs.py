@@ -17,10 +17,6 @@ from checks.engine.devices import pretended_device
 from checks.training.bigram import Bigram, circle, held_out_of, model_of, unlearned, weights
 
 HOW = {"batch": 2, "peak": 0.1, "floor": 0.01, "warmup": 3, "max_norm": 0.5, "weight_decay": 0.2}
-DEFAULTS = {
-    **{"batch": 8, "context": 64, "peak": 3e-3, "floor": 1e-4, "warmup": 100},
-    **{"max_norm": 1.0, "weight_decay": 0.1, "every": 100},
-}
 NO_RETURN = (
     "the KeyboardInterrupt came out of train. Catch it around the loop, and let what follows the "
     "loop restore the best weights and return the losses so far."
@@ -277,31 +273,38 @@ def broken(answer: Any, inputs: Inputs) -> list:
     return [error_of(lambda: answer(model, data, 4, data, context=6, **HOW))]
 
 
-def defaults(answer: Any, inputs: Inputs) -> list:
-    """Called with nothing but model, text and steps, it takes the rates it promises."""
-    data = circle(inputs, 64)
-    model = model_of(inputs)
-    with in_words():
-        losses = answer(model, data, 3, data)
-    for name, other, value in other_defaults(vars(answer)["_target"]):
-        raise Wrong(f"without `{name}` it takes {other:g}. In the stub the default is {value:g}.")
-    return [losses, *weights(model), [list(f.shape) for f in model.fed]]
+def defaults(right: Callable[..., Any]) -> Callable[[Any, Inputs], list]:
+    """A run with nothing given but model, texts and steps; the defaults are those of `right`."""
+
+    def run(answer: Any, inputs: Inputs) -> list:
+        data = circle(inputs, 64)
+        model = model_of(inputs)
+        with in_words():
+            losses = answer(model, data, 3, data)
+        promised, taken = (numbers_given(f) for f in (right, vars(answer)["_target"]))
+        for name in promised:
+            if taken.get(name, promised[name]) != promised[name]:
+                raise Wrong(
+                    f"without `{name}` it takes {taken[name]:g}. In the stub the default is "
+                    f"{promised[name]:g}."
+                )
+        return [losses, *weights(model), [list(f.shape) for f in model.fed]]
+
+    return run
 
 
-def other_defaults(target: Any) -> Iterator[tuple[str, float, float]]:
-    """Which default is another number than promised: its name, that number, the promised one.
+def numbers_given(target: Any) -> dict[str, float]:
+    """Name → default of each parameter that has a number for one.
 
     Three steps show no difference between a warm-up of 100 and one of 101.
     """
-    try:
-        parameters = inspect.signature(target).parameters
-    except (TypeError, ValueError):
-        return
-    for name, value in DEFAULTS.items():
-        with contextlib.suppress(KeyError, ValueError):
-            # A default of the class grader's other side is known by its looks.
-            if (found := float(repr(parameters[name].default))) != value:
-                yield name, found, value
+    found = {}
+    with contextlib.suppress(TypeError, ValueError):
+        for name, parameter in inspect.signature(target).parameters.items():
+            with contextlib.suppress(ValueError):
+                # A default of the class grader's other side is known by its looks.
+                found[name] = float(repr(parameter.default))
+    return found
 
 
 def on_a_device(answer: Any, inputs: Inputs) -> str:
